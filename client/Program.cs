@@ -1,0 +1,20 @@
+using System.CommandLine;
+using SelfJudge.Client;
+using SelfJudge.Client.Commands;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Recipes;
+
+var root = new RootCommand("SelfJudge.Actors: align language models by on-policy self-judgment.")
+{
+    DemoCommand.Create(),
+};
+try
+{
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+}
+catch (Exception e) when (e is UserError or RecipeException or DataException or CheckpointException or IOException or InvalidDataException)
+{
+    await Console.Error.WriteLineAsync(e.Message);
+    return 1;
+}

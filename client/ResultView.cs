@@ -1,0 +1,43 @@
+using SelfJudge.Preferences.Evaluation;
+using Spectre.Console;
+
+namespace SelfJudge.Client;
+
+/// <summary>Prints what a run came to.</summary>
+internal static class ResultView
+{
+    private const int ShownExamples = 3;
+
+    public static void Print(RunResult result, string folder, string report)
+    {
+        if (result.Policies.Count > 0)
+        {
+            AnsiConsole.Write(Policies(result));
+            foreach (var example in result.Examples.Take(ShownExamples))
+            {
+                AnsiConsole.WriteLine();
+                AnsiConsole.MarkupLineInterpolated($"[bold]{example.Prompt}[/]");
+                foreach (var answer in example.Answers)
+                    AnsiConsole.MarkupLineInterpolated($"  [grey]{answer.Policy,-28}[/] {answer.Gold:0.00}  {answer.Answer}");
+            }
+            AnsiConsole.WriteLine();
+        }
+        foreach (var judge in result.Judges)
+            AnsiConsole.WriteLine($"judge {judge.Stage}: accuracy {judge.Accuracy:0.000} on held-out pairs, swap consistency {judge.SwapConsistency:0.000}");
+        var t = result.Triplets;
+        if (t.Made > 0)
+            AnsiConsole.WriteLine($"triplets: {t.Made} made, {t.Trained} trained, {t.IdenticalSkipped} identical skipped, {t.StaleRefused} stale refused, {t.DuplicatesDropped} duplicates dropped");
+        AnsiConsole.WriteLine($"total {result.TotalSeconds:0} s; everything is in {folder}");
+        AnsiConsole.WriteLine($"report: {report}");
+    }
+
+    private static Table Policies(RunResult result)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumn("policy");
+        foreach (var column in new[] { "gold", "helpful", "honest", "follows", "truthful", "win rate", "95 %", "length", "repetition" })
+            table.AddColumn(new TableColumn(column).RightAligned().NoWrap());
+        foreach (var p in result.Policies)
+            table.AddRow([Markup.Escape(p.Name), $"{p.GoldMean:0.000}", .. p.GoldByPrinciple.Values.Select(v => $"{v:0.000}"), $"{p.WinRate * 100:0.0} %", $"{p.WinRateCi95[0] * 100:0.0}–{p.WinRateCi95[1] * 100:0.0}", $"{p.MeanLength:0.0}", $"{p.Repetition:0.000}"]);
+        return table.Caption($"{result.Policies[0].NPrompts} held-out prompts, gold oracle; win rate against {result.Policies[0].Name}, ties as half");
+    }
+}

@@ -1,0 +1,107 @@
+using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans.Configuration;
+using SelfJudge.Grains.Hosting;
+using SelfJudge.Grains.Runs;
+using SelfJudge.Modeling.Hosting;
+
+namespace SelfJudge.Client;
+
+/// <summary>A connection to grains: to a named cluster, or to a silo that this process starts for itself.</summary>
+internal sealed class Session : IAsyncDisposable
+{
+    private readonly IAsyncDisposable? _silo;
+    private readonly IHost? _client;
+    private readonly FileStream? _lock;
+    private readonly RunFolder? _folder;
+
+    private Session(IGrainFactory grains, IAsyncDisposable? silo, IHost? client, FileStream? @lock, RunFolder? folder) =>
+        (Grains, _silo, _client, _lock, _folder) = (grains, silo, client, @lock, folder);
+
+    public IGrainFactory Grains { get; }
+
+    /// <summary>The embedded silo's dashboard; null on a named cluster.</summary>
+    public Uri? Dashboard { get; private init; }
+
+    /// <summary>The name of the embedded silo's model host.</summary>
+    public const string EmbeddedHost = "embedded";
+
+    /// <summary>Starts a silo in this process that executes a run in <paramref name="folder"/>.</summary>
+    /// <exception cref="UserError">The folder cannot be written, or another process executes the run.</exception>
+    public static async Task<Session> Embed(RunFolder folder, string runId, bool verbose)
+    {
+        var held = Hold(folder);
+        try
+        {
+            var server = SelfJudgeServer.Build(new ServerOptions { Storage = folder.Storage, ModelHost = new ModelHostOptions { Name = EmbeddedHost }, LogToConsole = verbose });
+            await server.StartAsync();
+            var o = server.Options;
+            new RunAddress(runId, Environment.ProcessId, o.GatewayPort, o.ClusterId, o.ServiceId, server.Dashboard.ToString()).Write(folder);
+            return new Session(server.Grains, server, null, held, folder) { Dashboard = server.Dashboard };
+        }
+        catch
+        {
+            await held.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Connects to a silo's gateway.</summary>
+    /// <exception cref="UserError">Nobody answers there.</exception>
+    public static async Task<Session> Connect(IPEndPoint gateway, string clusterId, string serviceId)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Logging.ClearProviders();
+        builder.UseOrleansClient(client => client
+            .UseStaticClustering(gateway)
+            .Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (clusterId, serviceId)));
+        var host = builder.Build();
+        try
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15));
+            await host.StartAsync(patience.Token);
+        }
+        catch (Exception e) when (e is OrleansException or OperationCanceledException)
+        {
+            host.Dispose();
+            throw new UserError($"no silo answers at {gateway}: {e.Message}");
+        }
+        return new Session(host.Services.GetRequiredService<IGrainFactory>(), null, host, null, null);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_silo is not null)
+            await _silo.DisposeAsync();
+        if (_client is not null)
+        {
+            await _client.StopAsync();
+            _client.Dispose();
+        }
+        if (_folder is not null)
+            File.Delete(_folder.Address);
+        if (_lock is not null)
+            await _lock.DisposeAsync();
+    }
+
+    private static FileStream Hold(RunFolder folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder.Path);
+            return new FileStream(folder.Lock, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new UserError($"the run's folder {folder.Path} cannot be written: {e.Message}");
+        }
+        catch (IOException e)
+        {
+            throw new UserError(RunAddress.Find(folder) is { } address
+                ? $"process {address.ProcessId} is executing the run in {folder.Path}; watch it with 'watch {folder.Path}', or stop it with 'cancel {folder.Path}'"
+                : $"the run's folder {folder.Path} cannot be used: {e.Message}");
+        }
+    }
+}

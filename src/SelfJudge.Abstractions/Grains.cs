@@ -1,0 +1,66 @@
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Tournaments;
+
+namespace SelfJudge.Abstractions;
+
+/// <summary>One run: a recipe carried out stage by stage. Its key is the run's id.</summary>
+[Alias("sj.IRunGrain")]
+public interface IRunGrain : IGrainWithStringKey
+{
+    /// <summary>Begins the run, or goes on with it where its folder says it stopped. Returns once it is under way.</summary>
+    [Alias("Start")]
+    Task Start(RunRequest request);
+
+    /// <summary>Stops at the next step boundary and keeps everything.</summary>
+    [Alias("Cancel")]
+    Task Cancel();
+
+    [Alias("GetStatus")]
+    Task<RunStatus> GetStatus();
+
+    /// <summary>The content of <c>result.json</c>, or null before the run is completed.</summary>
+    [Alias("GetResult")]
+    Task<string?> GetResult();
+}
+
+/// <summary>One prompt in one round. Its key is unique to run, stage, step and prompt.</summary>
+[Alias("sj.IPromptGrain")]
+public interface IPromptGrain : IGrainWithStringKey
+{
+    /// <summary>Samples completions and plays their bracket. In training the triplets go onto the stream, and are kept and sent again until <see cref="Acknowledge"/>. A repeated call returns the first one's outcome.</summary>
+    [Alias("Play"), ResponseTimeout("00:10:00")]
+    Task<PromptOutcome> Play(PromptRequest request, CancellationToken cancellation);
+
+    /// <summary>The trainer has the triplets for good.</summary>
+    [Alias("Acknowledge")]
+    Task Acknowledge();
+}
+
+/// <summary>The bracket of one prompt. Its key is the prompt grain's.</summary>
+[Alias("sj.ITournamentGrain")]
+public interface ITournamentGrain : IGrainWithStringKey
+{
+    /// <summary>Plays all rounds, each as one batch of verdicts.</summary>
+    [Alias("Play"), ResponseTimeout("00:10:00")]
+    Task<Bracket> Play(TournamentRequest request, CancellationToken cancellation);
+}
+
+/// <summary>A model host as sampler. Its key is the host's name, and it lives where the host is.</summary>
+[Alias("sj.IPolicyReplicaGrain")]
+public interface IPolicyReplicaGrain : IGrainWithStringKey
+{
+    [Alias("Load"), ResponseTimeout("00:10:00")]
+    Task Load(ModelReference model);
+
+    [Alias("Sample"), ResponseTimeout("00:10:00")]
+    Task<SampleResponse> Sample(SampleRequest request, CancellationToken cancellation);
+}
+
+/// <summary>A model host as judge. Its key is the host's name, and it lives where the host is.</summary>
+[Alias("sj.IJudgeReplicaGrain")]
+public interface IJudgeReplicaGrain : IGrainWithStringKey
+{
+    /// <summary>A verdict for each pair; identical responses get the verdict on identical responses, unjudged.</summary>
+    [Alias("Judge"), ResponseTimeout("00:10:00")]
+    Task<IReadOnlyList<Verdict>> Judge(JudgeRequest request, CancellationToken cancellation);
+}

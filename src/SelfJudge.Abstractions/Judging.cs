@@ -1,0 +1,33 @@
+
+namespace SelfJudge.Abstractions;
+
+/// <summary>Two responses to be compared.</summary>
+[GenerateSerializer, Immutable, Alias("sj.ResponsePair")]
+public sealed record ResponsePair([property: Id(0)] string First, [property: Id(1)] string Second);
+
+/// <summary>Asks a judge replica for verdicts on pairs of responses to one prompt, each in both orders by every template.</summary>
+/// <param name="Model">The id of the judge on the model host.</param>
+/// <param name="Templates">Judge templates by name.</param>
+[GenerateSerializer, Immutable, Alias("sj.JudgeRequest")]
+public sealed record JudgeRequest(
+    [property: Id(0)] string Model,
+    [property: Id(1)] IReadOnlyList<DialogueTurn> Turns,
+    [property: Id(2)] IReadOnlyList<ResponsePair> Pairs,
+    [property: Id(3)] IReadOnlyList<string> Templates,
+    [property: Id(4)] BatchMembership? Batch);
+
+/// <summary>Asks a tournament for its champion.</summary>
+/// <param name="Responses">The completions' texts, by index.</param>
+/// <param name="Seed">Shuffles the order of entry.</param>
+/// <param name="BatchKey">With it, round r of every tournament of the same key is one device batch of <paramref name="BatchSize"/> requests.</param>
+[GenerateSerializer, Immutable, Alias("sj.TournamentRequest")]
+public sealed record TournamentRequest(
+    [property: Id(0)] string JudgeHost,
+    [property: Id(1)] string JudgeModel,
+    [property: Id(2)] IReadOnlyList<DialogueTurn> Turns,
+    [property: Id(3)] IReadOnlyList<string> Responses,
+    [property: Id(4)] IReadOnlyList<string> Templates,
+    [property: Id(5)] ulong Seed,
+    [property: Id(6)] string? BatchKey,
+    [property: Id(7)] int BatchSize,
+    [property: Id(8)] int BatchOrdinal);

@@ -1,0 +1,85 @@
+using SelfJudge.Preferences.Tournaments;
+
+namespace SelfJudge.Abstractions;
+
+/// <summary>What a prompt grain is to do: sample, play the bracket, and, in training, hand over triplets.</summary>
+/// <param name="Index">The prompt's place in its batch.</param>
+/// <param name="Samples">Completions to sample.</param>
+/// <param name="Seed">Of this prompt in this round; the completions' seeds and the bracket's derive from it.</param>
+/// <param name="BatchKey">With it, the requests of all <paramref name="BatchSize"/> prompts of the key form device batches of fixed composition.</param>
+/// <param name="Training">Null where the answer alone is wanted.</param>
+[GenerateSerializer, Immutable, Alias("sj.PromptRequest")]
+public sealed record PromptRequest(
+    [property: Id(0)] int Index,
+    [property: Id(1)] IReadOnlyList<DialogueTurn> Turns,
+    [property: Id(2)] string PolicyHost,
+    [property: Id(3)] string PolicyModel,
+    [property: Id(4)] string JudgeHost,
+    [property: Id(5)] string JudgeModel,
+    [property: Id(6)] IReadOnlyList<string> JudgeTemplates,
+    [property: Id(7)] int Samples,
+    [property: Id(8)] SamplingSettings Sampling,
+    [property: Id(9)] ulong Seed,
+    [property: Id(10)] string? BatchKey,
+    [property: Id(11)] int BatchSize,
+    [property: Id(12)] TripletRequest? Training);
+
+/// <summary>What becomes of a prompt's bracket in training.</summary>
+/// <param name="RunId">The key of the trainer that gets the triplets.</param>
+/// <param name="PolicyVersion">The version that the step is to learn from.</param>
+/// <param name="MaxStaleness">Completions more versions older than <paramref name="PolicyVersion"/> are sampled again; null accepts any.</param>
+[GenerateSerializer, Immutable, Alias("sj.TripletRequest")]
+public sealed record TripletRequest(
+    [property: Id(0)] string RunId,
+    [property: Id(1)] string Stage,
+    [property: Id(2)] int Step,
+    [property: Id(3)] TripletPattern Pattern,
+    [property: Id(4)] long PolicyVersion,
+    [property: Id(5)] int? MaxStaleness);
+
+/// <summary>What came of a prompt.</summary>
+[GenerateSerializer, Immutable, Alias("sj.PromptOutcome")]
+public sealed record PromptOutcome(
+    [property: Id(0)] int Index,
+    [property: Id(1)] IReadOnlyList<Completion> Completions,
+    [property: Id(2)] Bracket Bracket)
+{
+    /// <summary>The completion that won the bracket: the answer.</summary>
+    public Completion Champion => Completions[Bracket.Champion];
+}
+
+/// <summary>One preference and its lineage.</summary>
+/// <param name="Match">The match of the prompt's bracket that it comes from.</param>
+/// <param name="ChosenScore">The judge's score of the chosen completion, in [0, 1].</param>
+[GenerateSerializer, Immutable, Alias("sj.Triplet")]
+public sealed record Triplet(
+    [property: Id(0)] int Match,
+    [property: Id(1)] int[] PromptIds,
+    [property: Id(2)] Completion Chosen,
+    [property: Id(3)] Completion Rejected,
+    [property: Id(4)] double ChosenScore,
+    [property: Id(5)] double RejectedScore,
+    [property: Id(6)] bool OrdersAgree,
+    [property: Id(7)] string Prompt);
+
+/// <summary>All triplets of one prompt in one step: one event of the triplet stream. It is unique by run, stage, step and prompt; within it, each triplet by its match.</summary>
+/// <param name="PromptGrain">Whom to acknowledge.</param>
+/// <param name="Identical">Matches between identical completions, which make no preference.</param>
+/// <param name="Verdicts">Of every match that was judged, for the judge's health.</param>
+[GenerateSerializer, Immutable, Alias("sj.TripletBatch")]
+public sealed record TripletBatch(
+    [property: Id(0)] string RunId,
+    [property: Id(1)] string Stage,
+    [property: Id(2)] int Step,
+    [property: Id(3)] int PromptIndex,
+    [property: Id(4)] string PromptGrain,
+    [property: Id(5)] IReadOnlyList<Triplet> Triplets,
+    [property: Id(6)] int Identical,
+    [property: Id(7)] IReadOnlyList<Preferences.Judging.Verdict> Verdicts,
+    [property: Id(8)] CompletionSummary Completions);
+
+/// <summary>What a prompt's completions looked like.</summary>
+/// <param name="Stopped">How many ended with an end token.</param>
+/// <param name="NegativeLogProbSum">Over all their tokens; divided by <paramref name="Tokens"/>, an estimate of the policy's entropy per token.</param>
+[GenerateSerializer, Immutable, Alias("sj.CompletionSummary")]
+public sealed record CompletionSummary([property: Id(0)] int Count, [property: Id(1)] int Tokens, [property: Id(2)] int Shortest, [property: Id(3)] int Longest, [property: Id(4)] int Stopped, [property: Id(5)] double NegativeLogProbSum);

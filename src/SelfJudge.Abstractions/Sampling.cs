@@ -1,0 +1,73 @@
+using SelfJudge.Preferences.Sampling;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Abstractions;
+
+/// <summary>One turn of a dialogue on the wire.</summary>
+[GenerateSerializer, Immutable, Alias("sj.DialogueTurn")]
+public sealed record DialogueTurn([property: Id(0)] Role Role, [property: Id(1)] string Content);
+
+/// <summary>How completions are drawn; see <see cref="SamplingOptions"/>.</summary>
+[GenerateSerializer, Immutable, Alias("sj.SamplingSettings")]
+public sealed record SamplingSettings([property: Id(0)] double Temperature, [property: Id(1)] double TopP, [property: Id(2)] int TopK, [property: Id(3)] int MaxNewTokens)
+{
+    public static SamplingSettings From(SamplingOptions o) => new(o.Temperature, o.TopP, o.TopK, o.MaxNewTokens);
+
+    public SamplingOptions ToOptions() => new(Temperature, TopP, TopK, MaxNewTokens);
+}
+
+/// <summary>Requests of several prompts that form one device batch of fixed composition.</summary>
+[GenerateSerializer, Immutable, Alias("sj.BatchMembership")]
+public sealed record BatchMembership([property: Id(0)] string Key, [property: Id(1)] int Size, [property: Id(2)] int Ordinal);
+
+/// <summary>A sampled response.</summary>
+/// <param name="Ids">The tokens as sampled, which is what training uses. The end token is among them only if the policy emitted it.</param>
+/// <param name="LogProbs">Of each under the policy, untruncated at temperature 1, in nats.</param>
+/// <param name="PolicyVersion">Optimizer steps that the policy had behind it.</param>
+/// <param name="Text">For people and for the judge's template.</param>
+[GenerateSerializer, Immutable, Alias("sj.Completion")]
+public sealed record Completion(
+    [property: Id(0)] int[] Ids,
+    [property: Id(1)] float[] LogProbs,
+    [property: Id(2)] FinishReason Finish,
+    [property: Id(3)] ulong Seed,
+    [property: Id(4)] long PolicyVersion,
+    [property: Id(5)] string Text);
+
+/// <summary>Asks a policy replica for completions of one prompt, one for each seed.</summary>
+/// <param name="Model">The id of the policy on the model host.</param>
+[GenerateSerializer, Immutable, Alias("sj.SampleRequest")]
+public sealed record SampleRequest(
+    [property: Id(0)] string Model,
+    [property: Id(1)] IReadOnlyList<DialogueTurn> Turns,
+    [property: Id(2)] IReadOnlyList<ulong> Seeds,
+    [property: Id(3)] SamplingSettings Sampling,
+    [property: Id(4)] BatchMembership? Batch);
+
+/// <summary>Completions in the order of the seeds, and the prompt as the policy saw it.</summary>
+[GenerateSerializer, Immutable, Alias("sj.SampleResponse")]
+public sealed record SampleResponse([property: Id(0)] int[] PromptIds, [property: Id(1)] IReadOnlyList<Completion> Completions);
+
+/// <summary>A model that hosts can load. Exactly one of <see cref="Folder"/> and <see cref="Initial"/> is given.</summary>
+/// <param name="Id">What requests call it.</param>
+/// <param name="Folder">A Hugging Face model folder, or a PEFT adapter folder on top of <paramref name="BaseId"/>, on a file system that the host sees.</param>
+/// <param name="Initial">The shape of a model of random weights.</param>
+[GenerateSerializer, Immutable, Alias("sj.ModelReference")]
+public sealed record ModelReference(
+    [property: Id(0)] string Id,
+    [property: Id(1)] string? Folder,
+    [property: Id(2)] InitialModelSettings? Initial,
+    [property: Id(3)] string? BaseId,
+    [property: Id(4)] string DialogueTemplate);
+
+/// <summary>A model of random weights over the built-in world's vocabulary.</summary>
+[GenerateSerializer, Immutable, Alias("sj.InitialModelSettings")]
+public sealed record InitialModelSettings(
+    [property: Id(0)] int HiddenSize,
+    [property: Id(1)] int IntermediateSize,
+    [property: Id(2)] int Layers,
+    [property: Id(3)] int Heads,
+    [property: Id(4)] int KeyValueHeads,
+    [property: Id(5)] int MaxPositions,
+    [property: Id(6)] float InitializerRange,
+    [property: Id(7)] ulong Seed);

@@ -1,0 +1,62 @@
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Tournaments;
+
+namespace SelfJudge.Abstractions;
+
+// Verdicts and brackets are plain types that know no Orleans. These are the forms in which they travel.
+
+[GenerateSerializer, Alias("sj.JudgeProbabilities")]
+public record struct JudgeProbabilitiesSurrogate([property: Id(0)] double A, [property: Id(1)] double B);
+
+[RegisterConverter]
+public sealed class JudgeProbabilitiesConverter : IConverter<JudgeProbabilities, JudgeProbabilitiesSurrogate>
+{
+    public JudgeProbabilities ConvertFromSurrogate(in JudgeProbabilitiesSurrogate surrogate) => new(surrogate.A, surrogate.B);
+
+    public JudgeProbabilitiesSurrogate ConvertToSurrogate(in JudgeProbabilities value) => new(value.A, value.B);
+}
+
+[GenerateSerializer, Alias("sj.TemplateJudgment")]
+public record struct TemplateJudgmentSurrogate([property: Id(0)] string? Principle, [property: Id(1)] JudgeProbabilities Forward, [property: Id(2)] JudgeProbabilities Swapped);
+
+[RegisterConverter]
+public sealed class TemplateJudgmentConverter : IConverter<TemplateJudgment, TemplateJudgmentSurrogate>
+{
+    public TemplateJudgment ConvertFromSurrogate(in TemplateJudgmentSurrogate surrogate) => new(surrogate.Principle, surrogate.Forward, surrogate.Swapped);
+
+    public TemplateJudgmentSurrogate ConvertToSurrogate(in TemplateJudgment value) => new(value.Principle, value.Forward, value.Swapped);
+}
+
+/// <summary>A verdict travels as the judgments that it follows from; without any it is that on identical responses.</summary>
+[GenerateSerializer, Alias("sj.Verdict")]
+public record struct VerdictSurrogate([property: Id(0)] List<TemplateJudgment> Judgments);
+
+[RegisterConverter]
+public sealed class VerdictConverter : IConverter<Verdict, VerdictSurrogate>
+{
+    public Verdict ConvertFromSurrogate(in VerdictSurrogate surrogate) => surrogate.Judgments.Count == 0 ? Verdict.Identical : Verdict.Of(surrogate.Judgments);
+
+    public VerdictSurrogate ConvertToSurrogate(in Verdict value) => new([.. value.Judgments]);
+}
+
+[GenerateSerializer, Alias("sj.Match")]
+public record struct MatchSurrogate([property: Id(0)] int Round, [property: Id(1)] int First, [property: Id(2)] int Second, [property: Id(3)] int Winner, [property: Id(4)] Verdict Verdict);
+
+[RegisterConverter]
+public sealed class MatchConverter : IConverter<Match, MatchSurrogate>
+{
+    public Match ConvertFromSurrogate(in MatchSurrogate surrogate) => new(surrogate.Round, surrogate.First, surrogate.Second, surrogate.Winner, surrogate.Verdict);
+
+    public MatchSurrogate ConvertToSurrogate(in Match value) => new(value.Round, value.First, value.Second, value.Winner, value.Verdict);
+}
+
+[GenerateSerializer, Alias("sj.Bracket")]
+public record struct BracketSurrogate([property: Id(0)] int[] Seeding, [property: Id(1)] int[] Standing, [property: Id(2)] List<Match> Matches, [property: Id(3)] int Round);
+
+[RegisterConverter]
+public sealed class BracketConverter : IConverter<Bracket, BracketSurrogate>
+{
+    public Bracket ConvertFromSurrogate(in BracketSurrogate surrogate) => new(surrogate.Seeding, surrogate.Standing, surrogate.Matches, surrogate.Round);
+
+    public BracketSurrogate ConvertToSurrogate(in Bracket value) => new([.. value.Seeding], [.. value.Standing], [.. value.Matches], value.Round);
+}

@@ -1,0 +1,122 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry.Metrics;
+using Orleans.Configuration;
+using Orleans.Dashboard;
+using Orleans.Placement;
+using Orleans.Runtime.MembershipService.SiloMetadata;
+using SelfJudge.Grains.Placement;
+using SelfJudge.Grains.Prompts;
+using SelfJudge.Grains.Training;
+using SelfJudge.Modeling.Hosting;
+
+namespace SelfJudge.Grains.Hosting;
+
+/// <summary>A silo process: model host, grains, dashboard, health and metrics, all on loopback.</summary>
+public sealed class SelfJudgeServer : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private SelfJudgeServer(WebApplication app, ServerOptions options) => (_app, Options) = (app, options);
+
+    /// <summary>The options with the ports that were taken.</summary>
+    public ServerOptions Options { get; }
+    public IServiceProvider Services => _app.Services;
+    public IGrainFactory Grains => _app.Services.GetRequiredService<IGrainFactory>();
+    public Uri Dashboard => new($"http://127.0.0.1:{Options.HttpPort}/dashboard");
+
+    public static SelfJudgeServer Build(ServerOptions requested)
+    {
+        var free = FreePorts(3);
+        var options = requested with
+        {
+            SiloPort = requested.SiloPort != 0 ? requested.SiloPort : free[0],
+            GatewayPort = requested.GatewayPort != 0 ? requested.GatewayPort : free[1],
+            HttpPort = requested.HttpPort != 0 ? requested.HttpPort : free[2],
+        };
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.Listen(IPAddress.Loopback, options.HttpPort));
+        builder.Logging.ClearProviders();
+        if (options.LogToConsole)
+            builder.Logging.AddSimpleConsole(c => c.SingleLine = true).SetMinimumLevel(LogLevel.Warning).AddFilter("SelfJudge", LogLevel.Information);
+        if (options.ModelHost is { } modelHost)
+        {
+            builder.Services.AddSingleton(_ => new ModelHost(modelHost));
+            builder.Services.AddSingleton<IModelHost>(s => s.GetRequiredService<ModelHost>());
+            builder.Services.AddHostedService<ModelHostService>();
+        }
+        builder.UseOrleans(silo => Configure(silo, options));
+        builder.Services.AddOpenTelemetry().WithMetrics(m => m.AddMeter(RunInstruments.MeterName, "Microsoft.Orleans").AddPrometheusExporter());
+        var app = builder.Build();
+        app.MapHealth(options.HungAfter);
+        app.MapPrometheusScrapingEndpoint("/metrics");
+        app.MapOrleansDashboard("/dashboard");
+        return new SelfJudgeServer(app, options);
+    }
+
+    public Task StartAsync(CancellationToken cancellation = default) => _app.StartAsync(cancellation);
+
+    /// <summary>Runs until the process is asked to stop.</summary>
+    public Task RunAsync() => _app.RunAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+    }
+
+    private static void Configure(ISiloBuilder silo, ServerOptions options)
+    {
+        silo.UseLocalhostClustering(options.SiloPort, options.GatewayPort, options.Primary, options.ServiceId, options.ClusterId);
+        silo.AddSelfJudgeGrains(options.ModelHost?.Name);
+        if (options.Storage is { } storage)
+            silo.AddAdoNetGrainStorageAsDefault(o => (o.Invariant, o.ConnectionString) = (SqliteStorage.Invariant, SqliteStorage.Prepare(storage)));
+        else
+            silo.AddMemoryGrainStorageAsDefault();
+        silo.AddDashboard();
+    }
+
+    // Held together, so that they differ. Between here and their use another process could take one, which then shows.
+    private static int[] FreePorts(int count)
+    {
+        var listeners = Enumerable.Range(0, count).Select(_ => new TcpListener(IPAddress.Loopback, 0)).ToList();
+        listeners.ForEach(l => l.Start());
+        var ports = listeners.Select(l => ((IPEndPoint)l.LocalEndpoint).Port).ToArray();
+        listeners.ForEach(l => l.Dispose());
+        return ports;
+    }
+
+}
+
+/// <summary>What a silo needs to carry our grains.</summary>
+public static class SelfJudgeSiloExtensions
+{
+    // Streams carry a few hundred bytes per prompt and step; what matters is that a step does not wait for a poll.
+    private static readonly TimeSpan StreamPollPeriod = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>Registers services, the triplet stream and placement. <paramref name="modelHost"/> is the name of the silo's model host, which the caller has registered; null where it has none.</summary>
+    public static ISiloBuilder AddSelfJudgeGrains(this ISiloBuilder silo, string? modelHost)
+    {
+        silo.UseSiloMetadata(modelHost is null ? new Dictionary<string, string>() : new Dictionary<string, string> { [ModelHostMetadata.Key] = modelHost });
+        silo.Services.AddPlacementFilter<OnModelHostStrategy, OnModelHostDirector>(ServiceLifetime.Singleton);
+        silo.Services.AddSingleton<DataCatalog>();
+        silo.Services.AddSingleton<RunInstruments>();
+        silo.Services.TryAddSingleton(TimeProvider.System);
+        silo.Services.TryAddSingleton(new PromptGrainOptions());
+        silo.Services.TryAddSingleton(new TrainerGrainOptions());
+        silo.AddMemoryStreams(TripletStream.Provider, stream =>
+        {
+            stream.ConfigurePartitioning(1);
+            stream.ConfigurePullingAgent(agent => agent.Configure(o => o.GetQueueMsgsTimerPeriod = StreamPollPeriod));
+            stream.ConfigureStreamPubSub(Orleans.Streams.StreamPubSubType.ImplicitOnly);
+        });
+        silo.Configure<MessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromMinutes(2));
+        return silo;
+    }
+}

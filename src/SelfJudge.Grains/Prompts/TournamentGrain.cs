@@ -1,0 +1,23 @@
+using SelfJudge.Abstractions;
+using SelfJudge.Preferences.Tournaments;
+
+namespace SelfJudge.Grains.Prompts;
+
+/// <summary>Plays a bracket: each round is one request for verdicts.</summary>
+[GrainType("tournament")]
+public sealed class TournamentGrain : Grain, ITournamentGrain
+{
+    public async Task<Bracket> Play(TournamentRequest request, CancellationToken cancellation)
+    {
+        var judge = GrainFactory.GetGrain<IJudgeReplicaGrain>(request.JudgeHost);
+        var bracket = Bracket.Of(request.Responses.Count, request.Seed);
+        while (!bracket.IsDecided)
+        {
+            var pairs = bracket.NextRound.Select(p => new ResponsePair(request.Responses[p.First], request.Responses[p.Second])).ToList();
+            var batch = request.BatchKey is null ? null : new BatchMembership($"{request.BatchKey}/round-{bracket.Round}", request.BatchSize, request.BatchOrdinal);
+            bracket = bracket.Play(await judge.Judge(new JudgeRequest(request.JudgeModel, request.Turns, pairs, request.Templates, batch), cancellation));
+        }
+        DeactivateOnIdle();
+        return bracket;
+    }
+}

@@ -1,0 +1,21 @@
+using Orleans.Concurrency;
+using Orleans.Placement;
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Placement;
+using SelfJudge.Modeling.Hosting;
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Grains.Replicas;
+
+/// <summary>The judging face of its silo's model host. Calls interleave, so that many tournaments' rounds reach the host together.</summary>
+[Reentrant, OnModelHost(byKey: true), Immovable, GrainType("judge-replica")]
+public sealed class JudgeReplicaGrain(IModelHost host) : Grain, IJudgeReplicaGrain
+{
+    public Task<IReadOnlyList<Verdict>> Judge(JudgeRequest request, CancellationToken cancellation)
+    {
+        var turns = request.Turns.ToTurns();
+        return HostJudge.Verdicts(host, request.Model, [.. request.Pairs.Select(p => new Comparison(turns, p.First, p.Second))],
+            [.. request.Templates.Select(JudgeTemplate.ByName)], request.Batch.ToCohort(), cancellation);
+    }
+}

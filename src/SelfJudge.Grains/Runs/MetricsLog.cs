@@ -1,0 +1,99 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using SelfJudge.Modeling.Checkpoints;
+using TorchSharp;
+using TorchSharp.Modules;
+
+namespace SelfJudge.Grains.Runs;
+
+/// <summary>One step's figures.</summary>
+/// <param name="RunStep">Optimizer steps of the whole run.</param>
+/// <param name="StageStep">Optimizer steps of the stage.</param>
+public sealed record MetricsRow(long RunStep, string Stage, int StageStep, IReadOnlyDictionary<string, double> Values);
+
+/// <summary>
+/// The figures of every step: <c>metrics.jsonl</c>, one line each, and TensorBoard event files, one series per stage.
+/// A run that resumes first drops what was logged after the checkpoint it resumes from.
+/// </summary>
+public sealed class MetricsLog : IAsyncDisposable
+{
+    private readonly StreamWriter _lines;
+    private readonly Channel<(MetricsRow Row, Task Durable)> _queue = Channel.CreateUnbounded<(MetricsRow, Task)>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Task _writing;
+
+    public MetricsLog(RunFolder folder, long lastRunStep)
+    {
+        var kept = Read(folder.Metrics).Where(r => r.RunStep <= lastRunStep).ToList();
+        if (Directory.Exists(folder.TensorBoard))
+            Directory.Delete(folder.TensorBoard, recursive: true);
+        AtomicFolder.WriteFile(folder.Metrics, string.Concat(kept.Select(r => Line(r) + "\n")));
+        _lines = new StreamWriter(folder.Metrics, append: true) { AutoFlush = true };
+        // The event writer opens its file for every figure, which is no work for a training step to wait for.
+        _writing = Task.Run(() => WriteAll(folder.TensorBoard, kept));
+    }
+
+    /// <summary>Logs a row, in order, once <paramref name="durable"/> has ended well: a step that is logged is never lost.</summary>
+    public void Write(MetricsRow row, Task durable) => _queue.Writer.TryWrite((row, durable));
+
+    /// <summary>The rows of a metrics file; none if it is not there. A last line cut short by a crash is left out.</summary>
+    public static IEnumerable<MetricsRow> Read(string path)
+    {
+        if (!File.Exists(path))
+            yield break;
+        using var file = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        while (file.ReadLine() is { } line)
+            if (Parse(line) is { } row)
+                yield return row;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _queue.Writer.Complete();
+        await _writing;
+        await _lines.DisposeAsync();
+    }
+
+    private async Task WriteAll(string tensorBoard, List<MetricsRow> earlier)
+    {
+        var writers = new Dictionary<string, SummaryWriter>(StringComparer.Ordinal);
+        void Plot(MetricsRow row)
+        {
+            if (!writers.TryGetValue(row.Stage, out var writer))
+                writers[row.Stage] = writer = torch.utils.tensorboard.SummaryWriter(Path.Combine(tensorBoard, row.Stage), createRunName: false);
+            foreach (var (name, value) in row.Values)
+                writer.add_scalar(name, (float)value, row.StageStep);
+        }
+        earlier.ForEach(Plot);
+        await foreach (var (row, durable) in _queue.Reader.ReadAllAsync())
+        {
+            await durable.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (!durable.IsCompletedSuccessfully)
+                return; // The checkpoint failed, which whoever wrote it reports; nothing after it is finished either.
+            _lines.WriteLine(Line(row));
+            Plot(row);
+        }
+    }
+
+    private static string Line(MetricsRow row)
+    {
+        var json = new JsonObject { ["run_step"] = row.RunStep, ["stage"] = row.Stage, ["step"] = row.StageStep };
+        foreach (var (name, value) in row.Values)
+            json[name] = double.IsFinite(value) ? value : null;
+        return json.ToJsonString();
+    }
+
+    private static MetricsRow? Parse(string line)
+    {
+        try
+        {
+            var json = JsonNode.Parse(line)!.AsObject();
+            var values = json.Skip(3).Where(p => p.Value is not null).ToDictionary(p => p.Key, p => (double)p.Value!);
+            return new MetricsRow((long)json["run_step"]!, (string)json["stage"]!, (int)json["step"]!, values);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException)
+        {
+            return null;
+        }
+    }
+}

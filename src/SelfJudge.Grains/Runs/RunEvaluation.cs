@@ -1,0 +1,100 @@
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Reporting;
+using SelfJudge.Grains.Training;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Tournaments;
+using SelfJudge.Preferences.World;
+
+namespace SelfJudge.Grains.Runs;
+
+/// <summary>The end of a run: every stage's model answers held-out prompts, some of them by tournament too, the oracle scores the answers, and result and report are written.</summary>
+internal sealed class RunEvaluation(string runId, RunRequest request, Recipe recipe, RunFolder folder, IReadOnlyList<StageSummary> stages, IGrainFactory grains)
+{
+    private const int ExamplePrompts = 6;
+
+    private readonly List<WorldPrompt> _prompts = recipe.Evaluation is { Prompts: > 0 } e ? [.. WorldPrompts.Instance.Test.Take(e.Prompts)] : WorldPrompts.Instance.Test;
+    private readonly List<PolicyScores> _scores = [];
+    private readonly List<RejectionPoint> _rejection = [];
+    private BracketResult? _bracket;
+
+    public async Task Run(Func<double> elapsed)
+    {
+        if (recipe.Evaluation is { } evaluation)
+            foreach (var stage in recipe.Stages.Where(s => s.Evaluate))
+                await Evaluate(stage.Name, evaluation.Rejection.Contains(stage.Name) ? evaluation.RejectionSamples : []);
+        var judges = stages.Where(s => s.Judge.Count > 0).Select(s => new JudgeResult(s.Name, s.Judge["judge/accuracy"], s.Judge["judge/swap_consistency"], s.Judge["judge/position_bias"], s.Judge["judge/tie_rate"], s.Judge["judge/ab_mass"])).ToList();
+        var mainJudge = judges.Find(j => recipe.Stages.Any(s => s.Name == j.Stage && s.Method == StageMethod.Jsft));
+        var triplets = stages.Aggregate(TripletCounts.None, (sum, s) => sum + s.Triplets);
+        var baseline = _scores.Find(s => s.Name == recipe.Evaluation?.Baseline);
+        var result = new RunResult
+        {
+            RunId = runId,
+            Name = recipe.Name,
+            Seed = recipe.Seed,
+            TotalSeconds = elapsed(),
+            JudgeAccuracy = mainJudge?.Accuracy,
+            JudgeSwapConsistency = mainJudge?.SwapConsistency,
+            Stages = [.. stages.Select(s => new StageResult(s.Name, MethodOf(s.Name), s.Seconds, s.Tokens, s.Tokens / Math.Max(1e-9, s.Seconds), s.TrainedParameters, s.Output))],
+            Judges = judges,
+            Policies = baseline is null ? [] : [.. _scores.Select(s => s.Against(baseline))],
+            Rejection = _rejection,
+            Triplets = new TripletResult(triplets.Made, triplets.Trained, triplets.StaleRefused, triplets.IdenticalSkipped, triplets.DuplicatesDropped),
+            Examples = _scores.Count == 0 ? [] : [.. Enumerable.Range(0, Math.Min(ExamplePrompts, _prompts.Count)).Select(i => i * _prompts.Count / ExamplePrompts).Select(i => new ExampleResult(_prompts[i].Text, [.. _scores.Select(s => s.Answer(i))]))],
+            Bracket = _bracket,
+            Recipe = RecipeFile.Render(recipe),
+            Environment = new EnvironmentResult("cpu", Environment.ProcessorCount, System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription, typeof(RunEvaluation).Assembly.GetName().Version!.ToString(3)),
+        };
+        AtomicFolder.WriteFile(folder.Report, HtmlReport.Render(result, [.. MetricsLog.Read(folder.Metrics)]));
+        AtomicFolder.WriteFile(folder.Result, result.ToJson());
+    }
+
+    private async Task Evaluate(string stage, IReadOnlyList<int> rejection)
+    {
+        var model = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, stage);
+        var samples = rejection.DefaultIfEmpty(1).Max();
+        var outcomes = await Task.WhenAll(_prompts.Select((prompt, i) => Answer(model, stage, prompt, i, samples)));
+        _scores.Add(Score(stage, outcomes.Select(o => o.Completions[0])));
+        // The same samples serve every smaller tournament.
+        foreach (var n in Powers(samples))
+        {
+            var champions = n == samples ? [.. outcomes.Select(o => o.Champion)] : await Task.WhenAll(outcomes.Select((o, i) => Champion(model, stage, o, i, n)));
+            var scores = Score(rejection.Contains(n) ? $"{stage} + rejection N={n}" : stage, champions);
+            _rejection.Add(new RejectionPoint(stage, n, scores.Gold.Average(), scores.MeanLength, scores.Repetition));
+            if (rejection.Contains(n) && n > 1)
+                _scores.Add(scores);
+        }
+        if (samples > 1 && _bracket is null)
+        {
+            var shown = outcomes.Index().First(o => o.Item.Bracket.Matches.All(m => m.Verdict.Winner != 0) || o.Index == outcomes.Length - 1).Item;
+            _bracket = new BracketResult(stage, _prompts[shown.Index].Text, [.. shown.Completions.Select(c => c.Text)], shown.Bracket);
+        }
+    }
+
+    // 1, 2, 4, … and the number itself.
+    private static IEnumerable<int> Powers(int samples) => samples == 1 ? [] : Enumerable.Range(0, 31).Select(i => 1 << i).TakeWhile(n => n < samples).Append(samples);
+
+    private Task<PromptOutcome> Answer(LoadedModel model, string stage, WorldPrompt prompt, int index, int samples) =>
+        grains.GetGrain<IPromptGrain>($"{runId}/evaluation/{stage}/{index}").Play(new PromptRequest(
+            index, [.. WorldTrainingData.ToTurns(prompt).Select(t => new DialogueTurn(t.Role, t.Content))], model.Host, model.Id, model.Host, model.Id, recipe.Judge.Templates, samples,
+            SamplingSettings.From(recipe.Sampling), Seeds.Derive(Seeds.Derive(recipe.Seed, "evaluation"), index),
+            recipe.Deterministic ? $"{runId}/evaluation/{stage}" : null, _prompts.Count, null), CancellationToken.None);
+
+    private async Task<Completion> Champion(LoadedModel model, string stage, PromptOutcome outcome, int index, int n)
+    {
+        if (n == 1)
+            return outcome.Completions[0];
+        Bracket bracket = await grains.GetGrain<ITournamentGrain>($"{runId}/evaluation/{stage}/{index}/{n}").Play(new TournamentRequest(
+            model.Host, model.Id, [.. WorldTrainingData.ToTurns(_prompts[index]).Select(t => new DialogueTurn(t.Role, t.Content))],
+            [.. outcome.Completions.Take(n).Select(c => c.Text)], recipe.Judge.Templates, Seeds.Derive(recipe.Seed, index, n),
+            recipe.Deterministic ? $"{runId}/evaluation/{stage}/{n}" : null, _prompts.Count, index), CancellationToken.None);
+        return outcome.Completions[bracket.Champion];
+    }
+
+    private PolicyScores Score(string name, IEnumerable<Completion> answers) => new(name, _prompts, [.. answers.Select(a => a.Text)]);
+
+    private string MethodOf(string stage) => recipe.Stages.Single(s => s.Name == stage).Method.ToString();
+}

@@ -1,0 +1,166 @@
+using System.Text.Json;
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Replicas;
+using SelfJudge.Grains.Training;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Recipes;
+
+namespace SelfJudge.Grains.Runs;
+
+/// <summary>One execution of a run, from where its folder stands to its end, its cancellation or its failure.</summary>
+internal sealed class RunExecution(string runId, RunRequest request, Recipe recipe, IGrainFactory grains, DataCatalog catalog, TimeProvider time)
+{
+    private const int PlayAttempts = 3;
+
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    private readonly RunFolder _folder = new(request.Folder);
+    private volatile bool _cancelRequested;
+    private readonly long _started = time.GetTimestamp();
+    private List<StageSummary> _finished = [];
+    private StageRecipe _stage = recipe.Stages[0];
+    private string _activity = "";
+    private StepOutcome? _last;
+    private (long At, int Step, long Tokens) _mark;
+    private double _tokensPerSecond, _secondsPerStep;
+
+    public bool IsOver { get; set; }
+    public bool IsCancelled { get; private set; }
+
+    private ITrainerGrain Trainer => grains.GetGrain<ITrainerGrain>(runId);
+
+    public void Cancel() => _cancelRequested = true;
+
+    public async Task Run()
+    {
+        Directory.CreateDirectory(_folder.Path);
+        AtomicFolder.WriteFile(_folder.Recipe, RecipeFile.Render(recipe));
+        _finished = ReadFinished();
+        var data = await catalog.Get(recipe);
+        foreach (var stage in recipe.Stages.Skip(_finished.Count))
+        {
+            (_stage, _activity) = (stage, stage.Name);
+            if (!await RunStage(stage, data))
+            {
+                IsCancelled = true;
+                return;
+            }
+        }
+        _activity = "evaluation";
+        _last = null;
+        await TripletLog.FinishAsync(_folder);
+        await new RunEvaluation(runId, request, recipe, _folder, _finished, grains).Run(Elapsed);
+    }
+
+    public RunStatus Status(RunState state, string? message)
+    {
+        var done = _last?.Step ?? 0;
+        double? left = _secondsPerStep > 0 && _activity == _stage.Name ? (_stage.Steps - done) * _secondsPerStep : null;
+        var triplets = _finished.Aggregate(_last?.Triplets ?? TripletCounts.None, (sum, s) => sum + s.Triplets);
+        return new RunStatus(runId, state, request.Folder, recipe.Name, [.. recipe.Stages.Select(s => s.Name)], _activity, recipe.Stages.ToList().IndexOf(_stage), done, _stage.Steps,
+            Elapsed(), _tokensPerSecond, left, _last?.Metrics ?? new Dictionary<string, double>(), triplets, message);
+    }
+
+    // Returns false where the run was cancelled.
+    private async Task<bool> RunStage(StageRecipe stage, TrainingData data)
+    {
+        var opening = await Trainer.OpenStage(new StageAssignment(request, stage.Name));
+        _mark = (time.GetTimestamp(), opening.StepsDone, 0);
+        _last = new StepOutcome(opening.StepsDone, opening.PolicyVersion, new Dictionary<string, double>(), 0, 0, opening.Triplets);
+        while (_last.Step < stage.Steps)
+        {
+            if (_cancelRequested)
+            {
+                await Trainer.LeaveStage();
+                return false;
+            }
+            try
+            {
+                Progress(stage.Method is StageMethod.SelfJudge or StageMethod.OffPolicy
+                    ? await PlayAndTrain(stage, data, opening, _last)
+                    : await Trainer.TrainOnData());
+            }
+            catch
+            {
+                await Trainer.LeaveStage();
+                throw;
+            }
+        }
+        _finished.Add(await Trainer.FinishStage());
+        AtomicFolder.WriteFile(_folder.StageResults, JsonSerializer.Serialize(_finished, Json));
+        return true;
+    }
+
+    // One step of self-training (section 3.2): the prompts sample, judge and hand over; the trainer steps when all have.
+    private async Task<StepOutcome> PlayAndTrain(StageRecipe stage, TrainingData data, StageOpening opening, StepOutcome last)
+    {
+        var step = last.Step + 1;
+        var isOnPolicy = stage.Method == StageMethod.SelfJudge;
+        var seed = Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/rollout"), step);
+        using var abandon = new CancellationTokenSource();
+        var training = Trainer.TrainOnTriplets(step, stage.Prompts, abandon.Token);
+        var playing = Task.WhenAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{step}/{i}", new PromptRequest(
+            i, data.Prompt((long)(step - 1) * stage.Prompts + i).ToWire(),
+            opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Initial, recipe.Judge.Templates,
+            stage.Samples, SamplingSettings.From(recipe.Sampling), Seeds.Derive(seed, i),
+            recipe.Deterministic ? $"{runId}/{stage.Name}/{step}" : null, stage.Prompts,
+            new TripletRequest(runId, stage.Name, step, stage.Triplets, last.PolicyVersion, isOnPolicy ? stage.MaxStaleness : null)), abandon.Token)));
+        try
+        {
+            await await Task.WhenAny(playing, training);
+            await playing;
+            return await training;
+        }
+        catch
+        {
+            await abandon.CancelAsync();
+            throw;
+        }
+    }
+
+    // A prompt whose silo died is played again: by the same seeds it samples the same, and what the trainer has
+    // already it drops. It no longer waits for the others of its batch, which may be done.
+    private async Task Play(string key, PromptRequest prompt, CancellationToken cancellation)
+    {
+        for (var attempt = 1; ; attempt++)
+            try
+            {
+                await grains.GetGrain<IPromptGrain>(key).Play(attempt == 1 ? prompt : prompt with { BatchKey = null }, cancellation);
+                return;
+            }
+            catch (Exception e) when (attempt < PlayAttempts && e is OrleansException or TimeoutException)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(attempt), cancellation);
+            }
+    }
+
+    private void Progress(StepOutcome outcome)
+    {
+        var now = time.GetTimestamp();
+        var seconds = time.GetElapsedTime(_mark.At, now).TotalSeconds;
+        var tokens = outcome.Tokens - (_last!.Tokens == 0 ? outcome.Tokens : _last.Tokens);
+        if (outcome.Step > _mark.Step && seconds > 0)
+        {
+            // Smoothed over the last few reports.
+            var perStep = seconds / (outcome.Step - _mark.Step);
+            _secondsPerStep = _secondsPerStep == 0 || _mark.Step == 0 ? perStep : 0.7 * _secondsPerStep + 0.3 * perStep;
+            if (tokens > 0)
+                _tokensPerSecond = 0.7 * _tokensPerSecond + 0.3 * tokens / seconds;
+        }
+        _mark = (now, outcome.Step, outcome.Tokens);
+        _last = outcome;
+    }
+
+    private double Elapsed() => time.GetElapsedTime(_started).TotalSeconds;
+
+    // Stages are finished in order; what one of them left must still be there.
+    private List<StageSummary> ReadFinished()
+    {
+        if (!File.Exists(_folder.StageResults))
+            return [];
+        var finished = JsonSerializer.Deserialize<List<StageSummary>>(File.ReadAllText(_folder.StageResults), Json) ?? [];
+        return [.. finished.Zip(recipe.Stages).TakeWhile(p => p.First.Name == p.Second.Name && Directory.Exists(_folder.OutputOf(recipe, p.Second))).Select(p => p.First)];
+    }
+}

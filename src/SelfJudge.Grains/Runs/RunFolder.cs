@@ -1,0 +1,32 @@
+using SelfJudge.Preferences.Recipes;
+
+namespace SelfJudge.Grains.Runs;
+
+/// <summary>Where everything lies in a run's folder.</summary>
+public sealed record RunFolder(string Path)
+{
+    public string Recipe => In("recipe.yaml");
+    public string Metrics => In("metrics.jsonl");
+    public string Checkpoints => In("checkpoints");
+    public string TensorBoard => In("tensorboard");
+    public string TripletJournal => In("triplets.jsonl");
+    public string Triplets => In("triplets.parquet");
+    public string StageResults => In("stages.json");
+    public string Result => In("result.json");
+    public string Report => In("report.html");
+
+    /// <summary>Where the process that executes the run says how to reach it.</summary>
+    public string Address => In("silo.json");
+
+    /// <summary>Held by the process that executes the run.</summary>
+    public string Lock => In("run.lock");
+
+    /// <summary>Grain storage of an embedded silo.</summary>
+    public string Storage => In("grains.db");
+
+    /// <summary>The model that a stage leaves: the last one's is the run's result, in <c>final/</c> or <c>adapter/</c>.</summary>
+    public string OutputOf(Recipe recipe, StageRecipe stage) =>
+        stage != recipe.Stages[^1] ? In(System.IO.Path.Combine("stages", stage.Name)) : In(stage.Adapter is null ? "final" : "adapter");
+
+    private string In(string name) => System.IO.Path.Combine(Path, name);
+}

@@ -1,0 +1,93 @@
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Training;
+using SelfJudge.Preferences.Recipes;
+
+namespace SelfJudge.Grains.Runs;
+
+/// <summary>
+/// A run: it carries its recipe out stage by stage, and knows where it stands. What counts is in the run's folder;
+/// started again on the same folder, by whatever process, it goes on from its last durable step.
+/// </summary>
+[Reentrant, GrainType("run")]
+public sealed partial class RunGrain([PersistentState("run")] IPersistentState<RunGrainState> state, DataCatalog catalog, TimeProvider time, ILogger<RunGrain> logger) : Grain, IRunGrain
+{
+    private static readonly TimeSpan KeepAlivePeriod = TimeSpan.FromMinutes(1);
+
+    private RunExecution? _execution;
+    private IGrainTimer? _keepAlive;
+
+    public async Task Start(RunRequest request)
+    {
+        if (_execution is { IsOver: false })
+            return;
+        var recipe = RecipeFile.Parse(request.Recipe, "recipe");
+        state.State.Request = request;
+        await Record(RunState.Running, null);
+        _execution = new RunExecution(this.GetPrimaryKeyString(), request, recipe, GrainFactory, catalog, time);
+        // A run outlasts any call. It goes on in this activation's turns, and the timer keeps the activation.
+        _keepAlive = this.RegisterGrainTimer(() => Task.CompletedTask, new GrainTimerCreationOptions(KeepAlivePeriod, KeepAlivePeriod) { KeepAlive = true });
+        Execute(_execution).Ignore();
+    }
+
+    public async Task Cancel()
+    {
+        if (_execution is not { IsOver: false })
+            return;
+        _execution.Cancel();
+        await Record(RunState.Cancelling, null);
+    }
+
+    public Task<RunStatus> GetStatus() => Task.FromResult(
+        _execution?.Status(state.State.State, state.State.Message)
+        ?? new RunStatus(this.GetPrimaryKeyString(), state.State.State, state.State.Request?.Folder ?? "", "", [], "", 0, 0, 0, 0, 0, null, new Dictionary<string, double>(), TripletCounts.None, state.State.Message));
+
+    public async Task<string?> GetResult()
+    {
+        var path = state.State.Request is { } request ? new RunFolder(request.Folder).Result : null;
+        return path is not null && File.Exists(path) ? await File.ReadAllTextAsync(path) : null;
+    }
+
+    private async Task Execute(RunExecution execution)
+    {
+        try
+        {
+            await execution.Run();
+            await Record(execution.IsCancelled ? RunState.Cancelled : RunState.Completed, null);
+        }
+#pragma warning disable CA1031 // Whatever ended the run is the run's state, and is logged.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            LogFailed(e, this.GetPrimaryKeyString());
+            await Record(RunState.Failed, e.Message);
+        }
+        finally
+        {
+            execution.IsOver = true;
+            _keepAlive?.Dispose();
+        }
+    }
+
+    private async Task Record(RunState reached, string? message)
+    {
+        (state.State.State, state.State.Message) = (reached, message);
+        await state.WriteStateAsync();
+    }
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "run {Run} failed")]
+    private partial void LogFailed(Exception e, string run);
+}
+
+/// <summary>What outlives a run's activation.</summary>
+[GenerateSerializer, Alias("sj.RunGrainState")]
+public sealed class RunGrainState
+{
+    [Id(0)]
+    public RunRequest? Request { get; set; }
+    [Id(1)]
+    public RunState State { get; set; }
+    [Id(2)]
+    public string? Message { get; set; }
+}

@@ -1,0 +1,80 @@
+using SelfJudge.Abstractions;
+
+namespace SelfJudge.Grains.Training;
+
+/// <summary>The one learner of a run. Its key is the run's id, and it lives where a model host is.</summary>
+[Alias("sj.ITrainerGrain")]
+public interface ITrainerGrain : IGrainWithStringKey
+{
+    /// <summary>Opens a stage, from its newest checkpoint if it has one, and takes over the run's checkpoints: no earlier activation can write any more.</summary>
+    [Alias("OpenStage"), ResponseTimeout("00:10:00")]
+    Task<StageOpening> OpenStage(StageAssignment assignment);
+
+    /// <summary>Makes the next steps of a supervised or offline stage, for about half a second and at least one.</summary>
+    [Alias("TrainOnData"), ResponseTimeout("00:10:00")]
+    Task<StepOutcome> TrainOnData();
+
+    /// <summary>Waits for the triplets of <paramref name="prompts"/> prompts of a step, then makes that step.</summary>
+    [Alias("TrainOnTriplets"), ResponseTimeout("00:20:00")]
+    Task<StepOutcome> TrainOnTriplets(int step, int prompts, CancellationToken cancellation);
+
+    /// <summary>Measures the stage's judge, writes its model, and closes it.</summary>
+    [Alias("FinishStage"), ResponseTimeout("00:10:00")]
+    Task<StageSummary> FinishStage();
+
+    /// <summary>Closes a stage where it stands; what is written stays.</summary>
+    [Alias("LeaveStage"), ResponseTimeout("00:10:00")]
+    Task LeaveStage();
+
+    /// <summary>Loads the model that a finished stage left, or that the run starts from where <paramref name="stage"/> is null.</summary>
+    /// <returns>Its id on the model host.</returns>
+    [Alias("EnsureLoaded"), ResponseTimeout("00:10:00")]
+    Task<LoadedModel> EnsureLoaded(RunRequest run, string? stage);
+}
+
+/// <summary>A stage to be trained.</summary>
+[GenerateSerializer, Immutable, Alias("sj.StageAssignment")]
+public sealed record StageAssignment([property: Id(0)] RunRequest Run, [property: Id(1)] string Stage);
+
+/// <summary>How a stage was opened.</summary>
+/// <param name="Host">The name of the model host that trains.</param>
+/// <param name="Policy">The id of the model in training.</param>
+/// <param name="Initial">The id of the model that it started from: reference, and judge.</param>
+/// <param name="StepsDone">Steps that its checkpoint holds.</param>
+[GenerateSerializer, Immutable, Alias("sj.StageOpening")]
+public sealed record StageOpening(
+    [property: Id(0)] string Host,
+    [property: Id(1)] string Policy,
+    [property: Id(2)] string Initial,
+    [property: Id(3)] int StepsDone,
+    [property: Id(4)] long PolicyVersion,
+    [property: Id(5)] TripletCounts Triplets,
+    [property: Id(6)] IReadOnlyList<string> Warnings);
+
+/// <summary>What a call of the trainer has done.</summary>
+/// <param name="Step">The last step made.</param>
+[GenerateSerializer, Immutable, Alias("sj.StepOutcome")]
+public sealed record StepOutcome(
+    [property: Id(0)] int Step,
+    [property: Id(1)] long PolicyVersion,
+    [property: Id(2)] IReadOnlyDictionary<string, double> Metrics,
+    [property: Id(3)] double Seconds,
+    [property: Id(4)] long Tokens,
+    [property: Id(5)] TripletCounts Triplets);
+
+/// <summary>A finished stage.</summary>
+/// <param name="Tokens">That passed through a model in any role: trained, sampled, judged.</param>
+/// <param name="Judge">Figures of its model as a judge on held-out pairs; empty where it was not measured.</param>
+[GenerateSerializer, Immutable, Alias("sj.StageSummary")]
+public sealed record StageSummary(
+    [property: Id(0)] string Name,
+    [property: Id(1)] double Seconds,
+    [property: Id(2)] long Tokens,
+    [property: Id(3)] IReadOnlyDictionary<string, double> Judge,
+    [property: Id(4)] TripletCounts Triplets,
+    [property: Id(5)] string Output,
+    [property: Id(6)] long TrainedParameters);
+
+/// <summary>A model on a host.</summary>
+[GenerateSerializer, Immutable, Alias("sj.LoadedModel")]
+public sealed record LoadedModel([property: Id(0)] string Host, [property: Id(1)] string Id);

@@ -1,0 +1,33 @@
+using SelfJudge.Grains.Replicas;
+using SelfJudge.Modeling.Hosting;
+using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Grains.Training;
+
+/// <summary>Figures of a judge by the names under which they are logged.</summary>
+internal static class JudgeMetrics
+{
+    /// <summary>Accuracy on pairs whose better response is known (an exact tie counts one half), and the judge's health.</summary>
+    public static async Task<IReadOnlyDictionary<string, double>> Measure(IModelHost host, string model, IReadOnlyList<PreferenceExample> pairs, IReadOnlyList<JudgeTemplate> templates)
+    {
+        var verdicts = await HostJudge.Verdicts(host, model, [.. pairs.Select(p => new Comparison(p.Prompt, p.Chosen, p.Rejected))], templates, null, CancellationToken.None);
+        return new Dictionary<string, double>(Health(verdicts))
+        {
+            ["judge/accuracy"] = verdicts.Average(v => v.Winner switch { 1 => 1.0, 2 => 0.0, _ => 0.5 }),
+        };
+    }
+
+    public static IReadOnlyDictionary<string, double> Health(IEnumerable<Verdict> verdicts)
+    {
+        var health = JudgeHealth.Of(verdicts);
+        return new Dictionary<string, double>
+        {
+            ["judge/swap_consistency"] = health.SwapConsistency,
+            ["judge/position_bias"] = health.PositionBias,
+            ["judge/tie_rate"] = health.TieRate,
+            ["judge/ab_mass"] = health.JudgeMass,
+        };
+    }
+}

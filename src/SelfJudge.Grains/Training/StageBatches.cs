@@ -1,0 +1,39 @@
+using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Grains.Training;
+
+/// <summary>What each step of a supervised or offline stage learns from: a function of recipe, data and step. The data is gone through in an order of the stage's own, again and again.</summary>
+internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingData data, PromptEncoder encoder)
+{
+    private readonly JudgeTemplate[] _templates = [.. recipe.Judge.Templates.Select(JudgeTemplate.ByName)];
+    private readonly int[] _policyOrder = CounterRandom.Permutation(data.Pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/policy order"));
+    private readonly int[] _judgeOrder = CounterRandom.Permutation(data.Pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/judge order"));
+
+    /// <summary>sft and jsft: chosen responses, and pairs in both orders, by every template.</summary>
+    public IReadOnlyList<SupervisedExample> Supervised(int step)
+    {
+        var examples = new List<SupervisedExample>();
+        for (var i = 0; i < stage.PolicyExamples; i++)
+            examples.Add(ExampleBuilder.Policy(encoder, At(_policyOrder, (long)step * stage.PolicyExamples + i)));
+        for (var i = 0; i < stage.JudgePairs; i++)
+            foreach (var template in _templates)
+            {
+                var pair = At(_judgeOrder, (long)step * stage.JudgePairs + i);
+                examples.Add(ExampleBuilder.Judge(encoder, template, pair, swapped: false, stage.Rationale));
+                examples.Add(ExampleBuilder.Judge(encoder, template, pair, swapped: true, stage.Rationale));
+            }
+        return examples;
+    }
+
+    /// <summary>dpo: static pairs.</summary>
+    public IReadOnlyList<PreferencePair> Offline(int step) =>
+        [.. Enumerable.Range(0, stage.Prompts).Select(i => ExampleBuilder.Pair(encoder, At(_policyOrder, (long)step * stage.Prompts + i)))];
+
+    private PreferenceExample At(int[] order, long n) => data.Pairs[order[n % order.Length]];
+}

@@ -1,0 +1,26 @@
+using SelfJudge.Abstractions;
+
+namespace SelfJudge.Grains.Training;
+
+/// <summary>What a stage has done so far, as its checkpoints count it.</summary>
+/// <param name="Step">Steps made.</param>
+/// <param name="Seconds">Spent on them, all resumptions together.</param>
+/// <param name="Tokens">That passed through a model in any role.</param>
+internal sealed record StageProgress(int Step, double Seconds, long Tokens, TripletCounts Triplets)
+{
+    public static StageProgress None { get; } = new(0, 0, 0, TripletCounts.None);
+
+    public IReadOnlyDictionary<string, double> ToCounters() => new Dictionary<string, double>
+    {
+        ["seconds"] = Seconds,
+        ["tokens"] = Tokens,
+        ["triplets_made"] = Triplets.Made,
+        ["triplets_trained"] = Triplets.Trained,
+        ["triplets_stale_refused"] = Triplets.StaleRefused,
+        ["triplets_identical_skipped"] = Triplets.IdenticalSkipped,
+        ["triplets_duplicates_dropped"] = Triplets.DuplicatesDropped,
+    };
+
+    public static StageProgress FromCounters(int step, IReadOnlyDictionary<string, double> counters) => new(step, counters["seconds"], (long)counters["tokens"], new TripletCounts(
+        (long)counters["triplets_made"], (long)counters["triplets_trained"], (long)counters["triplets_stale_refused"], (long)counters["triplets_identical_skipped"], (long)counters["triplets_duplicates_dropped"]));
+}

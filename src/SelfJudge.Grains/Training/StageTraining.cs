@@ -1,0 +1,169 @@
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Runs;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Llama;
+using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Grains.Training;
+
+/// <summary>
+/// One stage in training: its model on the host, its schedule, its checkpoints and its logs. A step is finished when
+/// its checkpoint is on disk, which happens while the next step's samples are drawn.
+/// </summary>
+internal sealed class StageTraining : IAsyncDisposable
+{
+    private readonly IModelHost _host;
+    private readonly IPolicyTraining _training;
+    private readonly TrainingData _data;
+    private readonly StageBatches _batches;
+    private readonly LearningRateSchedule _schedule;
+    private readonly CheckpointStore _checkpoints;
+    private readonly MetricsLog _metrics;
+    private readonly TripletLog _triplets;
+    private readonly RunFolder _folder;
+    private readonly long _epoch;
+    private readonly long _stepsBefore;
+    private HostTotals _totals;
+    private long _stepEnded = TimeProvider.System.GetTimestamp();
+
+    private StageTraining(Recipe recipe, StageRecipe stage, RunFolder folder, TrainingData data, IModelHost host, IPolicyTraining training, string initialModel, CheckpointStore checkpoints, long epoch, StageProgress progress)
+    {
+        (Recipe, Stage, InitialModel, Progress) = (recipe, stage, initialModel, progress);
+        (_host, _training, _data, _folder, _checkpoints, _epoch, _totals) = (host, training, data, folder, checkpoints, epoch, host.Status.Totals);
+        _batches = new StageBatches(recipe, stage, data, host.EncoderOf(training.Policy));
+        _schedule = new LearningRateSchedule(stage.LearningRate, (int)Math.Round(stage.Warmup * stage.Steps), stage.Schedule, stage.Steps);
+        _stepsBefore = recipe.Stages.TakeWhile(s => s.Name != stage.Name).Sum(s => (long)s.Steps);
+        _metrics = new MetricsLog(folder, RunStep);
+        _triplets = new TripletLog(folder, RunStep);
+    }
+
+    public Recipe Recipe { get; }
+    public StageRecipe Stage { get; }
+    public StageProgress Progress { get; private set; }
+
+    /// <summary>The model that the stage started from: reference, and judge.</summary>
+    public string InitialModel { get; }
+    public string Policy => _training.Policy;
+    public long PolicyVersion => _host.VersionOf(_training.Policy);
+    public bool IsDone => Progress.Step >= Stage.Steps;
+
+    /// <summary>Ends when every step made so far is finished; fails if a checkpoint cannot be written.</summary>
+    public Task Durable { get; private set; } = Task.CompletedTask;
+
+    private long RunStep => _stepsBefore + Progress.Step;
+
+    /// <summary>Opens a stage from its newest checkpoint, or anew. <paramref name="warn"/> hears what is amiss and was got over.</summary>
+    public static async Task<StageTraining> Open(string runId, RunRequest run, string stageName, IModelHost host, DataCatalog catalog, long epochFloor, Action<string> warn)
+    {
+        var recipe = RecipeFile.Parse(run.Recipe, "recipe.yaml");
+        var stage = recipe.Stages.Single(s => s.Name == stageName);
+        var folder = new RunFolder(run.Folder);
+        var data = await catalog.Get(recipe);
+        var checkpoints = new CheckpointStore(folder.Checkpoints, recipe.KeepCheckpoints);
+        var epoch = checkpoints.TakeOver(epochFloor);
+        var initial = await RunModels.EnsureLoaded(host, runId, recipe, folder, stage.From);
+        var isSupervised = stage.Method is StageMethod.Sft or StageMethod.Jsft;
+        var training = await host.OpenTrainingAsync(new TrainingSpec(RunModels.IdOf(runId, stageName), initial, isSupervised ? null : initial,
+            stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null, Seeds.Derive(recipe.Seed, $"{stageName}/adapter"), ToOptions(stage.Optimizer)), CancellationToken.None);
+        var progress = StageProgress.None;
+        if (checkpoints.Newest(warn) is { } newest && newest.State.Stage == stageName)
+        {
+            progress = StageProgress.FromCounters(newest.State.StageStep, newest.State.Counters);
+            if (recipe.Deterministic && newest.State.Workers != host.Workers)
+                warn($"the checkpoint was made by {newest.State.Workers} workers and the run goes on with {host.Workers}: it will not repeat bit for bit");
+            await training.RestoreAsync(newest.Load(host.DescriptionOf(initial).Config));
+        }
+        return new StageTraining(recipe, stage, folder, data, host, training, initial, checkpoints, epoch, progress);
+    }
+
+    /// <summary>The next step of a supervised or offline stage.</summary>
+    public async Task<IReadOnlyDictionary<string, double>> StepOnData()
+    {
+        var (step, rate) = (Progress.Step, _schedule.At(Progress.Step + 1));
+        var report = Stage.Method == StageMethod.Dpo
+            ? await _training.PreferenceStepAsync(await Task.Run(() => _batches.Offline(step)), Stage.Loss, rate)
+            : await _training.SupervisedStepAsync(await Task.Run(() => _batches.Supervised(step)), Stage.LossWeights, rate);
+        var figures = Figures(report, rate);
+        if (Stage.MeasureEvery > 0 && (step + 1) % Stage.MeasureEvery == 0 && step + 1 < Stage.Steps)
+            Add(figures, await MeasureJudge());
+        return await Commit(figures, TripletCounts.None, []);
+    }
+
+    /// <summary>A step on the triplets of its prompts. A step left without any, because all are identical or stale, changes nothing but counts.</summary>
+    public async Task<IReadOnlyDictionary<string, double>> StepOnTriplets(IReadOnlyList<TripletBatch> batches, long duplicates)
+    {
+        var (version, rate) = (PolicyVersion, _schedule.At(Progress.Step + 1));
+        var (fresh, stale) = TripletInbox.ByStaleness(batches, version, Stage.Method == StageMethod.OffPolicy ? null : Stage.MaxStaleness);
+        var figures = fresh.Count == 0 ? [] : Figures(await _training.PreferenceStepAsync([.. fresh.Select(t => new PreferencePair(t.PromptIds, t.Chosen.Ids, t.Rejected.Ids))], Stage.Loss, rate), rate);
+        Add(figures, RolloutFigures.Of(batches, fresh, version));
+        return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates), batches);
+    }
+
+    /// <summary>Waits for the last checkpoint, measures the model as a judge, and writes it out.</summary>
+    public async Task<StageSummary> Finish()
+    {
+        await Durable;
+        var judge = Stage.Method == StageMethod.Sft || _data.HeldOutPairs.Count == 0 ? new Dictionary<string, double>() : await MeasureJudge();
+        var output = _folder.OutputOf(Recipe, Stage);
+        await _host.SaveAsync(Policy, output, BaseModel());
+        return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge, Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Durable.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await _metrics.DisposeAsync();
+        _triplets.Dispose();
+        await _training.DisposeAsync();
+    }
+
+    /// <summary>Counts the step, and on a checkpoint step hands a snapshot to the disk, which has until the next one.</summary>
+    private async Task<IReadOnlyDictionary<string, double>> Commit(Dictionary<string, double> figures, TripletCounts triplets, IReadOnlyList<TripletBatch> batches)
+    {
+        var totals = _host.Status.Totals;
+        var seconds = TimeProvider.System.GetElapsedTime(_stepEnded).TotalSeconds;
+        _stepEnded = TimeProvider.System.GetTimestamp();
+        Add(figures, HostFigures.Of(_totals, totals, seconds));
+        figures["policy/version"] = PolicyVersion;
+        figures["step_time"] = seconds;
+        Progress = new StageProgress(Progress.Step + 1, Progress.Seconds + seconds, Progress.Tokens + HostFigures.Tokens(_totals, totals), Progress.Triplets + triplets);
+        _totals = totals;
+        if (Progress.Step % Stage.CheckpointEvery == 0 || IsDone)
+        {
+            var snapshot = await _training.SnapshotAsync();
+            await Durable;
+            var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, _epoch, _host.Workers, Progress.ToCounters());
+            Durable = Task.Run(() => _checkpoints.Write(state, snapshot, BaseModel()));
+        }
+        var rows = batches.SelectMany(b => b.Triplets.Select(t => TripletRow.Of(RunStep, b, t))).ToList();
+        _metrics.Write(new MetricsRow(RunStep, Stage.Name, Progress.Step, figures), Durable);
+        _triplets.Write(rows);
+        return figures;
+    }
+
+    private static Dictionary<string, double> Figures(StepReport report, double learningRate) => new(report.Metrics)
+    {
+        ["loss"] = report.Loss,
+        ["grad_norm"] = report.GradientNorm,
+        ["learning_rate"] = learningRate,
+    };
+
+    private Task<IReadOnlyDictionary<string, double>> MeasureJudge() => JudgeMetrics.Measure(_host, Policy, _data.HeldOutPairs, [.. Recipe.Judge.Templates.Select(JudgeTemplate.ByName)]);
+
+    // What an adapter says that it stands on.
+    private string BaseModel() => Path.GetFullPath(Stage.From is { } from ? _folder.OutputOf(Recipe, Recipe.Stages.Single(s => s.Name == from)) : Recipe.Model.Path ?? _folder.Path);
+
+    private static OptimizerOptions ToOptions(OptimizerRecipe o) => new(o.Beta1, o.Beta2, 1e-8, o.WeightDecay, o.ClipNorm, o.MaxTokensPerBatch);
+
+    private static void Add(Dictionary<string, double> figures, IEnumerable<KeyValuePair<string, double>> more)
+    {
+        foreach (var (name, value) in more)
+            figures[name] = value;
+    }
+}

@@ -1,0 +1,110 @@
+using System.Text.Json;
+using Parquet.Serialization;
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Runs;
+using SelfJudge.Modeling.Checkpoints;
+
+namespace SelfJudge.Grains.Training;
+
+/// <summary>A triplet that was trained on, and where it came from: one row of <c>triplets.parquet</c>.</summary>
+public sealed class TripletRow
+{
+    public long RunStep { get; set; }
+    public string Stage { get; set; } = "";
+    public int Step { get; set; }
+    public int PromptIndex { get; set; }
+    public int Match { get; set; }
+    public string Prompt { get; set; } = "";
+    public string Chosen { get; set; } = "";
+    public string Rejected { get; set; } = "";
+    public double ChosenScore { get; set; }
+    public double RejectedScore { get; set; }
+    public bool OrdersAgree { get; set; }
+    public long PolicyVersion { get; set; }
+
+    // Seeds are 64 bits without a sign; columns have one. The bits are the same.
+    public long ChosenSeed { get; set; }
+    public long RejectedSeed { get; set; }
+    public List<int> PromptIds { get; set; } = [];
+    public List<int> ChosenIds { get; set; } = [];
+    public List<int> RejectedIds { get; set; } = [];
+
+    internal static TripletRow Of(long runStep, TripletBatch batch, Triplet triplet) => new()
+    {
+        RunStep = runStep,
+        Stage = batch.Stage,
+        Step = batch.Step,
+        PromptIndex = batch.PromptIndex,
+        Match = triplet.Match,
+        Prompt = triplet.Prompt,
+        Chosen = triplet.Chosen.Text,
+        Rejected = triplet.Rejected.Text,
+        ChosenScore = triplet.ChosenScore,
+        RejectedScore = triplet.RejectedScore,
+        OrdersAgree = triplet.OrdersAgree,
+        PolicyVersion = Math.Min(triplet.Chosen.PolicyVersion, triplet.Rejected.PolicyVersion),
+        ChosenSeed = (long)triplet.Chosen.Seed,
+        RejectedSeed = (long)triplet.Rejected.Seed,
+        PromptIds = [.. triplet.PromptIds],
+        ChosenIds = [.. triplet.Chosen.Ids],
+        RejectedIds = [.. triplet.Rejected.Ids],
+    };
+}
+
+/// <summary>
+/// Every triplet with its lineage. While the run goes on they are lines of a journal, which a crash cannot tear; at the
+/// end they become one Parquet file.
+/// </summary>
+public sealed class TripletLog : IDisposable
+{
+    private readonly RunFolder _folder;
+    private readonly StreamWriter _journal;
+
+    public TripletLog(RunFolder folder, long lastRunStep)
+    {
+        _folder = folder;
+        AtomicFolder.WriteFile(folder.TripletJournal, string.Concat(Read(folder.TripletJournal).Where(r => r.RunStep <= lastRunStep).Select(r => JsonSerializer.Serialize(r) + "\n")));
+        _journal = new StreamWriter(folder.TripletJournal, append: true);
+    }
+
+    public void Write(IEnumerable<TripletRow> rows)
+    {
+        foreach (var row in rows)
+            _journal.WriteLine(JsonSerializer.Serialize(row));
+        _journal.Flush();
+    }
+
+    public void Dispose() => _journal.Dispose();
+
+    /// <summary>Turns a run's journal, where there is one, into its Parquet file.</summary>
+    public static async Task FinishAsync(RunFolder folder)
+    {
+        if (!File.Exists(folder.TripletJournal))
+            return;
+        var temporary = folder.Triplets + ".writing";
+        await using (var file = File.Create(temporary))
+            await ParquetSerializer.SerializeAsync(Read(folder.TripletJournal).ToList(), file);
+        File.Move(temporary, folder.Triplets, overwrite: true);
+        File.Delete(folder.TripletJournal);
+    }
+
+    private static IEnumerable<TripletRow> Read(string journal)
+    {
+        if (!File.Exists(journal))
+            yield break;
+        foreach (var line in File.ReadLines(journal))
+        {
+            TripletRow? row = null;
+            try
+            {
+                row = JsonSerializer.Deserialize<TripletRow>(line);
+            }
+            catch (JsonException)
+            {
+                // The last line, cut short by a crash: its step was not finished.
+            }
+            if (row is not null)
+                yield return row;
+        }
+    }
+}

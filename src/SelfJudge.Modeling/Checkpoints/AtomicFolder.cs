@@ -1,0 +1,95 @@
+using System.Runtime.InteropServices;
+
+namespace SelfJudge.Modeling.Checkpoints;
+
+/// <summary>Folders and files that exist whole or not at all, whatever interrupts their writing.</summary>
+public static class AtomicFolder
+{
+    private const string TemporaryPrefix = ".writing-";
+
+    /// <summary>
+    /// Creates <paramref name="folder"/> with what <paramref name="write"/> puts into a temporary folder beside it. What
+    /// stood at its place before is replaced in one rename of each.
+    /// </summary>
+    public static void Write(string folder, Action<string> write)
+    {
+        var parent = Path.GetDirectoryName(Path.GetFullPath(folder))!;
+        Directory.CreateDirectory(parent);
+        var temporary = Path.Combine(parent, $"{TemporaryPrefix}{Path.GetFileName(folder)}-{Environment.ProcessId}");
+        DeleteIfThere(temporary);
+        Directory.CreateDirectory(temporary);
+        try
+        {
+            write(temporary);
+            Sync(temporary);
+            if (Directory.Exists(folder))
+            {
+                var replaced = temporary + "-replaced";
+                DeleteIfThere(replaced);
+                Directory.Move(folder, replaced);
+                Directory.Move(temporary, folder);
+                Directory.Delete(replaced, recursive: true);
+            }
+            else
+            {
+                Directory.Move(temporary, folder);
+            }
+            Sync(parent);
+        }
+        catch
+        {
+            DeleteIfThere(temporary);
+            throw;
+        }
+    }
+
+    /// <summary>Replaces a file's content in one rename.</summary>
+    public static void WriteFile(string path, string content)
+    {
+        var temporary = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, $"{TemporaryPrefix}{Path.GetFileName(path)}-{Environment.ProcessId}");
+        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+        {
+            file.Write(System.Text.Encoding.UTF8.GetBytes(content));
+            file.Flush(flushToDisk: true);
+        }
+        File.Move(temporary, path, overwrite: true);
+    }
+
+    /// <summary>Removes what earlier, interrupted writes left in a folder.</summary>
+    public static void Clean(string parent)
+    {
+        if (!Directory.Exists(parent))
+            return;
+        foreach (var left in Directory.GetDirectories(parent, TemporaryPrefix + "*"))
+            Directory.Delete(left, recursive: true);
+        foreach (var left in Directory.GetFiles(parent, TemporaryPrefix + "*"))
+            File.Delete(left);
+    }
+
+    private static void DeleteIfThere(string folder)
+    {
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
+    }
+
+    // A rename is durable once the folder that holds it is. .NET has no call for that; on Windows the rename itself is.
+    private static void Sync(string folder)
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        var descriptor = Open(folder, 0);
+        if (descriptor < 0)
+            return;
+        _ = FSync(descriptor);
+        _ = Close(descriptor);
+    }
+
+    [DllImport("libc", EntryPoint = "open", CharSet = CharSet.Ansi, BestFitMapping = false, ThrowOnUnmappableChar = true)]
+    private static extern int Open(string path, int flags);
+
+    [DllImport("libc", EntryPoint = "fsync")]
+    private static extern int FSync(int descriptor);
+
+    [DllImport("libc", EntryPoint = "close")]
+    private static extern int Close(int descriptor);
+}

@@ -1,0 +1,150 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace SelfJudge.Modeling.Checkpoints;
+
+/// <summary>Where one tensor lies in a safetensors file.</summary>
+/// <param name="DType">As the format spells it: F32, F16, BF16, I64 and so on.</param>
+/// <param name="Start">Byte offset in the file.</param>
+/// <param name="Length">In bytes.</param>
+public sealed record TensorEntry(string Name, string DType, long[] Shape, long Start, long Length)
+{
+    public long Elements => Shape.Aggregate(1L, (a, b) => a * b);
+}
+
+/// <summary>
+/// The safetensors format: eight bytes of header length, a JSON header that names each tensor's type, shape and place,
+/// then the bytes of the tensors. Everything in the header is checked before anything is believed.
+/// </summary>
+public static class SafeTensors
+{
+    private const long MaxHeaderLength = 100_000_000; // the limit that the format's own reader sets
+
+    private static readonly Dictionary<string, int> BitsOf = new(StringComparer.Ordinal)
+    {
+        ["BOOL"] = 8,
+        ["U8"] = 8,
+        ["I8"] = 8,
+        ["F8_E5M2"] = 8,
+        ["F8_E4M3"] = 8,
+        ["I16"] = 16,
+        ["U16"] = 16,
+        ["F16"] = 16,
+        ["BF16"] = 16,
+        ["I32"] = 32,
+        ["U32"] = 32,
+        ["F32"] = 32,
+        ["I64"] = 64,
+        ["U64"] = 64,
+        ["F64"] = 64,
+    };
+
+    /// <summary>Reads and checks the header.</summary>
+    /// <exception cref="InvalidDataException">The file is not a safetensors file, is truncated, or contradicts itself.</exception>
+    public static (IReadOnlyDictionary<string, TensorEntry> Tensors, IReadOnlyDictionary<string, string> Metadata) ReadHeader(string path)
+    {
+        using var file = File.OpenRead(path);
+        InvalidDataException Bad(string what) => new($"{path}: {what}");
+        Span<byte> prefix = stackalloc byte[8];
+        if (file.Length < 8)
+            throw Bad($"not a safetensors file: it has {file.Length} bytes, fewer than the 8 of its header length");
+        file.ReadExactly(prefix);
+        var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
+        if (headerLength > MaxHeaderLength || (long)headerLength > file.Length - 8)
+            throw Bad($"not a safetensors file, or truncated: its header would be {headerLength} bytes long, the file is {file.Length}");
+        var header = new byte[headerLength];
+        file.ReadExactly(header);
+        var tensors = new Dictionary<string, TensorEntry>(StringComparer.Ordinal);
+        var metadata = new Dictionary<string, string>(StringComparer.Ordinal);
+        try
+        {
+            using var json = JsonDocument.Parse(header, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            foreach (var property in json.RootElement.EnumerateObject())
+                if (property.Name == "__metadata__")
+                    foreach (var entry in property.Value.EnumerateObject())
+                        metadata[entry.Name] = entry.Value.GetString() ?? "";
+                else
+                    tensors.Add(property.Name, ReadEntry(property, 8 + (long)headerLength, file.Length, Bad));
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        {
+            throw new InvalidDataException($"{path}: damaged safetensors header: {e.Message}", e);
+        }
+        TensorEntry? previous = null;
+        foreach (var entry in tensors.Values.OrderBy(t => t.Start).ThenBy(t => t.Length))
+        {
+            if (previous is not null && entry.Start < previous.Start + previous.Length)
+                throw Bad($"the tensors {previous.Name} and {entry.Name} overlap");
+            previous = entry;
+        }
+        return (tensors, metadata);
+    }
+
+    private static TensorEntry ReadEntry(JsonProperty property, long dataStart, long fileLength, Func<string, Exception> bad)
+    {
+        var dtype = property.Value.GetProperty("dtype").GetString() ?? "";
+        var shape = property.Value.GetProperty("shape").EnumerateArray().Select(d => d.GetInt64()).ToArray();
+        var offsets = property.Value.GetProperty("data_offsets").EnumerateArray().Select(d => d.GetInt64()).ToArray();
+        if (!BitsOf.TryGetValue(dtype, out var bits))
+            throw bad($"tensor {property.Name} has the unknown type {dtype}");
+        if (offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > fileLength - dataStart)
+            throw bad($"tensor {property.Name} lies at [{string.Join(", ", offsets)}], outside the file's {fileLength - dataStart} bytes of data: the file is truncated or damaged");
+        long elements = 1;
+        foreach (var dimension in shape)
+            if (dimension < 0 || dimension > 0 && elements > long.MaxValue / 64 / dimension)
+                throw bad($"tensor {property.Name} has the impossible shape [{string.Join(", ", shape)}]");
+            else
+                elements *= dimension;
+        if (elements * bits / 8 != offsets[1] - offsets[0])
+            throw bad($"tensor {property.Name} of type {dtype} and shape [{string.Join(", ", shape)}] does not have {offsets[1] - offsets[0]} bytes");
+        return new TensorEntry(property.Name, dtype, shape, dataStart + offsets[0], offsets[1] - offsets[0]);
+    }
+
+    /// <summary>
+    /// Writes float32 tensors. The file is complete and on disk when the call returns; it is not renamed into place,
+    /// which is the caller's to do.
+    /// </summary>
+    public static void Write(string path, IReadOnlyList<NamedArray> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        using var header = new MemoryStream();
+        using (var json = new Utf8JsonWriter(header))
+        {
+            json.WriteStartObject();
+            json.WriteStartObject("__metadata__");
+            json.WriteString("format", "pt"); // transformers refuses files without it
+            foreach (var (key, value) in metadata ?? new Dictionary<string, string>())
+                json.WriteString(key, value);
+            json.WriteEndObject();
+            long offset = 0;
+            foreach (var tensor in tensors)
+            {
+                json.WriteStartObject(tensor.Name);
+                json.WriteString("dtype", "F32");
+                json.WriteStartArray("shape");
+                foreach (var dimension in tensor.Shape)
+                    json.WriteNumberValue(dimension);
+                json.WriteEndArray();
+                json.WriteStartArray("data_offsets");
+                json.WriteNumberValue(offset);
+                json.WriteNumberValue(offset += 4L * tensor.Values.Length);
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+            json.WriteEndObject();
+        }
+        while (header.Length % 8 != 0)
+            header.WriteByte((byte)' ');
+        using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);
+        Span<byte> prefix = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.Length);
+        file.Write(prefix);
+        header.WriteTo(file);
+        foreach (var tensor in tensors)
+            file.Write(MemoryMarshal.AsBytes(tensor.Values.AsSpan()));
+        file.Flush(flushToDisk: true);
+    }
+}
+
+/// <summary>A tensor in managed memory, row-major.</summary>
+public sealed record NamedArray(string Name, long[] Shape, float[] Values);

@@ -1,0 +1,35 @@
+using SelfJudge.Modeling.Sampling;
+using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Preferences.Judging;
+
+namespace SelfJudge.Modeling.Hosting;
+
+/// <summary>A request in a host's queue.</summary>
+/// <param name="Model">The id of the model that it concerns. Requests on one model keep their order where one of them is exclusive.</param>
+internal abstract record HostWork(string Model, Cohort? Cohort)
+{
+    /// <summary>Ends the request without a result.</summary>
+    public abstract void Fail(Exception reason);
+}
+
+internal sealed record GenerateWork(string Model, GenerationJob Job, Cohort? Cohort) : HostWork(Model, Cohort)
+{
+    public override void Fail(Exception reason) => Job.Fail(reason);
+}
+
+internal sealed record JudgeWork(string Model, IReadOnlyList<EncodedJudgePrompt> Prompts, TaskCompletionSource<JudgeProbabilities[]> Completion, Cohort? Cohort, CancellationToken Cancellation) : HostWork(Model, Cohort)
+{
+    public override void Fail(Exception reason) => Completion.TrySetException(reason);
+}
+
+/// <summary>Something that runs alone: a training step, a load. It waits for the generations of its model to end, and those asked for later wait for it.</summary>
+internal sealed record ExclusiveWork(string Model, Action Run, Action<Exception> OnFailure, bool IsTraining) : HostWork(Model, null)
+{
+    public override void Fail(Exception reason) => OnFailure(reason);
+}
+
+/// <summary>Requests of a complete cohort, in the order of their ordinals, or a single request.</summary>
+internal sealed record Batch(string Model, IReadOnlyList<HostWork> Work)
+{
+    public bool IsCohort => Work[0].Cohort is not null;
+}

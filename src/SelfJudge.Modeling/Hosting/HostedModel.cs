@@ -1,0 +1,137 @@
+using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Sampling;
+using SelfJudge.Modeling.Tokenizers;
+
+namespace SelfJudge.Modeling.Hosting;
+
+/// <summary>Base weights and how many hosted models stand on them.</summary>
+internal sealed class SharedWeights(LlamaWeights weights)
+{
+    private int _users;
+
+    public LlamaWeights Weights { get; } = weights;
+
+    public SharedWeights Use()
+    {
+        _users++;
+        return this;
+    }
+
+    public void Release()
+    {
+        if (--_users == 0)
+            Weights.Dispose();
+    }
+}
+
+/// <summary>A model that a host has loaded. Its tensors and lanes belong to the device thread.</summary>
+internal sealed class HostedModel : IDisposable
+{
+    private readonly SharedWeights _weights;
+    private readonly LoraAdapter? _adapter;
+    private long _version;
+
+    public HostedModel(string id, SharedWeights weights, LoraAdapter? adapter, LlamaModel model, PromptEncoder encoder, int workers, int maxForwardTokens)
+    {
+        (Id, _weights, _adapter, Model, Encoder) = (id, weights.Use(), adapter, model, encoder);
+        Lanes = [.. Enumerable.Range(0, workers).Select(_ => new Lane(model, maxForwardTokens))];
+    }
+
+    public string Id { get; }
+    public LlamaModel Model { get; }
+    public PromptEncoder Encoder { get; }
+    public ModelDescription Description => new(Model.Config, _adapter?.Config, (_adapter?.Buffer ?? Model.Weights.Buffer).Layout.Size);
+    public SharedWeights Weights => _weights;
+
+    /// <summary>One for each worker.</summary>
+    public Lane[] Lanes { get; }
+
+    public bool IsGenerating => Lanes.Any(l => !l.IsEmpty);
+
+    /// <summary>Read from any thread.</summary>
+    public long Version
+    {
+        get => Interlocked.Read(ref _version);
+        set => Interlocked.Exchange(ref _version, value);
+    }
+
+    public void Dispose()
+    {
+        foreach (var lane in Lanes)
+            lane.Dispose();
+        _adapter?.Dispose();
+        _weights.Release();
+    }
+}
+
+/// <summary>What one worker generates with one model: sequences in generation, and jobs that wait for room.</summary>
+internal sealed class Lane(LlamaModel model, int maxForwardTokens) : IDisposable
+{
+    private readonly Queue<GenerationJob> _waiting = new();
+    private readonly List<GenerationJob> _running = [];
+    private GenerationEngine? _engine;
+
+    /// <summary>Sequences in generation and in waiting.</summary>
+    public int Load => (_engine?.Active ?? 0) + _waiting.Sum(j => j.Request.Seeds.Count);
+
+    public bool IsEmpty => _waiting.Count == 0 && (_engine?.Active ?? 0) == 0;
+
+    public void Add(GenerationJob job) => _waiting.Enqueue(job);
+
+    /// <summary>Takes in what there is room for, then extends everything by up to <paramref name="tokens"/> tokens. A failure fails the lane's jobs, not the host. Returns the number of tokens sampled.</summary>
+    public long Run(int tokens, int maxActive, long policyVersion)
+    {
+        _engine ??= new GenerationEngine(model, maxForwardTokens);
+        var before = _engine.SampledTokens;
+        try
+        {
+            for (var i = 0; i < tokens && !IsEmpty; i++)
+            {
+                Admit(maxActive, policyVersion);
+                _engine.Step();
+            }
+            _running.RemoveAll(j => j.Result.IsCompleted);
+            return _engine.SampledTokens - before;
+        }
+#pragma warning disable CA1031 // Whoever asked for the samples gets the failure.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            foreach (var job in _running.Concat(_waiting))
+                job.Fail(e);
+            _running.Clear();
+            _waiting.Clear();
+            _engine.Dispose();
+            _engine = null;
+            return 0;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var job in _running.Concat(_waiting))
+            job.Fail(new ObjectDisposedException(nameof(ModelHost), "the model host is stopping"));
+        _engine?.Dispose();
+    }
+
+    private void Admit(int maxActive, long policyVersion)
+    {
+        var admitted = new List<GenerationJob>();
+        var active = _engine!.Active;
+        while (_waiting.TryPeek(out var job) && (active == 0 || active + job.Request.Seeds.Count <= maxActive))
+        {
+            _waiting.Dequeue();
+            if (job.IsAbandoned)
+            {
+                job.Abandon();
+                continue;
+            }
+            admitted.Add(job);
+            active += job.Request.Seeds.Count;
+        }
+        if (admitted.Count == 0)
+            return;
+        _running.AddRange(admitted);
+        _engine.Admit(admitted, policyVersion);
+    }
+}

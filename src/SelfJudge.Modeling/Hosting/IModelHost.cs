@@ -1,0 +1,121 @@
+using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Sampling;
+using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Learning;
+
+namespace SelfJudge.Modeling.Hosting;
+
+/// <summary>
+/// The models on one device. All tensor work happens on the host's own thread; callers on any thread hand in requests
+/// and get managed values back. A full queue refuses at once, with <see cref="HostBusyException"/>.
+/// </summary>
+public interface IModelHost
+{
+    /// <summary>Unique in a cluster.</summary>
+    string Name { get; }
+
+    HostStatus Status { get; }
+
+    /// <summary>Workers among which batches are divided.</summary>
+    int Workers { get; }
+
+    /// <summary>Loads a model under an id, or does nothing where the id is loaded already.</summary>
+    Task LoadAsync(string model, ModelSource source, CancellationToken cancellation);
+
+    /// <summary>Frees a model. Weights that another model's adapter stands on stay until that is freed too.</summary>
+    Task UnloadAsync(string model);
+
+    /// <summary>The tokenizer and templates of a loaded model: text is turned into ids by the caller.</summary>
+    /// <exception cref="UnknownModelException">No model of that id is loaded.</exception>
+    PromptEncoder EncoderOf(string model);
+
+    /// <summary>What a loaded model is.</summary>
+    ModelDescription DescriptionOf(string model);
+
+    /// <summary>How many optimizer steps made the model what it is.</summary>
+    long VersionOf(string model);
+
+    /// <summary>Samples a prompt once per seed.</summary>
+    Task<SampledSequence[]> SampleAsync(string model, SamplePrompt prompt, Cohort? cohort, CancellationToken cancellation);
+
+    /// <summary>The probabilities of the judge tokens after each prompt.</summary>
+    Task<JudgeProbabilities[]> JudgeAsync(string model, IReadOnlyList<EncodedJudgePrompt> prompts, Cohort? cohort, CancellationToken cancellation);
+
+    /// <summary>Makes a model to be trained, and what trains it.</summary>
+    Task<IPolicyTraining> OpenTrainingAsync(TrainingSpec spec, CancellationToken cancellation);
+
+    /// <summary>Writes a model: base weights as a Hugging Face folder, an adapter as a PEFT folder.</summary>
+    Task SaveAsync(string model, string folder, string baseModelName);
+}
+
+/// <summary>A model in training. One at a time trains it; sampling from it goes on between steps, never during one.</summary>
+public interface IPolicyTraining : IAsyncDisposable
+{
+    /// <summary>The id under which the trained model samples.</summary>
+    string Policy { get; }
+
+    /// <summary>One supervised step (stage 1).</summary>
+    Task<StepReport> SupervisedStepAsync(IReadOnlyList<SupervisedExample> examples, PartWeights weights, double learningRate);
+
+    /// <summary>One step of a preference loss (stage 2).</summary>
+    Task<StepReport> PreferenceStepAsync(IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, double learningRate);
+
+    /// <summary>A copy of everything that training has changed.</summary>
+    Task<TrainingSnapshot> SnapshotAsync();
+
+    /// <summary>Puts a copy back. It must be of the same shape.</summary>
+    Task RestoreAsync(TrainingSnapshot snapshot);
+}
+
+/// <summary>Where a model comes from. Exactly one of <see cref="Folder"/> and <see cref="Initial"/> is given.</summary>
+/// <param name="Folder">A Hugging Face model folder, or a PEFT adapter folder whose base is <paramref name="Base"/>.</param>
+/// <param name="Initial">A model to be initialised at random.</param>
+/// <param name="Base">The id of the loaded model that an adapter folder stands on.</param>
+/// <param name="DialogueTemplate">The name of the template that its prompts use.</param>
+public sealed record ModelSource(string? Folder, InitialModel? Initial, string? Base, string DialogueTemplate);
+
+/// <summary>A model of random weights over the built-in world's vocabulary.</summary>
+public sealed record InitialModel(Llama.LlamaConfig Config, ulong Seed);
+
+/// <summary>What a loaded model is.</summary>
+/// <param name="TrainedParameters">Of its adapter, or of all weights where it has none.</param>
+public sealed record ModelDescription(Llama.LlamaConfig Config, Llama.LoraConfig? Lora, long TrainedParameters);
+
+/// <summary>What to train.</summary>
+/// <param name="Policy">The id that the trained model gets.</param>
+/// <param name="From">The loaded model that it starts from.</param>
+/// <param name="Reference">The loaded model that preference losses compare with; null for supervised training.</param>
+/// <param name="Lora">The adapter to train beside the weights of <paramref name="From"/>; null trains a copy of all weights.</param>
+public sealed record TrainingSpec(string Policy, string From, string? Reference, Llama.LoraConfig? Lora, ulong Seed, OptimizerOptions Optimizer);
+
+/// <summary>
+/// Requests that belong together: the host waits for all of them and runs them as one batch in the order of their
+/// ordinals. With the same members the batch is the same whoever arrives first, which is what makes a run repeat bit
+/// for bit; it is also as large as it can be.
+/// </summary>
+/// <param name="Key">Unique to this batch.</param>
+/// <param name="Size">How many requests belong to it.</param>
+public sealed record Cohort(string Key, int Size, int Ordinal);
+
+/// <summary>What a host is doing.</summary>
+/// <param name="QueueLength">Requests not yet begun.</param>
+/// <param name="BusySince">When the batch now running began; null where the host is idle.</param>
+/// <param name="LastBatchFinished">When the last batch ended; null before the first.</param>
+/// <param name="Models">Ids of the loaded models.</param>
+public sealed record HostStatus(int QueueLength, DateTimeOffset? BusySince, DateTimeOffset? LastBatchFinished, IReadOnlyList<string> Models, HostTotals Totals);
+
+/// <summary>Work done since the host started.</summary>
+public sealed record HostTotals(long SampledTokens, long JudgedPrompts, long JudgedTokens, long TrainedTokens, double SamplingSeconds, double JudgingSeconds, double TrainingSeconds);
+
+/// <summary>The queue is full. Back off and try again.</summary>
+public sealed class HostBusyException(string host, int capacity)
+    : InvalidOperationException($"model host {host} has {capacity} requests waiting and takes no more for now; try again later, or raise its queue capacity");
+
+/// <summary>A request names a model that the host has not loaded.</summary>
+public sealed class UnknownModelException(string host, string model)
+    : InvalidOperationException($"model host {host} has no model '{model}'; load it first");
+
+/// <summary>Some members of a cohort never came.</summary>
+public sealed class CohortIncompleteException(string key, int arrived, int size, TimeSpan waited)
+    : TimeoutException($"only {arrived} of the {size} requests of batch '{key}' arrived within {waited.TotalSeconds:0} s");

@@ -1,0 +1,374 @@
+using System.Collections.Concurrent;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Kernels;
+using SelfJudge.Modeling.Kernels.Cpu;
+using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Native;
+using SelfJudge.Modeling.Sampling;
+using SelfJudge.Modeling.Tensors;
+using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Templates;
+using SelfJudge.Preferences.World;
+
+namespace SelfJudge.Modeling.Hosting;
+
+/// <summary>
+/// One thread owns the device and does all tensor work on it: it loads, samples, judges and trains, and divides each
+/// batch among the workers of a CPU. Requests that wait together are run together; generation runs in slices of a few
+/// tokens, so that judging, training and new prompts get in between.
+/// </summary>
+public sealed class ModelHost : IModelHost, IDisposable
+{
+    private readonly ModelHostOptions _options;
+    private readonly TimeProvider _time;
+    private readonly BlockingCollection<HostWork> _queue;
+    private readonly ConcurrentDictionary<string, HostedModel> _models = new(StringComparer.Ordinal);
+    private readonly Thread _thread;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly HostMeter _meter;
+
+    // Below here: the device thread's alone.
+    private readonly WorkerPool _workers;
+    private readonly CohortGathering _cohorts;
+    private readonly List<Batch> _pending = [];
+
+    public ModelHost(ModelHostOptions options, TimeProvider? time = null)
+    {
+        _options = options;
+        _time = time ?? TimeProvider.System;
+        _queue = new BlockingCollection<HostWork>(options.QueueCapacity);
+        _meter = new HostMeter(_time);
+        _cohorts = new CohortGathering(options.CohortTimeout, _time);
+        TorchRuntime.EnsureLoaded();
+        _workers = new WorkerPool(options.Workers);
+        _thread = new Thread(Loop) { IsBackground = true, Name = $"model host {options.Name}" };
+        _thread.Start();
+    }
+
+    public string Name => _options.Name;
+
+    public HostStatus Status => _meter.Status(_queue.Count, [.. _models.Keys.Order(StringComparer.Ordinal)]);
+
+    public int Workers => _options.Workers;
+
+    public ModelDescription DescriptionOf(string model) => Find(model).Description;
+
+    public PromptEncoder EncoderOf(string model) => Find(model).Encoder;
+
+    public long VersionOf(string model) => Find(model).Version;
+
+    public Task LoadAsync(string model, ModelSource source, CancellationToken cancellation) => RunExclusive(model, () =>
+    {
+        if (!_models.ContainsKey(model))
+            _models[model] = Load(model, source);
+        return true;
+    });
+
+    public Task UnloadAsync(string model) => RunExclusive(model, () =>
+    {
+        if (_models.TryRemove(model, out var hosted))
+            hosted.Dispose();
+        return true;
+    });
+
+    public Task<SampledSequence[]> SampleAsync(string model, SamplePrompt prompt, Cohort? cohort, CancellationToken cancellation)
+    {
+        var hosted = Find(model);
+        if (prompt.Options.Problem() is { } problem)
+            throw new ArgumentException(problem);
+        if (prompt.Prompt.Length is 0 || prompt.Prompt.Length >= hosted.Model.Config.MaxPositionEmbeddings)
+            throw new ArgumentException($"the prompt has {prompt.Prompt.Length} tokens; model '{model}' takes 1 to {hosted.Model.Config.MaxPositionEmbeddings - 1} and needs room for an answer");
+        var job = new GenerationJob(prompt, cancellation);
+        Enqueue(new GenerateWork(model, job, cohort));
+        return job.Result;
+    }
+
+    public Task<JudgeProbabilities[]> JudgeAsync(string model, IReadOnlyList<EncodedJudgePrompt> prompts, Cohort? cohort, CancellationToken cancellation)
+    {
+        Find(model);
+        var completion = new TaskCompletionSource<JudgeProbabilities[]>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enqueue(new JudgeWork(model, prompts, completion, cohort, cancellation));
+        return completion.Task;
+    }
+
+    public Task<IPolicyTraining> OpenTrainingAsync(TrainingSpec spec, CancellationToken cancellation) => RunExclusive<IPolicyTraining>(spec.Policy, () =>
+    {
+        var from = Find(spec.From);
+        var reference = spec.Reference is null ? null : Find(spec.Reference);
+        if (_models.TryRemove(spec.Policy, out var earlier))
+            earlier.Dispose();
+        var hosted = NewPolicy(spec, from);
+        _models[spec.Policy] = hosted;
+        return new PolicyTraining(this, hosted, reference, new PolicyTrainer(hosted.Model, reference?.Model, _workers, spec.Optimizer), spec.Lora ?? from.Model.Adapter?.Config);
+    });
+
+    public Task SaveAsync(string model, string folder, string baseModelName) => RunExclusive(model, () =>
+    {
+        var hosted = Find(model);
+        if (hosted.Model.Adapter is { } adapter)
+            AdapterFolder.Write(folder, adapter.Config, baseModelName, adapter.Buffer.ToArrays());
+        else
+            ModelFolder.Write(folder, hosted.Model.Config, hosted.Model.Weights.Buffer.ToArrays(), hosted.Encoder.Tokenizer);
+        return true;
+    });
+
+    /// <summary>Ends what is running, refuses what is waiting, and frees every model.</summary>
+    public void Dispose()
+    {
+        if (_stopping.IsCancellationRequested)
+            return;
+        _stopping.Cancel();
+        _thread.Join();
+        _workers.Dispose();
+        _queue.Dispose();
+        _stopping.Dispose();
+    }
+
+    internal Task<T> RunExclusive<T>(string model, Func<T> body, bool isTraining = false)
+    {
+        var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enqueue(new ExclusiveWork(model, () => completion.TrySetResult(body()), e => completion.TrySetException(e), isTraining));
+        return completion.Task;
+    }
+
+    internal HostMeter Meter => _meter;
+
+    private HostedModel Find(string model) => _models.TryGetValue(model, out var hosted) ? hosted : throw new UnknownModelException(Name, model);
+
+    private void Enqueue(HostWork work)
+    {
+        ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
+        if (!_queue.TryAdd(work))
+            throw new HostBusyException(Name, _options.QueueCapacity);
+    }
+
+    private void Loop()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            Receive();
+            _cohorts.FailOverdue();
+            var (judgments, exclusive) = Dispatch();
+            foreach (var batch in judgments)
+                _meter.Measure(WorkKind.Judging, () => Judge(batch));
+            if (_models.Values.Any(m => m.IsGenerating))
+                _meter.Measure(WorkKind.Sampling, Generate);
+            if (exclusive is not null)
+                _meter.Measure(exclusive.IsTraining ? WorkKind.Training : WorkKind.Other, () => RunOne(exclusive));
+        }
+        Shutdown();
+    }
+
+    // Blocks while there is nothing to do. The first request after a pause is given company: others that come within
+    // the batch window join its batch.
+    private void Receive()
+    {
+        var idle = _pending.Count == 0 && !_models.Values.Any(m => m.IsGenerating);
+        try
+        {
+            if (idle && _queue.TryTake(out var first, _cohorts.IsEmpty ? Timeout.Infinite : 1000, _stopping.Token))
+            {
+                Accept(first);
+                var since = _time.GetTimestamp();
+                while (_pending.Exists(b => !b.IsCohort && b.Work[0] is not ExclusiveWork) && _options.BatchWindow - _time.GetElapsedTime(since) is { Ticks: > 0 } left)
+                    if (_queue.TryTake(out var next, left))
+                        Accept(next);
+            }
+            while (_queue.TryTake(out var more))
+                Accept(more);
+        }
+        catch (OperationCanceledException)
+        {
+            // The host is stopping; the loop sees it.
+        }
+    }
+
+    private void Accept(HostWork work)
+    {
+        if (_cohorts.Add(work) is { } batch)
+            _pending.Add(batch);
+    }
+
+    /// <summary>Hands generations to their lanes, and picks what else can run now. Batches on one model stay in order around exclusive work and cohorts.</summary>
+    private (List<List<JudgeWork>> Judgments, ExclusiveWork? Exclusive) Dispatch()
+    {
+        var held = new HashSet<string>(StringComparer.Ordinal);
+        var cohortJudgments = new List<List<JudgeWork>>();
+        var jointJudgments = new Dictionary<string, List<JudgeWork>>(StringComparer.Ordinal);
+        ExclusiveWork? exclusive = null;
+        var waiting = new List<Batch>();
+        foreach (var batch in _pending)
+        {
+            var generating = _models.TryGetValue(batch.Model, out var hosted) && hosted.IsGenerating;
+            var mustWait = held.Contains(batch.Model) || batch.Work[0] switch
+            {
+                ExclusiveWork => exclusive is not null || generating || jointJudgments.ContainsKey(batch.Model),
+                GenerateWork => batch.IsCohort && generating,
+                _ => false,
+            };
+            if (mustWait)
+            {
+                held.Add(batch.Model);
+                waiting.Add(batch);
+                continue;
+            }
+            switch (batch.Work[0])
+            {
+                case ExclusiveWork work:
+                    exclusive = work;
+                    held.Add(batch.Model);
+                    break;
+                case GenerateWork:
+                    AddToLanes(hosted, [.. batch.Work.Cast<GenerateWork>()]);
+                    if (batch.IsCohort)
+                        held.Add(batch.Model);
+                    break;
+                case JudgeWork when batch.IsCohort:
+                    cohortJudgments.Add([.. batch.Work.Cast<JudgeWork>()]);
+                    break;
+                case JudgeWork work:
+                    if (!jointJudgments.TryGetValue(batch.Model, out var joint))
+                        jointJudgments[batch.Model] = joint = [];
+                    joint.Add(work);
+                    break;
+            }
+        }
+        _pending.Clear();
+        _pending.AddRange(waiting);
+        cohortJudgments.AddRange(jointJudgments.Values);
+        return (cohortJudgments, exclusive);
+    }
+
+    private void AddToLanes(HostedModel? hosted, List<GenerateWork> work)
+    {
+        foreach (var w in work.Where(_ => hosted is null))
+            w.Fail(new UnknownModelException(Name, w.Model));
+        if (hosted is null)
+            return;
+        var shares = WorkShares.Balance([.. work.Select(w => w.Job.Request.Prompt.Length * w.Job.Request.Seeds.Count)], _workers.Count);
+        // A single request goes to the worker with the least to do.
+        var order = Enumerable.Range(0, _workers.Count).OrderBy(i => hosted.Lanes[i].Load).ToArray();
+        for (var i = 0; i < shares.Length; i++)
+            foreach (var index in shares[i])
+                hosted.Lanes[order[i]].Add(work[index].Job);
+    }
+
+    private void Generate()
+    {
+        var sampled = new long[_workers.Count];
+        _workers.Run(worker =>
+        {
+            foreach (var model in _models.Values)
+                sampled[worker] += model.Lanes[worker].Run(_options.SliceTokens, _options.MaxActiveSequences, model.Version);
+        });
+        _meter.AddSampled(sampled.Sum());
+    }
+
+    private void Judge(List<JudgeWork> work)
+    {
+        foreach (var cancelled in work.Where(w => w.Cancellation.IsCancellationRequested))
+            cancelled.Completion.TrySetCanceled(cancelled.Cancellation);
+        try
+        {
+            var prompts = work.SelectMany(w => w.Prompts).ToList();
+            var probabilities = JudgePrompts(Find(work[0].Model).Model, prompts);
+            _meter.AddJudged(prompts.Count, prompts.Sum(p => p.Ids.Length));
+            var at = 0;
+            foreach (var w in work)
+            {
+                w.Completion.TrySetResult(probabilities[at..(at + w.Prompts.Count)]);
+                at += w.Prompts.Count;
+            }
+        }
+#pragma warning disable CA1031 // Whoever asked for the judgments gets the failure.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            work.ForEach(w => w.Fail(e));
+        }
+    }
+
+    private JudgeProbabilities[] JudgePrompts(LlamaModel model, List<EncodedJudgePrompt> prompts)
+    {
+        var result = new JudgeProbabilities[prompts.Count];
+        var shares = WorkShares.Balance([.. prompts.Select(p => p.Ids.Length)], _workers.Count);
+        _workers.Run(worker =>
+        {
+            foreach (var batch in WorkShares.Batches(shares[worker], i => prompts[i].Ids.Length, _options.MaxForwardTokens))
+            {
+                using var scope = Ops.Scope();
+                foreach (var (i, p) in batch.Zip(JudgeTokens.Probabilities(model, [.. batch.Select(i => prompts[i])])))
+                    result[i] = p;
+            }
+        });
+        return result;
+    }
+
+    private static void RunOne(ExclusiveWork work)
+    {
+        try
+        {
+            using var scope = Ops.Scope();
+            work.Run();
+        }
+#pragma warning disable CA1031 // Whoever asked for it gets the failure.
+        catch (Exception e)
+#pragma warning restore CA1031
+        {
+            work.Fail(e);
+        }
+    }
+
+    private HostedModel Load(string id, ModelSource source)
+    {
+        if (source.Initial is { } initial)
+        {
+            var tokenizer = new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens);
+            return NewModel(id, new SharedWeights(LlamaWeights.Random(initial.Config, initial.Seed)), null, tokenizer, source.DialogueTemplate);
+        }
+        var folder = source.Folder ?? throw new ArgumentException($"model '{id}': neither a folder nor an initial model is given");
+        if (source.Base is { } baseId)
+        {
+            var @base = Find(baseId);
+            return NewModel(id, @base.Weights, AdapterFolder.Read(folder, @base.Model.Config, Ops.Cpu), @base.Encoder.Tokenizer, source.DialogueTemplate);
+        }
+        var config = ModelFolder.ReadConfig(folder);
+        var text = ModelFolder.ReadTokenizer(folder);
+        return NewModel(id, new SharedWeights(ModelFolder.ReadWeights(folder, config, Ops.Cpu)), null, text, source.DialogueTemplate);
+    }
+
+    private HostedModel NewPolicy(TrainingSpec spec, HostedModel from)
+    {
+        var config = from.Model.Config;
+        if (spec.Lora is null && from.Model.Adapter is null)
+            return NewModel(spec.Policy, new SharedWeights(from.Model.Weights.Clone()), null, from.Encoder.Tokenizer, from.Encoder.Dialogue.Name);
+        if (spec.Lora is not null && from.Model.Adapter is not null)
+            throw new ArgumentException($"'{spec.From}' has an adapter already: train that one on (leave the adapter's shape out), or merge it first");
+        var adapter = spec.Lora is { } lora ? LoraAdapter.Random(config, lora, Ops.Cpu, spec.Seed) : from.Model.Adapter!.Clone();
+        return NewModel(spec.Policy, from.Weights, adapter, from.Encoder.Tokenizer, from.Encoder.Dialogue.Name);
+    }
+
+    private HostedModel NewModel(string id, SharedWeights weights, LoraAdapter? adapter, TextTokenizer tokenizer, string dialogue)
+    {
+        var config = weights.Weights.Config;
+        var rotary = new RotaryTable(RotaryFrequencies.Compute(config), config.MaxPositionEmbeddings);
+        var model = new LlamaModel(weights.Weights, adapter, CpuKernels.Instance, rotary);
+        var encoder = new PromptEncoder(tokenizer, DialogueTemplate.ByName(dialogue), config.MaxPositionEmbeddings);
+        return new HostedModel(id, weights, adapter, model, encoder, _workers.Count, _options.MaxForwardTokens);
+    }
+
+    private void Shutdown()
+    {
+        var reason = new ObjectDisposedException(nameof(ModelHost), $"model host {Name} is stopping");
+        while (_queue.TryTake(out var work))
+            work.Fail(reason);
+        _cohorts.FailAll(reason);
+        foreach (var work in _pending.SelectMany(b => b.Work))
+            work.Fail(reason);
+        foreach (var model in _models.Values)
+            model.Dispose();
+        _models.Clear();
+    }
+}

@@ -1,0 +1,48 @@
+using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Llama;
+using SelfJudge.Preferences.Learning;
+
+namespace SelfJudge.Modeling.Hosting;
+
+/// <summary>Training on a <see cref="ModelHost"/>: each call is one exclusive piece of work of the device thread.</summary>
+internal sealed class PolicyTraining(ModelHost host, HostedModel policy, HostedModel? reference, PolicyTrainer trainer, LoraConfig? lora) : IPolicyTraining
+{
+    public string Policy => policy.Id;
+
+    public Task<StepReport> SupervisedStepAsync(IReadOnlyList<SupervisedExample> examples, PartWeights weights, double learningRate) =>
+        Step(() => trainer.SupervisedStep(examples, weights, learningRate));
+
+    public Task<StepReport> PreferenceStepAsync(IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, double learningRate)
+    {
+        if (reference is null)
+            throw new InvalidOperationException($"'{policy.Id}' was opened without a reference model, which a preference loss needs");
+        return Step(() => trainer.PreferenceStep(pairs, loss, learningRate));
+    }
+
+    public Task<TrainingSnapshot> SnapshotAsync() => host.RunExclusive(policy.Id, () => new TrainingSnapshot(
+        policy.Model.Config, lora, trainer.Trained.ToArrays(), trainer.Mean.ToArrays(), trainer.Variance.ToArrays(), policy.Version, trainer.Steps));
+
+    public Task RestoreAsync(TrainingSnapshot snapshot) => host.RunExclusive(policy.Id, () =>
+    {
+        trainer.Trained.CopyFrom(snapshot.Weights);
+        trainer.Mean.CopyFrom(snapshot.Mean);
+        trainer.Variance.CopyFrom(snapshot.Variance);
+        trainer.Steps = snapshot.OptimizerSteps;
+        policy.Version = snapshot.Version;
+        return true;
+    });
+
+    public async ValueTask DisposeAsync() => await host.RunExclusive(policy.Id, () =>
+    {
+        trainer.Dispose();
+        return true;
+    });
+
+    private Task<StepReport> Step(Func<StepReport> step) => host.RunExclusive(policy.Id, () =>
+    {
+        var report = step();
+        policy.Version++;
+        host.Meter.AddTrained(report.Tokens);
+        return report;
+    }, isTraining: true);
+}

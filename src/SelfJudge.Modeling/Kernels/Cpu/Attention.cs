@@ -1,0 +1,225 @@
+using System.Runtime.Intrinsics;
+
+namespace SelfJudge.Modeling.Kernels.Cpu;
+
+/// <summary>
+/// Causal attention over packed sequences in blocks of four query rows, each row's scores in full: on a CPU the scores
+/// of four rows stay in the first-level cache, so nothing is gained by an online softmax. The gradient recomputes the
+/// probabilities from the log-sum-exp, so no [time, time] matrix is kept.
+/// </summary>
+internal static unsafe class Attention
+{
+    public static void Forward(float* qkv, float* @out, float* logSumExp, HeadLayout heads, int[] offsets)
+    {
+        int width = heads.RowWidth, dim = heads.HeadDim, padded = Simd.RoundUp(dim, Simd.Width);
+        var inverse = stackalloc float[Blocks.Rows];
+        for (var s = 0; s + 1 < offsets.Length; s++)
+        {
+            int begin = offsets[s], n = offsets[s + 1] - begin;
+            var columns = Simd.RoundUp(n, Blocks.Columns);
+            var scratch = Scratch.Open((long)dim * columns + (long)n * padded + Blocks.Rows * (columns + padded));
+            float* keysT = scratch.Take((long)dim * columns), values = scratch.Take((long)n * padded);
+            float* scores = scratch.Take(Blocks.Rows * columns), result = scratch.Take(Blocks.Rows * padded);
+            for (var group = 0; group < heads.KeyValueHeads; group++)
+            {
+                var keys = qkv + (long)begin * width + heads.QueryWidth + group * dim;
+                LoadKeysTransposed(keys, width, n, dim, keysT, columns);
+                Blocks.CopyPadded(keys + heads.KeyValueWidth, width, n, dim, values, padded);
+                for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
+                    for (var row = 0; row < n; row += Blocks.Rows)
+                    {
+                        var rows = Math.Min(Blocks.Rows, n - row);
+                        var visible = row + rows;
+                        var q = qkv + (long)(begin + row) * width + head * dim;
+                        Scores(q, width, rows, dim, keysT, columns, visible, scores);
+                        for (var r = 0; r < rows; r++)
+                        {
+                            var (max, sum) = Softmax(scores + r * columns, row + r + 1, visible, heads.Scale);
+                            logSumExp[(long)(begin + row + r) * heads.Heads + head] = max + MathF.Log(sum);
+                            inverse[r] = 1f / sum;
+                        }
+                        Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, values, padded, padded, result, padded);
+                        for (var r = 0; r < rows; r++)
+                            Simd.CopyScaled(@out + (long)(begin + row + r) * heads.QueryWidth + head * dim, inverse[r], result + r * padded, dim);
+                    }
+            }
+        }
+    }
+
+    public static void Backward(float* dOut, float* qkv, float* @out, float* logSumExp, float* dQkv, HeadLayout heads, int[] offsets)
+    {
+        int width = heads.RowWidth, dim = heads.HeadDim, padded = Simd.RoundUp(dim, Simd.Width);
+        for (var s = 0; s + 1 < offsets.Length; s++)
+        {
+            int begin = offsets[s], n = offsets[s + 1] - begin;
+            var columns = Simd.RoundUp(n, Blocks.Columns);
+            var scratch = Scratch.Open(2L * dim * columns + 3L * n * padded + Blocks.Rows * (2L * columns + 3L * padded));
+            float* keysT = scratch.Take((long)dim * columns), valuesT = scratch.Take((long)dim * columns);
+            float* keys = scratch.Take((long)n * padded), dKeys = scratch.Take((long)n * padded), dValues = scratch.Take((long)n * padded);
+            float* p = scratch.Take(Blocks.Rows * columns), dP = scratch.Take(Blocks.Rows * columns);
+            float* queries = scratch.Take(Blocks.Rows * padded), dOuts = scratch.Take(Blocks.Rows * padded), dQueries = scratch.Take(Blocks.Rows * padded);
+            for (var group = 0; group < heads.KeyValueHeads; group++)
+            {
+                var keyRows = (long)begin * width + heads.QueryWidth + group * dim;
+                LoadKeysTransposed(qkv + keyRows, width, n, dim, keysT, columns);
+                LoadKeysTransposed(qkv + keyRows + heads.KeyValueWidth, width, n, dim, valuesT, columns);
+                Blocks.CopyPadded(qkv + keyRows, width, n, dim, keys, padded);
+                new Span<float>(dKeys, n * padded).Clear();
+                new Span<float>(dValues, n * padded).Clear();
+                for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
+                    for (var row = 0; row < n; row += Blocks.Rows)
+                    {
+                        int rows = Math.Min(Blocks.Rows, n - row), visible = row + rows;
+                        var q = qkv + (long)(begin + row) * width + head * dim;
+                        var headOut = (long)(begin + row) * heads.QueryWidth + head * dim;
+                        Scores(q, width, rows, dim, keysT, columns, visible, p);
+                        Scores(dOut + headOut, heads.QueryWidth, rows, dim, valuesT, columns, visible, dP);
+                        for (var r = 0; r < Blocks.Rows; r++)
+                        {
+                            // Rows past the end of the sequence contribute nothing.
+                            if (r >= rows)
+                            {
+                                new Span<float>(p + r * columns, visible).Clear();
+                                new Span<float>(dP + r * columns, visible).Clear();
+                                continue;
+                            }
+                            var lse = logSumExp[(long)(begin + row + r) * heads.Heads + head];
+                            var delta = Simd.Dot(dOut + headOut + r * heads.QueryWidth, @out + headOut + r * heads.QueryWidth, dim);
+                            ScoreGradient(p + r * columns, dP + r * columns, row + r + 1, visible, heads.Scale, lse, delta);
+                        }
+                        Blocks.CopyPadded(q, width, rows, dim, queries, padded);
+                        Blocks.CopyPadded(dOut + headOut, heads.QueryWidth, rows, dim, dOuts, padded);
+                        new Span<float>(queries + rows * padded, (Blocks.Rows - rows) * padded).Clear();
+                        new Span<float>(dOuts + rows * padded, (Blocks.Rows - rows) * padded).Clear();
+                        Blocks.Multiply(dP, dP + columns, dP + 2 * columns, dP + 3 * columns, visible, keys, padded, padded, dQueries, padded);
+                        Blocks.AddOuter(dP, columns, visible, queries, queries + padded, queries + 2 * padded, queries + 3 * padded, padded, dKeys, padded);
+                        Blocks.AddOuter(p, columns, visible, dOuts, dOuts + padded, dOuts + 2 * padded, dOuts + 3 * padded, padded, dValues, padded);
+                        for (var r = 0; r < rows; r++)
+                            new ReadOnlySpan<float>(dQueries + r * padded, dim).CopyTo(new Span<float>(dQkv + (long)(begin + row + r) * width + head * dim, dim));
+                    }
+                for (var i = 0; i < n; i++)
+                {
+                    var target = dQkv + keyRows + (long)i * width;
+                    new ReadOnlySpan<float>(dKeys + i * padded, dim).CopyTo(new Span<float>(target, dim));
+                    new ReadOnlySpan<float>(dValues + i * padded, dim).CopyTo(new Span<float>(target + heads.KeyValueWidth, dim));
+                }
+            }
+        }
+    }
+
+    /// <summary>One sequence continued from its cache: its new rows' keys and values are appended, then each new row attends to all up to itself.</summary>
+    public static void Cached(float* qkv, float* @out, HeadLayout heads, int begin, int n, int held, float* keys, float* values, int capacity)
+    {
+        int width = heads.RowWidth, dim = heads.HeadDim, padded = Simd.RoundUp(dim, Simd.Width);
+        var inverse = stackalloc float[Blocks.Rows];
+        var total = held + n;
+        var columns = Simd.RoundUp(total, Blocks.Columns);
+        var scratch = Scratch.Open((long)dim * columns + (long)total * padded + Blocks.Rows * (columns + padded));
+        float* keysT = scratch.Take((long)dim * columns), valueRows = scratch.Take((long)total * padded);
+        float* scores = scratch.Take(Blocks.Rows * columns), result = scratch.Take(Blocks.Rows * padded);
+        for (var group = 0; group < heads.KeyValueHeads; group++)
+        {
+            var newKeys = qkv + (long)begin * width + heads.QueryWidth + group * dim;
+            var slotKeys = keys + (long)group * dim * capacity;
+            var slotValues = values + (long)group * dim * capacity;
+            for (var i = 0; i < n; i++)
+            {
+                var key = newKeys + (long)i * width;
+                for (var d = 0; d < dim; d++)
+                    slotKeys[(long)d * capacity + held + i] = key[d];
+                new ReadOnlySpan<float>(key + heads.KeyValueWidth, dim).CopyTo(new Span<float>(slotValues + (long)(held + i) * dim, dim));
+            }
+            if (n == 1)
+            {
+                for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
+                    OneQuery(qkv + (long)begin * width + head * dim, slotKeys, slotValues, capacity, total, dim, heads.Scale, scores, @out + (long)begin * heads.QueryWidth + head * dim);
+                continue;
+            }
+            Blocks.CopyPadded(slotKeys, capacity, dim, total, keysT, columns);
+            Blocks.CopyPadded(slotValues, dim, total, dim, valueRows, padded);
+            for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
+                for (var row = 0; row < n; row += Blocks.Rows)
+                {
+                    var rows = Math.Min(Blocks.Rows, n - row);
+                    var visible = held + row + rows;
+                    Scores(qkv + (long)(begin + row) * width + head * dim, width, rows, dim, keysT, columns, visible, scores);
+                    for (var r = 0; r < rows; r++)
+                        inverse[r] = 1f / Softmax(scores + r * columns, held + row + r + 1, visible, heads.Scale).Sum;
+                    Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, valueRows, padded, padded, result, padded);
+                    for (var r = 0; r < rows; r++)
+                        Simd.CopyScaled(@out + (long)(begin + row + r) * heads.QueryWidth + head * dim, inverse[r], result + r * padded, dim);
+                }
+        }
+    }
+
+    private static void OneQuery(float* q, float* keysT, float* values, int capacity, int total, int dim, float scale, float* scores, float* @out)
+    {
+        new Span<float>(scores, total).Clear();
+        for (var d = 0; d < dim; d++)
+            Simd.AddScaled(scores, q[d], keysT + (long)d * capacity, total);
+        var (_, sum) = Softmax(scores, total, total, scale);
+        new Span<float>(@out, dim).Clear();
+        for (var j = 0; j < total; j++)
+            Simd.AddScaled(@out, scores[j] / sum, values + (long)j * dim, dim);
+    }
+
+    /// <summary>Unscaled scores of up to four rows against the first <paramref name="visible"/> keys; rows past <paramref name="rows"/> repeat the first.</summary>
+    private static void Scores(float* q, int stride, int rows, int dim, float* keysT, int columns, int visible, float* scores) =>
+        Blocks.Multiply(q, rows > 1 ? q + stride : q, rows > 2 ? q + 2L * stride : q, rows > 3 ? q + 3L * stride : q, dim,
+            keysT, columns, Simd.RoundUp(visible, Blocks.Columns), scores, columns);
+
+    private static void LoadKeysTransposed(float* source, int stride, int n, int dim, float* target, int columns)
+    {
+        Blocks.Transpose(source, stride, n, dim, target, columns);
+        for (var d = 0; d < dim; d++)
+            new Span<float>(target + (long)d * columns + n, columns - n).Clear();
+    }
+
+    /// <summary>
+    /// In place: exp(scale·score − max) of the first <paramref name="own"/> scores and zero from there to the end of the
+    /// block of columns that holds <paramref name="visible"/>. Dividing by the sum is left to the output, which is
+    /// narrower. Returns the largest scaled score and the sum.
+    /// </summary>
+    private static (float Max, float Sum) Softmax(float* scores, int own, int visible, float scale)
+    {
+        HideFrom(scores, own, visible);
+        var n = Simd.RoundUp(own, Simd.Width);
+        var m = Vector256.Load(scores);
+        for (var j = Simd.Width; j < n; j += Simd.Width)
+            m = Vector256.Max(m, Vector256.Load(scores + j));
+        var max = Simd.Max(m) * scale;
+        Vector256<float> factor = Vector256.Create(scale), shift = Vector256.Create(-max), total = default;
+        for (var j = 0; j < n; j += Simd.Width)
+        {
+            var e = Simd.Exp(Vector256.FusedMultiplyAdd(Vector256.Load(scores + j), factor, shift));
+            e.Store(scores + j);
+            total += e;
+        }
+        Simd.Clear(scores, n, Simd.RoundUp(visible, Blocks.Columns));
+        return (max, Vector256.Sum(total));
+    }
+
+    /// <summary>Unscaled scores become probabilities p; the gradient of p becomes that of the unscaled scores, p·(dP − delta)·scale.</summary>
+    private static void ScoreGradient(float* p, float* dP, int own, int visible, float scale, float logSumExp, float delta)
+    {
+        HideFrom(p, own, visible);
+        var n = Simd.RoundUp(own, Simd.Width);
+        Vector256<float> factor = Vector256.Create(scale), shift = Vector256.Create(-logSumExp), d = Vector256.Create(delta);
+        for (var j = 0; j < n; j += Simd.Width)
+        {
+            var e = Simd.Exp(Vector256.FusedMultiplyAdd(Vector256.Load(p + j), factor, shift));
+            e.Store(p + j);
+            (e * (Vector256.Load(dP + j) - d) * factor).Store(dP + j);
+        }
+        var end = Simd.RoundUp(visible, Blocks.Columns);
+        Simd.Clear(p, n, end);
+        Simd.Clear(dP, n, end);
+    }
+
+    /// <summary>Scores of later keys become −∞ up to the end of the vector in which the row's own keys end.</summary>
+    private static void HideFrom(float* scores, int own, int visible)
+    {
+        for (int j = own, end = Math.Min(Simd.RoundUp(own, Simd.Width), Simd.RoundUp(visible, Blocks.Columns)); j < end; j++)
+            scores[j] = float.NegativeInfinity;
+    }
+}

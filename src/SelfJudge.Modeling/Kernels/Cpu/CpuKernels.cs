@@ -1,0 +1,263 @@
+using System.Runtime.Intrinsics;
+using SelfJudge.Modeling.Tensors;
+using static TorchSharp.torch;
+
+namespace SelfJudge.Modeling.Kernels.Cpu;
+
+/// <summary>
+/// Kernels over float32 tensors in host memory. Each makes one pass where a chain of tensor operations would make
+/// five to ten, which on narrow models is most of the time. Single-threaded: a batch is split among workers above.
+/// </summary>
+public sealed unsafe class CpuKernels : IKernels
+{
+    public static CpuKernels Instance { get; } = new();
+
+    public Tensor Embed(Tensor table, int[] ids)
+    {
+        var width = table.shape[1];
+        var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, ids.Length, width);
+        float* source = Ops.Address(table), target = Ops.Address(result);
+        for (var i = 0; i < ids.Length; i++)
+            Row(source, ids[i], width).CopyTo(Row(target, i, width));
+        return result;
+    }
+
+    public void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable)
+    {
+        var width = (int)dTable.shape[1];
+        float* source = Ops.Address(dOut), target = Ops.Address(dTable);
+        for (var i = 0; i < ids.Length; i++)
+            Simd.AddScaled(target + (long)ids[i] * width, 1f, source + (long)i * width, width);
+    }
+
+    public Tensor RmsNorm(Tensor x, Tensor weight, float eps)
+    {
+        int rows = (int)x.shape[0], width = (int)x.shape[1];
+        var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, rows, width);
+        float* source = Ops.Address(x), w = Ops.Address(weight), target = Ops.Address(result);
+        for (var t = 0; t < rows; t++, source += width, target += width)
+        {
+            var inverse = InverseRms(source, width, eps);
+            var f = Vector256.Create(inverse);
+            var i = 0;
+            for (; i <= width - Simd.Width; i += Simd.Width)
+                (Vector256.Load(source + i) * f * Vector256.Load(w + i)).Store(target + i);
+            for (; i < width; i++)
+                target[i] = source[i] * inverse * w[i];
+        }
+        return result;
+    }
+
+    // y = x·s·w with s = (mean x² + eps)^-½, hence dx = s·(w·dy) − x·s³·mean(x·w·dy) and dw = Σ x·s·dy.
+    public void RmsNormBackward(Tensor dOut, Tensor x, Tensor weight, float eps, Tensor dX, Tensor? dWeight)
+    {
+        int rows = (int)x.shape[0], width = (int)x.shape[1];
+        float* dy = Ops.Address(dOut), source = Ops.Address(x), w = Ops.Address(weight), dx = Ops.Address(dX);
+        var dw = dWeight is null ? null : Ops.Address(dWeight);
+        for (var t = 0; t < rows; t++, dy += width, source += width, dx += width)
+        {
+            var inverse = InverseRms(source, width, eps);
+            var projection = ProductSum(source, w, dy, width) * inverse * inverse * inverse / width;
+            var f = Vector256.Create(inverse);
+            var g = Vector256.Create(-projection);
+            var i = 0;
+            for (; i <= width - Simd.Width; i += Simd.Width)
+            {
+                var xi = Vector256.Load(source + i);
+                var dyi = Vector256.Load(dy + i) * f;
+                var d = Vector256.FusedMultiplyAdd(dyi, Vector256.Load(w + i), g * xi);
+                (Vector256.Load(dx + i) + d).Store(dx + i);
+                if (dw != null)
+                    Vector256.FusedMultiplyAdd(dyi, xi, Vector256.Load(dw + i)).Store(dw + i);
+            }
+            for (; i < width; i++)
+            {
+                dx[i] += dy[i] * inverse * w[i] - projection * source[i];
+                if (dw != null)
+                    dw[i] += dy[i] * inverse * source[i];
+            }
+        }
+    }
+
+    public void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false)
+    {
+        var row = Ops.Address(qkv);
+        int half = table.Half, rotated = heads.Heads + heads.KeyValueHeads;
+        fixed (float* cosTable = table.Cos, sinTable = table.Sin)
+            for (var t = 0; t < positions.Length; t++, row += heads.RowWidth)
+            {
+                float* cos = cosTable + (long)positions[t] * half, sin = sinTable + (long)positions[t] * half;
+                for (var h = 0; h < rotated; h++)
+                    RotateHead(row + h * heads.HeadDim, cos, sin, half, inverse ? -1f : 1f);
+            }
+    }
+
+    public (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets)
+    {
+        var @out = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.shape[0], heads.QueryWidth);
+        var logSumExp = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.shape[0], heads.Heads);
+        Attention.Forward(Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), heads, offsets);
+        return (@out, logSumExp);
+    }
+
+    public Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets)
+    {
+        var dQkv = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.shape[0], qkv.shape[1]);
+        Attention.Backward(Ops.Address(dOut), Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), Ops.Address(dQkv), heads, offsets);
+        return dQkv;
+    }
+
+    public Tensor AttendCached(Tensor qkv, HeadLayout heads, int[] offsets, int[] slots, int[] lengths, CachedLayer cache)
+    {
+        var @out = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.shape[0], heads.QueryWidth);
+        var slotSize = (long)heads.KeyValueWidth * cache.Capacity;
+        float* q = Ops.Address(qkv), o = Ops.Address(@out), keys = Ops.Address(cache.Keys), values = Ops.Address(cache.Values);
+        for (var i = 0; i < slots.Length; i++)
+            Attention.Cached(q, o, heads, offsets[i], offsets[i + 1] - offsets[i], lengths[i], keys + slots[i] * slotSize, values + slots[i] * slotSize, cache.Capacity);
+        return @out;
+    }
+
+    public Tensor SwiGlu(Tensor gateUp)
+    {
+        int rows = (int)gateUp.shape[0], width = (int)gateUp.shape[1] / 2;
+        var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, rows, width);
+        float* gate = Ops.Address(gateUp), target = Ops.Address(result);
+        for (var t = 0; t < rows; t++, gate += 2 * width, target += width)
+        {
+            var up = gate + width;
+            var i = 0;
+            for (; i <= width - Simd.Width; i += Simd.Width)
+            {
+                var g = Vector256.Load(gate + i);
+                (g * Simd.Sigmoid(g) * Vector256.Load(up + i)).Store(target + i);
+            }
+            for (; i < width; i++)
+                target[i] = gate[i] * Simd.Sigmoid(gate[i]) * up[i];
+        }
+        return result;
+    }
+
+    // silu(g) = g·σ(g), silu'(g) = σ(g)·(1 + g·(1 − σ(g))).
+    public Tensor SwiGluBackward(Tensor dOut, Tensor gateUp)
+    {
+        int rows = (int)gateUp.shape[0], width = (int)gateUp.shape[1] / 2;
+        var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, rows, 2 * width);
+        float* gate = Ops.Address(gateUp), d = Ops.Address(dOut), dGate = Ops.Address(result);
+        for (var t = 0; t < rows; t++, gate += 2 * width, dGate += 2 * width, d += width)
+        {
+            float* up = gate + width, dUp = dGate + width;
+            var i = 0;
+            for (; i <= width - Simd.Width; i += Simd.Width)
+            {
+                var g = Vector256.Load(gate + i);
+                var sigmoid = Simd.Sigmoid(g);
+                var silu = g * sigmoid;
+                var di = Vector256.Load(d + i);
+                (di * Vector256.Load(up + i) * (sigmoid + silu * (Vector256<float>.One - sigmoid))).Store(dGate + i);
+                (di * silu).Store(dUp + i);
+            }
+            for (; i < width; i++)
+            {
+                var sigmoid = Simd.Sigmoid(gate[i]);
+                var silu = gate[i] * sigmoid;
+                dGate[i] = d[i] * up[i] * (sigmoid + silu * (1f - sigmoid));
+                dUp[i] = d[i] * silu;
+            }
+        }
+        return result;
+    }
+
+    public float[] TargetLogProbs(Tensor logits, int[] targets)
+    {
+        var width = (int)logits.shape[1];
+        var row = Ops.Address(logits);
+        var scratch = Scratch.Open(width).Take(width);
+        var result = new float[targets.Length];
+        for (var t = 0; t < targets.Length; t++, row += width)
+        {
+            var max = Simd.Max(row, width);
+            result[t] = row[targets[t]] - max - MathF.Log(Simd.ExpShifted(scratch, row, max, width));
+        }
+        return result;
+    }
+
+    public void TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients)
+    {
+        var width = (int)logits.shape[1];
+        var row = Ops.Address(logits);
+        for (var t = 0; t < targets.Length; t++, row += width)
+        {
+            var sum = Simd.ExpShifted(row, row, Simd.Max(row, width), width);
+            Simd.Scale(row, -coefficients[t] / sum, width);
+            row[targets[t]] += coefficients[t];
+        }
+    }
+
+    public void AdamW(Tensor weights, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step)
+    {
+        float* w = Ops.Address(weights), g = Ops.Address(gradient), m = Ops.Address(mean), v = Ops.Address(variance);
+        foreach (var (start, length) in step.DecayRanges)
+            Scale(w + start, 1f - step.LearningRate * step.WeightDecay, length);
+        var rate = step.LearningRate / (1f - MathF.Pow(step.Beta1, step.Step));
+        var correction = 1f / MathF.Sqrt(1f - MathF.Pow(step.Beta2, step.Step));
+        var n = weights.NumberOfElements;
+        long i = 0;
+        for (; i <= n - Simd.Width; i += Simd.Width)
+        {
+            var gi = Vector256.Load(g + i) * step.GradientScale;
+            var mi = Vector256.Load(m + i) * step.Beta1 + gi * (1f - step.Beta1);
+            var vi = Vector256.Load(v + i) * step.Beta2 + gi * gi * (1f - step.Beta2);
+            mi.Store(m + i);
+            vi.Store(v + i);
+            var denominator = Vector256.Sqrt(vi) * correction + Vector256.Create(step.Epsilon);
+            (Vector256.Load(w + i) - mi * rate / denominator).Store(w + i);
+        }
+        for (; i < n; i++)
+        {
+            var gi = g[i] * step.GradientScale;
+            m[i] = m[i] * step.Beta1 + gi * (1f - step.Beta1);
+            v[i] = v[i] * step.Beta2 + gi * gi * (1f - step.Beta2);
+            w[i] -= m[i] * rate / (MathF.Sqrt(v[i]) * correction + step.Epsilon);
+        }
+    }
+
+    private static void Scale(float* a, float factor, long n)
+    {
+        for (long done = 0; done < n; done += int.MaxValue / 2)
+            Simd.Scale(a + done, factor, (int)Math.Min(n - done, int.MaxValue / 2));
+    }
+
+    private static void RotateHead(float* head, float* cos, float* sin, int half, float sign)
+    {
+        var i = 0;
+        for (; i <= half - Simd.Width; i += Simd.Width)
+        {
+            Vector256<float> a = Vector256.Load(head + i), b = Vector256.Load(head + half + i);
+            Vector256<float> c = Vector256.Load(cos + i), s = Vector256.Load(sin + i) * sign;
+            (a * c - b * s).Store(head + i);
+            (b * c + a * s).Store(head + half + i);
+        }
+        for (; i < half; i++)
+        {
+            float a = head[i], b = head[half + i], s = sin[i] * sign;
+            head[i] = a * cos[i] - b * s;
+            head[half + i] = b * cos[i] + a * s;
+        }
+    }
+
+    private static float InverseRms(float* x, int n, float eps) => 1f / MathF.Sqrt(Simd.Dot(x, x, n) / n + eps);
+
+    private static float ProductSum(float* a, float* b, float* c, int n)
+    {
+        var total = Vector256<float>.Zero;
+        var i = 0;
+        for (; i <= n - Simd.Width; i += Simd.Width)
+            total = Vector256.FusedMultiplyAdd(Vector256.Load(a + i) * Vector256.Load(b + i), Vector256.Load(c + i), total);
+        var sum = Vector256.Sum(total);
+        for (; i < n; i++)
+            sum += a[i] * b[i] * c[i];
+        return sum;
+    }
+
+    private static Span<float> Row(float* matrix, long row, long width) => new(matrix + row * width, (int)width);
+}

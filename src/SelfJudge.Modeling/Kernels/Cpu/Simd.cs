@@ -1,0 +1,135 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace SelfJudge.Modeling.Kernels.Cpu;
+
+/// <summary>Vector loops over rows of float32. Lengths need not be multiples of the vector width.</summary>
+internal static unsafe class Simd
+{
+    public const int Width = 8; // Vector256<float>.Count
+
+    public static int RoundUp(int n, int multiple) => (n + multiple - 1) / multiple * multiple;
+
+    public static float Dot(float* a, float* b, int n)
+    {
+        var sum0 = Vector256<float>.Zero;
+        var sum1 = Vector256<float>.Zero;
+        var i = 0;
+        for (; i <= n - 2 * Width; i += 2 * Width)
+        {
+            sum0 = Vector256.FusedMultiplyAdd(Vector256.Load(a + i), Vector256.Load(b + i), sum0);
+            sum1 = Vector256.FusedMultiplyAdd(Vector256.Load(a + i + Width), Vector256.Load(b + i + Width), sum1);
+        }
+        for (; i <= n - Width; i += Width)
+            sum0 = Vector256.FusedMultiplyAdd(Vector256.Load(a + i), Vector256.Load(b + i), sum0);
+        var sum = Vector256.Sum(sum0 + sum1);
+        for (; i < n; i++)
+            sum += a[i] * b[i];
+        return sum;
+    }
+
+    /// <summary>target += factor·source.</summary>
+    public static void AddScaled(float* target, float factor, float* source, int n)
+    {
+        var f = Vector256.Create(factor);
+        var i = 0;
+        for (; i <= n - Width; i += Width)
+            Vector256.FusedMultiplyAdd(f, Vector256.Load(source + i), Vector256.Load(target + i)).Store(target + i);
+        for (; i < n; i++)
+            target[i] += factor * source[i];
+    }
+
+    public static float Max(float* a, int n)
+    {
+        var m = Vector256.Create(float.NegativeInfinity);
+        var i = 0;
+        for (; i <= n - Width; i += Width)
+            m = Vector256.Max(m, Vector256.Load(a + i));
+        var max = Max(m);
+        for (; i < n; i++)
+            max = MathF.Max(max, a[i]);
+        return max;
+    }
+
+    /// <summary>The largest element.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Max(Vector256<float> v)
+    {
+        var half = Vector128.Max(v.GetLower(), v.GetUpper());
+        half = Vector128.Max(half, Vector128.Shuffle(half, Vector128.Create(2, 3, 0, 1)));
+        return MathF.Max(half[0], half[1]);
+    }
+
+    /// <summary>target = factor·source.</summary>
+    public static void CopyScaled(float* target, float factor, float* source, int n)
+    {
+        var f = Vector256.Create(factor);
+        var i = 0;
+        for (; i <= n - Width; i += Width)
+            (f * Vector256.Load(source + i)).Store(target + i);
+        for (; i < n; i++)
+            target[i] = factor * source[i];
+    }
+
+    /// <summary>Zeros a[start..end); both are multiples of the width.</summary>
+    public static void Clear(float* a, int start, int end)
+    {
+        for (var i = start; i < end; i += Width)
+            Vector256<float>.Zero.Store(a + i);
+    }
+
+    /// <summary>target = exp(source − shift); returns the sum.</summary>
+    public static float ExpShifted(float* target, float* source, float shift, int n)
+    {
+        var s = Vector256.Create(shift);
+        var total = Vector256<float>.Zero;
+        var i = 0;
+        for (; i <= n - Width; i += Width)
+        {
+            var e = Exp(Vector256.Load(source + i) - s);
+            e.Store(target + i);
+            total += e;
+        }
+        var sum = Vector256.Sum(total);
+        for (; i < n; i++)
+            sum += target[i] = MathF.Exp(source[i] - shift);
+        return sum;
+    }
+
+    public static void Scale(float* a, float factor, int n)
+    {
+        var f = Vector256.Create(factor);
+        var i = 0;
+        for (; i <= n - Width; i += Width)
+            (f * Vector256.Load(a + i)).Store(a + i);
+        for (; i < n; i++)
+            a[i] *= factor;
+    }
+
+    /// <summary>1 / (1 + exp(−x)).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Sigmoid(Vector256<float> x) => Vector256<float>.One / (Vector256<float>.One + Exp(-x));
+
+    public static float Sigmoid(float x) => 1f / (1f + MathF.Exp(-x));
+
+    /// <summary>exp(x) to within 2 units in the last place: 2^n·e^r with |r| ≤ ln2/2, e^r by its Taylor polynomial of degree 7. Below −87 the result is 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Exp(Vector256<float> x)
+    {
+        var clamped = Vector256.Min(Vector256.Max(x, Vector256.Create(-87.3f)), Vector256.Create(88.3f));
+        var n = Vector256.Floor(Vector256.FusedMultiplyAdd(clamped, Vector256.Create(1.44269504f), Vector256.Create(0.5f)));
+        var r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-0.693359375f), clamped); // ln 2 in two parts
+        r = Vector256.FusedMultiplyAdd(n, Vector256.Create(2.12194440e-4f), r);
+        var p = Vector256.Create(1f / 5040);
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1f / 720));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1f / 120));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1f / 24));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1f / 6));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(0.5f));
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256<float>.One);
+        p = Vector256.FusedMultiplyAdd(p, r, Vector256<float>.One);
+        var exponent = Vector256.ShiftLeft(Vector256.ConvertToInt32(n) + Vector256.Create(127), 23);
+        var result = p * exponent.AsSingle();
+        return Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256.Create(-87.3f)), Vector256<float>.Zero, result);
+    }
+}

@@ -1,0 +1,71 @@
+using static TorchSharp.torch;
+
+namespace SelfJudge.Modeling.Kernels;
+
+/// <summary>How attention heads lie in a row of the fused projection [q heads | k heads | v heads].</summary>
+/// <param name="Heads">Query heads.</param>
+/// <param name="KeyValueHeads">Key and value heads; a divisor of <paramref name="Heads"/> (grouped-query attention).</param>
+/// <param name="HeadDim">Elements of a head.</param>
+public readonly record struct HeadLayout(int Heads, int KeyValueHeads, int HeadDim)
+{
+    public int QueryWidth => Heads * HeadDim;
+    public int KeyValueWidth => KeyValueHeads * HeadDim;
+    public int RowWidth => QueryWidth + 2 * KeyValueWidth;
+    public int HeadsPerGroup => Heads / KeyValueHeads;
+    public float Scale => 1f / MathF.Sqrt(HeadDim);
+}
+
+/// <summary>
+/// The parts of a Llama layer that are not matrix products, forward and backward. Sequences are packed: the rows of
+/// all sequences follow each other without padding, and offsets [sequences + 1] say where each begins.
+/// T is the number of packed rows, D the model's width.
+/// </summary>
+public interface IKernels
+{
+    /// <summary>Embedding rows [T, D] of the token ids.</summary>
+    Tensor Embed(Tensor table, int[] ids);
+
+    /// <summary>Adds the rows of <paramref name="dOut"/> [T, D] to the gradient rows of their tokens.</summary>
+    void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable);
+
+    /// <summary>x / sqrt(mean(x²) + eps) · weight, row by row.</summary>
+    Tensor RmsNorm(Tensor x, Tensor weight, float eps);
+
+    /// <summary>Adds the gradient of <see cref="RmsNorm"/> to <paramref name="dX"/> and, where it is trained, to <paramref name="dWeight"/>.</summary>
+    void RmsNormBackward(Tensor dOut, Tensor x, Tensor weight, float eps, Tensor dX, Tensor? dWeight);
+
+    /// <summary>Rotates the query and key heads of every row in place by its position (rotary embedding, the half-split form of Hugging Face checkpoints); <paramref name="inverse"/> rotates back, which is the gradient.</summary>
+    void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false);
+
+    /// <summary>Causal attention within each sequence. Returns the heads' outputs [T, Heads·HeadDim] and the log-sum-exp of every row's scores [T, Heads].</summary>
+    (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets);
+
+    /// <summary>The gradient [T, RowWidth] of <see cref="Attend"/> with respect to <paramref name="qkv"/>.</summary>
+    Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets);
+
+    /// <summary>Appends the keys and values of the packed rows to their slots of the cache and attends to all that each slot holds. Sequence i continues slot <paramref name="slots"/>[i], which holds <paramref name="lengths"/>[i] tokens before the call. Returns [T, Heads·HeadDim].</summary>
+    Tensor AttendCached(Tensor qkv, HeadLayout heads, int[] offsets, int[] slots, int[] lengths, CachedLayer cache);
+
+    /// <summary>silu(gate)·up for rows [gate | up].</summary>
+    Tensor SwiGlu(Tensor gateUp);
+
+    /// <summary>The gradient of <see cref="SwiGlu"/> with respect to its rows.</summary>
+    Tensor SwiGluBackward(Tensor dOut, Tensor gateUp);
+
+    /// <summary>log softmax(logits)[row, targets[row]] of every row.</summary>
+    float[] TargetLogProbs(Tensor logits, int[] targets);
+
+    /// <summary>Replaces logits by the gradient of Σ coefficients[row] · log softmax(logits)[row, targets[row]].</summary>
+    void TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients);
+
+    /// <summary>One AdamW update (decoupled weight decay, bias correction by step, which counts from 1) of flat buffers.</summary>
+    void AdamW(Tensor weights, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step);
+}
+
+/// <summary>The numbers of one AdamW update.</summary>
+/// <param name="GradientScale">Factor on the gradient: 1, or what brings its norm to the clipping limit.</param>
+/// <param name="DecayRanges">Where weight decay applies, as (start, length) in the flat buffer: matrices, not norms.</param>
+public sealed record AdamWStep(long Step, float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, float GradientScale, IReadOnlyList<(long Start, long Length)> DecayRanges);
+
+/// <summary>Keys [slots, kv heads, head dim, capacity] and values [slots, kv heads, capacity, head dim] of one layer.</summary>
+public sealed record CachedLayer(Tensor Keys, Tensor Values, int Capacity);

@@ -1,0 +1,41 @@
+using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Modeling.Learning;
+
+/// <summary>Preference examples as training sequences (stage 1: section 3.1).</summary>
+public static class ExampleBuilder
+{
+    /// <summary>dialogue(x) → y⁺: every answer of the assistant is learned, earlier ones included, and nothing else. Cut from the left to the model's length.</summary>
+    public static SupervisedExample Policy(PromptEncoder encoder, PreferenceExample example)
+    {
+        var turns = example.Prompt.Append(new Turn(Role.Assistant, example.Chosen)).ToList();
+        var answers = turns.Where(t => t.Role == Role.Assistant).Select(t => encoder.EncodeAnswer(t.Content));
+        var (tokens, parts) = (new List<int>(), new List<TokenPart>());
+        foreach (var (stretch, answer) in encoder.EncodeStretches(turns).Zip(answers))
+        {
+            tokens.AddRange([.. stretch, .. answer]);
+            parts.AddRange([.. Enumerable.Repeat(TokenPart.Context, stretch.Length), .. Enumerable.Repeat(TokenPart.Response, answer.Length)]);
+        }
+        var excess = Math.Max(0, tokens.Count - encoder.MaxLength);
+        return new SupervisedExample([.. tokens.Skip(excess)], [.. parts.Skip(excess)]);
+    }
+
+    /// <summary>template(x, y⁺, y⁻) → A, or swapped template(x, y⁻, y⁺) → B, then the rationale where one is asked for, then the end token.</summary>
+    public static SupervisedExample Judge(PromptEncoder encoder, JudgeTemplate template, PreferenceExample example, bool swapped, bool rationale)
+    {
+        var (a, b) = swapped ? (example.Rejected, example.Chosen) : (example.Chosen, example.Rejected);
+        var prompt = encoder.EncodeJudge(template, template.Context(example.Prompt), a, b);
+        var (aboutA, aboutB) = swapped ? (example.RejectedRationale, example.ChosenRationale) : (example.ChosenRationale, example.RejectedRationale);
+        int[] tail = [.. rationale && aboutA is not null && aboutB is not null ? encoder.Tokenizer.Encode(template.Rationale(aboutA, aboutB)) : [], encoder.Tokenizer.EosToken];
+        return new SupervisedExample(
+            [.. prompt.Ids, swapped ? prompt.TokenB : prompt.TokenA, .. tail],
+            [.. Enumerable.Repeat(TokenPart.JudgePrompt, prompt.Ids.Length), TokenPart.JudgeToken, .. Enumerable.Repeat(TokenPart.Rationale, tail.Length)]);
+    }
+
+    /// <summary>The ids of a static pair, for offline learning. Responses end with the end token.</summary>
+    public static PreferencePair Pair(PromptEncoder encoder, PreferenceExample example) =>
+        new(encoder.EncodePrompt(example.Prompt), encoder.EncodeAnswer(example.Chosen), encoder.EncodeAnswer(example.Rejected));
+}

@@ -1,0 +1,187 @@
+using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Kernels;
+using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Tensors;
+using SelfJudge.Preferences.Learning;
+
+namespace SelfJudge.Modeling.Learning;
+
+/// <summary>A prompt with the two responses of a preference, as the token ids that were sampled.</summary>
+public sealed record PreferencePair(int[] Prompt, int[] Chosen, int[] Rejected);
+
+/// <summary>
+/// Optimizer steps on one model: on its adapter if it has one, else on its base weights. Each worker passes its share
+/// of a batch forward and backward into a gradient buffer of its own; the buffers are added in a fixed order, so that
+/// the result depends on the batch and the number of workers, never on timing. Runs on the device thread.
+/// </summary>
+public sealed class PolicyTrainer : IDisposable
+{
+    private readonly LlamaModel _policy;
+    private readonly LlamaModel? _reference;
+    private readonly WorkerPool _workers;
+    private readonly OptimizerOptions _options;
+    private readonly LlamaWeights?[] _baseGradients;
+    private readonly LoraAdapter?[] _adapterGradients;
+    private readonly IReadOnlyList<(long Start, long Length)> _decayRanges;
+
+    /// <param name="reference">What preference losses compare with; null where only supervised steps are made.</param>
+    public PolicyTrainer(LlamaModel policy, LlamaModel? reference, WorkerPool workers, OptimizerOptions options)
+    {
+        (_policy, _reference, _workers, _options) = (policy, reference, workers, options);
+        _baseGradients = [.. Enumerable.Range(0, workers.Count).Select(_ => policy.Adapter is null ? policy.Weights.NewLike() : null)];
+        _adapterGradients = [.. Enumerable.Range(0, workers.Count).Select(_ => policy.Adapter?.NewLike())];
+        Trained = policy.Adapter?.Buffer ?? policy.Weights.Buffer;
+        Mean = Trained.NewLike();
+        Variance = Trained.NewLike();
+        _decayRanges = Trained.Layout.DecayRanges();
+    }
+
+    /// <summary>The parameters that steps change.</summary>
+    public FlatBuffer Trained { get; }
+
+    /// <summary>Adam's first moment.</summary>
+    public FlatBuffer Mean { get; }
+
+    /// <summary>Adam's second moment.</summary>
+    public FlatBuffer Variance { get; }
+
+    /// <summary>Steps made so far, which Adam's bias correction counts.</summary>
+    public long Steps { get; set; }
+
+    /// <summary>One step of cross-entropy on the learned parts of the examples.</summary>
+    public StepReport SupervisedStep(IReadOnlyList<SupervisedExample> examples, PartWeights weights, double learningRate)
+    {
+        var counts = new int[Enum.GetValues<TokenPart>().Length];
+        foreach (var example in examples)
+            foreach (var part in example.Parts.Skip(1)) // Nothing predicts a sequence's first token.
+                counts[(int)part]++;
+        var tokenWeights = weights.TokenWeights(counts);
+        var sums = new double[_workers.Count][];
+        ForEachBatch(examples, e => e.Tokens.Length, (worker, batch) =>
+        {
+            sums[worker] ??= new double[counts.Length];
+            SupervisedBatch(worker, batch, tokenWeights, sums[worker]);
+        });
+        var gradientNorm = Apply(learningRate);
+        var parts = Enumerable.Range(0, counts.Length).Select(p => sums.Where(s => s is not null).Sum(s => s[p])).ToArray();
+        var metrics = Enum.GetValues<TokenPart>().Where(p => tokenWeights[(int)p] > 0)
+            .ToDictionary(p => $"loss/{MetricName(p)}", p => -parts[(int)p] / counts[(int)p]);
+        return new StepReport(-parts.Zip(tokenWeights, (sum, weight) => sum * weight).Sum(), gradientNorm, examples.Sum(e => e.Tokens.Length), metrics);
+    }
+
+    /// <summary>One step of a preference loss, the mean over the pairs.</summary>
+    public StepReport PreferenceStep(IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, double learningRate)
+    {
+        var results = new (PairLogProbs LogProbs, PairLoss Loss)[pairs.Count];
+        var indexed = pairs.Index().ToList();
+        ForEachBatch(indexed, p => 2 * p.Item.Prompt.Length + p.Item.Chosen.Length + p.Item.Rejected.Length,
+            (worker, batch) => PreferenceBatch(worker, batch, pairs.Count, loss, results));
+        var gradientNorm = Apply(learningRate);
+        var metrics = new Dictionary<string, double>
+        {
+            ["rewards/chosen"] = results.Average(r => r.Loss.ChosenReward),
+            ["rewards/rejected"] = results.Average(r => r.Loss.RejectedReward),
+            ["rewards/accuracies"] = results.Average(r => r.Loss.Margin > 0 ? 1.0 : 0.0),
+            ["rewards/margins"] = results.Average(r => r.Loss.Margin),
+            ["logps/chosen"] = results.Average(r => r.LogProbs.PolicyChosen),
+            ["logps/rejected"] = results.Average(r => r.LogProbs.PolicyRejected),
+            // The mean of log π − log π_ref over sampled responses estimates their KL divergence where they are on-policy.
+            ["objective/kl"] = results.Average(r => (r.LogProbs.PolicyChosen - r.LogProbs.ReferenceChosen + r.LogProbs.PolicyRejected - r.LogProbs.ReferenceRejected) / 2),
+        };
+        return new StepReport(results.Average(r => r.Loss.Loss), gradientNorm, pairs.Sum(p => 2L * p.Prompt.Length + p.Chosen.Length + p.Rejected.Length), metrics);
+    }
+
+    public void Dispose()
+    {
+        foreach (var gradient in _baseGradients)
+            gradient?.Dispose();
+        foreach (var gradient in _adapterGradients)
+            gradient?.Dispose();
+        Mean.Dispose();
+        Variance.Dispose();
+    }
+
+    private void ForEachBatch<T>(IReadOnlyList<T> items, Func<T, int> length, Action<int, List<T>> body)
+    {
+        var shares = WorkShares.Balance([.. items.Select(length)], _workers.Count);
+        _workers.Run(worker =>
+        {
+            using (Ops.Scope())
+                Ops.Zero(Gradient(worker).Flat);
+            foreach (var batch in WorkShares.Batches(shares[worker], i => length(items[i]), _options.MaxTokensPerBatch))
+            {
+                using var scope = Ops.Scope();
+                body(worker, [.. batch.Select(i => items[i])]);
+            }
+        });
+    }
+
+    private void SupervisedBatch(int worker, List<SupervisedExample> examples, double[] tokenWeights, double[] sums)
+    {
+        var batch = PackedBatch.Of([.. examples.Select(e => (ReadOnlyMemory<int>)e.Tokens)]);
+        var (rows, targets, parts) = (new List<int>(), new List<int>(), new List<TokenPart>());
+        for (var e = 0; e < examples.Count; e++)
+            for (var t = 1; t < examples[e].Tokens.Length; t++)
+                if (tokenWeights[(int)examples[e].Parts[t]] > 0)
+                {
+                    rows.Add(batch.Offsets[e] + t - 1);
+                    targets.Add(examples[e].Tokens[t]);
+                    parts.Add(examples[e].Parts[t]);
+                }
+        var coefficients = parts.Select(p => (float)-tokenWeights[(int)p]).ToArray();
+        var tape = new Tape(batch);
+        var hidden = _policy.Hidden(batch, tape);
+        var (logProbs, dHidden) = TokenLogProbs.Backward(_policy, hidden, [.. rows], [.. targets], coefficients, _baseGradients[worker]);
+        _policy.Backward(tape, dHidden, _baseGradients[worker], _adapterGradients[worker]);
+        for (var i = 0; i < logProbs.Length; i++)
+            sums[(int)parts[i]] += logProbs[i];
+    }
+
+    private void PreferenceBatch(int worker, List<(int Index, PreferencePair Item)> pairs, int total, PreferenceLoss loss, (PairLogProbs, PairLoss)[] results)
+    {
+        var sequences = pairs.SelectMany(p => new[] { (p.Item.Prompt, Response: p.Item.Chosen), (p.Item.Prompt, Response: p.Item.Rejected) }).ToList();
+        var responses = new ResponseBatch(sequences);
+        double[] reference;
+        using (Ops.Scope())
+            reference = responses.Sums(TokenLogProbs.Forward(_reference!, _reference!.Hidden(responses.Batch), responses.Rows, responses.Targets));
+        var tape = new Tape(responses.Batch);
+        var hidden = _policy.Hidden(responses.Batch, tape);
+        // The loss's slope needs the sums first; the logits are made a second time rather than kept.
+        var policy = responses.Sums(TokenLogProbs.Forward(_policy, hidden, responses.Rows, responses.Targets));
+        var slopes = new double[sequences.Count];
+        for (var i = 0; i < pairs.Count; i++)
+        {
+            var logProbs = new PairLogProbs(policy[2 * i], policy[2 * i + 1], reference[2 * i], reference[2 * i + 1], pairs[i].Item.Chosen.Length, pairs[i].Item.Rejected.Length);
+            var result = loss.Of(logProbs);
+            results[pairs[i].Index] = (logProbs, result);
+            (slopes[2 * i], slopes[2 * i + 1]) = (result.ByChosen / total, result.ByRejected / total);
+        }
+        var (_, dHidden) = TokenLogProbs.Backward(_policy, hidden, responses.Rows, responses.Targets, responses.Spread(slopes), _baseGradients[worker]);
+        _policy.Backward(tape, dHidden, _baseGradients[worker], _adapterGradients[worker]);
+    }
+
+    private FlatBuffer Gradient(int worker) => _adapterGradients[worker]?.Buffer ?? _baseGradients[worker]!.Buffer;
+
+    private double Apply(double learningRate)
+    {
+        using var scope = Ops.Scope();
+        var gradient = Gradient(0).Flat;
+        for (var worker = 1; worker < _workers.Count; worker++)
+            Ops.AddInto(gradient, Gradient(worker).Flat);
+        var norm = Ops.Norm(gradient);
+        if (!double.IsFinite(norm))
+            throw new ArithmeticException($"the gradient of step {Steps + 1} is not finite: lower the learning rate, or look for damaged weights or data");
+        var scale = _options.ClipNorm > 0 && norm > _options.ClipNorm ? _options.ClipNorm / norm : 1;
+        _policy.Kernels.AdamW(Trained.Flat, gradient, Mean.Flat, Variance.Flat, new AdamWStep(
+            ++Steps, (float)learningRate, (float)_options.Beta1, (float)_options.Beta2, (float)_options.Epsilon, (float)_options.WeightDecay, (float)scale, _decayRanges));
+        return norm;
+    }
+
+    private static string MetricName(TokenPart part) => part switch
+    {
+        TokenPart.Response => "response",
+        TokenPart.JudgeToken => "judge_token",
+        TokenPart.Rationale => "rationale",
+        _ => "judge_prompt",
+    };
+}

@@ -1,0 +1,79 @@
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Tensors;
+using static TorchSharp.torch;
+
+namespace SelfJudge.Modeling.Llama;
+
+/// <summary>Parameters of one layout in one flat tensor: weights, their gradient, or an optimizer's moments.</summary>
+public sealed class FlatBuffer : IDisposable
+{
+    private readonly List<Tensor> _views = [];
+
+    public FlatBuffer(ParameterLayout layout, Device device, ScalarType type = ScalarType.Float32)
+    {
+        Layout = layout;
+        Flat = Ops.KeptZeros(device, type, layout.Size);
+    }
+
+    public ParameterLayout Layout { get; }
+
+    /// <summary>[<see cref="ParameterLayout.Size"/>]</summary>
+    public Tensor Flat { get; }
+
+    public FlatBuffer NewLike() => new(Layout, Flat.device, Flat.dtype);
+
+    /// <summary>A view of one parameter that lives as long as the buffer.</summary>
+    public Tensor View(string name) => View(Layout[name].Offset, Layout[name].Shape);
+
+    /// <summary>A view of parameters that follow each other, as one matrix of <paramref name="rows"/> rows from the first of them on.</summary>
+    public Tensor View(string first, long rows) => View(Layout[first].Offset, [rows, Layout[first].Shape[1]]);
+
+    /// <summary>The transpose of a view, with the same lifetime.</summary>
+    public Tensor Transposed(Tensor view)
+    {
+        using var scope = Ops.Scope();
+        return Hold(view.t());
+    }
+
+    /// <summary>Every parameter, copied to managed memory.</summary>
+    public IReadOnlyList<NamedArray> ToArrays()
+    {
+        using var scope = Ops.Scope();
+        return [.. Layout.Parameters.Select(p => new NamedArray(p.Name, p.Shape, Ops.ToArray(Flat.narrow(0, p.Offset, p.Size))))];
+    }
+
+    /// <summary>Sets every parameter.</summary>
+    /// <exception cref="InvalidDataException">Names or shapes differ from the layout's.</exception>
+    public void CopyFrom(IReadOnlyList<NamedArray> arrays)
+    {
+        using var scope = Ops.Scope();
+        if (arrays.Count != Layout.Parameters.Count)
+            throw new InvalidDataException($"{arrays.Count} tensors were given for {Layout.Parameters.Count} parameters");
+        foreach (var array in arrays)
+        {
+            var parameter = Layout.Parameters.FirstOrDefault(p => p.Name == array.Name && p.Shape.SequenceEqual(array.Shape))
+                ?? throw new InvalidDataException($"tensor {array.Name} of shape [{string.Join(", ", array.Shape)}] fits no parameter");
+            Ops.CopyInto(Flat.narrow(0, parameter.Offset, parameter.Size), Ops.FromArray(array.Values, Flat.device));
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var view in _views)
+            view.Dispose();
+        Flat.Dispose();
+    }
+
+    private Tensor View(long offset, long[] shape)
+    {
+        using var scope = Ops.Scope();
+        var size = shape.Aggregate(1L, (a, b) => a * b);
+        return Hold(Flat.narrow(0, offset, size).view(shape));
+    }
+
+    private Tensor Hold(Tensor view)
+    {
+        _views.Add(Ops.Keep(view));
+        return view;
+    }
+}

@@ -1,0 +1,33 @@
+using SelfJudge.Modeling.Kernels;
+
+namespace SelfJudge.Modeling.Llama;
+
+/// <summary>The shape of a Llama model, in the words of a Hugging Face <c>config.json</c>.</summary>
+public sealed record LlamaConfig
+{
+    public required int VocabSize { get; init; }
+    public required int HiddenSize { get; init; }
+    public required int IntermediateSize { get; init; }
+    public required int NumHiddenLayers { get; init; }
+    public required int NumAttentionHeads { get; init; }
+    public required int NumKeyValueHeads { get; init; }
+    public required int HeadDim { get; init; }
+    public required int MaxPositionEmbeddings { get; init; }
+    public float RmsNormEps { get; init; } = 1e-5f;
+    public double RopeTheta { get; init; } = 10_000;
+    public RopeScaling? RopeScaling { get; init; }
+    public bool TieWordEmbeddings { get; init; }
+    public int? BosTokenId { get; init; }
+
+    /// <summary>Every id that ends a response; some checkpoints name several.</summary>
+    public IReadOnlyList<int> EosTokenIds { get; init; } = [];
+
+    /// <summary>Standard deviation of the normal distribution that random initialisation draws matrices from.</summary>
+    public float InitializerRange { get; init; } = 0.02f;
+
+    public HeadLayout Heads => new(NumAttentionHeads, NumKeyValueHeads, HeadDim);
+}
+
+/// <summary>How rotary frequencies are stretched for contexts longer than the model was trained on.</summary>
+/// <param name="Type"><c>linear</c> or <c>llama3</c>.</param>
+public sealed record RopeScaling(string Type, double Factor, double LowFreqFactor = 1, double HighFreqFactor = 4, int OriginalMaxPositionEmbeddings = 8192);

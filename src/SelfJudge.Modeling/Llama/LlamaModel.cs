@@ -1,0 +1,169 @@
+using SelfJudge.Modeling.Kernels;
+using SelfJudge.Modeling.Tensors;
+using static TorchSharp.torch;
+
+namespace SelfJudge.Modeling.Llama;
+
+/// <summary>
+/// A Llama decoder (Touvron et al. 2023): RMSNorm, rotary positions, grouped-query attention, SwiGLU; base weights and,
+/// where given, an adapter beside them. The gradient is written out by hand next to the forward pass: it keeps what it
+/// needs and nothing else, adds straight into the gradient buffer, and leaves no graph of temporaries to the collector.
+/// Shapes: T packed tokens, D hidden size. All calls happen inside a dispose scope, on one thread at a time per scope.
+/// </summary>
+public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKernels kernels, RotaryTable rotary)
+{
+    private readonly HeadLayout _heads = weights.Config.Heads;
+    private readonly float _eps = weights.Config.RmsNormEps;
+
+    public LlamaWeights Weights { get; } = weights;
+    public LoraAdapter? Adapter { get; } = adapter;
+    public LlamaConfig Config => Weights.Config;
+    public IKernels Kernels { get; } = kernels;
+
+    /// <summary>Hidden states [T, D] after the final norm. With a tape, what <see cref="Backward"/> needs is kept on it.</summary>
+    public Tensor Hidden(PackedBatch batch, Tape? tape = null)
+    {
+        var x = Kernels.Embed(Weights.Embedding, batch.Tokens);
+        for (var i = 0; i < Weights.Layers.Count; i++)
+            x = Layer(i, x, batch, tape);
+        if (tape is not null)
+            tape.Last = x;
+        return Kernels.RmsNorm(x, Weights.Norm, _eps);
+    }
+
+    /// <summary>Hidden states [T, D] of sequences continued from their cache slots, to which the new tokens are appended.</summary>
+    public Tensor Hidden(PackedBatch batch, KvCache cache, int[] slots)
+    {
+        var lengths = Array.ConvertAll(slots, cache.Length);
+        var x = Kernels.Embed(Weights.Embedding, batch.Tokens);
+        for (var i = 0; i < Weights.Layers.Count; i++)
+        {
+            using var scope = Ops.Scope();
+            var layer = Weights.Layers[i];
+            var normed = Kernels.RmsNorm(x, layer.InputNorm, _eps);
+            var qkv = Project(i, FusedProjection.Qkv, normed, null);
+            Kernels.Rotate(qkv, _heads, batch.Positions, rotary);
+            var attended = Kernels.AttendCached(qkv, _heads, batch.Offsets, slots, lengths, cache.Layer(i));
+            var middle = Project(i, FusedProjection.Output, attended, null, x);
+            var gateUp = Project(i, FusedProjection.GateUp, Kernels.RmsNorm(middle, layer.PostAttentionNorm, _eps), null);
+            x = scope.MoveToOuter(Project(i, FusedProjection.Down, Kernels.SwiGlu(gateUp), null, middle));
+        }
+        for (var i = 0; i < slots.Length; i++)
+            cache.Advance(slots[i], batch.Offsets[i + 1] - batch.Offsets[i]);
+        return Kernels.RmsNorm(x, Weights.Norm, _eps);
+    }
+
+    /// <summary>Logits [rows, vocab] of hidden states [rows, D].</summary>
+    public Tensor Logits(Tensor hidden) => Ops.MatMul(hidden, Weights.Head.Transposed);
+
+    /// <summary>
+    /// Adds the gradient of every trained parameter, given that of the hidden states [T, D]. Base weights are trained
+    /// if <paramref name="base"/> is given, the adapter if <paramref name="adapterGradient"/> is.
+    /// </summary>
+    public void Backward(Tape tape, Tensor dHidden, LlamaWeights? @base, LoraAdapter? adapterGradient)
+    {
+        var device = dHidden.device;
+        var dX = Ops.Zeros(device, dHidden.shape);
+        Kernels.RmsNormBackward(dHidden, tape.Last!, Weights.Norm, _eps, dX, @base?.Norm);
+        for (var i = Weights.Layers.Count - 1; i >= 0; i--)
+        {
+            using var scope = Ops.Scope();
+            LayerBackward(i, tape.Layers[i], tape.Batch, dX, @base, adapterGradient);
+        }
+        if (@base is not null)
+            Kernels.EmbedBackward(tape.Batch.Tokens, dX, @base.Embedding);
+    }
+
+    private Tensor Layer(int index, Tensor x, PackedBatch batch, Tape? tape)
+    {
+        using var scope = Ops.Scope();
+        var layer = Weights.Layers[index];
+        var down = tape is null ? null : new Dictionary<LoraPart, Tensor>();
+        var normed = Kernels.RmsNorm(x, layer.InputNorm, _eps);
+        var qkv = Project(index, FusedProjection.Qkv, normed, down);
+        Kernels.Rotate(qkv, _heads, batch.Positions, rotary);
+        var (attended, logSumExp) = Kernels.Attend(qkv, _heads, batch.Offsets);
+        var middle = Project(index, FusedProjection.Output, attended, down, x);
+        var middleNormed = Kernels.RmsNorm(middle, layer.PostAttentionNorm, _eps);
+        var gateUp = Project(index, FusedProjection.GateUp, middleNormed, down);
+        var activated = Kernels.SwiGlu(gateUp);
+        var result = Project(index, FusedProjection.Down, activated, down, middle);
+        if (tape is not null)
+        {
+            tape.Layers.Add(new LayerTape
+            {
+                Input = x,
+                Normed = normed,
+                Qkv = qkv,
+                Attended = attended,
+                LogSumExp = logSumExp,
+                Middle = middle,
+                MiddleNormed = middleNormed,
+                GateUp = gateUp,
+                Activated = activated,
+                Down = down!,
+            });
+            scope.MoveToOuter([normed, qkv, attended, logSumExp, middle, middleNormed, gateUp, activated, .. down!.Values]);
+        }
+        return scope.MoveToOuter(result);
+    }
+
+    // dX is the gradient of the layer's output on entry, of its input on return: the residual stream adds.
+    private void LayerBackward(int index, LayerTape t, PackedBatch batch, Tensor dX, LlamaWeights? @base, LoraAdapter? lora)
+    {
+        var layer = Weights.Layers[index];
+        var gradient = @base?.Layers[index];
+
+        var dActivated = ProjectBackward(index, FusedProjection.Down, dX, t.Activated, t.Down, gradient, lora);
+        var dGateUp = Kernels.SwiGluBackward(dActivated, t.GateUp);
+        var dMiddleNormed = ProjectBackward(index, FusedProjection.GateUp, dGateUp, t.MiddleNormed, t.Down, gradient, lora);
+        Kernels.RmsNormBackward(dMiddleNormed, t.Middle, layer.PostAttentionNorm, _eps, dX, gradient?.PostAttentionNorm);
+
+        var dAttended = ProjectBackward(index, FusedProjection.Output, dX, t.Attended, t.Down, gradient, lora);
+        var dQkv = Kernels.AttendBackward(dAttended, t.Qkv, t.Attended, t.LogSumExp, _heads, batch.Offsets);
+        Kernels.Rotate(dQkv, _heads, batch.Positions, rotary, inverse: true);
+        var dNormed = ProjectBackward(index, FusedProjection.Qkv, dQkv, t.Normed, t.Down, gradient, lora);
+        Kernels.RmsNormBackward(dNormed, t.Input, layer.InputNorm, _eps, dX, gradient?.InputNorm);
+    }
+
+    /// <summary>x·Wᵀ, plus the adapter's part, plus <paramref name="residual"/> where given. Keeps x·Aᵀ in <paramref name="down"/>.</summary>
+    private Tensor Project(int layer, FusedProjection fused, Tensor x, Dictionary<LoraPart, Tensor>? down, Tensor? residual = null)
+    {
+        var weight = Weights.Layers[layer][fused].Transposed;
+        var y = residual is null ? Ops.MatMul(x, weight) : Ops.AddMatMul(residual, x, weight);
+        if (Adapter is null)
+            return y;
+        foreach (var part in Adapter.Parts(layer, fused))
+        {
+            var xA = Ops.MatMul(x, part.A.Transposed);
+            Ops.AddMatMulInto(Columns(y, part), xA, part.B.Transposed, Adapter.Config.Scale);
+            down?.Add(part, xA);
+        }
+        return y;
+    }
+
+    /// <summary>The gradient of <see cref="Project"/> with respect to x; adds that of the trained matrices.</summary>
+    private Tensor ProjectBackward(int layer, FusedProjection fused, Tensor dY, Tensor x, Dictionary<LoraPart, Tensor> down, LayerWeights? @base, LoraAdapter? lora)
+    {
+        var dX = Ops.MatMul(dY, Weights.Layers[layer][fused].Weight);
+        if (@base is not null)
+            Ops.AddMatMulInto(@base[fused].Weight, dY.t(), x);
+        if (Adapter is null)
+            return dX;
+        var scale = Adapter.Config.Scale;
+        foreach (var (part, gradient) in Adapter.Parts(layer, fused).Zip((lora ?? Adapter).Parts(layer, fused)))
+        {
+            var dPart = Columns(dY, part);
+            var dDown = Ops.MatMul(dPart, part.B.Weight);
+            if (lora is not null)
+            {
+                Ops.AddMatMulInto(gradient.B.Weight, dPart.t(), down[part], scale);
+                Ops.AddMatMulInto(gradient.A.Weight, dDown.t(), x, scale);
+            }
+            Ops.AddMatMulInto(dX, dDown, part.A.Weight, scale);
+        }
+        return dX;
+    }
+
+    private static Tensor Columns(Tensor y, LoraPart part) => y.narrow(1, part.Projection.Start, part.Projection.Outputs);
+}

@@ -1,0 +1,94 @@
+using SelfJudge.Modeling.Tensors;
+using SelfJudge.Preferences.Randomness;
+using static TorchSharp.torch;
+
+namespace SelfJudge.Modeling.Llama;
+
+/// <summary>The weights of a Llama model, or a gradient of the same shape.</summary>
+public sealed class LlamaWeights : IDisposable
+{
+    public LlamaWeights(LlamaConfig config, Device device, ScalarType type = ScalarType.Float32)
+        : this(config, new FlatBuffer(ParameterLayout.Of(config), device, type))
+    {
+    }
+
+    private LlamaWeights(LlamaConfig config, FlatBuffer buffer)
+    {
+        Config = config;
+        Buffer = buffer;
+        Embedding = buffer.View("model.embed_tokens.weight");
+        Layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(i => new LayerWeights(config, buffer, $"model.layers.{i}."))];
+        Norm = buffer.View("model.norm.weight");
+        Head = new FusedMatrix(buffer, config.TieWordEmbeddings ? Embedding : buffer.View("lm_head.weight"));
+    }
+
+    public LlamaConfig Config { get; }
+    public FlatBuffer Buffer { get; }
+
+    /// <summary>[vocab, hidden]</summary>
+    public Tensor Embedding { get; }
+    public IReadOnlyList<LayerWeights> Layers { get; }
+
+    /// <summary>[hidden]</summary>
+    public Tensor Norm { get; }
+
+    /// <summary>[vocab, hidden]; the embedding itself where the two are tied.</summary>
+    public FusedMatrix Head { get; }
+
+    /// <summary>A model of random weights: matrices normal with <see cref="LlamaConfig.InitializerRange"/>, those that write to the residual stream divided by sqrt(2·layers), norms 1. The same seed gives the same weights everywhere.</summary>
+    public static LlamaWeights Random(LlamaConfig config, ulong seed)
+    {
+        var weights = new LlamaWeights(config, Ops.Cpu);
+        using var scope = Ops.Scope();
+        var residual = config.InitializerRange / MathF.Sqrt(2f * config.NumHiddenLayers);
+        foreach (var p in weights.Buffer.Layout.Parameters)
+        {
+            var values = Ops.Floats(weights.Buffer.View(p.Name));
+            if (!p.Decays)
+                values.Fill(1f);
+            else
+                CounterRandom.FillNormal(values, Seeds.Derive(seed, p.Name),
+                    p.Name.EndsWith("o_proj.weight", StringComparison.Ordinal) || p.Name.EndsWith("down_proj.weight", StringComparison.Ordinal) ? residual : config.InitializerRange);
+        }
+        return weights;
+    }
+
+    /// <summary>A zero buffer of the same shape, for gradients.</summary>
+    public LlamaWeights NewLike() => new(Config, Buffer.NewLike());
+
+    /// <summary>A copy with weights of its own.</summary>
+    public LlamaWeights Clone()
+    {
+        var copy = NewLike();
+        using var scope = Ops.Scope();
+        Ops.CopyInto(copy.Buffer.Flat, Buffer.Flat);
+        return copy;
+    }
+
+    public void Dispose() => Buffer.Dispose();
+}
+
+/// <summary>A [outputs, inputs] matrix, plain and transposed.</summary>
+public sealed class FusedMatrix(FlatBuffer buffer, Tensor weight)
+{
+    public Tensor Weight { get; } = weight;
+    public Tensor Transposed { get; } = buffer.Transposed(weight);
+}
+
+/// <summary>The weights of one layer.</summary>
+public sealed class LayerWeights(LlamaConfig config, FlatBuffer buffer, string prefix)
+{
+    public Tensor InputNorm { get; } = buffer.View(prefix + "input_layernorm.weight");
+    public Tensor PostAttentionNorm { get; } = buffer.View(prefix + "post_attention_layernorm.weight");
+
+    /// <summary>The four fused matrices, indexed by <see cref="FusedProjection"/>.</summary>
+    public FusedMatrix[] Fused { get; } =
+    [
+        new(buffer, buffer.View(prefix + "self_attn.q_proj.weight", config.Heads.RowWidth)),
+        new(buffer, buffer.View(prefix + "self_attn.o_proj.weight")),
+        new(buffer, buffer.View(prefix + "mlp.gate_proj.weight", 2L * config.IntermediateSize)),
+        new(buffer, buffer.View(prefix + "mlp.down_proj.weight")),
+    ];
+
+    public FusedMatrix this[FusedProjection projection] => Fused[(int)projection];
+}

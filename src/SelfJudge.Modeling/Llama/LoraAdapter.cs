@@ -1,0 +1,92 @@
+using SelfJudge.Modeling.Tensors;
+using SelfJudge.Preferences.Randomness;
+using static TorchSharp.torch;
+
+namespace SelfJudge.Modeling.Llama;
+
+/// <summary>The shape of a low-rank adapter (Hu et al. 2021), in PEFT's words.</summary>
+/// <param name="TargetModules">Any of <see cref="Projection.Modules"/>.</param>
+/// <param name="RankStabilized">Scale by alpha/sqrt(rank) (rsLoRA) instead of alpha/rank.</param>
+public sealed record LoraConfig(int Rank, float Alpha, IReadOnlyList<string> TargetModules, bool RankStabilized = false)
+{
+    public float Scale => Alpha / (RankStabilized ? MathF.Sqrt(Rank) : Rank);
+}
+
+/// <summary>
+/// A low-rank adapter: y = x·Wᵀ + scale·(x·Aᵀ)·Bᵀ for its target projections. It is applied beside the base weights and
+/// never merged into them, so that one set of base weights serves policy, reference and judge without drift.
+/// </summary>
+public sealed class LoraAdapter : IDisposable
+{
+    private readonly ILookup<(int Layer, FusedProjection Fused), LoraPart> _parts;
+
+    public LoraAdapter(LlamaConfig model, LoraConfig config, Device device)
+        : this(model, config, new FlatBuffer(ParameterLayout.Of(model, config), device))
+    {
+    }
+
+    private LoraAdapter(LlamaConfig model, LoraConfig config, FlatBuffer buffer)
+    {
+        Model = model;
+        Config = config;
+        Buffer = buffer;
+        _parts = (from layer in Enumerable.Range(0, model.NumHiddenLayers)
+                  from projection in Projection.All(model)
+                  where config.TargetModules.Contains(projection.Module)
+                  select (Key: (layer, projection.Fused), Part: new LoraPart(projection, buffer, layer)))
+                 .ToLookup(x => x.Key, x => x.Part);
+    }
+
+    public LlamaConfig Model { get; }
+    public LoraConfig Config { get; }
+    public FlatBuffer Buffer { get; }
+
+    /// <summary>The adapted projections within one fused matrix of a layer.</summary>
+    public IEnumerable<LoraPart> Parts(int layer, FusedProjection fused) => _parts[(layer, fused)];
+
+    /// <summary>A new adapter that changes nothing yet: A uniform in ±1/sqrt(inputs) as PEFT draws it, B zero.</summary>
+    public static LoraAdapter Random(LlamaConfig model, LoraConfig config, Device device, ulong seed)
+    {
+        var adapter = new LoraAdapter(model, config, device);
+        using var scope = Ops.Scope();
+        foreach (var p in adapter.Buffer.Layout.Parameters.Where(p => p.Name.EndsWith("lora_A.weight", StringComparison.Ordinal)))
+        {
+            var values = new float[p.Size];
+            CounterRandom.FillUniform(values, Seeds.Derive(seed, p.Name), 1f / MathF.Sqrt(p.Shape[1]));
+            Ops.CopyInto(adapter.Buffer.View(p.Name), Ops.FromArray(values, device, p.Shape));
+        }
+        return adapter;
+    }
+
+    /// <summary>A copy with matrices of its own.</summary>
+    public LoraAdapter Clone()
+    {
+        var copy = NewLike();
+        using var scope = Ops.Scope();
+        Ops.CopyInto(copy.Buffer.Flat, Buffer.Flat);
+        return copy;
+    }
+
+    public LoraAdapter NewLike() => new(Model, Config, Buffer.NewLike());
+
+    /// <summary>PEFT's name of one matrix of the adapter.</summary>
+    internal static string NameOf(int layer, Projection projection, string matrix) =>
+        $"base_model.model.model.layers.{layer}.{projection.Block}.{projection.Module}.lora_{matrix}.weight";
+
+    public void Dispose() => Buffer.Dispose();
+}
+
+/// <summary>The two matrices of one adapted projection: A [rank, inputs], B [outputs, rank].</summary>
+public sealed class LoraPart
+{
+    internal LoraPart(Projection projection, FlatBuffer buffer, int layer)
+    {
+        Projection = projection;
+        A = new FusedMatrix(buffer, buffer.View(LoraAdapter.NameOf(layer, projection, "A")));
+        B = new FusedMatrix(buffer, buffer.View(LoraAdapter.NameOf(layer, projection, "B")));
+    }
+
+    public Projection Projection { get; }
+    public FusedMatrix A { get; }
+    public FusedMatrix B { get; }
+}

@@ -1,0 +1,40 @@
+namespace SelfJudge.Modeling.Llama;
+
+/// <summary>Token sequences laid end to end without padding.</summary>
+public sealed class PackedBatch
+{
+    private PackedBatch(int[] tokens, int[] positions, int[] offsets)
+    {
+        Tokens = tokens;
+        Positions = positions;
+        Offsets = offsets;
+    }
+
+    /// <summary>[T]</summary>
+    public int[] Tokens { get; }
+
+    /// <summary>[T] Place of each token in its sequence.</summary>
+    public int[] Positions { get; }
+
+    /// <summary>[sequences + 1] Where each sequence begins; the last entry is T.</summary>
+    public int[] Offsets { get; }
+
+    public int Sequences => Offsets.Length - 1;
+
+    /// <summary>Packs whole sequences, or the continuations of sequences of which <paramref name="held"/>[i] tokens are already cached.</summary>
+    public static PackedBatch Of(IReadOnlyList<ReadOnlyMemory<int>> sequences, IReadOnlyList<int>? held = null)
+    {
+        var offsets = new int[sequences.Count + 1];
+        for (var i = 0; i < sequences.Count; i++)
+            offsets[i + 1] = offsets[i] + sequences[i].Length;
+        var tokens = new int[offsets[^1]];
+        var positions = new int[offsets[^1]];
+        for (var i = 0; i < sequences.Count; i++)
+        {
+            sequences[i].CopyTo(tokens.AsMemory(offsets[i]));
+            for (var t = offsets[i]; t < offsets[i + 1]; t++)
+                positions[t] = t - offsets[i] + (held?[i] ?? 0);
+        }
+        return new PackedBatch(tokens, positions, offsets);
+    }
+}

@@ -1,0 +1,28 @@
+namespace SelfJudge.Modeling.Llama;
+
+/// <summary>The four matrix products of a layer; projections that share an input are fused into one.</summary>
+public enum FusedProjection { Qkv, Output, GateUp, Down }
+
+/// <summary>One of the seven projections of a layer and its rows in the fused matrix.</summary>
+/// <param name="Module">Its name in a checkpoint and in an adapter's <c>target_modules</c>.</param>
+/// <param name="Block">The block of the layer it belongs to, <c>self_attn</c> or <c>mlp</c>.</param>
+/// <param name="Start">Its first row in the fused matrix.</param>
+public sealed record Projection(string Module, string Block, FusedProjection Fused, int Start, int Outputs, int Inputs)
+{
+    public static IReadOnlyList<string> Modules { get; } = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
+    public static IReadOnlyList<Projection> All(LlamaConfig config)
+    {
+        int hidden = config.HiddenSize, inner = config.IntermediateSize, q = config.Heads.QueryWidth, kv = config.Heads.KeyValueWidth;
+        return
+        [
+            new("q_proj", "self_attn", FusedProjection.Qkv, 0, q, hidden),
+            new("k_proj", "self_attn", FusedProjection.Qkv, q, kv, hidden),
+            new("v_proj", "self_attn", FusedProjection.Qkv, q + kv, kv, hidden),
+            new("o_proj", "self_attn", FusedProjection.Output, 0, hidden, q),
+            new("gate_proj", "mlp", FusedProjection.GateUp, 0, inner, hidden),
+            new("up_proj", "mlp", FusedProjection.GateUp, inner, inner, hidden),
+            new("down_proj", "mlp", FusedProjection.Down, 0, hidden, inner),
+        ];
+    }
+}

@@ -1,0 +1,89 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
+namespace SelfJudge.Modeling.Native;
+
+/// <summary>
+/// Loads LibTorch before its first use. TorchSharp's native library names a version of libstdc++ (GCC 13's) that it
+/// does not use, so Debian 12, Ubuntu 22.04 and RHEL 9 refuse to load it. There, and only there, a copy with that one
+/// requirement marked weak is loaded in its place. Neither the package cache nor the system is touched.
+/// </summary>
+public static class TorchRuntime
+{
+    private const string TorchSharpLibrary = "libLibTorchSharp.so";
+    private const string UnusedVersion = "GLIBCXX_3.4.32";
+
+    // In the order in which they need each other. The name of the OpenMP library carries a hash.
+    private static readonly string[] Dependencies = ["libgomp-*.so*", "libc10.so", "libtorch_cpu.so", "libtorch.so"];
+    private static readonly Lazy<bool> Loaded = new(Load, LazyThreadSafetyMode.ExecutionAndPublication);
+
+    /// <summary>
+    /// Loads LibTorch once; later calls do nothing. Every CPU worker has one intra-op thread: several workers over
+    /// the same weights beat one worker with several threads on models small enough for a CPU.
+    /// </summary>
+    /// <exception cref="DllNotFoundException">LibTorch is not in the output folder, or cannot be loaded on this system.</exception>
+    public static void EnsureLoaded() => _ = Loaded.Value;
+
+    private static bool Load()
+    {
+        if (OperatingSystem.IsLinux())
+            LoadOnLinux(AppContext.BaseDirectory, PatchFolder());
+        torch.set_num_threads(1);
+        return true;
+    }
+
+    /// <summary>Loads the libraries found in <paramref name="nativeFolder"/>, keeping a patched copy in <paramref name="patchFolder"/> if one is needed.</summary>
+    internal static void LoadOnLinux(string nativeFolder, string patchFolder)
+    {
+        var original = Path.Combine(nativeFolder, TorchSharpLibrary);
+        if (!File.Exists(original))
+            return; // A CUDA or framework-specific layout: TorchSharp finds its own libraries.
+        foreach (var pattern in Dependencies)
+            foreach (var file in Directory.GetFiles(nativeFolder, pattern))
+                NativeLibrary.Load(file);
+        if (NativeLibrary.TryLoad(original, out _))
+            return;
+        NativeLibrary.Load(PatchedCopy(original, patchFolder));
+    }
+
+    /// <summary>
+    /// Writes the patched copy of <paramref name="original"/> and returns its path. A copy that is already there is
+    /// used only if it is byte for byte what would be written. Safe when several processes start at once: each writes
+    /// a file of its own and renames it into place.
+    /// </summary>
+    internal static string PatchedCopy(string original, string folder)
+    {
+        var bytes = File.ReadAllBytes(original);
+        if (ElfVersionNeeds.MakeWeak(bytes, UnusedVersion) == 0)
+            throw new DllNotFoundException($"{original} cannot be loaded, and not for want of {UnusedVersion}: run ldd on it to see what is missing");
+        Directory.CreateDirectory(folder);
+        var target = Path.Combine(folder, TorchSharpLibrary);
+        if (File.Exists(target) && File.ReadAllBytes(target).AsSpan().SequenceEqual(bytes))
+            return target;
+        var written = Path.Combine(folder, $"{TorchSharpLibrary}.{Environment.ProcessId}.{Guid.NewGuid():N}");
+        File.WriteAllBytes(written, bytes);
+        File.Move(written, target, overwrite: true);
+        return target;
+    }
+
+    private static string PatchFolder()
+    {
+        var version = typeof(torch).Assembly.GetName().Version;
+        var home = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+        var root = home.Length > 0 && IsWritable(home) ? home : Path.Combine(Path.GetTempPath(), Environment.UserName);
+        return Path.Combine(root, "SelfJudge.Actors", $"torchsharp-{version}");
+    }
+
+    private static bool IsWritable(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(folder, "SelfJudge.Actors"));
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+}

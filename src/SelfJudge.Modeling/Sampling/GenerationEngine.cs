@@ -1,0 +1,117 @@
+using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Tensors;
+using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Sampling;
+using static TorchSharp.torch;
+
+namespace SelfJudge.Modeling.Sampling;
+
+/// <summary>
+/// Continuous batching on one worker: sequences join when they come and leave when they end, each step extends all of
+/// them by one token in one pass. The samples of a prompt share its prefill. Token n of a sample is drawn with the n-th
+/// number of its seed, so what is drawn does not depend on who else is in the batch.
+/// </summary>
+public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : IDisposable
+{
+    private readonly KvCache _cache = new(model.Config, model.Weights.Buffer.Flat.device);
+    private readonly TokenSampler _sampler = new();
+    private readonly List<Row> _rows = [];
+
+    /// <summary>Sequences that are being generated.</summary>
+    public int Active => _rows.Count;
+
+    /// <summary>Tokens sampled since the engine was made.</summary>
+    public long SampledTokens { get; private set; }
+
+    /// <summary>Takes jobs in and draws the first token of every sample.</summary>
+    public void Admit(IReadOnlyList<GenerationJob> jobs, long policyVersion)
+    {
+        foreach (var chunk in WorkShares.Batches([.. Enumerable.Range(0, jobs.Count)], i => jobs[i].Request.Prompt.Length, maxPrefillTokens))
+        {
+            using var scope = Ops.Scope();
+            var slots = chunk.Select(i => _cache.Take(jobs[i].Request.Seeds.Count, Capacity(jobs[i].Request))).ToArray();
+            var logits = Forward([.. chunk.Select(i => (ReadOnlyMemory<int>)jobs[i].Request.Prompt)], [.. slots.Select(s => s[0])]);
+            for (var i = 0; i < chunk.Length; i++)
+            {
+                var job = jobs[chunk[i]];
+                _cache.Fork(slots[i][0], slots[i].Skip(1));
+                for (var sample = 0; sample < slots[i].Length; sample++)
+                {
+                    var row = new Row(job, sample, slots[i][sample], Capacity(job.Request) - job.Request.Prompt.Length, policyVersion);
+                    _rows.Add(row);
+                    Draw(row, LogitsOf(logits, i));
+                }
+            }
+        }
+        RemoveFinished();
+    }
+
+    /// <summary>Extends every sequence by one token; drops those that nobody waits for.</summary>
+    public void Step()
+    {
+        foreach (var row in _rows.Where(r => r.Job.IsAbandoned))
+        {
+            row.Job.Abandon();
+            row.IsDone = true;
+        }
+        RemoveFinished();
+        if (_rows.Count == 0)
+            return;
+        using var scope = Ops.Scope();
+        var logits = Forward([.. _rows.Select(r => (ReadOnlyMemory<int>)new[] { r.Ids[^1] })], [.. _rows.Select(r => r.Slot)]);
+        for (var i = 0; i < _rows.Count; i++)
+            Draw(_rows[i], LogitsOf(logits, i));
+        RemoveFinished();
+    }
+
+    public void Dispose() => _cache.Dispose();
+
+    // Logits [sequences, vocab] of each sequence's last token, in host memory.
+    private Tensor Forward(List<ReadOnlyMemory<int>> tokens, int[] slots)
+    {
+        var batch = PackedBatch.Of(tokens, Array.ConvertAll(slots, _cache.Length));
+        var hidden = model.Hidden(batch, _cache, slots);
+        if (batch.Tokens.Length != batch.Sequences)
+            hidden = Ops.Rows(hidden, Ops.FromArray([.. batch.Offsets.Skip(1).Select(o => o - 1)], hidden.device));
+        return Ops.ToHost(model.Logits(hidden));
+    }
+
+    private ReadOnlySpan<float> LogitsOf(Tensor logits, int row) => Ops.Floats(logits).Slice(row * model.Config.VocabSize, model.Config.VocabSize);
+
+    private void Draw(Row row, ReadOnlySpan<float> logits)
+    {
+        var (token, logProb) = _sampler.Draw(logits, row.Job.Request.Options, CounterRandom.Uniform(row.Seed, (ulong)row.Ids.Count));
+        row.Ids.Add(token);
+        row.LogProbs.Add(logProb);
+        SampledTokens++;
+        var stopped = model.Config.EosTokenIds.Contains(token);
+        if (!stopped && row.Ids.Count < row.MaxNewTokens)
+            return;
+        row.IsDone = true;
+        row.Job.Finish(row.Sample, new SampledSequence([.. row.Ids], [.. row.LogProbs], stopped ? FinishReason.Stop : FinishReason.Length, row.Seed, row.PolicyVersion));
+    }
+
+    private void RemoveFinished()
+    {
+        foreach (var row in _rows.Where(r => r.IsDone))
+            _cache.GiveBack(row.Slot);
+        _rows.RemoveAll(r => r.IsDone);
+    }
+
+    // A prompt and its samples never outgrow the positions that the model knows.
+    private int Capacity(SamplePrompt prompt) => Math.Min(model.Config.MaxPositionEmbeddings, prompt.Prompt.Length + prompt.Options.MaxNewTokens);
+
+    private sealed class Row(GenerationJob job, int sample, int slot, int maxNewTokens, long policyVersion)
+    {
+        public GenerationJob Job { get; } = job;
+        public int Sample { get; } = sample;
+        public ulong Seed { get; } = job.Request.Seeds[sample];
+        public int Slot { get; } = slot;
+        public int MaxNewTokens { get; } = maxNewTokens;
+        public long PolicyVersion { get; } = policyVersion;
+        public List<int> Ids { get; } = [];
+        public List<float> LogProbs { get; } = [];
+        public bool IsDone { get; set; }
+    }
+}

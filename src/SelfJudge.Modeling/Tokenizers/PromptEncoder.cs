@@ -1,0 +1,109 @@
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Modeling.Tokenizers;
+
+/// <summary>The ids of a judge prompt and of the two tokens that may follow it, all taken in context.</summary>
+public sealed record EncodedJudgePrompt(int[] Ids, int TokenA, int TokenB);
+
+/// <summary>Rendered templates to token ids: special tokens of the template are single ids, everything else is text.</summary>
+public sealed class PromptEncoder(TextTokenizer tokenizer, DialogueTemplate dialogue, int maxLength)
+{
+    public TextTokenizer Tokenizer { get; } = tokenizer;
+    public DialogueTemplate Dialogue { get; } = dialogue;
+
+    /// <summary>The longest sequence that the model takes, in tokens.</summary>
+    public int MaxLength { get; } = maxLength;
+
+    /// <summary>
+    /// What the model sees before each of its answers, begin token first; see <see cref="DialogueTemplate.Stretches"/>.
+    /// Stretches and answers are tokenized apart, in training as in sampling, so that an answer's ids never depend on
+    /// how a boundary falls.
+    /// </summary>
+    public IReadOnlyList<int[]> EncodeStretches(IReadOnlyList<Turn> turns) =>
+        [.. Dialogue.Stretches(turns).Select((parts, i) => Encode(parts, begin: i == 0))];
+
+    /// <summary>The whole prompt for the answer that a dialogue asks for; earlier answers end with the end token.</summary>
+    public int[] EncodePrompt(IReadOnlyList<Turn> turns)
+    {
+        var stretches = EncodeStretches(turns);
+        var answers = turns.Where(t => t.Role == Role.Assistant).Select(t => EncodeAnswer(t.Content)).ToList();
+        return [.. stretches.SelectMany((s, i) => i < answers.Count ? [.. s, .. answers[i]] : s)];
+    }
+
+    /// <summary>An answer and its end token.</summary>
+    public int[] EncodeAnswer(string answer) => [.. Tokenizer.Encode(answer), Tokenizer.EosToken];
+
+    /// <summary>
+    /// A judge prompt. The judge tokens' ids are those that follow in context, never those of a bare "A": the text with
+    /// "A" and the text with "B" behind it are tokenized, and the prompt is what they share. A prompt that is too long
+    /// loses text from the longest of context and responses, never from the template.
+    /// </summary>
+    /// <exception cref="ArgumentException">The template alone is too long, or its judge tokens are not single tokens.</exception>
+    public EncodedJudgePrompt EncodeJudge(JudgeTemplate template, string context, string responseA, string responseB)
+    {
+        string[] contents = [context, responseA, responseB];
+        while (true)
+        {
+            var parts = template.Render(contents[0], contents[1], contents[2]);
+            var withA = Encode([.. parts, new TemplatePart(JudgeTemplate.TokenA, true)], begin: true);
+            var withB = Encode([.. parts, new TemplatePart(JudgeTemplate.TokenB, true)], begin: true);
+            var shared = withA.AsSpan().CommonPrefixLength(withB);
+            if (withA.Length != shared + 1 || withB.Length != shared + 1)
+                throw new ArgumentException($"judge template '{template.Name}': with this tokenizer its judge tokens are {withA.Length - shared} and {withB.Length - shared} tokens long; let the template end so that A and B are one token each");
+            if (shared < MaxLength)
+                return new EncodedJudgePrompt(withA[..shared], withA[shared], withB[shared]);
+            Shorten(contents, shared - MaxLength + 1, template);
+        }
+    }
+
+    private void Shorten(string[] contents, int excess, JudgeTemplate template)
+    {
+        var longest = contents.Index().MaxBy(c => c.Item.Length).Index;
+        var ids = Tokenizer.Encode(contents[longest]);
+        if (ids.Length == 0)
+            throw new ArgumentException($"judge template '{template.Name}' alone is longer than the model's {MaxLength} tokens");
+        var cut = Math.Min(Math.Max(1, excess), Math.Max(1, ids.Length / 2));
+        // The end of a dialogue and the beginning of a response say most.
+        contents[longest] = Tokenizer.Decode(longest == 0 ? ids[cut..] : ids[..^cut]);
+    }
+
+    /// <summary>Ids of rendered parts. Runs of text between special tokens are tokenized as one.</summary>
+    public int[] Encode(IReadOnlyList<TemplatePart> parts, bool begin)
+    {
+        var ids = new List<int>();
+        if (begin && Tokenizer.BosToken is { } bos)
+            ids.Add(bos);
+        var text = "";
+        foreach (var (piece, special) in parts.SelectMany(Split))
+        {
+            if (special is null)
+            {
+                text += piece;
+                continue;
+            }
+            ids.AddRange(Tokenizer.Encode(text));
+            text = "";
+            ids.Add(special.Value);
+        }
+        ids.AddRange(Tokenizer.Encode(text));
+        return [.. ids];
+    }
+
+    // Special tokens are found in control text only.
+    private IEnumerable<(string Piece, int? Special)> Split(TemplatePart part)
+    {
+        var rest = part.Text;
+        while (part.IsControl && rest.Length > 0)
+        {
+            var (at, name, id) = Tokenizer.SpecialTokens.Select(t => (At: rest.IndexOf(t.Key, StringComparison.Ordinal), t.Key, t.Value)).Where(t => t.At >= 0).OrderBy(t => t.At).ThenByDescending(t => t.Key.Length).FirstOrDefault((-1, "", 0));
+            if (at < 0)
+                break;
+            if (at > 0)
+                yield return (rest[..at], null);
+            yield return (name, id);
+            rest = rest[(at + name.Length)..];
+        }
+        if (rest.Length > 0)
+            yield return (rest, null);
+    }
+}

@@ -1,0 +1,86 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace SelfJudge.Modeling.Tokenizers;
+
+/// <summary>Words separated by spaces, one id each: the tokenizer of the built-in world, read from and written as a Hugging Face <c>tokenizer.json</c> of type WordLevel.</summary>
+public sealed class WordLevelTokenizer : TextTokenizer
+{
+    public const string EndOfText = "</s>";
+    public const string Unknown = "<unk>";
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    private readonly Dictionary<string, int> _ids;
+    private readonly string[] _words;
+    private readonly Dictionary<string, int> _special;
+    private readonly HashSet<int> _specialIds;
+
+    /// <param name="words">The vocabulary in the order of its ids; it holds <see cref="EndOfText"/>, <see cref="Unknown"/> and every special token.</param>
+    public WordLevelTokenizer(IReadOnlyList<string> words, IEnumerable<string> specialTokens)
+    {
+        _words = [.. words];
+        _ids = _words.Select((word, id) => (word, id)).ToDictionary(p => p.word, p => p.id, StringComparer.Ordinal);
+        _special = specialTokens.Append(EndOfText).Append(Unknown).Distinct().ToDictionary(t => t, t => _ids[t], StringComparer.Ordinal);
+        _specialIds = [.. _special.Values];
+    }
+
+    public int VocabSize => _words.Length;
+    public override IReadOnlyDictionary<string, int> SpecialTokens => _special;
+    public override int? BosToken => null;
+    public override int EosToken => _ids[EndOfText];
+
+    public override int[] Encode(string text) =>
+        [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(w => _ids.TryGetValue(w, out var id) && !_specialIds.Contains(id) ? id : _ids[Unknown])];
+
+    public override string Decode(IEnumerable<int> ids) => string.Join(' ', ids.Where(id => !_specialIds.Contains(id)).Select(id => _words[id]));
+
+    /// <exception cref="InvalidDataException">The file is not a WordLevel tokenizer.</exception>
+    public static WordLevelTokenizer Load(string path)
+    {
+        var root = JsonNode.Parse(File.ReadAllText(path));
+        var vocab = root?["model"]?["vocab"] as JsonObject ?? throw new InvalidDataException($"{path}: no model.vocab");
+        var words = vocab.OrderBy(p => (int)p.Value!).Select(p => p.Key).ToList();
+        var special = (root!["added_tokens"] as JsonArray ?? []).Where(t => (bool)t!["special"]!).Select(t => (string)t!["content"]!);
+        return new WordLevelTokenizer(words, special);
+    }
+
+    public override void Save(string folder)
+    {
+        var tokenizer = new JsonObject
+        {
+            ["version"] = "1.0",
+            ["truncation"] = null,
+            ["padding"] = null,
+            ["added_tokens"] = new JsonArray([.. _special.OrderBy(p => p.Value).Select(p => new JsonObject
+            {
+                ["id"] = p.Value,
+                ["content"] = p.Key,
+                ["single_word"] = false,
+                ["lstrip"] = false,
+                ["rstrip"] = false,
+                ["normalized"] = false,
+                ["special"] = true,
+            })]),
+            ["normalizer"] = null,
+            ["pre_tokenizer"] = new JsonObject { ["type"] = "WhitespaceSplit" },
+            ["post_processor"] = null,
+            ["decoder"] = null,
+            ["model"] = new JsonObject
+            {
+                ["type"] = "WordLevel",
+                ["vocab"] = new JsonObject(_words.Select((word, id) => KeyValuePair.Create(word, (JsonNode?)id))),
+                ["unk_token"] = Unknown,
+            },
+        };
+        var config = new JsonObject
+        {
+            ["tokenizer_class"] = "PreTrainedTokenizerFast",
+            ["eos_token"] = EndOfText,
+            ["unk_token"] = Unknown,
+            ["clean_up_tokenization_spaces"] = false,
+        };
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), tokenizer.ToJsonString(Indented));
+        File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), config.ToJsonString(Indented));
+    }
+}

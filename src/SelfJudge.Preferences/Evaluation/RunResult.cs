@@ -1,0 +1,83 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using SelfJudge.Preferences.Tournaments;
+
+namespace SelfJudge.Preferences.Evaluation;
+
+/// <summary>What a run came to: the content of <c>result.json</c>, keys in snake_case.</summary>
+public sealed record RunResult
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+    };
+
+    public required string RunId { get; init; }
+    public required string Name { get; init; }
+    public required ulong Seed { get; init; }
+
+    /// <summary>From the run's start to its end, all resumptions together, evaluation included.</summary>
+    public required double TotalSeconds { get; init; }
+
+    /// <summary>Of the first judge-augmented stage on held-out pairs; null where none was measured.</summary>
+    public double? JudgeAccuracy { get; init; }
+    public double? JudgeSwapConsistency { get; init; }
+    public required IReadOnlyList<StageResult> Stages { get; init; }
+
+    /// <summary>Every stage's model as a judge on held-out pairs.</summary>
+    public IReadOnlyList<JudgeResult> Judges { get; init; } = [];
+
+    /// <summary>Measured by the gold oracle; empty where there is none.</summary>
+    public IReadOnlyList<PolicyResult> Policies { get; init; } = [];
+
+    /// <summary>Gold score and length of tournament winners against the number of samples.</summary>
+    public IReadOnlyList<RejectionPoint> Rejection { get; init; } = [];
+    public required TripletResult Triplets { get; init; }
+
+    /// <summary>Some prompts with every policy's answer.</summary>
+    public IReadOnlyList<ExampleResult> Examples { get; init; } = [];
+
+    /// <summary>One prompt's tournament.</summary>
+    public BracketResult? Bracket { get; init; }
+
+    /// <summary>The resolved recipe.</summary>
+    public required string Recipe { get; init; }
+    public required EnvironmentResult Environment { get; init; }
+
+    public string ToJson() => JsonSerializer.Serialize(this, Json);
+
+    public static RunResult FromJson(string json) => JsonSerializer.Deserialize<RunResult>(json, Json) ?? throw new JsonException("the result is empty");
+}
+
+/// <summary>A finished stage.</summary>
+/// <param name="Tokens">That passed through a model in any role: trained, sampled, judged.</param>
+public sealed record StageResult(string Name, string Method, double Seconds, long Tokens, double TokensPerSecond, long TrainedParameters, string Output);
+
+/// <summary>A model as a judge on held-out pairs.</summary>
+public sealed record JudgeResult(string Stage, double Accuracy, double SwapConsistency, double PositionBias, double TieRate, double JudgeMass);
+
+/// <summary>A policy on held-out prompts.</summary>
+/// <param name="WinRateCi95">Lower and upper end.</param>
+/// <param name="MeanLength">Words of an answer.</param>
+/// <param name="Repetition">Mean share of three-word sequences that occurred earlier in the same answer.</param>
+public sealed record PolicyResult(string Name, double GoldMean, IReadOnlyDictionary<string, double> GoldByPrinciple, double WinRate, IReadOnlyList<double> WinRateCi95, double MeanLength, double Repetition, int NPrompts);
+
+/// <summary>Tournament winners among N samples.</summary>
+public sealed record RejectionPoint(string Policy, int N, double GoldMean, double MeanLength, double Repetition);
+
+public sealed record TripletResult(long Made, long Trained, long StaleRefused, long IdenticalSkipped, long DuplicatesDropped);
+
+/// <summary>A prompt and an answer of each policy.</summary>
+public sealed record ExampleResult(string Prompt, IReadOnlyList<AnswerResult> Answers);
+
+/// <param name="Gold">The oracle's mean score; null without an oracle.</param>
+public sealed record AnswerResult(string Policy, string Answer, double? Gold);
+
+/// <summary>A tournament to be drawn.</summary>
+public sealed record BracketResult(string Policy, string Prompt, IReadOnlyList<string> Responses, Bracket Bracket);
+
+/// <summary>What the run ran on.</summary>
+public sealed record EnvironmentResult(string Device, int Workers, string Framework, string Version);

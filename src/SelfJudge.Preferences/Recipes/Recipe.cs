@@ -1,0 +1,186 @@
+using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Sampling;
+using SelfJudge.Preferences.Tournaments;
+
+namespace SelfJudge.Preferences.Recipes;
+
+/// <summary>A whole run: the data, the model it starts from, the stages it goes through, how it is measured. Every key of a recipe file is a property here, in snake_case.</summary>
+public sealed record Recipe
+{
+    public string Name { get; init; } = "run";
+
+    /// <summary>All randomness of the run derives from it.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Requests of a step form batches of fixed composition, so that on a CPU the run repeats bit for bit.</summary>
+    public bool Deterministic { get; init; } = true;
+
+    public DataRecipe Data { get; init; } = new();
+    public ModelRecipe Model { get; init; } = new();
+    public JudgeRecipe Judge { get; init; } = new();
+    public SamplingOptions Sampling { get; init; } = new();
+    public IReadOnlyList<StageRecipe> Stages { get; init; } = [];
+    public EvaluationRecipe? Evaluation { get; init; }
+
+    /// <summary>Checkpoints kept; older ones are deleted. At least 2, so that a damaged one has one before it.</summary>
+    public int KeepCheckpoints { get; init; } = 2;
+}
+
+/// <summary>Where prompts and preference pairs come from.</summary>
+public sealed record DataRecipe
+{
+    /// <summary>The built-in world, with this many preference pairs; 0 where files are given.</summary>
+    public int WorldPairs { get; init; }
+
+    /// <summary>JSON Lines of preference pairs: prompt, chosen, rejected.</summary>
+    public string? Pairs { get; init; }
+
+    /// <summary>JSON Lines of prompts for on-policy stages.</summary>
+    public string? Prompts { get; init; }
+}
+
+/// <summary>The model that the first stages start from.</summary>
+public sealed record ModelRecipe
+{
+    /// <summary>A Hugging Face model folder; a random model of <see cref="Init"/>'s shape where null.</summary>
+    public string? Path { get; init; }
+
+    public InitRecipe Init { get; init; } = new();
+
+    /// <summary>The dialogue template by name.</summary>
+    public string DialogueTemplate { get; init; } = "world";
+}
+
+/// <summary>The shape of a model of random weights over the built-in world's words.</summary>
+public sealed record InitRecipe
+{
+    public int HiddenSize { get; init; } = 64;
+    public int IntermediateSize { get; init; } = 176;
+    public int Layers { get; init; } = 4;
+    public int Heads { get; init; } = 8;
+    public int KeyValueHeads { get; init; } = 8;
+    public int MaxPositions { get; init; } = 256;
+    public float InitializerRange { get; init; } = 0.08f;
+}
+
+/// <summary>How pairs are judged.</summary>
+public sealed record JudgeRecipe
+{
+    /// <summary>Judge templates by name; several vote.</summary>
+    public IReadOnlyList<string> Templates { get; init; } = ["world"];
+}
+
+/// <summary>The methods that a stage can use.</summary>
+public enum StageMethod
+{
+    /// <summary>Supervised fine-tuning on chosen responses.</summary>
+    Sft,
+
+    /// <summary>Judge-augmented supervised fine-tuning (section 3.1).</summary>
+    Jsft,
+
+    /// <summary>A preference loss on the static pairs: offline.</summary>
+    Dpo,
+
+    /// <summary>Samples of the initial policy, labelled by the judge, no refresh (Table 4).</summary>
+    OffPolicy,
+
+    /// <summary>Self-training by on-policy judgment (section 3.2).</summary>
+    SelfJudge,
+}
+
+/// <summary>One stage of training.</summary>
+public sealed record StageRecipe
+{
+    /// <summary>What tables, reports and later stages call it.</summary>
+    public string Name { get; init; } = "";
+
+    public StageMethod Method { get; init; }
+
+    /// <summary>The stage whose model it starts from; the run's model where null. Preference losses take that model as reference, and on-policy stages as judge.</summary>
+    public string? From { get; init; }
+
+    public int Steps { get; init; }
+    public double LearningRate { get; init; }
+    public DecayShape Schedule { get; init; } = DecayShape.Constant;
+
+    /// <summary>Share of the steps in which the learning rate rises to its peak.</summary>
+    public double Warmup { get; init; }
+
+    public OptimizerRecipe Optimizer { get; init; } = new();
+
+    /// <summary>Trains an adapter of this shape; all weights where null.</summary>
+    public AdapterRecipe? Adapter { get; init; }
+
+    /// <summary>sft, jsft: chosen responses per step.</summary>
+    public int PolicyExamples { get; init; }
+
+    /// <summary>jsft: pairs judged per step, each in both orders.</summary>
+    public int JudgePairs { get; init; }
+
+    /// <summary>jsft: the answer goes on after the judge token with a rationale (Table 18), where the data has one.</summary>
+    public bool Rationale { get; init; }
+
+    /// <summary>jsft: what weighs how much in the loss.</summary>
+    public PartWeights LossWeights { get; init; } = new() { PerToken = true };
+
+    /// <summary>dpo: pairs per step. off-policy, self-judge: prompts per step.</summary>
+    public int Prompts { get; init; }
+
+    /// <summary>off-policy, self-judge: completions per prompt (the paper's K).</summary>
+    public int Samples { get; init; } = 2;
+
+    /// <summary>off-policy, self-judge: which matches of a prompt's bracket become triplets.</summary>
+    public TripletPattern Triplets { get; init; } = TripletPattern.Final;
+
+    /// <summary>dpo, off-policy, self-judge: the loss.</summary>
+    public PreferenceLoss Loss { get; init; } = new();
+
+    /// <summary>self-judge: the trainer refuses samples of a policy more steps old than this.</summary>
+    public int MaxStaleness { get; init; }
+
+    /// <summary>Steps from one checkpoint to the next.</summary>
+    public int CheckpointEvery { get; init; } = 1;
+
+    /// <summary>jsft: steps between measurements of judge accuracy on held-out pairs; 0 measures at the end only.</summary>
+    public int MeasureEvery { get; init; }
+
+    /// <summary>Whether the evaluation samples this stage's model. Off for stages that only show a judge.</summary>
+    public bool Evaluate { get; init; } = true;
+}
+
+/// <summary>AdamW.</summary>
+public sealed record OptimizerRecipe
+{
+    public double Beta1 { get; init; } = 0.9;
+    public double Beta2 { get; init; } = 0.999;
+    public double WeightDecay { get; init; }
+    public double ClipNorm { get; init; } = 1.0;
+
+    /// <summary>Packed tokens that pass through the model at once; larger steps accumulate gradients.</summary>
+    public int MaxTokensPerBatch { get; init; } = 4096;
+}
+
+/// <summary>A LoRA adapter.</summary>
+public sealed record AdapterRecipe
+{
+    public int R { get; init; } = 8;
+    public float Alpha { get; init; } = 16;
+    public IReadOnlyList<string> Targets { get; init; } = ["q_proj", "v_proj"];
+}
+
+/// <summary>Measurement at the end, by the gold oracle of the built-in world.</summary>
+public sealed record EvaluationRecipe
+{
+    /// <summary>The stage that win rates are against.</summary>
+    public string Baseline { get; init; } = "SFT";
+
+    /// <summary>Held-out prompts; 0 for all.</summary>
+    public int Prompts { get; init; }
+
+    /// <summary>Stages whose models also answer by tournament.</summary>
+    public IReadOnlyList<string> Rejection { get; init; } = [];
+
+    /// <summary>The numbers of samples in those tournaments.</summary>
+    public IReadOnlyList<int> RejectionSamples { get; init; } = [4, 16];
+}

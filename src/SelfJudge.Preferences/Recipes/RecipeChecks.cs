@@ -1,0 +1,78 @@
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Preferences.Recipes;
+
+/// <summary>What a recipe must keep to beyond the types of its keys.</summary>
+internal static class RecipeChecks
+{
+    /// <summary>The first thing that is wrong, or null.</summary>
+    public static (string Key, string What)? FindProblem(Recipe recipe) =>
+        Checks(recipe).Where(c => !c.Holds).Select(c => ((string, string)?)(c.Key, c.Otherwise)).FirstOrDefault();
+
+    private static IEnumerable<(bool Holds, string Key, string Otherwise)> Checks(Recipe recipe)
+    {
+        var data = recipe.Data;
+        yield return (data.WorldPairs >= 0, "data.world_pairs", "must be 0 or more");
+        yield return (data.WorldPairs > 0 || data.Pairs is not null || data.Prompts is not null, "data", "give world_pairs, or a file of pairs or prompts");
+        yield return (data.WorldPairs == 0 || data.Pairs is null && data.Prompts is null, "data", "give world_pairs or files, not both");
+        yield return (recipe.Sampling.Problem() is null, "sampling", recipe.Sampling.Problem() ?? "");
+        yield return (DialogueTemplate.BuiltIn.Any(t => t.Name == recipe.Model.DialogueTemplate), "model.dialogue_template", $"'{recipe.Model.DialogueTemplate}' is unknown; known are {string.Join(", ", DialogueTemplate.BuiltIn.Select(t => t.Name))}");
+        yield return (recipe.Judge.Templates.Count > 0, "judge.templates", "name at least one template");
+        foreach (var template in recipe.Judge.Templates)
+            yield return (JudgeTemplate.BuiltIn.Any(t => t.Name == template), "judge.templates", $"'{template}' is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}");
+        if (recipe.Model.Path is null)
+        {
+            var init = recipe.Model.Init;
+            yield return (data.WorldPairs > 0, "model.path", "a random model knows the built-in world's words only: name a model folder, or use world_pairs");
+            yield return (init.Heads > 0 && init.HiddenSize % init.Heads == 0, "model.init.heads", $"must divide hidden_size ({init.HiddenSize})");
+            yield return (init.KeyValueHeads > 0 && init.Heads % init.KeyValueHeads == 0, "model.init.key_value_heads", $"must divide heads ({init.Heads})");
+        }
+        yield return (recipe.KeepCheckpoints >= 2, "keep_checkpoints", "must be 2 or more: a damaged checkpoint needs one before it");
+        yield return (recipe.Stages.Count > 0, "stages", "a run needs at least one stage");
+        for (var i = 0; i < recipe.Stages.Count; i++)
+            foreach (var check in StageChecks(recipe, i))
+                yield return check with { Key = $"stages[{i}].{check.Key}" };
+        if (recipe.Evaluation is { } evaluation)
+            foreach (var check in EvaluationChecks(recipe, evaluation))
+                yield return check with { Key = $"evaluation.{check.Key}" };
+    }
+
+    private static IEnumerable<(bool Holds, string Key, string Otherwise)> StageChecks(Recipe recipe, int index)
+    {
+        var stage = recipe.Stages[index];
+        var earlier = recipe.Stages.Take(index).Select(s => s.Name).ToList();
+        var isOnPrompts = stage.Method is StageMethod.OffPolicy or StageMethod.SelfJudge;
+        var isSupervised = stage.Method is StageMethod.Sft or StageMethod.Jsft;
+        yield return (stage.Name.Length > 0, "name", "every stage needs a name");
+        yield return (stage.Name.IndexOfAny(['/', '\\', '.']) < 0, "name", "a name becomes a folder: leave out slashes and dots");
+        yield return (!earlier.Contains(stage.Name), "name", $"'{stage.Name}' is taken by an earlier stage");
+        yield return (stage.From is null || earlier.Contains(stage.From), "from", $"'{stage.From}' is not an earlier stage; those are {(earlier.Count == 0 ? "none" : string.Join(", ", earlier))}");
+        yield return (stage.Steps > 0, "steps", "must be 1 or more");
+        yield return (stage.LearningRate > 0, "learning_rate", "must be more than 0");
+        yield return (stage.Warmup is >= 0 and <= 1, "warmup", "is a share of the steps, from 0 to 1");
+        yield return (stage.CheckpointEvery > 0, "checkpoint_every", "must be 1 or more");
+        yield return (!isSupervised || stage.PolicyExamples + stage.JudgePairs > 0, "policy_examples", "a supervised stage needs policy_examples per step, or judge_pairs");
+        yield return (stage.Method != StageMethod.Sft || stage.JudgePairs == 0, "judge_pairs", "sft has no judge pairs; that is jsft");
+        yield return (isSupervised || stage.Prompts > 0, "prompts", "must be 1 or more");
+        yield return (!isOnPrompts || stage.Samples >= 2, "samples", "a preference needs at least 2 samples");
+        yield return (stage.Loss.Beta > 0, "loss.beta", "must be more than 0");
+        yield return (stage.MaxStaleness >= 0, "max_staleness", "must be 0 or more");
+        yield return (!isSupervised && stage.Method != StageMethod.Dpo || recipe.Data.WorldPairs > 0 || recipe.Data.Pairs is not null, "method", $"{stage.Method} learns from pairs, and data names none");
+        yield return (!isOnPrompts || recipe.Data.WorldPairs > 0 || recipe.Data.Prompts is not null, "method", $"{stage.Method} needs prompts, and data names none");
+        if (stage.Adapter is { } adapter)
+        {
+            yield return (adapter.R > 0, "adapter.r", "must be 1 or more");
+            yield return (adapter.Targets.Count > 0, "adapter.targets", "name at least one projection");
+        }
+    }
+
+    private static IEnumerable<(bool Holds, string Key, string Otherwise)> EvaluationChecks(Recipe recipe, EvaluationRecipe evaluation)
+    {
+        var names = recipe.Stages.Select(s => s.Name).ToList();
+        yield return (recipe.Data.WorldPairs > 0, "baseline", "only the built-in world has an oracle to evaluate by");
+        yield return (names.Contains(evaluation.Baseline), "baseline", $"'{evaluation.Baseline}' is not a stage; those are {string.Join(", ", names)}");
+        foreach (var name in evaluation.Rejection)
+            yield return (names.Contains(name), "rejection", $"'{name}' is not a stage; those are {string.Join(", ", names)}");
+        yield return (evaluation.RejectionSamples.All(n => n >= 1), "rejection_samples", "must be 1 or more");
+    }
+}

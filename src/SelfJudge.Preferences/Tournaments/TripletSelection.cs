@@ -1,0 +1,37 @@
+namespace SelfJudge.Preferences.Tournaments;
+
+/// <summary>Which matches of a bracket become preference triplets.</summary>
+public enum TripletPattern
+{
+    /// <summary>The final only.</summary>
+    Final,
+
+    /// <summary>Every match.</summary>
+    AllMatches,
+
+    /// <summary>The champion against everyone it beat.</summary>
+    ChampionAgainstLosers,
+}
+
+/// <summary>One preference that a bracket yields.</summary>
+/// <param name="Match">Its place among the bracket's matches: what makes it unique within a prompt.</param>
+public readonly record struct Preference(int Match, int Chosen, int Rejected);
+
+public static class TripletSelection
+{
+    /// <summary>
+    /// The preferences of a decided bracket. A match without a winner (an exact tie, or two identical completions)
+    /// yields none.
+    /// </summary>
+    public static IReadOnlyList<Preference> From(Bracket bracket, TripletPattern pattern) =>
+        [.. bracket.Matches
+            .Select((match, index) => (match, index))
+            .Where(m => m.match.Verdict.Winner != 0)
+            .Where(m => pattern switch
+            {
+                TripletPattern.Final => m.index == bracket.Matches.Count - 1,
+                TripletPattern.AllMatches => true,
+                _ => m.match.Winner == bracket.Champion,
+            })
+            .Select(m => new Preference(m.index, m.match.Winner, m.match.Loser))];
+}

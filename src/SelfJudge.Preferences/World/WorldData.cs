@@ -1,0 +1,60 @@
+using SelfJudge.Preferences.Randomness;
+
+namespace SelfJudge.Preferences.World;
+
+/// <summary>A preference pair of the world with the gold scores that ordered it.</summary>
+public sealed record WorldPair(WorldPrompt Prompt, string Chosen, string Rejected, GoldScore ChosenScore, GoldScore RejectedScore);
+
+/// <summary>Preference data of the world.</summary>
+public static class WorldData
+{
+    /// <summary>Share of pairs whose two answers differ in the correctness of their core alone.</summary>
+    private const double TwinShare = 0.35;
+
+    /// <summary>Pairs over training prompts: two answers of independent quality, the one of higher gold score chosen, ties to the longer.</summary>
+    public static List<WorldPair> TrainingPairs(int count, ulong seed)
+    {
+        var random = new CounterRandom(Seeds.Derive(seed, "pairs"));
+        var pairs = new List<WorldPair>(count);
+        while (pairs.Count < count)
+            if (Draw(WorldPrompts.Instance.Draw(random), random) is { } pair)
+                pairs.Add(pair);
+        return pairs;
+    }
+
+    /// <summary>One pair for each of the given prompts, for measuring a judge.</summary>
+    public static List<WorldPair> PairsOf(IEnumerable<WorldPrompt> prompts, ulong seed)
+    {
+        var random = new CounterRandom(Seeds.Derive(seed, "judge pairs"));
+        return [.. prompts.Select(prompt =>
+        {
+            WorldPair? pair;
+            while ((pair = Draw(prompt, random)) is null || pair.ChosenScore.Mean == pair.RejectedScore.Mean) { }
+            return pair;
+        })];
+    }
+
+    /// <summary>What a rationale says of one answer: a grade for each principle.</summary>
+    public static string Grades(GoldScore score) => string.Join(' ', Enum.GetValues<Principle>().Select(p => Grade(score[p])));
+
+    private static string Grade(double score) => score < 0.4 ? "poor" : score < 0.75 ? "fair" : "good";
+
+    private static WorldPair? Draw(WorldPrompt prompt, CounterRandom random)
+    {
+        var (first, second) = DrawAnswers(prompt, random);
+        if (first == second)
+            return null;
+        GoldScore a = GoldOracle.Score(prompt, first), b = GoldOracle.Score(prompt, second);
+        var firstWins = a.Mean != b.Mean ? a.Mean > b.Mean : first.Split(' ').Length >= second.Split(' ').Length;
+        return firstWins ? new WorldPair(prompt, first, second, a, b) : new WorldPair(prompt, second, first, b, a);
+    }
+
+    // Style is easy to judge and correctness is hard, so a share of the pairs differ in nothing else.
+    private static (string, string) DrawAnswers(WorldPrompt prompt, CounterRandom random)
+    {
+        if (!random.Chance(TwinShare))
+            return (Behaviour.Answer(prompt, random.Uniform(), random.NextSeed()), Behaviour.Answer(prompt, random.Uniform(), random.NextSeed()));
+        var (quality, seed) = (random.Uniform(), random.NextSeed());
+        return (Behaviour.Answer(prompt, quality, seed, isRight: true), Behaviour.Answer(prompt, quality, seed, isRight: false));
+    }
+}
