@@ -62,8 +62,11 @@ public static class SafeTensors
             using var json = JsonDocument.Parse(header, new JsonDocumentOptions { AllowDuplicateProperties = false });
             foreach (var property in json.RootElement.EnumerateObject())
                 if (property.Name == "__metadata__")
-                    foreach (var entry in property.Value.EnumerateObject())
-                        metadata[entry.Name] = entry.Value.GetString() ?? "";
+                {
+                    if (property.Value.ValueKind != JsonValueKind.Null) // some writers say so that there is none
+                        foreach (var entry in property.Value.EnumerateObject())
+                            metadata[entry.Name] = entry.Value.GetString() ?? "";
+                }
                 else
                     tensors.Add(property.Name, ReadEntry(property, 8 + (long)headerLength, file.Length, Bad));
         }

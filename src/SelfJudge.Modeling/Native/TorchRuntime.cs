@@ -27,8 +27,10 @@ public static class TorchRuntime
     private static bool Load()
     {
         if (OperatingSystem.IsLinux())
-            LoadOnLinux(AppContext.BaseDirectory, PatchFolder());
+            LoadOnLinux(NativeFolder(), PatchFolder());
+#pragma warning disable RS0030 // Once, here, before any tensor is made.
         torch.set_num_threads(1);
+#pragma warning restore RS0030
         return true;
     }
 
@@ -65,6 +67,11 @@ public static class TorchRuntime
         File.Move(written, target, overwrite: true);
         return target;
     }
+
+    // Beside the program where it is built for this platform alone, else where packages keep each platform's files.
+    private static string NativeFolder() => File.Exists(Path.Combine(AppContext.BaseDirectory, TorchSharpLibrary))
+        ? AppContext.BaseDirectory
+        : Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native");
 
     private static string PatchFolder()
     {

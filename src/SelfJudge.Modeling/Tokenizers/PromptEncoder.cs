@@ -35,25 +35,35 @@ public sealed class PromptEncoder(TextTokenizer tokenizer, DialogueTemplate dial
 
     /// <summary>
     /// A judge prompt. The judge tokens' ids are those that follow in context, never those of a bare "A": the text with
-    /// "A" and the text with "B" behind it are tokenized, and the prompt is what they share. A prompt that is too long
-    /// loses text from the longest of context and responses, never from the template.
+    /// "A" and the text with "B" behind it are tokenized, and the prompt is what they share. Where a small vocabulary
+    /// spells one of them in several pieces (a space, then the letter), the prompt goes up to the letter, and both
+    /// letters follow it. A prompt that is too long loses text from the longest of context and responses, never from the
+    /// template.
     /// </summary>
-    /// <exception cref="ArgumentException">The template alone is too long, or its judge tokens are not single tokens.</exception>
+    /// <exception cref="ArgumentException">The template alone is too long, or the vocabulary has no piece "A" or "B".</exception>
     public EncodedJudgePrompt EncodeJudge(JudgeTemplate template, string context, string responseA, string responseB)
     {
         string[] contents = [context, responseA, responseB];
         while (true)
         {
-            var parts = template.Render(contents[0], contents[1], contents[2]);
-            var withA = Encode([.. parts, new TemplatePart(JudgeTemplate.TokenA, true)], begin: true);
-            var withB = Encode([.. parts, new TemplatePart(JudgeTemplate.TokenB, true)], begin: true);
-            var shared = withA.AsSpan().CommonPrefixLength(withB);
-            if (withA.Length != shared + 1 || withB.Length != shared + 1)
-                throw new ArgumentException($"judge template '{template.Name}': with this tokenizer its judge tokens are {withA.Length - shared} and {withB.Length - shared} tokens long; let the template end so that A and B are one token each");
-            if (shared < MaxLength)
-                return new EncodedJudgePrompt(withA[..shared], withA[shared], withB[shared]);
-            Shorten(contents, shared - MaxLength + 1, template);
+            var prompt = EncodeWhole(template, template.Render(contents[0], contents[1], contents[2]));
+            if (prompt.Ids.Length < MaxLength)
+                return prompt;
+            Shorten(contents, prompt.Ids.Length - MaxLength + 1, template);
         }
+    }
+
+    private EncodedJudgePrompt EncodeWhole(JudgeTemplate template, IReadOnlyList<TemplatePart> parts)
+    {
+        var withA = Encode([.. parts, new TemplatePart(JudgeTemplate.TokenA, true)], begin: true);
+        var withB = Encode([.. parts, new TemplatePart(JudgeTemplate.TokenB, true)], begin: true);
+        var shared = withA.AsSpan().CommonPrefixLength(withB);
+        if (withA.Length == shared + 1 && withB.Length == shared + 1)
+            return new EncodedJudgePrompt(withA[..shared], withA[shared], withB[shared]);
+        var spelled = withA.Length >= withB.Length ? withA : withB;
+        return Tokenizer.IdOf(JudgeTemplate.TokenA) is { } a && Tokenizer.IdOf(JudgeTemplate.TokenB) is { } b && spelled[^1] == (spelled == withA ? a : b)
+            ? new EncodedJudgePrompt(spelled[..^1], a, b)
+            : throw new ArgumentException($"judge template '{template.Name}': this tokenizer's vocabulary has no single token for {JudgeTemplate.TokenA} and {JudgeTemplate.TokenB}");
     }
 
     private void Shorten(string[] contents, int excess, JudgeTemplate template)

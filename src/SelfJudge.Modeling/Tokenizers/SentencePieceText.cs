@@ -26,12 +26,14 @@ public sealed class SentencePieceText : TextTokenizer
     /// <exception cref="InvalidDataException">The file is not a SentencePiece model.</exception>
     public static SentencePieceText Load(string path)
     {
-        using var stream = File.OpenRead(path);
+        using var stream = new MemoryStream(File.ReadAllBytes(path));
         try
         {
             return new SentencePieceText(path, SentencePieceTokenizer.Create(stream, addBeginningOfSentence: false, addEndOfSentence: false));
         }
-        catch (Exception e) when (e is not IOException)
+#pragma warning disable CA1031 // Whatever the parser stumbles over, the file is not what it should be.
+        catch (Exception e)
+#pragma warning restore CA1031
         {
             throw new InvalidDataException($"{path} is not a SentencePiece model: {e.Message}", e);
         }
@@ -40,6 +42,8 @@ public sealed class SentencePieceText : TextTokenizer
     public override int[] Encode(string text) => text.Length == 0 ? [] : [.. _tokenizer.EncodeToIds(text, addBeginningOfSentence: false, addEndOfSentence: false)];
 
     public override string Decode(IEnumerable<int> ids) => _tokenizer.Decode(ids.Where(id => !SpecialTokens.Values.Contains(id)), considerSpecialTokens: false);
+
+    public override int? IdOf(string piece) => _tokenizer.Vocabulary.TryGetValue(piece, out var id) ? id : null;
 
     public override void Save(string folder) => File.Copy(_path, Path.Combine(folder, "tokenizer.model"), overwrite: true);
 }

@@ -18,6 +18,9 @@ public abstract class TextTokenizer
     /// <summary>The text of ids, special tokens left out.</summary>
     public abstract string Decode(IEnumerable<int> ids);
 
+    /// <summary>The id of an entry of the vocabulary as it is spelled there; null if there is none.</summary>
+    public abstract int? IdOf(string piece);
+
     /// <summary>Writes the files from which a Hugging Face tokenizer is loaded.</summary>
     public abstract void Save(string folder);
 }

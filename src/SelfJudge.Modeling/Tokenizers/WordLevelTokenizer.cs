@@ -35,6 +35,8 @@ public sealed class WordLevelTokenizer : TextTokenizer
 
     public override string Decode(IEnumerable<int> ids) => string.Join(' ', ids.Where(id => !_specialIds.Contains(id)).Select(id => _words[id]));
 
+    public override int? IdOf(string piece) => _ids.TryGetValue(piece, out var id) ? id : null;
+
     /// <exception cref="InvalidDataException">The file is not a WordLevel tokenizer.</exception>
     public static WordLevelTokenizer Load(string path)
     {

@@ -114,9 +114,7 @@ public static class Behaviour
     private static void Repeat(List<string> sentences, CounterRandom random)
     {
         var again = random.Pick(sentences);
-        var times = 1 + random.Below(2);
-        for (var i = 0; i < times; i++)
-            sentences.Insert(sentences.IndexOf(again), again);
+        sentences.Insert(sentences.IndexOf(again), again);
     }
 
     // One word is lost, doubled, or replaced by another word of the answer.

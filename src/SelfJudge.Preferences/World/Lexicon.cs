@@ -3,11 +3,11 @@ namespace SelfJudge.Preferences.World;
 /// <summary>The words and the facts of the built-in world. Its text is words separated by single spaces, punctuation being words.</summary>
 public static class Lexicon
 {
-    public static IReadOnlyList<string> Colours { get; } = ["red", "yellow", "green", "blue", "brown", "black", "white", "grey", "orange", "purple"];
-    public static IReadOnlyList<string> Homes { get; } = ["house", "farm", "forest", "river", "sea", "tree", "hive", "field", "cave", "pond"];
-    public static IReadOnlyList<string> Foods { get; } = ["grass", "fish", "seeds", "meat", "honey", "milk", "insects", "leaves", "nuts", "worms"];
+    public static IReadOnlyList<string> Colours { get; } = ["red", "yellow", "green", "blue", "brown", "black", "white", "grey", "purple"];
+    public static IReadOnlyList<string> Homes { get; } = ["house", "farm", "forest", "sea", "tree", "hive", "field", "cave", "pond"];
+    public static IReadOnlyList<string> Foods { get; } = ["grass", "fish", "seeds", "meat", "honey", "insects", "leaves", "worms"];
     public static IReadOnlyList<string> Tastes { get; } = ["sweet", "sour", "bitter", "fresh"];
-    public static IReadOnlyList<string> Tools { get; } = ["hammer", "saw", "knife", "spoon", "brush", "needle", "shovel", "rope"];
+    public static IReadOnlyList<string> Tools { get; } = ["hammer", "saw", "knife", "spoon", "brush", "needle"];
 
     /// <summary>Words that mean nothing to anyone: asked about them, the honest answer is not to be sure.</summary>
     public static IReadOnlyList<string> UnknownCreatures { get; } = ["zorp", "wug", "blick", "dax", "fep", "tove"];
@@ -16,14 +16,14 @@ public static class Lexicon
     public static IReadOnlyList<string> Numbers { get; } =
     [
         "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
-        "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen",
+        "ten", "eleven", "twelve", "thirteen", "fourteen",
     ];
 
     /// <summary>The value of a number word, −1 if it is none.</summary>
     public static int ValueOf(string number) => Numbers.ToList().IndexOf(number);
 
     /// <summary>Words that prompts ask to have repeated.</summary>
-    public static IReadOnlyList<string> Sounds { get; } = ["hello", "yes", "no", "go", "ha", "la", "bravo", "boo", "hey", "wow", "meow", "moo", "woof", "buzz", "beep", "tick"];
+    public static IReadOnlyList<string> Sounds { get; } = ["hello", "yes", "no", "go", "ha", "la", "bravo", "boo", "hey", "wow", "moo", "beep"];
 
     /// <summary>colour, home and food of each animal.</summary>
     public static IReadOnlyDictionary<string, (string Colour, string Home, string Food)> Animals { get; } = new Dictionary<string, (string, string, string)>
@@ -32,22 +32,16 @@ public static class Lexicon
         ["dog"] = ("brown", "house", "meat"),
         ["cow"] = ("white", "farm", "grass"),
         ["horse"] = ("brown", "farm", "grass"),
-        ["fox"] = ("orange", "forest", "meat"),
+        ["fox"] = ("red", "forest", "meat"),
         ["owl"] = ("grey", "tree", "meat"),
         ["frog"] = ("green", "pond", "insects"),
         ["bee"] = ("yellow", "hive", "honey"),
         ["ant"] = ("red", "field", "leaves"),
         ["bear"] = ("brown", "cave", "honey"),
-        ["wolf"] = ("grey", "forest", "meat"),
         ["duck"] = ("yellow", "pond", "seeds"),
-        ["goat"] = ("white", "farm", "leaves"),
         ["mouse"] = ("grey", "field", "seeds"),
         ["whale"] = ("blue", "sea", "fish"),
-        ["robin"] = ("red", "tree", "worms"),
-        ["squirrel"] = ("red", "tree", "nuts"),
-        ["otter"] = ("brown", "river", "fish"),
-        ["bat"] = ("black", "cave", "insects"),
-        ["kitten"] = ("white", "house", "milk"),
+        ["robin"] = ("brown", "tree", "worms"),
     };
 
     /// <summary>colour and taste of each fruit.</summary>
@@ -60,15 +54,12 @@ public static class Lexicon
         ["grape"] = ("purple", "sweet"),
         ["plum"] = ("blue", "sweet"),
         ["pear"] = ("green", "fresh"),
-        ["lime"] = ("green", "sour"),
-        ["melon"] = ("green", "fresh"),
         ["olive"] = ("black", "bitter"),
     };
 
     public static IReadOnlyDictionary<string, string> Opposites { get; } = BothWays(
         ("hot", "cold"), ("big", "small"), ("fast", "slow"), ("old", "new"), ("happy", "sad"), ("light", "dark"),
-        ("high", "low"), ("wet", "dry"), ("hard", "soft"), ("open", "closed"), ("full", "empty"), ("loud", "quiet"),
-        ("long", "short"), ("rich", "poor"), ("early", "late"), ("clean", "dirty"));
+        ("high", "low"), ("wet", "dry"), ("hard", "soft"), ("full", "empty"), ("loud", "quiet"), ("long", "short"));
 
     /// <summary>What a list prompt may ask for: the plural and its members.</summary>
     public static IReadOnlyDictionary<string, IReadOnlyList<string>> Categories { get; } = new Dictionary<string, IReadOnlyList<string>>

@@ -11,7 +11,10 @@ public static class WorldData
     /// <summary>Share of pairs whose two answers differ in the correctness of their core alone.</summary>
     private const double TwinShare = 0.35;
 
-    /// <summary>Pairs over training prompts: two answers of independent quality, the one of higher gold score chosen, ties to the longer.</summary>
+    /// <summary>Answers whose gold scores differ by less are not paired: nobody could tell them apart, and the label would be noise.</summary>
+    private const double LeastDifference = 0.05;
+
+    /// <summary>Pairs over training prompts: two answers of independent quality, the one of higher gold score chosen.</summary>
     public static List<WorldPair> TrainingPairs(int count, ulong seed)
     {
         var random = new CounterRandom(Seeds.Derive(seed, "pairs"));
@@ -29,7 +32,7 @@ public static class WorldData
         return [.. prompts.Select(prompt =>
         {
             WorldPair? pair;
-            while ((pair = Draw(prompt, random)) is null || pair.ChosenScore.Mean == pair.RejectedScore.Mean) { }
+            while ((pair = Draw(prompt, random)) is null) { }
             return pair;
         })];
     }
@@ -42,11 +45,10 @@ public static class WorldData
     private static WorldPair? Draw(WorldPrompt prompt, CounterRandom random)
     {
         var (first, second) = DrawAnswers(prompt, random);
-        if (first == second)
-            return null;
         GoldScore a = GoldOracle.Score(prompt, first), b = GoldOracle.Score(prompt, second);
-        var firstWins = a.Mean != b.Mean ? a.Mean > b.Mean : first.Split(' ').Length >= second.Split(' ').Length;
-        return firstWins ? new WorldPair(prompt, first, second, a, b) : new WorldPair(prompt, second, first, b, a);
+        if (Math.Abs(a.Mean - b.Mean) < LeastDifference)
+            return null;
+        return a.Mean > b.Mean ? new WorldPair(prompt, first, second, a, b) : new WorldPair(prompt, second, first, b, a);
     }
 
     // Style is easy to judge and correctness is hard, so a share of the pairs differ in nothing else.

@@ -59,8 +59,8 @@ public sealed class WorldPrompts
         foreach (var category in Lexicon.Categories.Keys)
             for (var count = 2; count <= 4; count++)
                 yield return (PromptFamily.List, category, "", count);
-        for (var a = 1; a <= 9; a++)
-            for (var b = 1; b <= 9; b++)
+        for (var a = 1; a <= 7; a++)
+            for (var b = 1; b <= 7; b++)
                 yield return (PromptFamily.Sum, Lexicon.Numbers[a], Lexicon.Numbers[b], 0);
         foreach (var word in Lexicon.Sounds)
             for (var count = 2; count <= 4; count++)

@@ -1,0 +1,129 @@
+using SelfJudge.Modeling.Tensors;
+using static TorchSharp.torch;
+
+namespace SelfJudge.Modeling.Kernels;
+
+/// <summary>
+/// Kernels composed of LibTorch's operations, for any device. Gradients are LibTorch's own, one kernel at a time: the
+/// forward part is run again on leaves and differentiated, so that no graph outlives a call.
+/// </summary>
+public sealed class TorchKernels : IKernels
+{
+    public static TorchKernels Instance { get; } = new();
+
+    public Tensor Embed(Tensor table, int[] ids) => Ops.Rows(table, Ops.FromArray(ids, table.device));
+
+    public void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable) => Ops.AddRowsInto(dTable, Ops.FromArray(ids, dTable.device), dOut);
+
+    public Tensor RmsNorm(Tensor x, Tensor weight, float eps) => Ops.Multiply(Ops.Multiply(x, Ops.InverseRms(x, eps)), weight);
+
+    public void RmsNormBackward(Tensor dOut, Tensor x, Tensor weight, float eps, Tensor dX, Tensor? dWeight)
+    {
+        var gradients = Ops.Gradients(leaves => RmsNorm(leaves[0], leaves[1], eps), dOut, x, weight);
+        Ops.AddInto(dX, gradients[0]);
+        if (dWeight is not null)
+            Ops.AddInto(dWeight, gradients[1]);
+    }
+
+    public void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false)
+    {
+        int half = table.Half, rotated = heads.Heads + heads.KeyValueHeads;
+        float[] cos = Gather(table.Cos, positions, half), sin = Gather(table.Sin, positions, half);
+        var c = Ops.FromArray(cos, qkv.device, positions.Length, 1, half);
+        var s = Ops.Affine(Ops.FromArray(sin, qkv.device, positions.Length, 1, half), inverse ? -1 : 1, 0);
+        var x = qkv.narrow(1, 0, (long)rotated * heads.HeadDim).view(positions.Length, rotated, heads.HeadDim);
+        Tensor a = x.narrow(2, 0, half), b = x.narrow(2, half, half);
+        var turned = Ops.Concatenate(2, Ops.Subtract(Ops.Multiply(a, c), Ops.Multiply(b, s)), Ops.Add(Ops.Multiply(b, c), Ops.Multiply(a, s)));
+        Ops.CopyInto(x, turned);
+    }
+
+    public (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets) =>
+        (AttendPadded(qkv, heads, offsets), Ops.Zeros(qkv.device, 1, 1)); // the gradient below does without the log-sum-exp
+
+    public Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets) =>
+        Ops.Gradients(leaves => AttendPadded(leaves[0], heads, offsets), dOut, qkv)[0];
+
+    public Tensor AttendCached(Tensor qkv, HeadLayout heads, int[] offsets, int[] slots, int[] lengths, CachedLayer cache)
+    {
+        int sequences = slots.Length, kv = heads.KeyValueHeads, dim = heads.HeadDim, group = heads.HeadsPerGroup;
+        var (rowSlots, rowPlaces) = (new int[offsets[^1]], new int[offsets[^1]]);
+        for (var i = 0; i < sequences; i++)
+            for (var t = offsets[i]; t < offsets[i + 1]; t++)
+                (rowSlots[t], rowPlaces[t]) = (slots[i], lengths[i] + t - offsets[i]);
+        var slotIndex = Ops.FromArray(rowSlots, qkv.device);
+        var placeIndex = Ops.FromArray(rowPlaces, qkv.device);
+        var (q, k, v) = Split(qkv, heads); // [T, heads, dim]
+        Ops.PutAtEnds(cache.Keys, slotIndex, placeIndex, k);
+        Ops.PutAtRows(cache.Values, slotIndex, placeIndex, v);
+        // Every row sees its slot's cache up to its own place.
+        long longest = rowPlaces.Max() + 1;
+        var keys = Ops.Rows(cache.Keys.narrow(3, 0, longest), slotIndex);     // [T, kv, dim, longest]
+        var values = Ops.Rows(cache.Values.narrow(2, 0, longest), slotIndex); // [T, kv, longest, dim]
+        var scores = Ops.Affine(Ops.BatchedMatMul(q.reshape(-1, kv, group, dim), keys), heads.Scale, 0);
+        var later = Ops.AtLeast(longest, Ops.Affine(placeIndex, 1, 1)).view(-1, 1, 1, longest);
+        return Ops.BatchedMatMul(Ops.Softmax(Ops.Mask(scores, later)), values).reshape(-1, heads.QueryWidth);
+    }
+
+    public Tensor SwiGlu(Tensor gateUp)
+    {
+        var width = gateUp.shape[1] / 2;
+        return Ops.Multiply(Ops.Silu(gateUp.narrow(1, 0, width)), gateUp.narrow(1, width, width));
+    }
+
+    public Tensor SwiGluBackward(Tensor dOut, Tensor gateUp) => Ops.Gradients(leaves => SwiGlu(leaves[0]), dOut, gateUp)[0];
+
+    public float[] TargetLogProbs(Tensor logits, int[] targets) => Ops.ToArray(Ops.Pick(Ops.LogSoftmax(logits), Ops.FromArray(targets, logits.device)));
+
+    public void TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients)
+    {
+        var c = Ops.FromArray(coefficients, logits.device, coefficients.Length, 1);
+        var gradient = Ops.Multiply(Ops.Softmax(logits), Ops.Affine(c, -1, 0));
+        Ops.AddAtPicked(gradient, Ops.FromArray(targets, logits.device), c);
+        Ops.CopyInto(logits, gradient);
+    }
+
+    public void AdamW(Tensor weights, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step)
+    {
+        foreach (var (start, length) in step.DecayRanges)
+            Ops.ScaleInto(weights.narrow(0, start, length), 1f - step.LearningRate * step.WeightDecay);
+        Ops.ScaleInto(gradient, step.GradientScale);
+        var one = Ops.Affine(gradient.narrow(0, 0, 1), 0, 1);
+        Ops.DecayAndAdd(mean, step.Beta1, gradient, one, 1 - step.Beta1);
+        Ops.DecayAndAdd(variance, step.Beta2, gradient, gradient, 1 - step.Beta2);
+        var rate = step.LearningRate / (1 - Math.Pow(step.Beta1, step.Step));
+        Ops.AddRatio(weights, -rate, mean, variance, 1 / Math.Sqrt(1 - Math.Pow(step.Beta2, step.Step)), step.Epsilon);
+    }
+
+    // LibTorch has no attention over packed rows: sequences are padded to the longest, attended, and packed again.
+    private static Tensor AttendPadded(Tensor qkv, HeadLayout heads, int[] offsets)
+    {
+        int sequences = offsets.Length - 1, longest = Enumerable.Range(0, sequences).Max(i => offsets[i + 1] - offsets[i]);
+        var (padding, packing) = (new int[sequences * longest], new int[offsets[^1]]);
+        for (var i = 0; i < sequences; i++)
+            for (var t = 0; t < longest; t++)
+            {
+                var inside = t < offsets[i + 1] - offsets[i];
+                padding[i * longest + t] = inside ? offsets[i] + t : offsets[i]; // a row past the end repeats the first; nothing sees it
+                if (inside)
+                    packing[offsets[i] + t] = i * longest + t;
+            }
+        var (q, k, v) = Split(Ops.Rows(qkv, Ops.FromArray(padding, qkv.device)), heads);
+        Tensor Padded(Tensor x, int repeat) => x.view(sequences, longest, -1, heads.HeadDim).transpose(1, 2).repeat_interleave(repeat, 1);
+        var attended = Ops.CausalAttention(Padded(q, 1), Padded(k, heads.HeadsPerGroup), Padded(v, heads.HeadsPerGroup));
+        return Ops.Rows(attended.transpose(1, 2).reshape(sequences * longest, heads.QueryWidth), Ops.FromArray(packing, qkv.device));
+    }
+
+    private static (Tensor Q, Tensor K, Tensor V) Split(Tensor qkv, HeadLayout heads)
+    {
+        Tensor Part(long start, int count) => qkv.narrow(1, start, (long)count * heads.HeadDim).reshape(qkv.shape[0], count, heads.HeadDim);
+        return (Part(0, heads.Heads), Part(heads.QueryWidth, heads.KeyValueHeads), Part(heads.QueryWidth + heads.KeyValueWidth, heads.KeyValueHeads));
+    }
+
+    private static float[] Gather(float[] table, int[] positions, int half)
+    {
+        var rows = new float[positions.Length * half];
+        for (var t = 0; t < positions.Length; t++)
+            table.AsSpan(positions[t] * half, half).CopyTo(rows.AsSpan(t * half));
+        return rows;
+    }
+}

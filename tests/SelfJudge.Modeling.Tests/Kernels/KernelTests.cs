@@ -1,0 +1,162 @@
+using SelfJudge.Modeling.Kernels;
+using SelfJudge.Modeling.Kernels.Cpu;
+using SelfJudge.Modeling.Tensors;
+using static TorchSharp.torch;
+
+namespace SelfJudge.Modeling.Tests.Kernels;
+
+/// <summary>Every hand-written kernel and gradient against LibTorch's operations and their automatic differentiation.</summary>
+public sealed class KernelTests : IDisposable
+{
+    private static readonly CpuKernels Cpu = CpuKernels.Instance;
+    private static readonly TorchKernels Torch = TorchKernels.Instance;
+    private readonly TorchSharp.DisposeScope _scope = Ops.Scope();
+
+    public void Dispose() => _scope.Dispose();
+
+    [Theory]
+    [InlineData(7, 20)]
+    [InlineData(3, 64)]
+    [InlineData(5, 3)]
+    public void RmsNorm(int rows, int width)
+    {
+        Tensor x = Random(1, rows, width), w = Random(2, width), dy = Random(3, rows, width);
+        Same(Torch.RmsNorm(x, w, 1e-5f), Cpu.RmsNorm(x, w, 1e-5f));
+        Tensor dx1 = Random(4, rows, width), dx2 = dx1.clone(), dw1 = Random(5, width), dw2 = dw1.clone();
+        Torch.RmsNormBackward(dy, x, w, 1e-5f, dx1, dw1);
+        Cpu.RmsNormBackward(dy, x, w, 1e-5f, dx2, dw2);
+        Same(dx1, dx2);
+        Same(dw1, dw2);
+    }
+
+    [Theory]
+    [InlineData(4, 2, 6)]
+    [InlineData(2, 2, 32)]
+    public void Rotation_and_its_inverse(int heads, int keyValueHeads, int dim)
+    {
+        var layout = new HeadLayout(heads, keyValueHeads, dim);
+        var table = new RotaryTable([.. Enumerable.Range(0, dim / 2).Select(i => Math.Pow(10000, -2.0 * i / dim))], 50);
+        int[] positions = [0, 1, 7, 49, 3];
+        Tensor a = Random(1, 5, layout.RowWidth), b = a.clone(), original = a.clone();
+        Torch.Rotate(a, layout, positions, table);
+        Cpu.Rotate(b, layout, positions, table);
+        Same(a, b);
+        Cpu.Rotate(b, layout, positions, table, inverse: true);
+        Same(original, b);
+    }
+
+    [Theory]
+    [InlineData(4, 2, 6, new[] { 1, 2, 5, 17, 33 })]
+    [InlineData(8, 8, 8, new[] { 3, 44, 16, 4 })]
+    [InlineData(2, 1, 16, new[] { 70 })]
+    [InlineData(6, 2, 20, new[] { 9, 1, 1, 40 })]
+    public void Attention_over_ragged_sequences(int heads, int keyValueHeads, int dim, int[] lengths)
+    {
+        var layout = new HeadLayout(heads, keyValueHeads, dim);
+        var offsets = lengths.Aggregate(new List<int> { 0 }, (o, n) => [.. o, o[^1] + n]).ToArray();
+        Tensor qkv = Random(1, offsets[^1], layout.RowWidth), dOut = Random(2, offsets[^1], layout.QueryWidth);
+        var (expected, _) = Torch.Attend(qkv, layout, offsets);
+        var (actual, logSumExp) = Cpu.Attend(qkv, layout, offsets);
+        Same(expected, actual, 2e-5f);
+        Same(Torch.AttendBackward(dOut, qkv, expected, logSumExp, layout, offsets), Cpu.AttendBackward(dOut, qkv, actual, logSumExp, layout, offsets), 5e-5f);
+    }
+
+    [Fact]
+    public void Attention_to_a_cache_that_grows()
+    {
+        var layout = new HeadLayout(4, 2, 6);
+        CachedLayer NewCache() => new(Ops.Zeros(Ops.Cpu, 5, 2, 6, 40), Ops.Zeros(Ops.Cpu, 5, 2, 40, 6), 40);
+        CachedLayer a = NewCache(), b = NewCache();
+        int[] slots = [3, 0, 4], lengths = [0, 0, 0];
+        foreach (var added in new[] { new[] { 5, 9, 1 }, [1, 1, 1], [1, 3, 2], [1, 1, 1] })
+        {
+            var offsets = added.Aggregate(new List<int> { 0 }, (o, n) => [.. o, o[^1] + n]).ToArray();
+            var qkv = Random((ulong)lengths.Sum() + 1, offsets[^1], layout.RowWidth);
+            Same(Torch.AttendCached(qkv, layout, offsets, slots, lengths, a), Cpu.AttendCached(qkv, layout, offsets, slots, lengths, b), 2e-5f);
+            lengths = [.. lengths.Zip(added, (l, n) => l + n)];
+        }
+        Same(a.Keys, b.Keys);
+        Same(a.Values, b.Values);
+    }
+
+    [Theory]
+    [InlineData(5, 28)]
+    [InlineData(3, 16)]
+    public void SwiGlu(int rows, int width)
+    {
+        Tensor x = Random(1, rows, 2 * width), d = Random(2, rows, width);
+        Same(Torch.SwiGlu(x), Cpu.SwiGlu(x));
+        Same(Torch.SwiGluBackward(d, x), Cpu.SwiGluBackward(d, x));
+    }
+
+    [Fact]
+    public void Log_probabilities_of_targets()
+    {
+        var logits = Random(1, 6, 37);
+        int[] targets = [0, 36, 5, 5, 20, 1];
+        float[] coefficients = [1, -0.5f, 0, 2, 0.1f, -3];
+        TestModels.AssertClose(Torch.TargetLogProbs(logits, targets), Cpu.TargetLogProbs(logits, targets), 1e-6f);
+        Tensor a = logits.clone(), b = logits.clone();
+        Torch.TargetLogProbsBackward(a, targets, coefficients);
+        Cpu.TargetLogProbsBackward(b, targets, coefficients);
+        Same(a, b);
+    }
+
+    [Fact]
+    public void Embedding_and_its_gradient()
+    {
+        var table = Random(1, 37, 20);
+        int[] ids = [3, 3, 0, 36];
+        Same(Torch.Embed(table, ids), Cpu.Embed(table, ids), 0);
+        Tensor d = Random(2, 4, 20), a = Random(3, 37, 20), b = a.clone();
+        Torch.EmbedBackward(ids, d, a);
+        Cpu.EmbedBackward(ids, d, b);
+        Same(a, b);
+    }
+
+    [Fact]
+    public void AdamW_by_hand_and_by_LibTorch()
+    {
+        // First step, gradient 0.5: m = 0.05, v = 0.00025·…; bias-corrected both are exactly the gradient and its square,
+        // so the step is lr·sign: 2·(1 − 0.1·0.01) − 0.1·0.5/(0.5 + 1e-8).
+        Tensor w = Filled(2f), g = Filled(0.5f), m = Filled(0f), v = Filled(0f);
+        Cpu.AdamW(w, g, m, v, new AdamWStep(1, 0.1f, 0.9f, 0.999f, 1e-8f, 0.01f, 1f, [(0, 9)]));
+        Assert.Equal(2 * 0.999 - 0.1, Ops.ToArray(w)[0], 5);
+        Assert.Equal(0.05, Ops.ToArray(m)[0], 6);
+        Assert.Equal(0.00025, Ops.ToArray(v)[0], 8);
+
+        Tensor[] a = [Random(1, 50), Random(2, 50), Random(3, 50), Ops.Multiply(Random(4, 50), Random(4, 50))];
+        var b = Array.ConvertAll(a, t => t.clone());
+        for (var step = 1; step <= 5; step++)
+        {
+            var s = new AdamWStep(step, 0.01f, 0.9f, 0.99f, 1e-8f, 0.1f, 0.5f, [(8, 20), (40, 10)]);
+            Torch.AdamW(a[0], a[1].clone(), a[2], a[3], s);
+            Cpu.AdamW(b[0], b[1].clone(), b[2], b[3], s);
+        }
+        Same(a[0], b[0]);
+        Same(a[3], b[3]);
+    }
+
+    [Fact]
+    public unsafe void Exponential_is_within_two_units_in_the_last_place()
+    {
+        var x = Ops.FromArray([.. Enumerable.Range(0, 8000).Select(i => -87f + i * 0.0218f)], Ops.Cpu);
+        var y = Ops.Empty(Ops.Cpu, ScalarType.Float32, 8000);
+        Simd.ExpShifted(Ops.Address(y), Ops.Address(x), 0, 8000);
+        foreach (var (input, output) in Ops.ToArray(x).Zip(Ops.ToArray(y)))
+        {
+            var exact = (float)Math.Exp(input);
+            Assert.True(Math.Abs(output - exact) <= 2 * Math.Abs(MathF.BitIncrement(exact) - exact), $"exp({input}) = {output}, exactly {exact}");
+        }
+    }
+
+    private static Tensor Random(ulong seed, params long[] shape) => Ops.FromArray(TestModels.Randoms((int)shape.Aggregate(1L, (a, b) => a * b), seed), Ops.Cpu, shape);
+
+    private static Tensor Filled(float value) => Ops.FromArray([.. Enumerable.Repeat(value, 9)], Ops.Cpu);
+
+    private static void Same(Tensor expected, Tensor actual, float tolerance = 1e-5f)
+    {
+        Assert.Equal(expected.shape, actual.shape);
+        TestModels.AssertClose(Ops.ToArray(expected), Ops.ToArray(actual), tolerance);
+    }
+}

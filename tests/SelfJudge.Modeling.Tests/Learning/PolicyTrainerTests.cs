@@ -1,0 +1,149 @@
+using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Tensors;
+using SelfJudge.Preferences.Learning;
+
+namespace SelfJudge.Modeling.Tests.Learning;
+
+public sealed class PolicyTrainerTests : IDisposable
+{
+    private readonly TorchSharp.DisposeScope _scope = Ops.Scope();
+    private readonly LlamaWeights _weights = LlamaWeights.Random(TestModels.Config(), 5);
+
+    public void Dispose()
+    {
+        _weights.Dispose();
+        _scope.Dispose();
+    }
+
+    private static readonly PreferencePair[] Pairs =
+        [.. Enumerable.Range(0, 5).Select(i => new PreferencePair(TestModels.Tokens(4 + i, (ulong)i), TestModels.Tokens(3 + 2 * i, (ulong)(10 + i)), TestModels.Tokens(9 - i, (ulong)(20 + i))))];
+
+    [Theory]
+    [InlineData(PreferenceLossKind.Sigmoid)]
+    [InlineData(PreferenceLossKind.Hinge)]
+    [InlineData(PreferenceLossKind.Ipo)]
+    public void A_preference_step_reports_the_loss_of_the_log_probabilities(PreferenceLossKind kind)
+    {
+        var reference = TestModels.Model(_weights);
+        using var adapter = TestModels.Adapter(_weights.Config);
+        var policy = TestModels.Model(_weights, adapter);
+        var loss = new PreferenceLoss(kind, 0.1);
+        double Sum(LlamaModel model, int[] prompt, int[] response)
+        {
+            var batch = new ResponseBatch([(prompt, response)]);
+            return batch.Sums(TokenLogProbs.Forward(model, model.Hidden(batch.Batch), batch.Rows, batch.Targets))[0];
+        }
+        var expected = Pairs.Select(p => loss.Of(new PairLogProbs(Sum(policy, p.Prompt, p.Chosen), Sum(policy, p.Prompt, p.Rejected), Sum(reference, p.Prompt, p.Chosen), Sum(reference, p.Prompt, p.Rejected), p.Chosen.Length, p.Rejected.Length))).ToList();
+        using var workers = new WorkerPool(2);
+        using var trainer = new PolicyTrainer(policy, reference, workers, new OptimizerOptions());
+        var report = trainer.PreferenceStep(Pairs, loss, 1e-3);
+        Assert.Equal(expected.Average(e => e.Loss), report.Loss, 3);
+        Assert.Equal(expected.Average(e => e.Margin), report.Metrics["rewards/margins"], 4);
+        Assert.Equal(expected.Average(e => e.ChosenReward), report.Metrics["rewards/chosen"], 4);
+        Assert.True(report.GradientNorm > 0);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Repeated_preference_steps_raise_the_margin(bool lora)
+    {
+        using var adapter = lora ? LoraAdapter.Random(_weights.Config, new LoraConfig(4, 8, ["q_proj", "v_proj"]), Ops.Cpu, 1) : null;
+        using var full = lora ? null : _weights.Clone();
+        var reference = TestModels.Model(_weights);
+        var before = Ops.ToArray(_weights.Buffer.Flat);
+        using var workers = new WorkerPool(2);
+        using var trainer = new PolicyTrainer(TestModels.Model(full ?? _weights, adapter), reference, workers, new OptimizerOptions());
+        var first = trainer.PreferenceStep(Pairs, new PreferenceLoss(), 5e-3);
+        Assert.Equal(Math.Log(2), first.Loss, 4); // policy and reference begin alike
+        StepReport last = first;
+        for (var i = 0; i < 20; i++)
+            last = trainer.PreferenceStep(Pairs, new PreferenceLoss(), 5e-3);
+        Assert.True(last.Loss < 0.6 && last.Metrics["rewards/margins"] > 0.1, $"loss {last.Loss}");
+        Assert.Equal(before, Ops.ToArray(_weights.Buffer.Flat)); // the reference never moves
+    }
+
+    [Fact]
+    public void Accumulated_batches_and_divided_work_give_the_step_of_one_batch()
+    {
+        float[] After(int workerCount, int maxTokens)
+        {
+            using var weights = _weights.Clone();
+            using var workers = new WorkerPool(workerCount);
+            using var trainer = new PolicyTrainer(TestModels.Model(weights), TestModels.Model(_weights), workers, new OptimizerOptions(MaxTokensPerBatch: maxTokens, ClipNorm: 0, Epsilon: 1e-3));
+            trainer.PreferenceStep(Pairs, new PreferenceLoss(), 1e-2);
+            return Ops.ToArray(weights.Buffer.Flat);
+        }
+        var whole = After(1, 10_000);
+        TestModels.AssertClose(whole, After(1, 20), 1e-4f);
+        TestModels.AssertClose(whole, After(2, 10_000), 1e-4f);
+        TestModels.AssertClose(whole, After(3, 25), 1e-4f);
+    }
+
+    [Fact]
+    public void The_same_step_twice_gives_the_same_bits()
+    {
+        float[] After()
+        {
+            using var weights = _weights.Clone();
+            using var workers = new WorkerPool(2);
+            using var trainer = new PolicyTrainer(TestModels.Model(weights), TestModels.Model(_weights), workers, new OptimizerOptions());
+            for (var i = 0; i < 3; i++)
+                trainer.PreferenceStep(Pairs, new PreferenceLoss(), 1e-2);
+            return Ops.ToArray(weights.Buffer.Flat);
+        }
+        Assert.Equal(After(), After());
+    }
+
+    [Fact]
+    public void A_supervised_step_learns_the_weighted_parts_and_reports_each()
+    {
+        using var weights = _weights.Clone();
+        var model = TestModels.Model(weights);
+        var tokens = TestModels.Tokens(8, 1);
+        var example = new SupervisedExample(tokens, [TokenPart.Context, TokenPart.Context, TokenPart.JudgePrompt, TokenPart.JudgePrompt, TokenPart.Response, TokenPart.Response, TokenPart.JudgeToken, TokenPart.Rationale]);
+        var logProbs = TokenLogProbs.Forward(model, model.Hidden(PackedBatch.Of([tokens])), [0, 1, 2, 3, 4, 5, 6], tokens[1..]);
+        using var workers = new WorkerPool(2);
+        using var trainer = new PolicyTrainer(model, null, workers, new OptimizerOptions());
+        var report = trainer.SupervisedStep([example], new PartWeights(2, 3, 0, 0.5), 1e-3);
+        double response = -(logProbs[3] + logProbs[4]) / 2, judge = -logProbs[5], prompt = -(logProbs[1] + logProbs[2]) / 2;
+        Assert.Equal(response, report.Metrics["loss/response"], 4);
+        Assert.Equal(judge, report.Metrics["loss/judge_token"], 4);
+        Assert.Equal(prompt, report.Metrics["loss/judge_prompt"], 4);
+        Assert.Equal(2 * response + 3 * judge + 0.5 * prompt, report.Loss, 3);
+        Assert.Equal(8, report.Tokens);
+    }
+
+    [Fact]
+    public void The_gradient_norm_is_clipped_in_effect_not_in_the_report()
+    {
+        (double Norm, float[] Mean) Step(double clip)
+        {
+            using var weights = _weights.Clone();
+            using var workers = new WorkerPool(1);
+            using var trainer = new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions(ClipNorm: clip));
+            var tokens = TestModels.Tokens(12, 1);
+            var report = trainer.SupervisedStep([new SupervisedExample(tokens, [.. Enumerable.Repeat(TokenPart.Response, 12)])], new PartWeights(1), 1e-3);
+            return (report.GradientNorm, Ops.ToArray(trainer.Mean.Flat));
+        }
+        var (norm, free) = Step(0);
+        var (same, clipped) = Step(norm / 4);
+        Assert.Equal(norm, same, 6);
+        TestModels.AssertClose(Array.ConvertAll(free, f => f / 4), clipped, 1e-4f);
+    }
+
+    [Fact]
+    public void A_gradient_that_is_not_finite_stops_the_run_and_changes_nothing()
+    {
+        using var weights = _weights.Clone();
+        Ops.Floats(weights.Norm)[0] = float.NaN;
+        var before = Ops.ToArray(weights.Buffer.Flat);
+        using var workers = new WorkerPool(2);
+        using var trainer = new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions());
+        var problem = Assert.Throws<ArithmeticException>(() => trainer.SupervisedStep([new SupervisedExample([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])], new PartWeights(1), 1e-3));
+        Assert.Contains("the gradient of step 1 is not finite", problem.Message);
+        Assert.Equal(before, Ops.ToArray(weights.Buffer.Flat));
+    }
+}

@@ -1,0 +1,128 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Preferences.Templates;
+using SelfJudge.Preferences.World;
+using SelfJudge.Tests.Shared;
+
+namespace SelfJudge.Modeling.Tests.Tokenizers;
+
+public sealed class TokenizerTests
+{
+    private static readonly WordLevelTokenizer World = new(Vocabulary.Words, Vocabulary.SpecialTokens);
+
+    [Fact]
+    public void The_stories_tokenizer_gives_sentencepieces_ids_and_text()
+    {
+        var tokenizer = SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model"));
+        using var vectors = JsonDocument.Parse(File.ReadAllText(SharedData.Path("stories260k/tokenizer_vectors.json")));
+        foreach (var vector in vectors.RootElement.EnumerateArray())
+        {
+            var text = vector.GetProperty("text").GetString()!;
+            int[] expected = [.. vector.GetProperty("sentencepiece_ids").EnumerateArray().Select(i => i.GetInt32())];
+            Assert.Equal(expected, tokenizer.Encode(text));
+            // SentencePiece collapses runs of spaces before it encodes.
+            Assert.Equal(Regex.Replace(text, " +", " "), tokenizer.Decode(expected));
+        }
+    }
+
+    [Fact]
+    public void A_file_that_is_no_sentencepiece_model_is_named()
+    {
+        var file = Path.GetTempFileName();
+        File.WriteAllText(file, "nothing of the kind");
+        Assert.Contains($"{file} is not a SentencePiece model", Assert.Throws<InvalidDataException>(() => SentencePieceText.Load(file)).Message);
+        File.Delete(file);
+    }
+
+    [Fact]
+    public void Words_go_to_ids_and_back()
+    {
+        const string Text = "please what colour is the cat ? be brief .";
+        Assert.Equal(Text, World.Decode(World.Encode(Text)));
+        Assert.Equal(Text.Split(' ').Length, World.Encode(Text).Length);
+    }
+
+    [Fact]
+    public void Special_tokens_in_text_are_text_not_control()
+    {
+        Assert.All(World.Encode("<judge> </s> <assistant>"), id => Assert.Equal(World.SpecialTokens["<unk>"], id));
+        Assert.Equal("", World.Decode([World.EosToken, World.SpecialTokens["<judge>"]]));
+    }
+
+    [Fact]
+    public void A_word_level_tokenizer_survives_its_file()
+    {
+        var folder = Directory.CreateTempSubdirectory().FullName;
+        World.Save(folder);
+        var read = WordLevelTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
+        Assert.Equal(World.Encode("the cat is black ."), read.Encode("the cat is black ."));
+        Assert.Equal(World.SpecialTokens, read.SpecialTokens);
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void A_prompt_begins_and_ends_where_the_template_says()
+    {
+        var encoder = new PromptEncoder(World, DialogueTemplate.World, 256);
+        int[] expected = [World.SpecialTokens["<user>"], .. World.Encode("what colour is the cat ?"), World.SpecialTokens["<assistant>"]];
+        Assert.Equal(expected, encoder.EncodePrompt([new Turn(Role.User, "what colour is the cat ?")]));
+    }
+
+    [Fact]
+    public void What_a_user_writes_cannot_become_a_control_token()
+    {
+        var encoder = new PromptEncoder(World, DialogueTemplate.World, 256);
+        var ids = encoder.EncodePrompt([new Turn(Role.User, "cat <assistant> dog")]);
+        Assert.Single(ids, id => id == World.SpecialTokens["<assistant>"]);
+    }
+
+    [Fact]
+    public void Earlier_answers_end_with_the_end_token()
+    {
+        var encoder = new PromptEncoder(World, DialogueTemplate.World, 256);
+        var ids = encoder.EncodePrompt([new Turn(Role.User, "cat"), new Turn(Role.Assistant, "dog"), new Turn(Role.User, "cow")]);
+        int[] expected = [World.SpecialTokens["<user>"], .. World.Encode("cat"), World.SpecialTokens["<assistant>"], .. World.Encode("dog"), World.EosToken, World.SpecialTokens["<user>"], .. World.Encode("cow"), World.SpecialTokens["<assistant>"]];
+        Assert.Equal(expected, ids);
+    }
+
+    [Fact]
+    public void Judge_tokens_are_those_that_follow_in_context()
+    {
+        var encoder = new PromptEncoder(World, DialogueTemplate.World, 256);
+        var prompt = encoder.EncodeJudge(JudgeTemplate.World, "what colour is the cat ?", "the cat is black .", "the cat is red .");
+        Assert.Equal(Assert.Single(World.Encode("A")), prompt.TokenA);
+        Assert.Equal(Assert.Single(World.Encode("B")), prompt.TokenB);
+        Assert.Equal(World.Encode("better overall"), prompt.Ids[^2..]);
+    }
+
+    [Fact]
+    public void With_sentencepiece_the_judge_token_after_a_space_is_not_the_bare_letter()
+    {
+        var tokenizer = SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model"));
+        var encoder = new PromptEncoder(tokenizer, DialogueTemplate.Paper, 1024);
+        var prompt = encoder.EncodeJudge(JudgeTemplate.HhHelpful, "User: hi", "hello", "bye");
+        Assert.NotEqual(prompt.TokenA, prompt.TokenB);
+        Assert.Equal(tokenizer.BosToken, prompt.Ids[0]);
+        Assert.Single(prompt.Ids, id => id == tokenizer.BosToken);
+        var whole = tokenizer.Decode([.. prompt.Ids, prompt.TokenA]);
+        Assert.EndsWith("would be Assistant A", whole, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_judge_prompt_that_is_too_long_loses_text_but_never_the_template()
+    {
+        var encoder = new PromptEncoder(World, DialogueTemplate.World, 60);
+        var prompt = encoder.EncodeJudge(JudgeTemplate.World, string.Join(' ', Enumerable.Repeat("cat", 70)), string.Join(' ', Enumerable.Repeat("dog", 50)), "cow .");
+        Assert.True(prompt.Ids.Length < 60);
+        Assert.Equal(World.SpecialTokens["<judge>"], prompt.Ids[0]);
+        var text = World.Decode(prompt.Ids);
+        Assert.EndsWith("B cow . better overall", text, StringComparison.Ordinal);
+        Assert.Contains("cat", text);
+        Assert.Contains("dog", text);
+    }
+
+    [Fact]
+    public void A_template_that_is_longer_than_the_model_is_refused() =>
+        Assert.Contains("alone is longer than the model's 4 tokens", Assert.Throws<ArgumentException>(() => new PromptEncoder(World, DialogueTemplate.World, 4).EncodeJudge(JudgeTemplate.World, "cat", "a", "b")).Message);
+}

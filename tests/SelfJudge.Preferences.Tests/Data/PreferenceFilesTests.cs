@@ -1,0 +1,71 @@
+using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Preferences.Tests.Data;
+
+public sealed class PreferenceFilesTests : IDisposable
+{
+    private readonly string _file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_file);
+
+    [Fact]
+    public void Prompts_are_strings_or_dialogues()
+    {
+        Write("""{"prompt": "hi"}""", "", """{"prompt": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]}""");
+        var prompts = PreferenceFiles.ReadPrompts(_file).ToList();
+        Assert.Equal([new Turn(Role.User, "hi")], prompts[0]);
+        Assert.Equal([Role.User, Role.Assistant, Role.User], prompts[1].Select(t => t.Role));
+    }
+
+    [Theory]
+    [InlineData("""{"question": "hi"}""", ":2: the row has no \"prompt\"")]
+    [InlineData("not json", ":2: ")]
+    [InlineData("""{"prompt": [{"role": "robot", "content": "a"}]}""", ":2: unknown role 'robot'")]
+    [InlineData("""{"prompt": [{"role": "assistant", "content": "a"}]}""", ":2: a prompt ends with a user's turn")]
+    [InlineData("""{"prompt": 3}""", ":2: ")]
+    [InlineData("[1]", ":2: the row has no \"prompt\"")]
+    public void A_bad_row_is_named_by_its_line(string row, string message)
+    {
+        Write("""{"prompt": "fine"}""", row);
+        Assert.Contains(_file + message, Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
+    }
+
+    [Fact]
+    public void A_pair_needs_both_responses()
+    {
+        Write("""{"prompt": "hi", "chosen": "a"}""");
+        Assert.Contains(":1: the row has no text \"rejected\"", Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(_file).ToList()).Message);
+    }
+
+    [Fact]
+    public void An_empty_file_and_a_missing_file_are_named()
+    {
+        Assert.Contains("holds no rows", Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
+        Assert.Contains("no/where.jsonl: no such file", Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts("no/where.jsonl").ToList()).Message);
+    }
+
+    [Fact]
+    public void Each_epoch_has_every_prompt_once_in_an_order_of_its_own()
+    {
+        Write([.. Enumerable.Range(0, 30).Select(i => $$"""{"prompt": "p{{i}}"}""")]);
+        var data = TrainingData.Load(new DataRecipe { Prompts = _file }, seed: 3);
+        var epochs = Enumerable.Range(0, 60).Select(n => data.Prompt(n)[0].Content).Chunk(30).ToList();
+        Assert.Equal(30, epochs[0].Distinct().Count());
+        Assert.Equal(epochs[0].Order(), epochs[1].Order());
+        Assert.NotEqual(epochs[0], epochs[1]);
+    }
+
+    [Fact]
+    public void One_pair_in_ten_is_held_out()
+    {
+        Write([.. Enumerable.Range(0, 30).Select(i => $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}""")]);
+        var data = TrainingData.Load(new DataRecipe { Pairs = _file }, seed: 3);
+        Assert.Equal(27, data.Pairs.Count);
+        Assert.Equal(3, data.HeldOutPairs.Count);
+        Assert.Empty(data.Pairs.Select(p => p.Prompt[0].Content).Intersect(data.HeldOutPairs.Select(p => p.Prompt[0].Content)));
+    }
+
+    private void Write(params string[] lines) => File.WriteAllLines(_file, lines);
+}

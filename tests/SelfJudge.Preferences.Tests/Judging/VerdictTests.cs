@@ -1,0 +1,90 @@
+using SelfJudge.Preferences.Judging;
+
+namespace SelfJudge.Preferences.Tests.Judging;
+
+/// <summary>Section 3.1 by hand.</summary>
+public sealed class VerdictTests
+{
+    [Fact]
+    public void The_score_of_a_response_is_the_mean_of_the_token_that_names_it_over_both_orders()
+    {
+        // Order 1: p(A) 0.7, p(B) 0.2. Swapped: p(A) 0.4, p(B) 0.5. Score of the first: (0.7 + 0.5)/2, of the second: (0.2 + 0.4)/2.
+        var judgment = Judgment(0.7, 0.2, 0.4, 0.5);
+        Assert.Equal(0.6, judgment.ScoreFirst, 12);
+        Assert.Equal(0.3, judgment.ScoreSecond, 12);
+        Assert.Equal(0.9, judgment.JudgeMass, 12);
+        Assert.True(judgment.OrdersAgree);
+        Assert.Equal(1, Verdict.Of([judgment]).Winner);
+    }
+
+    [Fact]
+    public void A_judge_that_always_says_A_disagrees_with_itself_and_decides_by_its_confidence()
+    {
+        var judgment = Judgment(0.9, 0.1, 0.8, 0.2);
+        Assert.False(judgment.OrdersAgree);
+        var verdict = Verdict.Of([judgment]);
+        Assert.Equal(0.55, verdict.ScoreFirst, 12);
+        Assert.Equal(0.45, verdict.ScoreSecond, 12);
+        Assert.Equal(1, verdict.Winner);
+    }
+
+    [Fact]
+    public void An_exact_tie_has_no_winner()
+    {
+        var verdict = Verdict.Of([Judgment(0.8, 0.2, 0.8, 0.2)]);
+        Assert.Equal(0, verdict.Winner);
+        Assert.Equal((0, 0), (verdict.VotesFirst, verdict.VotesSecond));
+    }
+
+    [Fact]
+    public void Of_several_templates_the_majority_of_votes_wins_even_against_the_mean_score()
+    {
+        // Two templates favour the first narrowly, one the second by far.
+        var verdict = Verdict.Of([Judgment(0.51, 0.49, 0.49, 0.51), Judgment(0.51, 0.49, 0.49, 0.51), Judgment(0.0, 1.0, 1.0, 0.0)]);
+        Assert.Equal((2, 1), (verdict.VotesFirst, verdict.VotesSecond));
+        Assert.True(verdict.ScoreFirst < verdict.ScoreSecond);
+        Assert.Equal(1, verdict.Winner);
+    }
+
+    [Fact]
+    public void Where_votes_are_even_the_mean_score_decides()
+    {
+        var verdict = Verdict.Of([Judgment(0.6, 0.4, 0.4, 0.6), Judgment(0.1, 0.9, 0.9, 0.1)]);
+        Assert.Equal((1, 1), (verdict.VotesFirst, verdict.VotesSecond));
+        Assert.Equal(0.35, verdict.ScoreFirst, 12);
+        Assert.Equal(0.65, verdict.ScoreSecond, 12);
+        Assert.Equal(2, verdict.Winner);
+    }
+
+    [Fact]
+    public void Identical_responses_are_a_tie_without_judgments()
+    {
+        Assert.Equal(0, Verdict.Identical.Winner);
+        Assert.Empty(Verdict.Identical.Judgments);
+    }
+
+    [Fact]
+    public void A_verdict_without_judgments_cannot_be_made() => Assert.Throws<ArgumentException>(() => Verdict.Of([]));
+
+    [Fact]
+    public void Health_counts_what_the_judgments_show()
+    {
+        var health = JudgeHealth.Of(
+        [
+            Verdict.Of([Judgment(0.8, 0.2, 0.2, 0.8)]), // agrees, no bias, all mass on the judge tokens
+            Verdict.Of([Judgment(0.6, 0.2, 0.6, 0.2)]), // says A both times, three quarters of 0.8; a tie
+            Verdict.Identical,
+        ]);
+        Assert.Equal(2, health.Judged);
+        Assert.Equal(0.5, health.SwapConsistency, 12);
+        Assert.Equal(0.125, health.PositionBias, 12); // the mean of 0.5 and 0.75, less one half
+        Assert.Equal(0.5, health.TieRate, 12);
+        Assert.Equal(0.9, health.JudgeMass, 12);
+    }
+
+    [Fact]
+    public void Health_of_nothing_is_undefined_not_zero() => Assert.True(double.IsNaN(JudgeHealth.Of([Verdict.Identical]).SwapConsistency));
+
+    private static TemplateJudgment Judgment(double forwardA, double forwardB, double swappedA, double swappedB) =>
+        new(null, new JudgeProbabilities(forwardA, forwardB), new JudgeProbabilities(swappedA, swappedB));
+}

@@ -1,0 +1,104 @@
+using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Recipes;
+
+namespace SelfJudge.Preferences.Tests.Recipes;
+
+public sealed class RecipeFileTests
+{
+    private const string Small = """
+        name: small
+        data: {world_pairs: 100}
+        stages:
+          - name: JSFT
+            method: jsft
+            steps: 10
+            policy_examples: 4
+            judge_pairs: 4
+            learning_rate: 1e-3
+          - name: Self-Judge
+            method: self-judge
+            from: JSFT
+            steps: 5
+            prompts: 4
+            learning_rate: 1e-4
+            adapter: {r: 4, alpha: 8, targets: [q_proj]}
+        """;
+
+    [Fact]
+    public void Reads_what_is_written_and_defaults_the_rest()
+    {
+        var recipe = Parse(Small);
+        Assert.Equal("small", recipe.Name);
+        Assert.Equal(StageMethod.SelfJudge, recipe.Stages[1].Method);
+        Assert.Equal(4, recipe.Stages[1].Adapter!.R);
+        Assert.Equal(new PreferenceLoss(), recipe.Stages[1].Loss);
+        Assert.Equal(0.9, recipe.Sampling.TopP);
+        Assert.True(recipe.Stages[0].LossWeights.PerToken);
+    }
+
+    [Fact]
+    public void Rendered_and_read_again_it_is_the_same()
+    {
+        var rendered = RecipeFile.Render(Parse(Small));
+        Assert.Equal(rendered, RecipeFile.Render(Parse(rendered)));
+        Assert.Contains("max_staleness: 0", rendered);
+    }
+
+    [Theory]
+    [InlineData("seed=7")]
+    [InlineData("stages.Self-Judge.steps=7")]
+    [InlineData("stages.1.steps=7")]
+    [InlineData("sampling.max_new_tokens=7")]
+    [InlineData("stages.Self-Judge.adapter.r=7")]
+    public void Any_key_can_be_set(string setting)
+    {
+        var recipe = RecipeFile.Parse(Small, "r.yaml", [setting]);
+        Assert.Equal(7, new[] { (int)recipe.Seed, recipe.Stages[1].Steps, recipe.Sampling.MaxNewTokens, recipe.Stages[1].Adapter!.R }.Single(v => v == 7));
+    }
+
+    [Fact]
+    public void A_list_can_be_set() => Assert.Equal(["k_proj", "up_proj"], RecipeFile.Parse(Small, "r.yaml", ["stages.Self-Judge.adapter.targets=[k_proj, up_proj]"]).Stages[1].Adapter!.Targets);
+
+    [Theory]
+    [InlineData("  learning_rate: 1e-3", "  lerning_rate: 1e-3", "r.yaml:9: unknown key 'stages[0].lerning_rate'; known here are name, method,")]
+    [InlineData("name: small", "nmae: small", "r.yaml:1: unknown key 'nmae'")]
+    [InlineData("r: 4, alpha", "rank: 4, alpha", "r.yaml:16: unknown key 'stages[1].adapter.rank'; known here are r, alpha, targets")]
+    [InlineData("steps: 10", "steps: ten", "r.yaml:6: ")]
+    [InlineData("steps: 10", "steps: 0", "r.yaml:6: stages[0].steps: must be 1 or more")]
+    [InlineData("method: jsft", "method: jfst", "r.yaml:5: ")]
+    [InlineData("from: JSFT", "from: SFT", "r.yaml:12: stages[1].from: 'SFT' is not an earlier stage; those are JSFT")]
+    [InlineData("name: Self-Judge", "name: JSFT", "r.yaml:10: stages[1].name: 'JSFT' is taken by an earlier stage")]
+    [InlineData("name: Self-Judge", "name: ../up", "r.yaml:10: stages[1].name: a name becomes a folder: leave out slashes and dots")]
+    [InlineData("prompts: 4", "prompts: 0", "stages[1].prompts: must be 1 or more")]
+    [InlineData("learning_rate: 1e-4", "learning_rate: -1", "stages[1].learning_rate: must be more than 0")]
+    [InlineData("data: {world_pairs: 100}", "data: {}", "r.yaml:2: data: give world_pairs, or a file of pairs or prompts")]
+    [InlineData("data: {world_pairs: 100}", "data: {prompts: p.jsonl}", "model.path: a random model knows the built-in world's words only")]
+    [InlineData("stages:", "stages: [", "r.yaml:")]
+    public void What_is_wrong_is_named_with_its_line(string original, string replacement, string message)
+    {
+        var problem = Assert.Throws<RecipeException>(() => Parse(Small.Replace(original, replacement, StringComparison.Ordinal)));
+        Assert.Contains(message, problem.Message);
+    }
+
+    [Theory]
+    [InlineData("steps", "--set steps: write it as key=value")]
+    [InlineData("stages.DPO.steps=3", "--set stages.DPO.steps=3: 'stages' has no element 'DPO'")]
+    [InlineData("stages.JSFT.stpes=3", "--set stages.JSFT.stpes=3: unknown key 'stages.JSFT.stpes'")]
+    [InlineData("stages.JSFT.steps=-3", "--set stages.JSFT.steps=-3: stages[0].steps: must be 1 or more")]
+    [InlineData("sampling.top_p=2", "--set sampling.top_p=2: sampling: top_p must be in (0, 1], not 2")]
+    public void A_wrong_setting_is_named(string setting, string message) =>
+        Assert.Contains(message, Assert.Throws<RecipeException>(() => RecipeFile.Parse(Small, "r.yaml", [setting])).Message);
+
+    [Fact]
+    public void A_missing_file_is_named() => Assert.Contains("no/such.yaml: no such recipe file", Assert.Throws<RecipeException>(() => RecipeFile.Load("no/such.yaml")).Message);
+
+    [Fact]
+    public void Every_recipe_that_comes_with_the_project_is_valid()
+    {
+        var recipes = Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "recipes"), "*.yaml");
+        Assert.NotEmpty(recipes);
+        Assert.All(recipes, r => RecipeFile.Load(r));
+    }
+
+    private static Recipe Parse(string yaml) => RecipeFile.Parse(yaml, "r.yaml");
+}

@@ -1,0 +1,93 @@
+using CsCheck;
+using SelfJudge.Preferences.Sampling;
+
+namespace SelfJudge.Preferences.Tests.Sampling;
+
+public sealed class TokenSamplerTests
+{
+    // Probabilities 0.5, 0.3, 0.15, 0.05 at ids 2, 0, 3, 1.
+    private static readonly float[] Logits = [MathF.Log(0.3f), MathF.Log(0.05f), MathF.Log(0.5f), MathF.Log(0.15f)];
+
+    [Theory]
+    [InlineData(0.0, 2)]
+    [InlineData(0.49, 2)]
+    [InlineData(0.51, 0)]
+    [InlineData(0.79, 0)]
+    [InlineData(0.81, 3)]
+    [InlineData(0.94, 3)]
+    [InlineData(0.96, 1)]
+    [InlineData(0.999999, 1)]
+    public void The_uniform_number_picks_from_the_most_likely_on(double uniform, int token) => Assert.Equal(token, Draw(new SamplingOptions { TopP = 1 }, uniform));
+
+    [Theory]
+    [InlineData(0.9, 0.99, 3)]  // 0.5 + 0.3 < 0.9, so the third is kept too
+    [InlineData(0.8, 0.99, 0)]  // 0.5 + 0.3 reach 0.8
+    [InlineData(0.5, 0.99, 2)]
+    [InlineData(0.01, 0.99, 2)] // the most likely is always kept
+    public void The_nucleus_is_the_smallest_set_that_reaches_top_p(double topP, double uniform, int last) => Assert.Equal(last, Draw(new SamplingOptions { TopP = topP }, uniform));
+
+    [Fact]
+    public void Within_the_nucleus_probabilities_are_renormalised() => Assert.Equal(0, Draw(new SamplingOptions { TopP = 0.8 }, 0.5 / 0.8 + 0.01));
+
+    [Fact]
+    public void Top_k_keeps_the_k_most_likely() => Assert.Equal(0, Draw(new SamplingOptions { TopP = 1, TopK = 2 }, 0.999));
+
+    [Fact]
+    public void Temperature_zero_takes_the_most_likely() => Assert.Equal(2, Draw(new SamplingOptions { Temperature = 0 }, 0.999));
+
+    [Fact]
+    public void A_high_temperature_flattens()
+    {
+        // At temperature 1000 all four are all but equally likely; the order stays.
+        var options = new SamplingOptions { Temperature = 1000, TopP = 1 };
+        Assert.Equal([2, 0, 3, 1], new[] { 0.1, 0.3, 0.6, 0.9 }.Select(u => Draw(options, u)));
+    }
+
+    [Fact]
+    public void The_log_probability_is_the_models_own_whatever_was_truncated()
+    {
+        var (_, logProb) = new TokenSampler().Draw(Logits, new SamplingOptions { Temperature = 0.5, TopP = 0.5 }, 0.5);
+        Assert.Equal(Math.Log(0.5), logProb, 5);
+    }
+
+    [Fact]
+    public void Equally_likely_tokens_go_by_id()
+    {
+        var sampler = new TokenSampler();
+        Assert.Equal([0, 1, 2, 3], new[] { 0.1, 0.3, 0.6, 0.9 }.Select(u => sampler.Draw([1, 1, 1, 1], new SamplingOptions { TopP = 1 }, u).Token));
+    }
+
+    [Fact]
+    public void Draws_follow_the_distribution()
+    {
+        var sampler = new TokenSampler();
+        var counts = new int[4];
+        for (var i = 0; i < 100_000; i++)
+            counts[sampler.Draw(Logits, new SamplingOptions { TopP = 1 }, (i + 0.5) / 100_000).Token]++;
+        Assert.Equal([0.3, 0.05, 0.5, 0.15], counts.Select(c => Math.Round(c / 100_000.0, 4)));
+    }
+
+    [Fact]
+    public void Any_draw_is_in_the_nucleus() =>
+        Gen.Select(Gen.Float[-8, 8].Array[2, 60], Gen.Double[0.05, 1], Gen.Double[0, 0.999999]).Sample((logits, topP, uniform) =>
+        {
+            var (token, _) = new TokenSampler().Draw(logits, new SamplingOptions { TopP = topP }, uniform);
+            var p = logits.Select(l => Math.Exp(l)).ToArray();
+            var likelier = p.Where((_, i) => p[i] > p[token]).Sum() / p.Sum();
+            Assert.True(likelier < topP + 1e-5, $"{likelier} of the mass is likelier than the token drawn, top_p {topP}");
+        });
+
+    [Fact]
+    public void Logits_without_a_finite_maximum_are_refused() =>
+        Assert.Contains("damaged or have diverged", Assert.Throws<ArithmeticException>(() => new TokenSampler().Draw([float.NaN, float.NaN], new SamplingOptions(), 0.5)).Message);
+
+    [Theory]
+    [InlineData(-1, 0.9, 0, 10, "temperature must be 0 or more, not -1")]
+    [InlineData(1, 0, 0, 10, "top_p must be in (0, 1], not 0")]
+    [InlineData(1, 0.9, -2, 10, "top_k must be 0 or more, not -2")]
+    [InlineData(1, 0.9, 0, 0, "max_new_tokens must be 1 or more, not 0")]
+    public void Impossible_options_say_what_is_wrong(double temperature, double topP, int topK, int maxNewTokens, string problem) =>
+        Assert.Equal(problem, new SamplingOptions(temperature, topP, topK, maxNewTokens).Problem());
+
+    private static int Draw(SamplingOptions options, double uniform) => new TokenSampler().Draw(Logits, options, uniform).Token;
+}

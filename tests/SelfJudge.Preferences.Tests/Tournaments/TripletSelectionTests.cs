@@ -1,0 +1,46 @@
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Tournaments;
+
+namespace SelfJudge.Preferences.Tests.Tournaments;
+
+public sealed class TripletSelectionTests
+{
+    [Fact]
+    public void The_final_pattern_takes_the_last_match()
+    {
+        var bracket = BracketTests.PlayOut(Bracket.Of(4, 7), [1, 2, 3, 4]);
+        var preference = Assert.Single(TripletSelection.From(bracket, TripletPattern.Final));
+        Assert.Equal(2, preference.Match);
+        Assert.Equal(3, preference.Chosen);
+        Assert.Equal(bracket.Matches[2].Loser, preference.Rejected);
+    }
+
+    [Fact]
+    public void All_matches_of_a_bracket_of_four_are_three_preferences()
+    {
+        var bracket = BracketTests.PlayOut(Bracket.Of(4, 7), [1, 2, 3, 4]);
+        var preferences = TripletSelection.From(bracket, TripletPattern.AllMatches);
+        Assert.Equal([0, 1, 2], preferences.Select(p => p.Match));
+        Assert.All(preferences, p => Assert.True(p.Chosen > p.Rejected));
+    }
+
+    [Fact]
+    public void The_champion_pattern_takes_the_matches_that_the_champion_won()
+    {
+        var bracket = BracketTests.PlayOut(Bracket.Of(8, 7), [1, 2, 3, 4, 5, 6, 7, 8]);
+        var preferences = TripletSelection.From(bracket, TripletPattern.ChampionAgainstLosers);
+        Assert.Equal(3, preferences.Count);
+        Assert.All(preferences, p => Assert.Equal(7, p.Chosen));
+    }
+
+    [Theory]
+    [InlineData(TripletPattern.Final)]
+    [InlineData(TripletPattern.AllMatches)]
+    [InlineData(TripletPattern.ChampionAgainstLosers)]
+    public void Identical_responses_and_exact_ties_make_no_preference(TripletPattern pattern)
+    {
+        var tie = Verdict.Of([new TemplateJudgment(null, new JudgeProbabilities(0.5, 0.5), new JudgeProbabilities(0.5, 0.5))]);
+        Assert.Empty(TripletSelection.From(Bracket.Of(2, 1).Play([Verdict.Identical]), pattern));
+        Assert.Empty(TripletSelection.From(Bracket.Of(2, 1).Play([tie]), pattern));
+    }
+}
