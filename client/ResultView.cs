@@ -15,20 +15,34 @@ internal static class ResultView
             AnsiConsole.Write(Policies(result));
             foreach (var example in result.Examples.Take(ShownExamples))
             {
-                AnsiConsole.WriteLine();
+                Console.WriteLine();
                 AnsiConsole.MarkupLineInterpolated($"[bold]{example.Prompt}[/]");
                 foreach (var answer in example.Answers)
                     AnsiConsole.MarkupLineInterpolated($"  [grey]{answer.Policy,-28}[/] {answer.Gold:0.00}  {answer.Answer}");
             }
-            AnsiConsole.WriteLine();
+            Console.WriteLine();
         }
         foreach (var judge in result.Judges)
-            AnsiConsole.WriteLine($"judge {judge.Stage}: accuracy {judge.Accuracy:0.000} on held-out pairs, swap consistency {judge.SwapConsistency:0.000}");
+            Console.WriteLine($"judge {judge.Stage}: accuracy {judge.Accuracy:0.000} on held-out pairs, swap consistency {judge.SwapConsistency:0.000}");
         var t = result.Triplets;
         if (t.Made > 0)
-            AnsiConsole.WriteLine($"triplets: {t.Made} made, {t.Trained} trained, {t.IdenticalSkipped} identical skipped, {t.StaleRefused} stale refused, {t.DuplicatesDropped} duplicates dropped");
-        AnsiConsole.WriteLine($"total {result.TotalSeconds:0} s; everything is in {folder}");
-        AnsiConsole.WriteLine($"report: {report}");
+            Console.WriteLine($"triplets: {t.Made} made, {t.Trained} trained, {t.IdenticalSkipped} identical skipped, {t.StaleRefused} stale refused, {t.DuplicatesDropped} duplicates dropped");
+        Console.WriteLine($"total {result.TotalSeconds:0} s; everything is in {folder}");
+        Console.WriteLine($"report: {report}");
+    }
+
+    /// <summary>Prints what several seeds came to.</summary>
+    public static void Print(SeedsResult result)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumn("policy");
+        foreach (var column in new[] { "gold", "95 %", "win rate", "95 %", "length", "repetition" })
+            table.AddColumn(new TableColumn(column).RightAligned().NoWrap());
+        foreach (var p in result.Policies)
+            table.AddRow(Markup.Escape(p.Name), $"{p.GoldMean.Mean:0.000}", $"{p.GoldMean.Low:0.000}–{p.GoldMean.High:0.000}", $"{p.WinRate.Mean * 100:0.0} %", $"{p.WinRate.Low * 100:0.0}–{p.WinRate.High * 100:0.0}", $"{p.MeanLength.Mean:0.0}", $"{p.Repetition.Mean:0.000}");
+        AnsiConsole.Write(table.Caption($"means over the seeds {string.Join(", ", result.Seeds)}, with Student's intervals over them"));
+        if (result.JudgeAccuracy is { } judge)
+            Console.WriteLine($"judge accuracy {judge.Mean:0.000} ({judge.Low:0.000}–{judge.High:0.000})");
+        Console.WriteLine($"seconds per run {result.TotalSeconds.Mean:0} ({result.TotalSeconds.Low:0}–{result.TotalSeconds.High:0})");
     }
 
     private static Table Policies(RunResult result)

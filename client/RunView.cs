@@ -27,8 +27,11 @@ internal static class RunView
                 context.Refresh();
             }, cancellation));
         var last = ("", DateTime.MinValue);
+        string? told = null;
         return await Poll(run, status =>
         {
+            if (status.Message is { } message && message != told && !IsOver(status.State))
+                Console.WriteLine($"note: {told = message}");
             if (status.Stage == last.Item1 && DateTime.UtcNow - last.Item2 < LinePeriod)
                 return;
             last = (status.Stage, DateTime.UtcNow);

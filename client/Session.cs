@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -35,8 +36,7 @@ internal sealed class Session : IAsyncDisposable
         var held = Hold(folder);
         try
         {
-            var server = SelfJudgeServer.Build(new ServerOptions { Storage = folder.Storage, ModelHost = new ModelHostOptions { Name = EmbeddedHost }, LogToConsole = verbose });
-            await server.StartAsync();
+            var server = await Start(folder.Storage, verbose);
             var o = server.Options;
             new RunAddress(runId, Environment.ProcessId, o.GatewayPort, o.ClusterId, o.ServiceId, server.Dashboard.ToString()).Write(folder);
             return new Session(server.Grains, server, null, held, folder) { Dashboard = server.Dashboard };
@@ -48,9 +48,39 @@ internal sealed class Session : IAsyncDisposable
         }
     }
 
-    /// <summary>Connects to a silo's gateway.</summary>
+    /// <summary>Starts a silo in this process whose grains leave nothing behind.</summary>
+    public static async Task<Session> Embed(bool verbose)
+    {
+        var server = await Start(null, verbose);
+        return new Session(server.Grains, server, null, null, null) { Dashboard = server.Dashboard };
+    }
+
+    /// <summary>Connects to the silo that executes a run.</summary>
     /// <exception cref="UserError">Nobody answers there.</exception>
-    public static async Task<Session> Connect(IPEndPoint gateway, string clusterId, string serviceId)
+    public static Task<Session> Connect(RunAddress address) => Connect(address.Gateway, address.ClusterId, address.ServiceId, null);
+
+    /// <summary>Connects to a named cluster.</summary>
+    /// <exception cref="UserError">Nobody answers there.</exception>
+    public static Task<Session> Connect(IPEndPoint gateway) => Connect(gateway, new ServerOptions().ClusterId, new ServerOptions().ServiceId, null);
+
+    /// <summary>Connects to a named cluster, to have it execute a run in <paramref name="folder"/>, which its silos must see too.</summary>
+    /// <exception cref="UserError">Nobody answers there, the folder cannot be written, or another process executes the run.</exception>
+    public static async Task<Session> Connect(IPEndPoint gateway, RunFolder folder, string runId)
+    {
+        using var held = Hold(folder);
+        var session = await Connect(gateway, new ServerOptions().ClusterId, new ServerOptions().ServiceId, folder);
+        new RunAddress(runId, RunAddress.Elsewhere, gateway.Port, new ServerOptions().ClusterId, new ServerOptions().ServiceId, "", gateway.Address.ToString()).Write(folder);
+        return session;
+    }
+
+    private static async Task<SelfJudgeServer> Start(string? storage, bool verbose)
+    {
+        var server = SelfJudgeServer.Build(new ServerOptions { Storage = storage, ModelHost = new ModelHostOptions { Name = EmbeddedHost }, LogToConsole = verbose });
+        await server.StartAsync();
+        return server;
+    }
+
+    private static async Task<Session> Connect(IPEndPoint gateway, string clusterId, string serviceId, RunFolder? folder)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Logging.ClearProviders();
@@ -63,12 +93,12 @@ internal sealed class Session : IAsyncDisposable
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15));
             await host.StartAsync(patience.Token);
         }
-        catch (Exception e) when (e is OrleansException or OperationCanceledException)
+        catch (Exception e) when (e is OrleansException or OperationCanceledException or SocketException)
         {
             host.Dispose();
             throw new UserError($"no silo answers at {gateway}: {e.Message}");
         }
-        return new Session(host.Services.GetRequiredService<IGrainFactory>(), null, host, null, null);
+        return new Session(host.Services.GetRequiredService<IGrainFactory>(), null, host, null, folder);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,8 +1,33 @@
 using System.CommandLine;
+using System.Net;
+using System.Net.Sockets;
 
 namespace SelfJudge.Client.Commands;
 
 internal static class CommonOptions
 {
     public static Option<bool> Verbose() => new("--verbose") { Description = "Log to the console." };
+
+    public static Option<string?> Cluster() => new("--cluster") { Description = "The gateway of a running silo as HOST:PORT. Left out, this process starts a silo for itself." };
+
+    public static Option<string?> Out() => new("--out") { Description = "The run's folder; runs/<id> if left out." };
+
+    public static Argument<string> Run() => new("run") { Description = "A run's folder, or its id under runs/." };
+
+    /// <summary>A gateway's address.</summary>
+    /// <exception cref="UserError">It is not HOST:PORT, or the host is unknown.</exception>
+    public static IPEndPoint ParseGateway(string text)
+    {
+        var colon = text.LastIndexOf(':');
+        if (colon <= 0 || !ushort.TryParse(text[(colon + 1)..], out var port))
+            throw new UserError($"--cluster {text}: write the gateway of a silo as HOST:PORT, such as 127.0.0.1:30000");
+        try
+        {
+            return new IPEndPoint(Dns.GetHostAddresses(text[..colon], AddressFamily.InterNetwork)[0], port);
+        }
+        catch (SocketException e)
+        {
+            throw new UserError($"--cluster {text}: {e.Message}");
+        }
+    }
 }

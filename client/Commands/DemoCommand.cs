@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Client.Commands;
@@ -8,22 +9,52 @@ internal static class DemoCommand
 {
     public static Command Create()
     {
-        var seed = new Option<ulong>("--seed") { Description = "Seed of the run.", DefaultValueFactory = _ => 1 };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of the run; the first of several.", DefaultValueFactory = _ => 1 };
+        var seeds = new Option<int>("--seeds") { Description = "Repeat the run over so many seeds, and report mean and interval.", DefaultValueFactory = _ => 1 };
         var quick = new Option<bool>("--quick") { Description = "A shorter run with smaller numbers, under a minute." };
-        var output = new Option<string?>("--out") { Description = "The run's folder; runs/<id> if left out." };
+        var output = CommonOptions.Out();
         var verbose = CommonOptions.Verbose();
-        var command = new Command("demo", "Align a small model by self-judgment, from nothing, and show that it worked.") { seed, quick, output, verbose };
-        command.SetAction((parse, cancellation) => Run(parse.GetValue(seed), parse.GetValue(quick), parse.GetValue(output), parse.GetValue(verbose), cancellation));
+        var command = new Command("demo", "Align a small model by self-judgment, from nothing, and show that it worked.") { seed, seeds, quick, output, verbose };
+        command.SetAction((parse, cancellation) =>
+        {
+            var name = parse.GetValue(quick) ? "demo-quick" : "demo";
+            if (parse.GetValue(quick))
+                Console.WriteLine("--quick: fewer steps and prompts; its figures are not the demo's");
+            return parse.GetValue(seeds) switch
+            {
+                < 1 => throw new UserError($"--seeds {parse.GetValue(seeds)}: must be 1 or more"),
+                1 => Run(name, parse.GetValue(seed), parse.GetValue(output), parse.GetValue(verbose), cancellation),
+                var count => RunSeeds(name, parse.GetValue(seed), count, parse.GetValue(output), parse.GetValue(verbose), cancellation),
+            };
+        });
         return command;
     }
 
-    private static async Task<int> Run(ulong seed, bool quick, string? output, bool verbose, CancellationToken cancellation)
+    private static Task<int> Run(string name, ulong seed, string? output, bool verbose, CancellationToken cancellation)
     {
-        var name = quick ? "demo-quick" : "demo";
         var recipe = RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", name + ".yaml"), [$"seed={seed}"]);
         var (folder, runId) = RunNames.New(output, name);
-        if (quick)
-            Console.WriteLine("--quick: fewer steps and prompts; its figures are not the demo's");
-        return await RunExecutor.Execute(recipe, folder, runId, verbose, cancellation);
+        return RunExecutor.Execute(recipe, folder, runId, null, verbose, cancellation);
+    }
+
+    // One after the other: each run has the machine to itself, as a single demo does.
+    private static async Task<int> RunSeeds(string name, ulong first, int count, string? output, bool verbose, CancellationToken cancellation)
+    {
+        var root = RunNames.New(output, name).Folder.Path;
+        var results = new List<RunResult>();
+        for (var seed = first; seed < first + (ulong)count; seed++)
+        {
+            var path = Path.Combine(root, $"seed-{seed}");
+            Console.WriteLine($"seed {seed}, {results.Count + 1} of {count}");
+            if (await Run(name, seed, path, verbose, cancellation) is not RunExecutor.Succeeded and var code)
+                return code;
+            results.Add(RunResult.FromJson(await File.ReadAllTextAsync(new Grains.Runs.RunFolder(path).Result, CancellationToken.None)));
+        }
+        var summary = SeedsResult.Of(results);
+        var file = Path.Combine(root, "seeds.json");
+        await File.WriteAllTextAsync(file, summary.ToJson(), CancellationToken.None);
+        ResultView.Print(summary);
+        Console.WriteLine($"figures: {file}");
+        return RunExecutor.Succeeded;
     }
 }

@@ -64,3 +64,12 @@ public interface IJudgeReplicaGrain : IGrainWithStringKey
     [Alias("Judge"), ResponseTimeout("00:10:00")]
     Task<IReadOnlyList<Verdict>> Judge(JudgeRequest request, CancellationToken cancellation);
 }
+
+/// <summary>Knows the cluster's model hosts. There is one, of key 0.</summary>
+[Alias("sj.IModelHostsGrain")]
+public interface IModelHostsGrain : IGrainWithIntegerKey
+{
+    /// <summary>The names of the model hosts on live silos, which are the keys of replica grains; in order.</summary>
+    [Alias("List")]
+    Task<IReadOnlyList<string>> List();
+}

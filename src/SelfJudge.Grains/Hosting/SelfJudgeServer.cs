@@ -62,8 +62,8 @@ public sealed class SelfJudgeServer : IAsyncDisposable
 
     public Task StartAsync(CancellationToken cancellation = default) => _app.StartAsync(cancellation);
 
-    /// <summary>Runs until the process is asked to stop.</summary>
-    public Task RunAsync() => _app.RunAsync();
+    /// <summary>Ends when the process is asked to stop.</summary>
+    public Task WaitForShutdownAsync(CancellationToken cancellation) => _app.WaitForShutdownAsync(cancellation);
 
     public async ValueTask DisposeAsync()
     {

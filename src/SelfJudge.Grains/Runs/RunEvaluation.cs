@@ -16,7 +16,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
 {
     private const int ExamplePrompts = 6;
 
-    private readonly List<WorldPrompt> _prompts = recipe.Evaluation is { Prompts: > 0 } e ? [.. WorldPrompts.Instance.Test.Take(e.Prompts)] : WorldPrompts.Instance.Test;
+    private readonly List<WorldPrompt> _prompts = PromptsOf(recipe.Evaluation);
     private readonly List<PolicyScores> _scores = [];
     private readonly List<RejectionPoint> _rejection = [];
     private BracketResult? _bracket;
@@ -72,6 +72,12 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
             var shown = outcomes.Index().First(o => o.Item.Bracket.Matches.All(m => m.Verdict.Winner != 0) || o.Index == outcomes.Length - 1).Item;
             _bracket = new BracketResult(stage, _prompts[shown.Index].Text, [.. shown.Completions.Select(c => c.Text)], shown.Bracket);
         }
+    }
+
+    private static List<WorldPrompt> PromptsOf(EvaluationRecipe? evaluation)
+    {
+        var all = evaluation?.Split == HeldOutSplit.Validation ? WorldPrompts.Instance.Validation : WorldPrompts.Instance.Test;
+        return evaluation is { Prompts: > 0 } ? [.. all.Take(evaluation.Prompts)] : all;
     }
 
     // 1, 2, 4, … and the number itself.

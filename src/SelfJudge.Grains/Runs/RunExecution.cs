@@ -19,6 +19,8 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     private readonly RunFolder _folder = new(request.Folder);
     private volatile bool _cancelRequested;
     private readonly long _started = time.GetTimestamp();
+    private readonly List<string> _warnings = [];
+    private double _secondsBefore;
     private List<StageSummary> _finished = [];
     private StageRecipe _stage = recipe.Stages[0];
     private string _activity = "";
@@ -35,9 +37,25 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
 
     public async Task Run()
     {
+        try
+        {
+            await RunStages();
+        }
+        catch
+        {
+            // What ended the run is what its user hears of, whatever else fails now.
+            await Trainer.Release().ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+        await Trainer.Release();
+    }
+
+    private async Task RunStages()
+    {
         Directory.CreateDirectory(_folder.Path);
         AtomicFolder.WriteFile(_folder.Recipe, RecipeFile.Render(recipe));
         _finished = ReadFinished();
+        _secondsBefore = _finished.Sum(s => s.Seconds);
         var data = await catalog.Get(recipe);
         foreach (var stage in recipe.Stages.Skip(_finished.Count))
         {
@@ -50,6 +68,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         }
         _activity = "evaluation";
         _last = null;
+        _tokensPerSecond = 0;
         await TripletLog.FinishAsync(_folder);
         await new RunEvaluation(runId, request, recipe, _folder, _finished, grains).Run(Elapsed);
     }
@@ -60,33 +79,25 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         double? left = _secondsPerStep > 0 && _activity == _stage.Name ? (_stage.Steps - done) * _secondsPerStep : null;
         var triplets = _finished.Aggregate(_last?.Triplets ?? TripletCounts.None, (sum, s) => sum + s.Triplets);
         return new RunStatus(runId, state, request.Folder, recipe.Name, [.. recipe.Stages.Select(s => s.Name)], _activity, recipe.Stages.ToList().IndexOf(_stage), done, _stage.Steps,
-            Elapsed(), _tokensPerSecond, left, _last?.Metrics ?? new Dictionary<string, double>(), triplets, message);
+            Elapsed(), _tokensPerSecond, left, _last?.Metrics ?? new Dictionary<string, double>(), triplets, message ?? (_warnings.Count == 0 ? null : string.Join("; ", _warnings)));
     }
 
     // Returns false where the run was cancelled.
     private async Task<bool> RunStage(StageRecipe stage, TrainingData data)
     {
         var opening = await Trainer.OpenStage(new StageAssignment(request, stage.Name));
+        _warnings.AddRange(opening.Warnings);
+        _secondsBefore += opening.Seconds;
         _mark = (time.GetTimestamp(), opening.StepsDone, 0);
+        (_tokensPerSecond, _secondsPerStep) = (0, 0);
         _last = new StepOutcome(opening.StepsDone, opening.PolicyVersion, new Dictionary<string, double>(), 0, 0, opening.Triplets);
         while (_last.Step < stage.Steps)
         {
             if (_cancelRequested)
-            {
-                await Trainer.LeaveStage();
                 return false;
-            }
-            try
-            {
-                Progress(stage.Method is StageMethod.SelfJudge or StageMethod.OffPolicy
-                    ? await PlayAndTrain(stage, data, opening, _last)
-                    : await Trainer.TrainOnData());
-            }
-            catch
-            {
-                await Trainer.LeaveStage();
-                throw;
-            }
+            Progress(stage.Method is StageMethod.SelfJudge or StageMethod.OffPolicy
+                ? await PlayAndTrain(stage, data, opening, _last)
+                : await Trainer.TrainOnData());
         }
         _finished.Add(await Trainer.FinishStage());
         AtomicFolder.WriteFile(_folder.StageResults, JsonSerializer.Serialize(_finished, Json));
@@ -147,13 +158,14 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
             var perStep = seconds / (outcome.Step - _mark.Step);
             _secondsPerStep = _secondsPerStep == 0 || _mark.Step == 0 ? perStep : 0.7 * _secondsPerStep + 0.3 * perStep;
             if (tokens > 0)
-                _tokensPerSecond = 0.7 * _tokensPerSecond + 0.3 * tokens / seconds;
+                _tokensPerSecond = _tokensPerSecond == 0 ? tokens / seconds : 0.7 * _tokensPerSecond + 0.3 * tokens / seconds;
         }
         _mark = (now, outcome.Step, outcome.Tokens);
         _last = outcome;
     }
 
-    private double Elapsed() => time.GetElapsedTime(_started).TotalSeconds;
+    // Of earlier executions, the steps count that are kept.
+    private double Elapsed() => _secondsBefore + time.GetElapsedTime(_started).TotalSeconds;
 
     // Stages are finished in order; what one of them left must still be there.
     private List<StageSummary> ReadFinished()

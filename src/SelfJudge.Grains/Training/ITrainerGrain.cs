@@ -22,9 +22,9 @@ public interface ITrainerGrain : IGrainWithStringKey
     [Alias("FinishStage"), ResponseTimeout("00:10:00")]
     Task<StageSummary> FinishStage();
 
-    /// <summary>Closes a stage where it stands; what is written stays.</summary>
-    [Alias("LeaveStage"), ResponseTimeout("00:10:00")]
-    Task LeaveStage();
+    /// <summary>The run is over, or stops here: closes the open stage where it stands and frees the run's models on the host. Its folder keeps everything.</summary>
+    [Alias("Release"), ResponseTimeout("00:10:00")]
+    Task Release();
 
     /// <summary>Loads the model that a finished stage left, or that the run starts from where <paramref name="stage"/> is null.</summary>
     /// <returns>Its id on the model host.</returns>
@@ -41,6 +41,8 @@ public sealed record StageAssignment([property: Id(0)] RunRequest Run, [property
 /// <param name="Policy">The id of the model in training.</param>
 /// <param name="Initial">The id of the model that it started from: reference, and judge.</param>
 /// <param name="StepsDone">Steps that its checkpoint holds.</param>
+/// <param name="Warnings">What was amiss and was got over.</param>
+/// <param name="Seconds">Spent on the steps done.</param>
 [GenerateSerializer, Immutable, Alias("sj.StageOpening")]
 public sealed record StageOpening(
     [property: Id(0)] string Host,
@@ -49,7 +51,8 @@ public sealed record StageOpening(
     [property: Id(3)] int StepsDone,
     [property: Id(4)] long PolicyVersion,
     [property: Id(5)] TripletCounts Triplets,
-    [property: Id(6)] IReadOnlyList<string> Warnings);
+    [property: Id(6)] IReadOnlyList<string> Warnings,
+    [property: Id(7)] double Seconds);
 
 /// <summary>What a call of the trainer has done.</summary>
 /// <param name="Step">The last step made.</param>

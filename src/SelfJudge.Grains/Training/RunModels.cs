@@ -9,29 +9,30 @@ using SelfJudge.Preferences.Recipes;
 namespace SelfJudge.Grains.Training;
 
 /// <summary>The models of a run on a host: the one it starts from, and one per stage.</summary>
-internal static class RunModels
+public static class RunModels
 {
     public static string IdOf(string runId, string? stage) => stage is null ? $"{runId}/start" : $"{runId}/{stage}";
 
-    /// <summary>The model that the run starts from.</summary>
-    public static ModelReference StartOf(string runId, Recipe recipe) => new(IdOf(runId, null), recipe.Model.Path,
-        recipe.Model.Path is null ? ToSettings(recipe.Model.Init, Seeds.Derive(recipe.Seed, "weights")) : null, null, recipe.Model.DialogueTemplate);
+    /// <summary>What a host loads to have a stage's model, in order: first, where it is an adapter, the model that it stands on. The model that the run starts from where <paramref name="stageName"/> is null.</summary>
+    public static IReadOnlyList<ModelReference> Chain(string runId, Recipe recipe, RunFolder folder, string? stageName)
+    {
+        var id = IdOf(runId, stageName);
+        if (stageName is null)
+            return [new ModelReference(id, recipe.Model.Path, recipe.Model.Path is null ? ToSettings(recipe.Model.Init, Seeds.Derive(recipe.Seed, "weights")) : null, null, recipe.Model.DialogueTemplate)];
+        var stage = recipe.Stages.Single(s => s.Name == stageName);
+        var output = folder.OutputOf(recipe, stage);
+        return AdapterFolder.IsAdapter(output)
+            ? [.. Chain(runId, recipe, folder, stage.From), new ModelReference(id, output, null, IdOf(runId, stage.From), recipe.Model.DialogueTemplate)]
+            : [new ModelReference(id, output, null, null, recipe.Model.DialogueTemplate)];
+    }
 
-    /// <summary>Loads a finished stage's model, and first, where it is an adapter, the model that it stands on.</summary>
+    /// <summary>Loads a finished stage's model, and first, where it is an adapter, the model that it stands on. Returns its id.</summary>
     public static async Task<string> EnsureLoaded(IModelHost host, string runId, Recipe recipe, RunFolder folder, string? stageName)
     {
         var id = IdOf(runId, stageName);
-        if (host.Status.Models.Contains(id))
-            return id;
-        if (stageName is null)
-        {
-            await host.LoadAsync(id, StartOf(runId, recipe).ToSource(), CancellationToken.None);
-            return id;
-        }
-        var stage = recipe.Stages.Single(s => s.Name == stageName);
-        var output = folder.OutputOf(recipe, stage);
-        var baseId = AdapterFolder.IsAdapter(output) ? await EnsureLoaded(host, runId, recipe, folder, stage.From) : null;
-        await host.LoadAsync(id, new ModelSource(output, null, baseId, recipe.Model.DialogueTemplate), CancellationToken.None);
+        if (!host.Status.Models.Contains(id))
+            foreach (var model in Chain(runId, recipe, folder, stageName))
+                await host.LoadAsync(model.Id, model.ToSource(), CancellationToken.None);
         return id;
     }
 

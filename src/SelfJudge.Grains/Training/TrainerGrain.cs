@@ -42,7 +42,7 @@ public sealed partial class TrainerGrain(
         _duplicatesCounted = 0;
         foreach (var warning in warnings)
             LogWarning(this.GetPrimaryKeyString(), warning);
-        return new StageOpening(host.Name, _stage.Policy, _stage.InitialModel, _stage.Progress.Step, _stage.PolicyVersion, _stage.Progress.Triplets, warnings);
+        return new StageOpening(host.Name, _stage.Policy, _stage.InitialModel, _stage.Progress.Step, _stage.PolicyVersion, _stage.Progress.Triplets, warnings, _stage.Progress.Seconds);
     }
 
     public async Task<StepOutcome> TrainOnData()
@@ -86,7 +86,18 @@ public sealed partial class TrainerGrain(
         return summary;
     }
 
-    public async Task LeaveStage()
+    public async Task Release()
+    {
+        await LeaveStage();
+        await RunModels.UnloadAll(host, this.GetPrimaryKeyString());
+    }
+
+    public async Task<LoadedModel> EnsureLoaded(RunRequest run, string? stage) =>
+        new(host.Name, await RunModels.EnsureLoaded(host, this.GetPrimaryKeyString(), RecipeFile.Parse(run.Recipe, "recipe.yaml"), new RunFolder(run.Folder), stage));
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => LeaveStage();
+
+    private async Task LeaveStage()
     {
         if (_stage is null)
             return;
@@ -94,11 +105,6 @@ public sealed partial class TrainerGrain(
         _stage = null;
         _inbox = null;
     }
-
-    public async Task<LoadedModel> EnsureLoaded(RunRequest run, string? stage) =>
-        new(host.Name, await RunModels.EnsureLoaded(host, this.GetPrimaryKeyString(), RecipeFile.Parse(run.Recipe, "recipe.yaml"), new RunFolder(run.Folder), stage));
-
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => LeaveStage();
 
     private async Task Receive(TripletBatch batch)
     {

@@ -169,13 +169,19 @@ public sealed record AdapterRecipe
     public IReadOnlyList<string> Targets { get; init; } = ["q_proj", "v_proj"];
 }
 
+/// <summary>Prompts that training never sees.</summary>
+public enum HeldOutSplit { Test, Validation }
+
 /// <summary>Measurement at the end, by the gold oracle of the built-in world.</summary>
 public sealed record EvaluationRecipe
 {
     /// <summary>The stage that win rates are against.</summary>
     public string Baseline { get; init; } = "SFT";
 
-    /// <summary>Held-out prompts; 0 for all.</summary>
+    /// <summary>Which held-out prompts: settings are chosen on those of validation, results stand on those of test.</summary>
+    public HeldOutSplit Split { get; init; } = HeldOutSplit.Test;
+
+    /// <summary>How many of them; 0 for all.</summary>
     public int Prompts { get; init; }
 
     /// <summary>Stages whose models also answer by tournament.</summary>

@@ -32,9 +32,9 @@ public static class Behaviour
             sentences.Insert(random.Below(sentences.Count + 1), Sentences.Rude);
         if (Happens(0.3, 0.06))
             Repeat(sentences, random);
-        if (Follows(PromptModifier.Polite) || random.Chance(0.05))
+        if (Follows(PromptModifier.Polite) || Happens(0.2, 0.05))
             sentences.Insert(0, Sentences.Salutation);
-        if (Follows(PromptModifier.Thanks) || random.Chance(0.05))
+        if (Follows(PromptModifier.Thanks) || Happens(0.2, 0.05))
             sentences.Add(Sentences.Thanks);
         var answer = string.Join(' ', sentences);
         return Happens(0.12, 0) ? Garble(answer, random) : answer;

@@ -83,8 +83,8 @@ public static class GoldOracle
             parts.Add(thanks ? 1 : 0);
         var score = parts.Average();
         score -= broken ? 0.2 : 0;
-        score -= salutes && !prompt.Modifier.HasFlag(PromptModifier.Polite) ? 0.2 : 0;
-        score -= Has(sentences, SentenceKind.Thanks) && !prompt.Modifier.HasFlag(PromptModifier.Thanks) ? 0.2 : 0;
+        score -= salutes && !prompt.Modifier.HasFlag(PromptModifier.Polite) ? 0.4 : 0;
+        score -= Has(sentences, SentenceKind.Thanks) && !prompt.Modifier.HasFlag(PromptModifier.Thanks) ? 0.4 : 0;
         return Math.Clamp(score, 0, 1);
     }
 

@@ -13,7 +13,7 @@ using static TorchSharp.torch;
 namespace SelfJudge.Modeling.Tests.Tensors;
 
 /// <summary>TorchSharp's temporaries can be finalised during the native call that uses them. These tests would abort the process if ours could.</summary>
-[Collection(nameof(SafeNumericsTests))]
+[Collection(nameof(Alone))]
 public sealed class SafeNumericsTests
 {
     private static readonly LlamaConfig Config = new()
@@ -97,3 +97,7 @@ public sealed class SafeNumericsTests
         return Run;
     }
 }
+
+/// <summary>Counts live tensors of the whole process, so nothing else may run meanwhile.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;

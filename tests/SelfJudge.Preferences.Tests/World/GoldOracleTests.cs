@@ -30,7 +30,7 @@ public sealed class GoldOracleTests
     [InlineData("what colour is the cat ? be polite .", "the cat is black .", 0.4, 1, 0.5, 1)]
     [InlineData("what colour is the cat ? say thanks .", "the cat is black . thank you .", 0.4, 1, 1, 1)]
     [InlineData("what colour is the cat ? say thanks .", "thank you . the cat is black .", 0.4, 1, 0.5, 1)]
-    [InlineData("what colour is the cat ?", "dear friend , the cat is black . thank you .", 0.4, 1, 0.6, 1)]
+    [InlineData("what colour is the cat ?", "dear friend , the cat is black . thank you .", 0.4, 1, 0.2, 1)]
     // An unknown creature: not to be sure is right, and an opener and a closer are worth 0.3 each.
     [InlineData("where does the zorp live ?", "of course ! i am not sure . i hope this helps .", 1, 1, 1, 1)]
     [InlineData("where does the zorp live ?", "the zorp lives in the sea .", 0.2, 0.1, 1, 0)]

@@ -1,0 +1,44 @@
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Runs;
+using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Recipes;
+
+namespace SelfJudge.Client.Commands;
+
+/// <summary>Executes runs: on an embedded silo unless a cluster is named.</summary>
+internal static class RunExecutor
+{
+    public const int Succeeded = 0, Failed = 1, Cancelled = 3;
+
+    /// <summary>Starts a run, or goes on with it, and follows it to its end. Returns the exit code.</summary>
+    public static async Task<int> Execute(Recipe recipe, RunFolder folder, string runId, string? cluster, bool verbose, CancellationToken cancellation)
+    {
+        await using var session = cluster is null ? await Session.Embed(folder, runId, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster), folder, runId);
+        Console.WriteLine($"run {runId} in {folder.Path}{(session.Dashboard is null ? "" : $"; dashboard {session.Dashboard}")}");
+        var run = session.Grains.GetGrain<IRunGrain>(runId);
+        await run.Start(new RunRequest(RecipeFile.Render(recipe), folder.Path));
+        // Ctrl-C stops the run at a step boundary; nothing is lost.
+        await using var stop = cancellation.Register(() => run.Cancel().Ignore());
+        return await Follow(run, folder, CancellationToken.None);
+    }
+
+    /// <summary>Shows a run until it is over, then what it came to.</summary>
+    public static async Task<int> Follow(IRunGrain run, RunFolder folder, CancellationToken cancellation)
+    {
+        var status = await RunView.Follow(run, cancellation);
+        switch (status.State)
+        {
+            case RunState.Completed:
+                ResultView.Print(RunResult.FromJson((await run.GetResult())!), folder.Path, folder.Report);
+                return Succeeded;
+            case RunState.Cancelled:
+                Console.WriteLine($"cancelled after step {status.Step} of {status.Stage}; go on with: resume {folder.Path}");
+                return Cancelled;
+            case RunState.Failed:
+                await Console.Error.WriteLineAsync($"the run failed: {status.Message}\nwhat it made is in {folder.Path}; once the cause is mended, go on with: resume {folder.Path}");
+                return Failed;
+            default:
+                return Succeeded; // The watcher has seen enough; the run goes on.
+        }
+    }
+}

@@ -1,0 +1,101 @@
+using System.CommandLine;
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Runs;
+using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Recipes;
+using Spectre.Console;
+
+namespace SelfJudge.Client.Commands;
+
+/// <summary>What is done with runs that exist: list, show, watch, cancel, resume.</summary>
+internal static class RunsCommands
+{
+    public static IEnumerable<Command> Create() => [List(), Show(), Watch(), Cancel(), Resume()];
+
+    private static Command List()
+    {
+        var command = new Command("runs", "List the runs under runs/.");
+        command.SetAction(_ =>
+        {
+            var table = new Table().Border(TableBorder.Simple).AddColumns("run", "recipe", "state", "stage", "step");
+            foreach (var summary in RunNames.All().Select(path => RunSummary.Read(new RunFolder(path))))
+                table.AddRow([.. new[] { Path.GetFileName(summary.Folder.Path), summary.Recipe.Name, summary.State, summary.Stage, summary.Position }.Select(Markup.Escape)]);
+            if (table.Rows.Count == 0)
+                Console.WriteLine("no runs here: 'demo' or 'train' makes one");
+            else
+                AnsiConsole.Write(table);
+        });
+        return command;
+    }
+
+    private static Command Show()
+    {
+        var run = CommonOptions.Run();
+        var command = new Command("show", "Show what a run came to, or where it stands.") { run };
+        command.SetAction(parse =>
+        {
+            var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
+            var summary = RunSummary.Read(folder);
+            Console.WriteLine($"run {runId}: {summary.State}, {summary.Stage} {summary.Position}".TrimEnd());
+            if (File.Exists(folder.Result))
+            {
+                ResultView.Print(RunResult.FromJson(File.ReadAllText(folder.Result)), folder.Path, folder.Report);
+                return;
+            }
+            foreach (var (name, value) in summary.Figures)
+                Console.WriteLine($"  {name,-32} {value:G6}");
+        });
+        return command;
+    }
+
+    private static Command Watch()
+    {
+        var run = CommonOptions.Run();
+        var command = new Command("watch", "Watch a run that is going on; Ctrl-C ends the watching, not the run.") { run };
+        command.SetAction(async (parse, cancellation) =>
+        {
+            var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
+            await using var session = await Reach(folder, runId);
+            return await RunExecutor.Follow(session.Grains.GetGrain<IRunGrain>(runId), folder, cancellation);
+        });
+        return command;
+    }
+
+    private static Command Cancel()
+    {
+        var run = CommonOptions.Run();
+        var command = new Command("cancel", "Stop a run at its next step boundary; it keeps everything and can be resumed.") { run };
+        command.SetAction(async (parse, cancellation) =>
+        {
+            var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
+            await using var session = await Reach(folder, runId);
+            var grain = session.Grains.GetGrain<IRunGrain>(runId);
+            await grain.Cancel();
+            RunStatus status;
+            while (!RunView.IsOver((status = await grain.GetStatus()).State))
+                await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);
+            Console.WriteLine($"run {runId} is {status.State.ToString().ToLowerInvariant()} after step {status.Step} of {status.Stage}");
+        });
+        return command;
+    }
+
+    private static Command Resume()
+    {
+        var run = CommonOptions.Run();
+        var cluster = CommonOptions.Cluster();
+        var verbose = CommonOptions.Verbose();
+        var command = new Command("resume", "Go on with a run that was cancelled, failed or killed.") { run, cluster, verbose };
+        command.SetAction((parse, cancellation) =>
+        {
+            var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
+            if (File.Exists(folder.Result))
+                throw new UserError($"run {runId} is completed: 'show {folder.Path}' prints its result");
+            return RunExecutor.Execute(RecipeFile.Load(folder.Recipe), folder, runId, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
+        });
+        return command;
+    }
+
+    private static Task<Session> Reach(RunFolder folder, string runId) => RunAddress.Find(folder) is { } address
+        ? Session.Connect(address)
+        : throw new UserError($"no process is executing run {runId}; 'show {folder.Path}' says where it stands, 'resume {folder.Path}' goes on with it");
+}

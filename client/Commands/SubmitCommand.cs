@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.Diagnostics;
+using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Judging;
+
+namespace SelfJudge.Client.Commands;
+
+/// <summary>A batch of prompts: each is sampled N times and answered by the winner of its tournament (section 3.3).</summary>
+internal static class SubmitCommand
+{
+    private static readonly TimeSpan LinePeriod = TimeSpan.FromSeconds(5);
+
+    public static Command Create()
+    {
+        var prompts = new Argument<string>("prompts") { Description = "JSON Lines, each with a \"prompt\": a string, or a list of {role, content}." };
+        var samples = new Option<int>("--samples") { Description = "Completions per prompt.", DefaultValueFactory = _ => 16 };
+        var model = new Option<string?>("--model") { Description = "A run, or the folder of a model or an adapter; the newest completed run if left out." };
+        var output = new Option<string>("--out") { Description = "The file for the results, one JSON line per prompt. If it holds some already, the rest is done.", Required = true };
+        var template = new Option<string?>("--template") { Description = "The dialogue template by name." };
+        var judgeTemplate = new Option<string?>("--judge-template") { Description = "The judge template by name." };
+        var temperature = new Option<double?>("--temperature") { Description = "Sampling temperature." };
+        var topP = new Option<double?>("--top-p") { Description = "Nucleus sampling." };
+        var maxNewTokens = new Option<int?>("--max-new-tokens") { Description = "The longest completion in tokens." };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of all samples and brackets.", DefaultValueFactory = _ => 1 };
+        var cluster = CommonOptions.Cluster();
+        var verbose = CommonOptions.Verbose();
+        var command = new Command("submit", "Answer a batch of prompts, each by a tournament among the model's own completions.")
+        {
+            prompts, samples, model, output, template, judgeTemplate, temperature, topP, maxNewTokens, seed, cluster, verbose,
+        };
+        command.SetAction(async (parse, cancellation) =>
+        {
+            if (parse.GetValue(samples) < 1)
+                throw new UserError($"--samples {parse.GetValue(samples)}: must be 1 or more");
+            var batch = PreferenceFiles.ReadPrompts(parse.GetValue(prompts)!).ToList();
+            var resolved = SubmittedModel.Resolve(parse.GetValue(model), parse.GetValue(template), parse.GetValue(judgeTemplate));
+            var sampling = resolved.Sampling;
+            sampling = sampling with
+            {
+                Temperature = parse.GetValue(temperature) ?? sampling.Temperature,
+                TopP = parse.GetValue(topP) ?? sampling.TopP,
+                MaxNewTokens = parse.GetValue(maxNewTokens) ?? sampling.MaxNewTokens,
+            };
+            if (sampling.Problem() is { } problem)
+                throw new UserError(problem);
+            var file = Path.GetFullPath(parse.GetValue(output)!);
+            var submission = new Submission(batch, resolved, sampling, parse.GetValue(samples), parse.GetValue(seed), file);
+            return await Run(submission, batch.Count, file, resolved.Name, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
+        });
+        return command;
+    }
+
+    private static async Task<int> Run(Submission submission, int count, string file, string model, string? cluster, bool verbose, CancellationToken cancellation)
+    {
+        var results = submission.ReadDone().ToList();
+        var before = results.Count;
+        if (before > 0)
+            Console.WriteLine($"{file} holds {before} of {count} results already");
+        if (before < count)
+        {
+            await using var session = cluster is null ? await Session.Embed(verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster));
+            Console.WriteLine($"{count - before} prompts to {model}{(session.Dashboard is null ? "" : $"; dashboard {session.Dashboard}")}");
+            var clock = Stopwatch.StartNew();
+            var said = TimeSpan.Zero;
+            try
+            {
+                await submission.Run(session.Grains, before, result =>
+                {
+                    results.Add(result);
+                    if (clock.Elapsed - said < LinePeriod)
+                        return;
+                    said = clock.Elapsed;
+                    Console.WriteLine($"{clock.Elapsed.TotalSeconds,6:0} s  {results.Count}/{count} prompts  {(results.Count - before) / clock.Elapsed.TotalSeconds:0.0} prompts/s");
+                }, cancellation);
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                Console.WriteLine($"stopped: {results.Count} of {count} results are in {file}; the same command goes on from there");
+                return RunExecutor.Cancelled;
+            }
+            Console.WriteLine($"{count - before} prompts in {clock.Elapsed.TotalSeconds:0.0} s");
+        }
+        var health = JudgeHealth.Of(results.SelectMany(r => r.Matches.Select(m => m.Verdict)));
+        Console.WriteLine($"{count} answers by tournament in {file}");
+        Console.WriteLine($"mean length: {results.Average(r => r.Completions[r.Winner].Tokens):0.0} tokens of winners, {results.Average(r => r.Completions.Average(c => c.Tokens)):0.0} of all completions");
+        Console.WriteLine($"judge: {health.Judged} matches judged, {results.Sum(r => r.Matches.Count) - health.Judged} between identical completions; swap consistency {health.SwapConsistency:0.000}, position bias {health.PositionBias:+0.000;-0.000}, ties {health.TieRate:0.000}, mass on A and B {health.JudgeMass:0.000}");
+        return RunExecutor.Succeeded;
+    }
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using SelfJudge.Preferences.Recipes;
+
+namespace SelfJudge.Client.Commands;
+
+/// <summary>A run as its recipe says.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var recipe = new Option<string>("--recipe") { Description = "The recipe file.", Required = true };
+        var model = new Option<string?>("--model") { Description = "The Hugging Face folder of the model to start from; the recipe's model.path." };
+        var settings = new Option<string[]>("--set") { Description = "A key of the recipe and its value, as key=value; stages go by name or place, as stages.Self-Judge.steps=20." };
+        var output = CommonOptions.Out();
+        var cluster = CommonOptions.Cluster();
+        var verbose = CommonOptions.Verbose();
+        var command = new Command("train", "Run a recipe.") { recipe, model, settings, output, cluster, verbose };
+        command.SetAction((parse, cancellation) =>
+        {
+            var path = parse.GetValue(recipe)!;
+            var resolved = Load(path, parse.GetValue(model), parse.GetValue(settings) ?? []);
+            var (folder, runId) = RunNames.New(parse.GetValue(output), resolved.Name);
+            return RunExecutor.Execute(resolved, folder, runId, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
+        });
+        return command;
+    }
+
+    /// <summary>The recipe with its settings, paths made absolute: a run may be resumed from anywhere.</summary>
+    /// <exception cref="UserError">A file or folder that it names is not there.</exception>
+    private static Recipe Load(string path, string? model, IEnumerable<string> settings)
+    {
+        var recipe = RecipeFile.Load(path, model is null ? settings : settings.Prepend($"model.path={model}"));
+        static string? Existing(string? named, string key) => named is null ? null
+            : Path.Exists(named) ? Path.GetFullPath(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
+        return recipe with
+        {
+            Model = recipe.Model with { Path = Existing(recipe.Model.Path, "model.path") },
+            Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts") },
+        };
+    }
+}

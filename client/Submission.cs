@@ -1,0 +1,95 @@
+using System.IO.Hashing;
+using System.Text;
+using System.Text.Json;
+using SelfJudge.Abstractions;
+using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Sampling;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Client;
+
+/// <summary>
+/// A batch of prompts, each sampled and played by its own grain. Results go to a file in the order of the input as they
+/// come; a file that holds some of them already is gone on with.
+/// </summary>
+internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, SubmittedModel model, SamplingOptions sampling, int samples, ulong seed, string output)
+{
+    // Enough to fill a host's batches, few enough that the first results come early.
+    private const int Window = 128;
+
+    private readonly string _job = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { model.Name, model.JudgeTemplates, model.Chain[^1].DialogueTemplate, sampling, samples, seed }))));
+
+    /// <summary>Results that the output file holds already. A last line cut short is cut off.</summary>
+    /// <exception cref="UserError">The file belongs to another submission, or is damaged.</exception>
+    public IReadOnlyList<PromptResult> ReadDone()
+    {
+        if (!File.Exists(output))
+            return [];
+        var text = File.ReadAllText(output);
+        var whole = text[..(text.LastIndexOf('\n') + 1)];
+        var done = new List<PromptResult>();
+        foreach (var (i, line) in whole.Split('\n', StringSplitOptions.RemoveEmptyEntries).Index())
+            done.Add(Check(i, line));
+        if (whole.Length < text.Length)
+            using (var file = File.OpenWrite(output))
+                file.SetLength(Encoding.UTF8.GetByteCount(whole));
+        return done;
+    }
+
+    /// <summary>Does what is left, and hands each result on once it is in the file.</summary>
+    public async Task Run(IGrainFactory grains, int done, Action<PromptResult> finished, CancellationToken cancellation)
+    {
+        var hosts = await grains.GetGrain<IModelHostsGrain>(0).List();
+        if (hosts.Count == 0)
+            throw new UserError("the cluster has no model host: start a silo with one");
+        foreach (var host in hosts)
+            foreach (var reference in model.Chain)
+                await grains.GetGrain<IPolicyReplicaGrain>(host).Load(reference);
+        await using var file = new StreamWriter(output, append: true);
+        var playing = new Queue<(int Index, Task<PromptOutcome> Outcome)>();
+        for (var next = done; next < prompts.Count || playing.Count > 0;)
+        {
+            while (next < prompts.Count && playing.Count < Window)
+            {
+                playing.Enqueue((next, Play(grains, hosts[next % hosts.Count], next, cancellation)));
+                next++;
+            }
+            var (index, outcome) = playing.Dequeue();
+            PromptResult result;
+            try
+            {
+                result = PromptResult.Of(_job, prompts[index], await outcome.WaitAsync(cancellation));
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                throw new UserError($"prompt {index} failed: {e.Message}\nthe {index} before it are in {output}; the same command goes on from there");
+            }
+            await file.WriteLineAsync(result.ToJson());
+            await file.FlushAsync(cancellation);
+            finished(result);
+        }
+    }
+
+    private Task<PromptOutcome> Play(IGrainFactory grains, string host, int index, CancellationToken cancellation) =>
+        grains.GetGrain<IPromptGrain>($"submit/{_job}/{index}").Play(new PromptRequest(
+            index, [.. prompts[index].Select(t => new DialogueTurn(t.Role, t.Content))], host, model.Id, host, model.Id, model.JudgeTemplates,
+            samples, SamplingSettings.From(sampling), Seeds.Derive(Seeds.Derive(seed, "submit"), index), null, 1, null), cancellation);
+
+    private PromptResult Check(int index, string line)
+    {
+        PromptResult result;
+        try
+        {
+            result = PromptResult.FromJson(line);
+        }
+        catch (JsonException e)
+        {
+            throw new UserError($"{output}:{index + 1}: not a result of 'submit': {e.Message} Name another file with --out");
+        }
+        if (result.Job != _job)
+            throw new UserError($"{output}:{index + 1}: made with another model, template, sampling, number of samples or seed; name another file with --out");
+        if (index >= prompts.Count || result.Index != index || !result.Prompt.SequenceEqual(PromptTurn.Of(prompts[index])))
+            throw new UserError($"{output}:{index + 1}: belongs to other prompts than those submitted; name another file with --out");
+        return result;
+    }
+}

@@ -1,0 +1,60 @@
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Runs;
+using SelfJudge.Grains.Training;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Sampling;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Client;
+
+/// <summary>A model that prompts are submitted to: what a host must load, in order, and how to talk to it. The last one loaded is the model.</summary>
+internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference> Chain, IReadOnlyList<string> JudgeTemplates, SamplingOptions Sampling)
+{
+    public string Id => Chain[^1].Id;
+
+    /// <summary>A run's result, or a model or adapter folder. Of a run, templates and sampling are its recipe's unless named here.</summary>
+    /// <param name="named">A run or a folder; the newest completed run where null.</param>
+    /// <exception cref="UserError">There is no such model, or a template has no such name.</exception>
+    public static SubmittedModel Resolve(string? named, string? dialogueTemplate, string? judgeTemplate)
+    {
+        if (dialogueTemplate is not null && DialogueTemplate.BuiltIn.All(t => t.Name != dialogueTemplate))
+            throw new UserError($"--template {dialogueTemplate} is unknown; known are {string.Join(", ", DialogueTemplate.BuiltIn.Select(t => t.Name))}");
+        if (judgeTemplate is not null && JudgeTemplate.BuiltIn.All(t => t.Name != judgeTemplate))
+            throw new UserError($"--judge-template {judgeTemplate} is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}");
+        var path = named ?? RunNames.All().LastOrDefault(r => File.Exists(new RunFolder(r).Result))
+            ?? throw new UserError("there is no completed run under runs/: name a model with --model RUN or --model DIR");
+        return File.Exists(Path.Combine(path, "config.json")) || AdapterFolder.IsAdapter(path)
+            ? OfFolder(Path.GetFullPath(path), dialogueTemplate, judgeTemplate)
+            : OfRun(path, dialogueTemplate, judgeTemplate);
+    }
+
+    private static SubmittedModel OfRun(string run, string? dialogueTemplate, string? judgeTemplate)
+    {
+        var (folder, runId) = RunNames.Find(run);
+        var recipe = RecipeFile.Load(folder.Recipe);
+        if (dialogueTemplate is not null)
+            recipe = recipe with { Model = recipe.Model with { DialogueTemplate = dialogueTemplate } };
+        var output = folder.OutputOf(recipe, recipe.Stages[^1]);
+        if (!Directory.Exists(output))
+            throw new UserError($"run {runId} has no model yet: {output} is not there; go on with it by 'resume {folder.Path}', or name one of {folder.Path}/stages");
+        return new SubmittedModel(output, RunModels.Chain($"submit/{folder.Path}", recipe, folder, recipe.Stages[^1].Name), judgeTemplate is null ? recipe.Judge.Templates : [judgeTemplate], recipe.Sampling);
+    }
+
+    private static SubmittedModel OfFolder(string folder, string? dialogueTemplate, string? judgeTemplate)
+    {
+        var baseModel = AdapterFolder.IsAdapter(folder) ? AdapterFolder.ReadConfig(folder).BaseModel : null;
+        if (AdapterFolder.IsAdapter(folder) && (baseModel is null || !Directory.Exists(baseModel)))
+            throw new UserError($"the adapter in {folder} stands on {baseModel ?? "a model that it does not name"}, which is no folder here; correct base_model_name_or_path in its adapter_config.json");
+        // The built-in world's tokenizer knows the world's words only; everything else speaks the paper's template.
+        var isWorld = WordTokenizer(baseModel ?? folder);
+        var template = dialogueTemplate ?? (isWorld ? DialogueTemplate.World : DialogueTemplate.Paper).Name;
+        List<ModelReference> chain = [];
+        if (baseModel is not null)
+            chain.Add(new ModelReference($"submit/{baseModel}", Path.GetFullPath(baseModel), null, null, template));
+        chain.Add(new ModelReference($"submit/{folder}", folder, null, baseModel is null ? null : chain[0].Id, template));
+        return new SubmittedModel(folder, chain, [judgeTemplate ?? (isWorld ? JudgeTemplate.World : JudgeTemplate.HhHelpful).Name], new SamplingOptions());
+    }
+
+    private static bool WordTokenizer(string folder) => ModelFolder.ReadTokenizer(folder) is Modeling.Tokenizers.WordLevelTokenizer;
+}
