@@ -62,7 +62,7 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
-                throw new UserError($"prompt {index} failed: {e.Message}\nthe {index} before it are in {output}; the same command goes on from there");
+                throw new UserError($"prompt {index} failed: {(e is TimeoutException ? "no answer in ten minutes" : e.Message)}\nthe {index} before it are in {output}; the same command goes on from there");
             }
             await file.WriteLineAsync(result.ToJson());
             await file.FlushAsync(cancellation);

@@ -66,15 +66,28 @@ public sealed class PromptEncoder(TextTokenizer tokenizer, DialogueTemplate dial
             : throw new ArgumentException($"judge template '{template.Name}': this tokenizer's vocabulary has no single token for {JudgeTemplate.TokenA} and {JudgeTemplate.TokenB}");
     }
 
+    // Cuts characters, not tokens: half a character decodes to something that may take more tokens than it did.
     private void Shorten(string[] contents, int excess, JudgeTemplate template)
     {
         var longest = contents.Index().MaxBy(c => c.Item.Length).Index;
-        var ids = Tokenizer.Encode(contents[longest]);
-        if (ids.Length == 0)
+        var text = contents[longest];
+        if (text.Length == 0)
             throw new ArgumentException($"judge template '{template.Name}' alone is longer than the model's {MaxLength} tokens");
-        var cut = Math.Min(Math.Max(1, excess), Math.Max(1, ids.Length / 2));
-        // The end of a dialogue and the beginning of a response say most.
-        contents[longest] = Tokenizer.Decode(longest == 0 ? ids[cut..] : ids[..^cut]);
+        var tokens = Math.Max(1, Tokenizer.Encode(text).Length);
+        var cut = Math.Clamp((int)((long)text.Length * excess / tokens), 1, (text.Length + 1) / 2);
+        // The end of a dialogue and the beginning of a response say most. Whole words go, where there are words.
+        if (longest == 0)
+        {
+            var space = text.IndexOf(' ', cut);
+            var from = space >= 0 ? space + 1 : cut;
+            contents[longest] = text[(from < text.Length && char.IsLowSurrogate(text[from]) ? from + 1 : from)..];
+        }
+        else
+        {
+            var space = text.LastIndexOf(' ', text.Length - cut);
+            var to = space > 0 ? space : text.Length - cut;
+            contents[longest] = text[..(to > 0 && to < text.Length && char.IsLowSurrogate(text[to]) ? to - 1 : to)];
+        }
     }
 
     /// <summary>Ids of rendered parts. Runs of text between special tokens are tokenized as one.</summary>

@@ -122,6 +122,18 @@ public sealed class TokenizerTests
         Assert.Contains("dog", text);
     }
 
+    // Half a character decodes to a replacement of three bytes: cut by tokens, such a text never gets shorter.
+    [Theory]
+    [InlineData("“quotes” – and €")]
+    [InlineData("日本語")]
+    [InlineData("🦉🦊")]
+    public void Text_of_many_bytes_per_character_is_cut_to_fit(string piece)
+    {
+        var encoder = new PromptEncoder(SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model")), DialogueTemplate.Paper, 400);
+        var text = string.Concat(Enumerable.Repeat(piece, 60));
+        Assert.InRange(encoder.EncodeJudge(JudgeTemplate.HhHelpful, text, text, "a dog").Ids.Length, 300, 399);
+    }
+
     [Fact]
     public void A_template_that_is_longer_than_the_model_is_refused() =>
         Assert.Contains("alone is longer than the model's 4 tokens", Assert.Throws<ArgumentException>(() => new PromptEncoder(World, DialogueTemplate.World, 4).EncodeJudge(JudgeTemplate.World, "cat", "a", "b")).Message);
