@@ -34,7 +34,7 @@ internal static class HtmlReport
         html.Append($"<h1>{Text(result.Name)}</h1><p class=lead>run {Text(result.RunId)} · seed {result.Seed} · {result.TotalSeconds:0} s · {Text(result.Environment.Device)}, {result.Environment.Workers} workers · SelfJudge.Actors {result.Environment.Version} on {Text(result.Environment.Framework)}</p>");
         Policies(html, result, recipe);
         Judges(html, result, recipe, metrics);
-        Learning(html, recipe, metrics);
+        Learning(html, result, recipe, metrics);
         Rejection(html, result);
         Examples(html, result);
         Stages(html, result);
@@ -68,7 +68,7 @@ internal static class HtmlReport
         else if (metrics.Any(m => m.Values.ContainsKey("judge/swap_consistency")))
         {
             var rows = metrics.Where(m => m.Values.ContainsKey("judge/swap_consistency")).ToList();
-            html.Append("<h2>Judge</h2><p>There are no held-out pairs to measure the judge with; this is what its verdicts in training say of it. A model that was never taught to judge shows it here: swap consistency near one half, a position bias, little probability on the judge tokens.</p>");
+            html.Append("<h2>Judge</h2><p>There are no held-out pairs to measure the judge with; this is what its verdicts in training say of it. A model that was never taught to judge shows it here: swap consistency at or below one half, a position bias, little probability on the judge tokens.</p>");
             html.Append("<table><tr><th>stage<th>swap consistency<th>position bias<th>ties<th>p(A) + p(B)</tr>");
             foreach (var stage in rows.GroupBy(r => r.Stage))
                 html.Append($"<tr><td>{Text(stage.Key)}<td>{Mean(stage, "judge/swap_consistency"):0.000}<td>{Mean(stage, "judge/position_bias"):+0.000;-0.000}<td>{Mean(stage, "judge/tie_rate"):0.000}<td>{Mean(stage, "judge/ab_mass"):0.0000}</tr>");
@@ -89,7 +89,7 @@ internal static class HtmlReport
         return departures.Count == 0 ? "is trained in the paper's plain form: cross-entropy over responses and judge tokens alike." : $"departs from the paper's plain form: {string.Join("; ", departures)}.";
     }
 
-    private static void Learning(StringBuilder html, Recipe recipe, IReadOnlyList<MetricsRow> metrics)
+    private static void Learning(StringBuilder html, RunResult result, Recipe recipe, IReadOnlyList<MetricsRow> metrics)
     {
         if (metrics.Count == 0)
             return;
@@ -98,14 +98,18 @@ internal static class HtmlReport
         bool IsSupervised(StageRecipe s) => s.Method is StageMethod.Sft or StageMethod.Jsft;
         bool IsPreference(StageRecipe s) => !IsSupervised(s);
         bool IsRollout(StageRecipe s) => s.Method is StageMethod.OffPolicy or StageMethod.SelfJudge;
+        // What was measured on the way, and at the stage's end.
+        IReadOnlyList<Series> JudgeAccuracy() =>
+            [.. Of("judge/accuracy", s => s.Method == StageMethod.Jsft).Select(s => result.Judges.FirstOrDefault(j => j.Stage == s.Name) is { } judge
+                ? s with { Points = [.. s.Points, (recipe.Stages.Single(t => t.Name == s.Name).Steps, judge.Accuracy)] } : s)];
         html.Append("<h2>Learning</h2><div class=charts>");
         html.Append(Lines("Loss on responses, nats per token", "step", Of("loss/response", IsSupervised)));
         html.Append(Lines("Loss on the judge token, nats", "step", Of("loss/judge_token", IsSupervised)));
-        html.Append(Lines("Judge accuracy on held-out pairs", "step", Of("judge/accuracy", IsSupervised), markers: true));
+        html.Append(Lines("Judge accuracy on held-out pairs", "step", JudgeAccuracy(), markers: true));
         html.Append(Lines("Preference loss", "step", Of("loss", IsPreference)));
         html.Append(Lines("Reward margin, chosen − rejected", "step", Of("rewards/margins", IsPreference)));
         html.Append(Lines("Log-probability of chosen responses", "step", Of("logps/chosen", IsPreference)));
-        html.Append(Lines("KL from the reference, nats per response", "step", Of("objective/kl", IsPreference)));
+        html.Append(Lines("KL from the reference, nats per response", "step", Of("objective/kl", s => s.Method == StageMethod.SelfJudge)));
         html.Append(Lines("Entropy of the policy, nats per token", "step", Of("objective/entropy", IsRollout)));
         html.Append(Lines("Identical samples, share of pairs", "step", Of("completions/identical_ratio", IsRollout)));
         html.Append(Lines("Swap consistency of verdicts in training", "step", Of("judge/swap_consistency", IsRollout)));

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Reporting;
 using SelfJudge.Grains.Training;
@@ -102,5 +103,5 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
 
     private PolicyScores Score(string name, IEnumerable<Completion> answers) => new(name, _prompts, [.. answers.Select(a => a.Text)]);
 
-    private string MethodOf(string stage) => recipe.Stages.Single(s => s.Name == stage).Method.ToString();
+    private string MethodOf(string stage) => JsonNamingPolicy.KebabCaseLower.ConvertName(recipe.Stages.Single(s => s.Name == stage).Method.ToString());
 }

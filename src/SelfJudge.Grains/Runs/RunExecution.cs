@@ -66,7 +66,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
                 return;
             }
         }
-        _activity = "evaluation";
+        _activity = recipe.Evaluation is null ? "report" : "evaluation";
         _last = null;
         _tokensPerSecond = 0;
         await TripletLog.FinishAsync(_folder);
