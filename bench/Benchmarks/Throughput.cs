@@ -59,7 +59,7 @@ internal static class Throughput
         ];
     }
 
-    // Steps of the demo's JSFT stage. At a learning rate of zero every round does the same.
+    // Steps of the demo's JSFT stage. At a learning rate of zero the model stays what it is.
     private static async Task<double> TrainDemo(Workbench bench, Work work)
     {
         var batches = Enumerable.Range(0, DemoSteps).Select(_ => bench.NextBatch()).ToList();
