@@ -100,11 +100,15 @@ public static class SelfJudgeSiloExtensions
     // Streams carry a few hundred bytes per prompt and step; what matters is that a step does not wait for a poll.
     private static readonly TimeSpan StreamPollPeriod = TimeSpan.FromMilliseconds(2);
 
+    // The prompts of a step hand over together; so many of them reach the trainer in one call.
+    private const int StreamDeliverySize = 128;
+
     /// <summary>Registers services, the triplet stream and placement. <paramref name="modelHost"/> is the name of the silo's model host, which the caller has registered; null where it has none.</summary>
     public static ISiloBuilder AddSelfJudgeGrains(this ISiloBuilder silo, string? modelHost)
     {
         silo.UseSiloMetadata(modelHost is null ? new Dictionary<string, string>() : new Dictionary<string, string> { [ModelHostMetadata.Key] = modelHost });
-        silo.Services.AddPlacementFilter<OnModelHostStrategy, OnModelHostDirector>(ServiceLifetime.Singleton);
+        // One strategy per grain type: each keeps whether that type is placed by key.
+        silo.Services.AddPlacementFilter<OnModelHostStrategy, OnModelHostDirector>(ServiceLifetime.Transient);
         silo.Services.AddSingleton<DataCatalog>();
         silo.Services.AddSingleton<RunInstruments>();
         silo.Services.TryAddSingleton(TimeProvider.System);
@@ -113,7 +117,7 @@ public static class SelfJudgeSiloExtensions
         silo.AddMemoryStreams(TripletStream.Provider, stream =>
         {
             stream.ConfigurePartitioning(1);
-            stream.ConfigurePullingAgent(agent => agent.Configure(o => o.GetQueueMsgsTimerPeriod = StreamPollPeriod));
+            stream.ConfigurePullingAgent(agent => agent.Configure(o => (o.GetQueueMsgsTimerPeriod, o.BatchContainerBatchSize) = (StreamPollPeriod, StreamDeliverySize)));
             stream.ConfigureStreamPubSub(Orleans.Streams.StreamPubSubType.ImplicitOnly);
         });
         silo.Configure<MessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromMinutes(2));

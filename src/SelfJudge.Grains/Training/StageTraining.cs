@@ -29,6 +29,7 @@ internal sealed class StageTraining : IAsyncDisposable
     private readonly RunFolder _folder;
     private readonly long _epoch;
     private readonly long _stepsBefore;
+    private List<(long RunStep, TripletBatch Batch)> _played = []; // since the last checkpoint
     private HostTotals _totals;
     private long _stepEnded = TimeProvider.System.GetTimestamp();
 
@@ -134,16 +135,22 @@ internal sealed class StageTraining : IAsyncDisposable
         figures["step_time"] = seconds;
         Progress = new StageProgress(Progress.Step + 1, Progress.Seconds + seconds, Progress.Tokens + HostFigures.Tokens(_totals, totals), Progress.Triplets + triplets);
         _totals = totals;
+        _played.AddRange(batches.Select(b => (RunStep, b)));
         if (Progress.Step % Stage.CheckpointEvery == 0 || IsDone)
         {
             var snapshot = await _training.SnapshotAsync();
             await Durable;
             var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, _epoch, _host.Workers, Progress.ToCounters());
-            Durable = Task.Run(() => _checkpoints.Write(state, snapshot, BaseModel()));
+            var played = _played;
+            _played = [];
+            Durable = Task.Run(() =>
+            {
+                // The journal is never behind a checkpoint; what is ahead of it, a resumed run drops.
+                _triplets.Write(played.SelectMany(p => p.Batch.Triplets.Select(t => TripletRow.Of(p.RunStep, p.Batch, t))));
+                _checkpoints.Write(state, snapshot, BaseModel());
+            });
         }
-        var rows = batches.SelectMany(b => b.Triplets.Select(t => TripletRow.Of(RunStep, b, t))).ToList();
         _metrics.Write(new MetricsRow(RunStep, Stage.Name, Progress.Step, figures), Durable);
-        _triplets.Write(rows);
         return figures;
     }
 

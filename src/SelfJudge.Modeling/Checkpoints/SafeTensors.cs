@@ -138,7 +138,7 @@ public static class SafeTensors
         }
         while (header.Length % 8 != 0)
             header.WriteByte((byte)' ');
-        using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 20);
+        using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16);
         Span<byte> prefix = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.Length);
         file.Write(prefix);

@@ -135,7 +135,7 @@ public sealed class ModelHost : IModelHost, IDisposable
 
     internal HostMeter Meter => _meter;
 
-    private HostedModel Find(string model) => _models.TryGetValue(model, out var hosted) ? hosted : throw new UnknownModelException(Name, model);
+    internal HostedModel Find(string model) => _models.TryGetValue(model, out var hosted) ? hosted : throw new UnknownModelException(Name, model);
 
     private void Enqueue(HostWork work)
     {

@@ -39,7 +39,8 @@ public sealed class FlatBuffer : IDisposable
     public IReadOnlyList<NamedArray> ToArrays()
     {
         using var scope = Ops.Scope();
-        return [.. Layout.Parameters.Select(p => new NamedArray(p.Name, p.Shape, Ops.ToArray(Flat.narrow(0, p.Offset, p.Size))))];
+        var host = Ops.ToHost(Flat); // one transfer, not one per parameter
+        return [.. Layout.Parameters.Select(p => new NamedArray(p.Name, p.Shape, Ops.Floats(host.narrow(0, p.Offset, p.Size)).ToArray()))];
     }
 
     /// <summary>Sets every parameter.</summary>

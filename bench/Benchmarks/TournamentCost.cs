@@ -1,0 +1,57 @@
+using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Tournaments;
+
+namespace SelfJudge.Bench.Benchmarks;
+
+/// <summary>
+/// What an answer by tournament costs over a single sample. The prompts of a batch sample together and play each round
+/// together. Identical answers are judged too, which runs spare themselves: this is the most that a tournament costs.
+/// </summary>
+internal static class TournamentCost
+{
+    private const int RoundCount = 5;
+    private const int Prompts = 32;
+    private const int Entrants = 16;
+
+    public static async Task<IReadOnlyList<Figure>> Measure(Workbench bench)
+    {
+        var answers = await Sample(bench, Entrants);
+        var results = await Rounds.Alternate(RoundCount,
+            () => Rounds.Seconds(() => Sample(bench, 1)),
+            () => Rounds.Seconds(() => Sample(bench, Entrants)),
+            () => Rounds.Seconds(() => Play(bench, answers)));
+        double[] single = results[0], sampling = results[1], judging = results[2], whole = [.. sampling.Zip(judging, (s, j) => s + j)];
+        Figure Of(string name, double[] seconds, double[] by, string ratioOf) => Figure.OfRounds(name, PerPrompt(seconds), "ms/prompt", Rounds.Ratios(seconds, by), ratioOf);
+        return
+        [
+            new Figure("a single sample", Rounds.Median(PerPrompt(single)), "ms/prompt"),
+            Of($"sampling {Entrants}", sampling, whole, "of the tournament"),
+            Of($"judging {Entrants - 1} matches in both orders", judging, whole, "of the tournament"),
+            Of($"tournament of {Entrants}", whole, single, "of a single sample"),
+        ];
+    }
+
+    // Texts of the samples: [prompt][sample].
+    private static async Task<string[][]> Sample(Workbench bench, int samples)
+    {
+        var sampled = await Task.WhenAll(Enumerable.Range(0, Prompts).Select(i =>
+            bench.Host.SampleAsync(Workbench.Demo, bench.Prompt(i, samples), new Cohort($"tournament/{samples}", Prompts, i), CancellationToken.None)));
+        return [.. sampled.Select(s => s.Select(c => bench.Encoder.Tokenizer.Decode(c.Ids)).ToArray())];
+    }
+
+    private static Task Play(Workbench bench, string[][] answers) => Task.WhenAll(answers.Select(async (texts, i) =>
+    {
+        var (encoder, turns, template) = (bench.Encoder, bench.Data.Prompt(i), bench.Templates[0]);
+        EncodedJudgePrompt Judged(int first, int second) => encoder.EncodeJudge(template, template.Context(turns), texts[first], texts[second]);
+        for (var bracket = Bracket.Of(Entrants, (ulong)i); !bracket.IsDecided;)
+        {
+            var probabilities = await bench.Host.JudgeAsync(Workbench.Demo, [.. bracket.NextRound.SelectMany(p => new[] { Judged(p.First, p.Second), Judged(p.Second, p.First) })],
+                new Cohort($"tournament/round {bracket.Round}", Prompts, i), CancellationToken.None);
+            bracket = bracket.Play([.. probabilities.Chunk(2).Select(orders => Verdict.Of([new TemplateJudgment(null, orders[0], orders[1])]))]);
+        }
+    }));
+
+    private static double[] PerPrompt(double[] seconds) => [.. seconds.Select(s => 1000 * s / Prompts)];
+}

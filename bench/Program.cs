@@ -1,0 +1,24 @@
+using System.CommandLine;
+using SelfJudge.Bench;
+using SelfJudge.Bench.Benchmarks;
+
+Benchmark[] benchmarks =
+[
+    new("throughput", "training and sampling against the matmul peak", Throughput.Measure),
+    new("grains", "self-training through the grains against a bare loop", GrainsAgainstLoop.Measure),
+    new("batching", "requests at once against one at a time", DynamicBatching.Measure),
+    new("tournament", "a tournament of 16 against a single sample", TournamentCost.Measure),
+    new("memory", "policy, reference and judge against one model", RoleMemory.Measure),
+];
+
+var only = new Option<string[]>("--only") { Description = "Runs these benchmarks alone.", AllowMultipleArgumentsPerToken = true };
+only.AcceptOnlyFromAmong([.. benchmarks.Select(b => b.Name)]);
+var output = new Option<string>("--out") { Description = "The JSON file to write beside the table.", DefaultValueFactory = _ => "bench.json" };
+var root = new RootCommand("Benchmarks of SelfJudge.Actors: every figure a ratio measured in this run.") { only, output };
+root.SetAction(async (parse, cancellation) =>
+{
+    var chosen = parse.GetValue(only) is { Length: > 0 } names ? benchmarks.Where(b => names.Contains(b.Name)) : benchmarks;
+    await Report.Run([.. chosen], parse.GetValue(output)!, cancellation);
+    return 0;
+});
+return await root.Parse(args).InvokeAsync();
