@@ -71,15 +71,23 @@ internal sealed class StageTraining : IAsyncDisposable
         var isSupervised = stage.Method is StageMethod.Sft or StageMethod.Jsft;
         var training = await host.OpenTrainingAsync(new TrainingSpec(RunModels.IdOf(runId, stageName), initial, isSupervised ? null : initial,
             stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null, Seeds.Derive(recipe.Seed, $"{stageName}/adapter"), ToOptions(stage.Optimizer)), CancellationToken.None);
-        var progress = StageProgress.None;
-        if (checkpoints.Newest(warn) is { } newest && newest.State.Stage == stageName)
+        try
         {
-            progress = StageProgress.FromCounters(newest.State.StageStep, newest.State.Counters);
-            if (recipe.Deterministic && newest.State.Workers != host.Workers)
-                warn($"the checkpoint was made by {newest.State.Workers} workers and the run goes on with {host.Workers}: it will not repeat bit for bit");
-            await training.RestoreAsync(newest.Load(host.DescriptionOf(initial).Config));
+            var progress = StageProgress.None;
+            if (checkpoints.Newest(warn) is { } newest && newest.State.Stage == stageName)
+            {
+                progress = StageProgress.FromCounters(newest.State.StageStep, newest.State.Counters);
+                if (recipe.Deterministic && newest.State.Workers != host.Workers)
+                    warn($"the checkpoint was made by {newest.State.Workers} workers and the run goes on with {host.Workers}: it will not repeat bit for bit");
+                await training.RestoreAsync(newest.Load(host.DescriptionOf(initial).Config));
+            }
+            return new StageTraining(recipe, stage, folder, data, host, training, initial, checkpoints, epoch, progress);
         }
-        return new StageTraining(recipe, stage, folder, data, host, training, initial, checkpoints, epoch, progress);
+        catch
+        {
+            await training.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>The next step of a supervised or offline stage.</summary>
@@ -115,12 +123,21 @@ internal sealed class StageTraining : IAsyncDisposable
         return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge, Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters);
     }
 
+    /// <summary>Counts what came to light outside a step.</summary>
+    public void Count(TripletCounts triplets) => Progress = Progress with { Triplets = Progress.Triplets + triplets };
+
     public async ValueTask DisposeAsync()
     {
         await Durable.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _metrics.DisposeAsync();
-        _triplets.Dispose();
-        await _training.DisposeAsync();
+        try
+        {
+            await _metrics.DisposeAsync();
+        }
+        finally
+        {
+            _triplets.Dispose();
+            await _training.DisposeAsync();
+        }
     }
 
     /// <summary>Counts the step, and on a checkpoint step hands a snapshot to the disk, which has until the next one.</summary>
