@@ -110,7 +110,9 @@ internal sealed class StageTraining : IAsyncDisposable
         var (fresh, stale) = TripletInbox.ByStaleness(batches, version, Stage.Method == StageMethod.OffPolicy ? null : Stage.MaxStaleness);
         var figures = fresh.Count == 0 ? [] : Figures(await _training.PreferenceStepAsync([.. fresh.Select(t => new PreferencePair(t.PromptIds, t.Chosen.Ids, t.Rejected.Ids))], Stage.Loss, rate), rate);
         Add(figures, RolloutFigures.Of(batches, fresh, version));
-        return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates), batches);
+        var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
+        return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates),
+            [.. batches.Select(b => b with { Triplets = [.. b.Triplets.Where(trained.Contains)] })]);
     }
 
     /// <summary>Waits for the last checkpoint, measures the model as a judge, and writes it out.</summary>
@@ -141,7 +143,7 @@ internal sealed class StageTraining : IAsyncDisposable
     }
 
     /// <summary>Counts the step, and on a checkpoint step hands a snapshot to the disk, which has until the next one.</summary>
-    private async Task<IReadOnlyDictionary<string, double>> Commit(Dictionary<string, double> figures, TripletCounts triplets, IReadOnlyList<TripletBatch> batches)
+    private async Task<IReadOnlyDictionary<string, double>> Commit(Dictionary<string, double> figures, TripletCounts triplets, IReadOnlyList<TripletBatch> trained)
     {
         var totals = _host.Status.Totals;
         var seconds = TimeProvider.System.GetElapsedTime(_stepEnded).TotalSeconds;
@@ -158,7 +160,7 @@ internal sealed class StageTraining : IAsyncDisposable
             var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, _epoch, _host.Workers, Progress.ToCounters());
             Durable = Task.Run(() => _checkpoints.Write(state, snapshot, BaseModel()));
         }
-        var rows = batches.SelectMany(b => b.Triplets.Select(t => TripletRow.Of(RunStep, b, t))).ToList();
+        var rows = trained.SelectMany(b => b.Triplets.Select(t => TripletRow.Of(RunStep, b, t))).ToList();
         _metrics.Write(new MetricsRow(RunStep, Stage.Name, Progress.Step, figures), Durable);
         _triplets.Write(rows);
         return figures;

@@ -48,6 +48,8 @@ public sealed class TrainerGrainTests : IDisposable
         Assert.Equal([(0, 0), (0, 1)], cluster.Host.Trained.Items[^1].Select(p => (p.Prompt[0], p.Prompt[1])));
         Assert.Equal(new TripletCounts(7, 4, 3, 4, 0), outcome.Triplets);
         Assert.Equal(1, outcome.Metrics["policy/staleness"]);
+        // The log is of triplets that were trained on.
+        Assert.Equal(4, (await File.ReadAllLinesAsync(new RunFolder(_folder.Path).TripletJournal)).Length);
     }
 
     [Fact]
