@@ -1,4 +1,5 @@
 using SelfJudge.Grains.Replicas;
+using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
@@ -56,7 +57,7 @@ internal sealed class Workbench : IAsyncDisposable
         var recipe = RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", "demo.yaml"), [$"data.world_pairs={Pairs}"]);
         var jsft = recipe.Stages.First(s => s.Method == StageMethod.Jsft);
         var host = new ModelHost(new ModelHostOptions { Name = "bench" });
-        await host.LoadAsync(Untrained, RunModels.StartOf("bench", recipe).ToSource(), CancellationToken.None);
+        await host.LoadAsync(Untrained, RunModels.Chain("bench", recipe, new RunFolder("."), null).Single().ToSource(), CancellationToken.None);
         var optimizer = new OptimizerOptions(jsft.Optimizer.Beta1, jsft.Optimizer.Beta2, WeightDecay: jsft.Optimizer.WeightDecay, ClipNorm: jsft.Optimizer.ClipNorm, MaxTokensPerBatch: jsft.Optimizer.MaxTokensPerBatch);
         var training = await host.OpenTrainingAsync(new TrainingSpec(Demo, Untrained, null, null, 1, optimizer), CancellationToken.None);
         var bench = new Workbench(host, recipe, TrainingData.Load(recipe.Data, recipe.Seed), jsft, training);

@@ -11,6 +11,7 @@ using Orleans.Configuration;
 using Orleans.Dashboard;
 using Orleans.Placement;
 using Orleans.Runtime.MembershipService.SiloMetadata;
+using Orleans.Serialization;
 using SelfJudge.Grains.Placement;
 using SelfJudge.Grains.Prompts;
 using SelfJudge.Grains.Training;
@@ -107,8 +108,9 @@ public static class SelfJudgeSiloExtensions
     public static ISiloBuilder AddSelfJudgeGrains(this ISiloBuilder silo, string? modelHost)
     {
         silo.UseSiloMetadata(modelHost is null ? new Dictionary<string, string>() : new Dictionary<string, string> { [ModelHostMetadata.Key] = modelHost });
-        // One strategy per grain type: each keeps whether that type is placed by key.
+        // A strategy takes on the settings of one grain type: a shared one would have those of whichever type came last.
         silo.Services.AddPlacementFilter<OnModelHostStrategy, OnModelHostDirector>(ServiceLifetime.Transient);
+        silo.Services.AddSelfJudgeExceptions();
         silo.Services.AddSingleton<DataCatalog>();
         silo.Services.AddSingleton<RunInstruments>();
         silo.Services.TryAddSingleton(TimeProvider.System);
@@ -123,4 +125,8 @@ public static class SelfJudgeSiloExtensions
         silo.Configure<MessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromMinutes(2));
         return silo;
     }
+
+    /// <summary>Lets our exceptions travel between processes as what they are. Silos have it; a client of the cluster needs it too.</summary>
+    public static IServiceCollection AddSelfJudgeExceptions(this IServiceCollection services) =>
+        services.Configure<ExceptionSerializationOptions>(o => o.SupportedNamespacePrefixes.Add(nameof(SelfJudge)));
 }

@@ -67,7 +67,7 @@ public static class SqliteStorage
             foreach (var (key, text) in Queries)
                 Execute(connection, "INSERT OR REPLACE INTO OrleansQuery (QueryKey, QueryText) VALUES ($key, $text);", ("$key", key), ("$text", text));
         }
-        catch (Exception e) when (e is SqliteException or UnauthorizedAccessException)
+        catch (Exception e) when (e is SqliteException or UnauthorizedAccessException or IOException)
         {
             throw new IOException($"grain storage {path} cannot be used: {e.Message}", e);
         }

@@ -17,18 +17,27 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
 
     private RunExecution? _execution;
     private IGrainTimer? _keepAlive;
+    private Task _recording = Task.CompletedTask;
 
     public async Task Start(RunRequest request)
     {
         if (_execution is { IsOver: false })
             return;
-        var recipe = RecipeFile.Parse(request.Recipe, "recipe");
+        // Taken before the first wait, so that a second call that comes meanwhile finds it.
+        var execution = _execution = new RunExecution(this.GetPrimaryKeyString(), request, RecipeFile.Parse(request.Recipe, "recipe"), GrainFactory, catalog, time);
         state.State.Request = request;
-        await Record(RunState.Running, null);
-        _execution = new RunExecution(this.GetPrimaryKeyString(), request, recipe, GrainFactory, catalog, time);
+        try
+        {
+            await Record(RunState.Running, null);
+        }
+        catch
+        {
+            execution.IsOver = true;
+            throw;
+        }
         // A run outlasts any call. It goes on in this activation's turns, and the timer keeps the activation.
         _keepAlive = this.RegisterGrainTimer(() => Task.CompletedTask, new GrainTimerCreationOptions(KeepAlivePeriod, KeepAlivePeriod) { KeepAlive = true });
-        Execute(_execution).Ignore();
+        Execute(execution).Ignore();
     }
 
     public async Task Cancel()
@@ -51,28 +60,36 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
 
     private async Task Execute(RunExecution execution)
     {
+        RunState reached;
+        string? message = null;
         try
         {
             await execution.Run();
-            await Record(execution.IsCancelled ? RunState.Cancelled : RunState.Completed, null);
+            reached = execution.IsCancelled ? RunState.Cancelled : RunState.Completed;
         }
 #pragma warning disable CA1031 // Whatever ended the run is the run's state, and is logged.
         catch (Exception e)
 #pragma warning restore CA1031
         {
             LogFailed(e, this.GetPrimaryKeyString());
-            await Record(RunState.Failed, e.Message);
+            (reached, message) = (RunState.Failed, e.Message);
         }
-        finally
-        {
-            execution.IsOver = true;
-            _keepAlive?.Dispose();
-        }
+        // From here on there is nothing to cancel: no later word may stand over the end that was reached.
+        execution.IsOver = true;
+        _keepAlive?.Dispose();
+        await Record(reached, message);
     }
 
-    private async Task Record(RunState reached, string? message)
+    private Task Record(RunState reached, string? message)
     {
         (state.State.State, state.State.Message) = (reached, message);
+        return _recording = WriteAfter(_recording);
+    }
+
+    // Calls interleave, and of two writes at once storage would refuse the second.
+    private async Task WriteAfter(Task earlier)
+    {
+        await earlier.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         await state.WriteStateAsync();
     }
 

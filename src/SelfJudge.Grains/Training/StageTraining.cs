@@ -72,15 +72,23 @@ internal sealed class StageTraining : IAsyncDisposable
         var isSupervised = stage.Method is StageMethod.Sft or StageMethod.Jsft;
         var training = await host.OpenTrainingAsync(new TrainingSpec(RunModels.IdOf(runId, stageName), initial, isSupervised ? null : initial,
             stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null, Seeds.Derive(recipe.Seed, $"{stageName}/adapter"), ToOptions(stage.Optimizer)), CancellationToken.None);
-        var progress = StageProgress.None;
-        if (checkpoints.Newest(warn) is { } newest && newest.State.Stage == stageName)
+        try
         {
-            progress = StageProgress.FromCounters(newest.State.StageStep, newest.State.Counters);
-            if (recipe.Deterministic && newest.State.Workers != host.Workers)
-                warn($"the checkpoint was made by {newest.State.Workers} workers and the run goes on with {host.Workers}: it will not repeat bit for bit");
-            await training.RestoreAsync(newest.Load(host.DescriptionOf(initial).Config));
+            var progress = StageProgress.None;
+            if (checkpoints.Newest(warn) is { } newest && newest.State.Stage == stageName)
+            {
+                progress = StageProgress.FromCounters(newest.State.StageStep, newest.State.Counters);
+                if (recipe.Deterministic && newest.State.Workers != host.Workers)
+                    warn($"the checkpoint was made by {newest.State.Workers} workers and the run goes on with {host.Workers}: it will not repeat bit for bit");
+                await training.RestoreAsync(newest.Load(host.DescriptionOf(initial).Config));
+            }
+            return new StageTraining(recipe, stage, folder, data, host, training, initial, checkpoints, epoch, progress);
         }
-        return new StageTraining(recipe, stage, folder, data, host, training, initial, checkpoints, epoch, progress);
+        catch
+        {
+            await training.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>The next step of a supervised or offline stage.</summary>
@@ -103,7 +111,9 @@ internal sealed class StageTraining : IAsyncDisposable
         var (fresh, stale) = TripletInbox.ByStaleness(batches, version, Stage.Method == StageMethod.OffPolicy ? null : Stage.MaxStaleness);
         var figures = fresh.Count == 0 ? [] : Figures(await _training.PreferenceStepAsync([.. fresh.Select(t => new PreferencePair(t.PromptIds, t.Chosen.Ids, t.Rejected.Ids))], Stage.Loss, rate), rate);
         Add(figures, RolloutFigures.Of(batches, fresh, version));
-        return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates), batches);
+        var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
+        return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates),
+            [.. batches.Select(b => b with { Triplets = [.. b.Triplets.Where(trained.Contains)] })]);
     }
 
     /// <summary>Waits for the last checkpoint, measures the model as a judge, and writes it out.</summary>
@@ -116,16 +126,25 @@ internal sealed class StageTraining : IAsyncDisposable
         return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge, Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters);
     }
 
+    /// <summary>Counts what came to light outside a step.</summary>
+    public void Count(TripletCounts triplets) => Progress = Progress with { Triplets = Progress.Triplets + triplets };
+
     public async ValueTask DisposeAsync()
     {
         await Durable.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _metrics.DisposeAsync();
-        _triplets.Dispose();
-        await _training.DisposeAsync();
+        try
+        {
+            await _metrics.DisposeAsync();
+        }
+        finally
+        {
+            _triplets.Dispose();
+            await _training.DisposeAsync();
+        }
     }
 
     /// <summary>Counts the step, and on a checkpoint step hands a snapshot to the disk, which has until the next one.</summary>
-    private async Task<IReadOnlyDictionary<string, double>> Commit(Dictionary<string, double> figures, TripletCounts triplets, IReadOnlyList<TripletBatch> batches)
+    private async Task<IReadOnlyDictionary<string, double>> Commit(Dictionary<string, double> figures, TripletCounts triplets, IReadOnlyList<TripletBatch> trained)
     {
         var totals = _host.Status.Totals;
         var seconds = TimeProvider.System.GetElapsedTime(_stepEnded).TotalSeconds;
@@ -135,7 +154,7 @@ internal sealed class StageTraining : IAsyncDisposable
         figures["step_time"] = seconds;
         Progress = new StageProgress(Progress.Step + 1, Progress.Seconds + seconds, Progress.Tokens + HostFigures.Tokens(_totals, totals), Progress.Triplets + triplets);
         _totals = totals;
-        _played.AddRange(batches.Select(b => (RunStep, b)));
+        _played.AddRange(trained.Select(b => (RunStep, b)));
         if (Progress.Step % Stage.CheckpointEvery == 0 || IsDone)
         {
             var snapshot = await _training.SnapshotAsync();

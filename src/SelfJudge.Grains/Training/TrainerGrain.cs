@@ -4,6 +4,7 @@ using Orleans.Placement;
 using Orleans.Streams;
 using Orleans.Streams.Core;
 using SelfJudge.Abstractions;
+using SelfJudge.Grains.Hosting;
 using SelfJudge.Grains.Placement;
 using SelfJudge.Grains.Prompts;
 using SelfJudge.Grains.Runs;
@@ -18,16 +19,19 @@ namespace SelfJudge.Grains.Training;
 /// </summary>
 [Reentrant, OnModelHost, Immovable, GrainType("trainer"), ImplicitStreamSubscription(TripletStream.Namespace)]
 public sealed partial class TrainerGrain(
-    [PersistentState("trainer")] IPersistentState<TrainerState> state, IModelHost host, DataCatalog catalog, TrainerGrainOptions options, ILogger<TrainerGrain> logger)
+    [PersistentState("trainer")] IPersistentState<TrainerState> state, IModelHost host, DataCatalog catalog, RunInstruments instruments, TrainerGrainOptions options, ILogger<TrainerGrain> logger)
     : Grain, ITrainerGrain, IStreamSubscriptionObserver
 {
     private StageTraining? _stage;
     private TripletInbox? _inbox;
     private TaskCompletionSource _arrival = NewArrival();
     private Task _acknowledging = Task.CompletedTask;
+    private Task _stepping = Task.CompletedTask;
+    private Task _leaving = Task.CompletedTask;
     private long _duplicatesCounted;
 
-    private StageTraining Stage => _stage ?? throw new InvalidOperationException($"run {this.GetPrimaryKeyString()} has no open stage");
+    private string Run => this.GetPrimaryKeyString();
+    private StageTraining Stage => _stage ?? throw new InvalidOperationException($"run {Run} has no open stage");
 
     public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => await handleFactory.Create<TripletBatch>().ResumeAsync((batch, _) => Receive(batch));
 
@@ -37,50 +41,53 @@ public sealed partial class TrainerGrain(
         state.State.Epoch++;
         await state.WriteStateAsync();
         var warnings = new List<string>();
-        _stage = await StageTraining.Open(this.GetPrimaryKeyString(), assignment.Run, assignment.Stage, host, catalog, state.State.Epoch, warnings.Add);
+        _stage = await StageTraining.Open(Run, assignment.Run, assignment.Stage, host, catalog, state.State.Epoch, warnings.Add);
         _inbox = new TripletInbox(assignment.Stage, _stage.Progress.Step);
         _duplicatesCounted = 0;
         foreach (var warning in warnings)
-            LogWarning(this.GetPrimaryKeyString(), warning);
+            LogWarning(Run, warning);
         return new StageOpening(host.Name, _stage.Policy, _stage.InitialModel, _stage.Progress.Step, _stage.PolicyVersion, _stage.Progress.Triplets, warnings, _stage.Progress.Seconds);
     }
 
     public async Task<StepOutcome> TrainOnData()
     {
         var started = TimeProvider.System.GetTimestamp();
+        var stage = Stage;
         IReadOnlyDictionary<string, double> metrics;
         do
-            metrics = await Stage.StepOnData();
-        while (!Stage.IsDone && TimeProvider.System.GetElapsedTime(started) < options.CallLength);
-        return Outcome(metrics);
+            metrics = await Step(stage, stage.StepOnData());
+        while (stage == _stage && !stage.IsDone && TimeProvider.System.GetElapsedTime(started) < options.CallLength);
+        return Outcome(stage, metrics);
     }
 
     public async Task<StepOutcome> TrainOnTriplets(int step, int prompts, CancellationToken cancellation)
     {
-        if (step != Stage.Progress.Step + 1)
-            throw new InvalidOperationException($"step {step} was asked for, but the stage is at step {Stage.Progress.Step}");
-        var inbox = _inbox!;
+        var (stage, inbox) = (Stage, _inbox!);
+        if (step != stage.Progress.Step + 1)
+            throw new InvalidOperationException($"step {step} was asked for, but the stage is at step {stage.Progress.Step}");
         var started = TimeProvider.System.GetTimestamp();
         try
         {
-            while (inbox.Arrived(step) < prompts)
+            while (inbox == _inbox && inbox.Arrived(step) < prompts)
                 await _arrival.Task.WaitAsync(options.TripletTimeout - TimeProvider.System.GetElapsedTime(started), cancellation);
         }
         catch (Exception e) when (e is TimeoutException or ArgumentOutOfRangeException)
         {
             throw new TimeoutException($"step {step}: only {inbox.Arrived(step)} of {prompts} prompts handed over their triplets within {options.TripletTimeout.TotalSeconds:0} s");
         }
+        if (inbox != _inbox)
+            throw new InvalidOperationException($"step {step}: the stage was left while it waited for triplets");
         var batches = inbox.Take(step);
-        var duplicates = inbox.DuplicatesDropped - _duplicatesCounted;
-        _duplicatesCounted = inbox.DuplicatesDropped;
-        var metrics = await Stage.StepOnTriplets(batches, duplicates);
-        _acknowledging = Acknowledge(batches, Stage.Durable);
-        return Outcome(metrics);
+        var metrics = await Step(stage, stage.StepOnTriplets(batches, NewDuplicates(inbox)));
+        _acknowledging = Acknowledge(batches, stage.Durable);
+        return Outcome(stage, metrics);
     }
 
     public async Task<StageSummary> FinishStage()
     {
         await _acknowledging;
+        // The last step's may have come again since.
+        Stage.Count(TripletCounts.None with { DuplicatesDropped = NewDuplicates(_inbox!) });
         var summary = await Stage.Finish();
         await LeaveStage();
         return summary;
@@ -99,39 +106,94 @@ public sealed partial class TrainerGrain(
 
     private async Task LeaveStage()
     {
-        if (_stage is null)
-            return;
-        await _stage.DisposeAsync();
-        _stage = null;
-        _inbox = null;
+        if (_stage is { } stage)
+        {
+            (_stage, _inbox) = (null, null);
+            Arrived(); // whoever waits for triplets sees that the stage is gone
+            instruments.Forget(Run);
+            _leaving = Close(stage);
+        }
+        var leaving = _leaving;
+        try
+        {
+            await leaving;
+        }
+        finally
+        {
+            if (_leaving == leaving)
+                _leaving = Task.CompletedTask;
+        }
     }
 
     private async Task Receive(TripletBatch batch)
     {
         // Without an open stage nothing is kept and nothing acknowledged: the prompt sends it again.
         var arrival = _inbox?.Add(batch);
-        if (arrival == Arrival.Duplicate && batch.Step <= Stage.Progress.Step && Stage.Durable.IsCompletedSuccessfully)
-            await GrainFactory.GetGrain<IPromptGrain>(batch.PromptGrain).Acknowledge();
+        // Stages come one after the other: nobody asks for another one's triplets any more.
+        if (arrival == Arrival.OtherStage || arrival == Arrival.Duplicate && batch.Step <= Stage.Progress.Step && Stage.Durable.IsCompletedSuccessfully)
+            await Acknowledge(batch.PromptGrain);
         if (arrival == Arrival.Kept)
-        {
-            _arrival.TrySetResult();
-            _arrival = NewArrival();
-        }
+            Arrived();
+    }
+
+    private void Arrived()
+    {
+        _arrival.TrySetResult();
+        _arrival = NewArrival();
+    }
+
+    // A stage is closed behind the step that is under way: what has been trained is logged.
+    private async Task Close(StageTraining stage)
+    {
+        await _stepping.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await stage.DisposeAsync();
+    }
+
+    private async Task<IReadOnlyDictionary<string, double>> Step(StageTraining stage, Task<IReadOnlyDictionary<string, double>> step)
+    {
+        _stepping = step;
+        var metrics = await step;
+        if (stage == _stage)
+            instruments.Record(Run, stage.Stage.Name, metrics);
+        return metrics;
+    }
+
+    private long NewDuplicates(TripletInbox inbox)
+    {
+        var duplicates = inbox.DuplicatesDropped - _duplicatesCounted;
+        _duplicatesCounted = inbox.DuplicatesDropped;
+        return duplicates;
     }
 
     private async Task Acknowledge(IReadOnlyList<TripletBatch> batches, Task durable)
     {
         await durable;
-        await Task.WhenAll(batches.Select(b => GrainFactory.GetGrain<IPromptGrain>(b.PromptGrain).Acknowledge()));
+        await Task.WhenAll(batches.Select(b => Acknowledge(b.PromptGrain)));
     }
 
-    private StepOutcome Outcome(IReadOnlyDictionary<string, double> metrics) =>
-        new(Stage.Progress.Step, Stage.PolicyVersion, metrics, Stage.Progress.Seconds, Stage.Progress.Tokens, Stage.Progress.Triplets);
+    // A prompt that does not hear it sends its triplets again, and is told again.
+    private async Task Acknowledge(string prompt)
+    {
+        try
+        {
+            await GrainFactory.GetGrain<IPromptGrain>(prompt).Acknowledge();
+        }
+        catch (Exception e) when (e is OrleansException or TimeoutException)
+        {
+            LogUnacknowledged(e, Run, prompt);
+        }
+    }
+
+    private static StepOutcome Outcome(StageTraining stage, IReadOnlyDictionary<string, double> metrics) =>
+        new(stage.Progress.Step, stage.PolicyVersion, metrics, stage.Progress.Seconds, stage.Progress.Tokens, stage.Progress.Triplets);
 
     private static TaskCompletionSource NewArrival() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Run}: {Warning}")]
     private partial void LogWarning(string run, string warning);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "{Run}: {Prompt} did not hear that its triplets have arrived")]
+    private partial void LogUnacknowledged(Exception e, string run, string prompt);
 }
 
 /// <summary>What outlives a trainer's activation: how many there have been.</summary>

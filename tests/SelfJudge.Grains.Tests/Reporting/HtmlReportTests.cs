@@ -1,0 +1,111 @@
+using System.Text.RegularExpressions;
+using SelfJudge.Grains.Reporting;
+using SelfJudge.Grains.Runs;
+using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Recipes;
+
+namespace SelfJudge.Grains.Tests.Reporting;
+
+public sealed class HtmlReportTests
+{
+    private const string Evil = "<script>alert(\"1\")</script>";
+
+    private static readonly Dictionary<string, double> Figures = new()
+    {
+        ["loss"] = 0.6,
+        ["loss/response"] = 1.5,
+        ["loss/judge_token"] = 0.7,
+        ["judge/accuracy"] = 0.8,
+        ["rewards/margins"] = 0.2,
+        ["logps/chosen"] = -9,
+        ["objective/kl"] = 0.1,
+        ["objective/entropy"] = 0.9,
+        ["completions/identical_ratio"] = 0.2,
+        ["judge/swap_consistency"] = 0.9,
+        ["judge/position_bias"] = 0.01,
+        ["judge/tie_rate"] = 0.02,
+        ["judge/ab_mass"] = 0.99,
+    };
+
+    [Fact]
+    public void Every_section_of_a_full_result_is_there()
+    {
+        var html = HtmlReport.Render(Result("which bird ?"), Metrics());
+        Assert.Equal(["Policies", "Judges", "Learning", "Self-rejection by tournament", "Answers side by side", "Stages", "Settings"], Regex.Matches(html, "<h2>(.*?)</h2>").Select(m => m.Groups[1].Value));
+        foreach (var chart in new[] { "Loss on responses", "Judge accuracy on held-out pairs", "Preference loss", "Reward margin", "Log-probability of chosen", "KL from the reference", "Entropy of the policy", "Identical samples", "Gold score", "Length of the answer" })
+            Assert.Contains($"<h3>{chart}", html);
+        Assert.Contains("<td>62.5 %", html);
+        Assert.Contains("Triplets: 1,200 made, 1,100 trained on, 60 refused as stale, 40 matches between identical samples skipped, 7 duplicates dropped.", html);
+        Assert.Contains("The tournament of “which bird ?” among 4 samples of Self-Judge", html);
+        Assert.EndsWith("</body></html>", html);
+    }
+
+    [Fact]
+    public void The_page_needs_nothing_but_itself()
+    {
+        var html = HtmlReport.Render(Result("which bird ?"), Metrics());
+        Assert.DoesNotMatch("https?://", html);
+        Assert.DoesNotMatch("<(script|link|img|iframe|object|embed)\\b", html);
+        Assert.DoesNotMatch("@import|url\\(", html);
+    }
+
+    [Fact]
+    public void Text_of_users_and_models_is_inert_wherever_it_stands()
+    {
+        var html = HtmlReport.Render(Result(Evil), [.. Metrics().Select(m => m with { Stage = m.Stage == "SFT" ? m.Stage : Evil })]);
+        Assert.DoesNotContain("<script", html);
+        Assert.DoesNotContain("alert(\"1\")", html);
+        Assert.Contains("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;", html);
+    }
+
+    [Fact]
+    public void A_result_without_an_oracle_shows_the_judge_by_its_verdicts_in_training()
+    {
+        var html = HtmlReport.Render(Result("which bird ?") with { Policies = [], Judges = [], Rejection = [], Bracket = null, Examples = [] }, Metrics());
+        Assert.Equal(["Judge", "Learning", "Stages", "Settings"], Regex.Matches(html, "<h2>(.*?)</h2>").Select(m => m.Groups[1].Value));
+        Assert.Contains("<td>0.900<td>+0.010<td>0.020<td>0.9900", html);
+    }
+
+    [Fact]
+    public void Without_figures_there_is_a_page_all_the_same() =>
+        Assert.Equal(["Stages", "Settings"], Regex.Matches(HtmlReport.Render(Result("x") with { Policies = [], Judges = [], Rejection = [], Bracket = null, Examples = [] }, []), "<h2>(.*?)</h2>").Select(m => m.Groups[1].Value));
+
+    internal static BracketResult Bracket(string text)
+    {
+        Verdict Wins(bool first, bool agree = true) => Verdict.Of([new TemplateJudgment(null, first ? new(0.9, 0.1) : new(0.1, 0.9), agree ? (first ? new(0.1, 0.9) : new(0.9, 0.1)) : first ? new(0.5, 0.4) : new(0.4, 0.5))]);
+        var bracket = Preferences.Tournaments.Bracket.Of(4, 1).Play([Wins(true), Verdict.Identical]).Play([Wins(false, agree: false)]);
+        return new BracketResult("Self-Judge", text, [text, "b", "c", new string('d', 100)], bracket);
+    }
+
+    private static List<MetricsRow> Metrics() =>
+        [.. from stage in new[] { "SFT", "JSFT", "Self-Judge" } from step in Enumerable.Range(1, 4) select new MetricsRow(step, stage, step, Figures)];
+
+    private static RunResult Result(string text) => new()
+    {
+        RunId = "7",
+        Name = text,
+        Seed = 1,
+        TotalSeconds = 65,
+        Stages = [new StageResult(text, "SelfJudge", 12.5, 123456, 9876, 4321, "/out")],
+        Judges = [new JudgeResult(text, 0.81, 0.92, -0.01, 0.03, 0.99)],
+        Policies = [.. new[] { "SFT", "JSFT", text }.Select(name => new PolicyResult(name, 0.7, new Dictionary<string, double> { ["helpfulness"] = 0.1, ["honesty"] = 0.2, ["instruction"] = 0.3, ["truthfulness"] = 0.4 }, 0.625, [0.58, 0.67], 9, 0.01, 180))],
+        Rejection = [.. new[] { 1, 2, 4 }.Select(n => new RejectionPoint(text, n, 0.7 + n * 0.01, 9 + n, 0))],
+        Triplets = new TripletResult(1200, 1100, 60, 40, 7),
+        Examples = [new ExampleResult(text, [new AnswerResult(text, text, 0.5), new AnswerResult("SFT", "yes", null)])],
+        Bracket = Bracket(text),
+        Recipe = RecipeFile.Render(new Recipe
+        {
+            Name = "report",
+            Data = new DataRecipe { WorldPairs = 10 },
+            Stages =
+            [
+                new StageRecipe { Name = "SFT", Method = StageMethod.Sft, Steps = 4, LearningRate = 1, PolicyExamples = 1 },
+                new StageRecipe { Name = "JSFT", Method = StageMethod.Jsft, Steps = 4, LearningRate = 1, JudgePairs = 1 },
+                new StageRecipe { Name = "Self-Judge", Method = StageMethod.SelfJudge, From = "JSFT", Steps = 4, LearningRate = 1, Prompts = 1 },
+            ],
+            Evaluation = new EvaluationRecipe { Baseline = "SFT" },
+        }),
+        Environment = new EnvironmentResult("cpu", 2, ".NET 10", "0.1.0"),
+    };
+}
