@@ -18,6 +18,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
     private Task<PromptOutcome>? _play;
     private TripletBatch? _unacknowledged;
     private IGrainTimer? _resend;
+    private int _resent;
 
     public async Task<PromptOutcome> Play(PromptRequest request, CancellationToken cancellation)
     {
@@ -49,7 +50,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         {
             _unacknowledged = ToTriplets(request, training, sampled, bracket);
             await Publish();
-            _resend = this.RegisterGrainTimer(Publish, new GrainTimerCreationOptions(options.ResendAfter, options.ResendAfter) { Interleave = true, KeepAlive = true });
+            _resend = this.RegisterGrainTimer(Resend, new GrainTimerCreationOptions(options.ResendAfter, options.ResendAfter) { Interleave = true, KeepAlive = true });
         }
         return new PromptOutcome(request.Index, sampled.Completions, bracket);
     }
@@ -91,6 +92,18 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         return new TripletBatch(training.RunId, training.Stage, training.Step, request.Index, this.GetPrimaryKeyString(), triplets, bracket.Matches.Count - judged.Count, judged, summary);
     }
 
+    private async Task Resend()
+    {
+        if (++_resent <= options.ResendLimit)
+        {
+            await Publish();
+            return;
+        }
+        // The run has ended without a word, or failed and was left: played again, it samples the same by the same seeds.
+        LogGivenUp(this.GetPrimaryKeyString(), options.ResendLimit);
+        await Acknowledge();
+    }
+
     private async Task Publish()
     {
         if (_unacknowledged is { } batch)
@@ -99,6 +112,9 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Prompt}: sampled from policy version {Version}, but the step is to learn from version {Wanted}; sampling again")]
     private partial void LogStale(string prompt, long version, long wanted);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Prompt}: no trainer has acknowledged its triplets after {Count} repetitions; dropping them")]
+    private partial void LogGivenUp(string prompt, int count);
 }
 
 /// <summary>How prompt grains wait and retry.</summary>
@@ -107,7 +123,10 @@ public sealed record PromptGrainOptions
     /// <summary>Triplets that are not acknowledged for so long are sent again.</summary>
     public TimeSpan ResendAfter { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How often stale completions are asked for again before they are handed on, and refused.</summary>
+    /// <summary>How often they are sent again before the prompt gives up on its trainer: an hour, by default.</summary>
+    public int ResendLimit { get; init; } = 360;
+
+    /// <summary>How often completions are asked for, while they come back stale, before they are handed on, and refused.</summary>
     public int SampleAttempts { get; init; } = 3;
 }
 

@@ -154,6 +154,15 @@ public sealed class PromptGrainTests
     }
 
     [Fact]
+    public async Task A_prompt_gives_up_on_a_trainer_that_never_answers()
+    {
+        await using var cluster = await Start(Impatient with { ResendLimit = 3 });
+        await Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default);
+        await cluster.Silos.WaitForDeactivationAsync(Prompt(cluster));
+        Assert.Equal(4, cluster.Calls.Sends("p"));
+    }
+
+    [Fact]
     public async Task An_acknowledged_prompt_that_is_called_again_plays_anew_and_samples_the_same()
     {
         await using var cluster = await Start();
