@@ -14,13 +14,14 @@ public sealed record MetricsRow(long RunStep, string Stage, int StageStep, IRead
 
 /// <summary>
 /// The figures of every step: <c>metrics.jsonl</c>, one line each, and TensorBoard event files, one series per stage.
-/// A run that resumes first drops what was logged after the checkpoint it resumes from.
+/// A row is written before its step's checkpoint is, so that no checkpoint lacks a row; a run that resumes first drops
+/// what was logged after the checkpoint it resumes from.
 /// </summary>
 public sealed class MetricsLog : IAsyncDisposable
 {
     private readonly StreamWriter _lines;
-    private readonly Channel<(MetricsRow Row, Task Durable)> _queue = Channel.CreateUnbounded<(MetricsRow, Task)>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly Task _writing;
+    private readonly Channel<MetricsRow> _toPlot = Channel.CreateUnbounded<MetricsRow>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Task _plotting;
 
     public MetricsLog(RunFolder folder, long lastRunStep)
     {
@@ -30,11 +31,15 @@ public sealed class MetricsLog : IAsyncDisposable
         AtomicFolder.WriteFile(folder.Metrics, string.Concat(kept.Select(r => Line(r) + "\n")));
         _lines = new StreamWriter(folder.Metrics, append: true) { AutoFlush = true };
         // The event writer opens its file for every figure, which is no work for a training step to wait for.
-        _writing = Task.Run(() => WriteAll(folder.TensorBoard, kept));
+        _plotting = Task.Run(() => PlotAll(folder.TensorBoard, kept));
     }
 
-    /// <summary>Logs a row, in order, once <paramref name="durable"/> has ended well: a step that is logged is never lost.</summary>
-    public void Write(MetricsRow row, Task durable) => _queue.Writer.TryWrite((row, durable));
+    /// <summary>Logs a row. Its line is in the file when the call returns.</summary>
+    public void Write(MetricsRow row)
+    {
+        _lines.WriteLine(Line(row));
+        _toPlot.Writer.TryWrite(row);
+    }
 
     /// <summary>The rows of a metrics file; none if it is not there. A last line cut short by a crash is left out.</summary>
     public static IEnumerable<MetricsRow> Read(string path)
@@ -49,12 +54,18 @@ public sealed class MetricsLog : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _queue.Writer.Complete();
-        await _writing;
-        await _lines.DisposeAsync();
+        _toPlot.Writer.Complete();
+        try
+        {
+            await _plotting;
+        }
+        finally
+        {
+            await _lines.DisposeAsync();
+        }
     }
 
-    private async Task WriteAll(string tensorBoard, List<MetricsRow> earlier)
+    private async Task PlotAll(string tensorBoard, List<MetricsRow> earlier)
     {
         var writers = new Dictionary<string, SummaryWriter>(StringComparer.Ordinal);
         void Plot(MetricsRow row)
@@ -65,14 +76,8 @@ public sealed class MetricsLog : IAsyncDisposable
                 writer.add_scalar(name, (float)value, row.StageStep);
         }
         earlier.ForEach(Plot);
-        await foreach (var (row, durable) in _queue.Reader.ReadAllAsync())
-        {
-            await durable.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!durable.IsCompletedSuccessfully)
-                return; // The checkpoint failed, which whoever wrote it reports; nothing after it is finished either.
-            _lines.WriteLine(Line(row));
+        await foreach (var row in _toPlot.Reader.ReadAllAsync())
             Plot(row);
-        }
     }
 
     private static string Line(MetricsRow row)

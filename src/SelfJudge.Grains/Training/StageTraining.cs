@@ -118,9 +118,16 @@ internal sealed class StageTraining : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Durable.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await _metrics.DisposeAsync();
-        _triplets.Dispose();
-        await _training.DisposeAsync();
+        // On a full disk the logs cannot end well, and the model is to be freed all the same.
+        try
+        {
+            await _metrics.DisposeAsync();
+            _triplets.Dispose();
+        }
+        finally
+        {
+            await _training.DisposeAsync();
+        }
     }
 
     /// <summary>Counts the step, and on a checkpoint step hands a snapshot to the disk, which has until the next one.</summary>
@@ -134,6 +141,9 @@ internal sealed class StageTraining : IAsyncDisposable
         figures["step_time"] = seconds;
         Progress = new StageProgress(Progress.Step + 1, Progress.Seconds + seconds, Progress.Tokens + HostFigures.Tokens(_totals, totals), Progress.Triplets + triplets);
         _totals = totals;
+        // Before the checkpoint: whatever kills the process, what a checkpoint holds is logged.
+        _metrics.Write(new MetricsRow(RunStep, Stage.Name, Progress.Step, figures));
+        _triplets.Write(batches.SelectMany(b => b.Triplets.Select(t => TripletRow.Of(RunStep, b, t))));
         if (Progress.Step % Stage.CheckpointEvery == 0 || IsDone)
         {
             var snapshot = await _training.SnapshotAsync();
@@ -141,9 +151,6 @@ internal sealed class StageTraining : IAsyncDisposable
             var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, _epoch, _host.Workers, Progress.ToCounters());
             Durable = Task.Run(() => _checkpoints.Write(state, snapshot, BaseModel()));
         }
-        var rows = batches.SelectMany(b => b.Triplets.Select(t => TripletRow.Of(RunStep, b, t))).ToList();
-        _metrics.Write(new MetricsRow(RunStep, Stage.Name, Progress.Step, figures), Durable);
-        _triplets.Write(rows);
         return figures;
     }
 

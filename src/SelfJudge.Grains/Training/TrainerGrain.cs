@@ -88,8 +88,14 @@ public sealed partial class TrainerGrain(
 
     public async Task Release()
     {
-        await LeaveStage();
-        await RunModels.UnloadAll(host, this.GetPrimaryKeyString());
+        try
+        {
+            await LeaveStage();
+        }
+        finally
+        {
+            await RunModels.UnloadAll(host, this.GetPrimaryKeyString());
+        }
     }
 
     public async Task<LoadedModel> EnsureLoaded(RunRequest run, string? stage) =>
@@ -99,11 +105,10 @@ public sealed partial class TrainerGrain(
 
     private async Task LeaveStage()
     {
-        if (_stage is null)
+        if (_stage is not { } stage)
             return;
-        await _stage.DisposeAsync();
-        _stage = null;
-        _inbox = null;
+        (_stage, _inbox) = (null, null);
+        await stage.DisposeAsync();
     }
 
     private async Task Receive(TripletBatch batch)
