@@ -20,10 +20,16 @@ if (Console.IsOutputRedirected)
     AnsiConsole.Profile.Width = 160;
 try
 {
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    // Ctrl-C waits for the end of a step, however long that takes: to exit under a native computation crashes.
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
 }
 catch (Exception e) when (e is UserError or RecipeException or DataException or CheckpointException or IOException or InvalidDataException)
 {
     await Console.Error.WriteLineAsync(e.Message);
+    return 1;
+}
+catch (Exception e) when (e is OrleansException or TimeoutException)
+{
+    await Console.Error.WriteLineAsync($"the cluster answers no more: {e.Message}");
     return 1;
 }
