@@ -104,7 +104,8 @@ public static class SelfJudgeSiloExtensions
     public static ISiloBuilder AddSelfJudgeGrains(this ISiloBuilder silo, string? modelHost)
     {
         silo.UseSiloMetadata(modelHost is null ? new Dictionary<string, string>() : new Dictionary<string, string> { [ModelHostMetadata.Key] = modelHost });
-        silo.Services.AddPlacementFilter<OnModelHostStrategy, OnModelHostDirector>(ServiceLifetime.Singleton);
+        // An instance for each grain type: one shared by all would have the settings of whichever type was placed last.
+        silo.Services.AddPlacementFilter<OnModelHostStrategy, OnModelHostDirector>(ServiceLifetime.Transient);
         silo.Services.AddSingleton<DataCatalog>();
         silo.Services.AddSingleton<RunInstruments>();
         silo.Services.TryAddSingleton(TimeProvider.System);
