@@ -18,14 +18,28 @@ internal static class RunsCommands
         command.SetAction(_ =>
         {
             var table = new Table().Border(TableBorder.Simple).AddColumns("run", "recipe", "state", "stage", "step");
-            foreach (var summary in RunNames.All().Select(path => RunSummary.Read(new RunFolder(path))))
-                table.AddRow([.. new[] { Path.GetFileName(summary.Folder.Path), summary.Recipe.Name, summary.State, summary.Stage, summary.Position }.Select(Markup.Escape)]);
+            foreach (var path in RunNames.All())
+                table.AddRow([.. Row(path).Prepend(Path.GetFileName(path)).Select(Markup.Escape)]);
             if (table.Rows.Count == 0)
                 Console.WriteLine("no runs here: 'demo' or 'train' makes one");
             else
                 AnsiConsole.Write(table);
         });
         return command;
+    }
+
+    // One run that cannot be read does not hide the others.
+    private static string[] Row(string path)
+    {
+        try
+        {
+            var summary = RunSummary.Read(new RunFolder(path));
+            return [summary.Recipe.Name, summary.State, summary.Stage, summary.Position];
+        }
+        catch (RecipeException)
+        {
+            return ["", "damaged", "", ""];
+        }
     }
 
     private static Command Show()
@@ -36,7 +50,7 @@ internal static class RunsCommands
         {
             var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
             var summary = RunSummary.Read(folder);
-            Console.WriteLine($"run {runId}: {summary.State}, {summary.Stage} {summary.Position}".TrimEnd());
+            Console.WriteLine($"run {runId}: {summary.State}, {(summary.Stage.Length == 0 ? "before its first step" : $"{summary.Stage} {summary.Position}")}");
             if (File.Exists(folder.Result))
             {
                 ResultView.Print(RunResult.FromJson(File.ReadAllText(folder.Result)), folder.Path, folder.Report);
