@@ -60,7 +60,8 @@ public sealed class RunsCommandTests(UninterruptedRun uninterrupted) : IDisposab
         var ended = await running.End();
         Assert.True(ended.ExitCode == 3, ended.ToString());
         var step = SmallRun.NewestCheckpoint(Run);
-        Assert.EndsWith($"stopping at the end of the step\ncancelled after step {step} of JSFT; go on with: resume {Run}\n", ended.Output, StringComparison.Ordinal);
+        Assert.Contains("\nstopping at the end of the step\n", ended.Output, StringComparison.Ordinal);
+        Assert.EndsWith($"\ncancelled after step {step} of JSFT; go on with: resume {Run}\n", ended.Output, StringComparison.Ordinal);
         Assert.Equal(Enumerable.Range(1, step), SmallRun.Metrics(Run).Select(r => (int)r["run_step"]!));
     }
 
