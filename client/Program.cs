@@ -1,7 +1,6 @@
 using System.CommandLine;
 using SelfJudge.Client;
 using SelfJudge.Client.Commands;
-using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 using Spectre.Console;
@@ -20,10 +19,16 @@ if (Console.IsOutputRedirected)
     AnsiConsole.Profile.Width = 160;
 try
 {
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    // Ctrl-C waits for the end of a step, however long that takes: to exit under a native computation crashes.
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
 }
-catch (Exception e) when (e is UserError or RecipeException or DataException or CheckpointException or IOException or InvalidDataException)
+catch (Exception e) when (e is UserError or RecipeException or DataException or IOException or InvalidDataException or UnauthorizedAccessException)
 {
     await Console.Error.WriteLineAsync(e.Message);
+    return 1;
+}
+catch (Exception e) when (e is OrleansException or TimeoutException)
+{
+    await Console.Error.WriteLineAsync($"the cluster answers no more: {e.Message}");
     return 1;
 }

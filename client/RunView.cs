@@ -18,17 +18,17 @@ internal static class RunView
     ];
 
     /// <summary>Follows a run to its end. Returns its last status.</summary>
-    public static async Task<RunStatus> Follow(IRunGrain run, CancellationToken cancellation)
+    public static async Task<RunStatus> Follow(Func<Task<RunStatus>> ask, CancellationToken cancellation)
     {
         if (AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected)
-            return await AnsiConsole.Live(new Table()).AutoClear(true).StartAsync(context => Poll(run, status =>
+            return await AnsiConsole.Live(new Table()).AutoClear(true).StartAsync(context => Poll(ask, status =>
             {
                 context.UpdateTarget(Table(status));
                 context.Refresh();
             }, cancellation));
         var last = ("", DateTime.MinValue);
         string? told = null;
-        return await Poll(run, status =>
+        return await Poll(ask, status =>
         {
             if (status.Message is { } message && message != told && !IsOver(status.State))
                 Console.WriteLine($"note: {told = message}");
@@ -70,11 +70,11 @@ internal static class RunView
             + (s.Message is null ? "" : $" · {Markup.Escape(s.Message)}"));
     }
 
-    private static async Task<RunStatus> Poll(IRunGrain run, Action<RunStatus> show, CancellationToken cancellation)
+    private static async Task<RunStatus> Poll(Func<Task<RunStatus>> ask, Action<RunStatus> show, CancellationToken cancellation)
     {
         while (true)
         {
-            var status = await run.GetStatus();
+            var status = await ask();
             show(status);
             if (IsOver(status.State) || cancellation.IsCancellationRequested)
                 return status;

@@ -13,10 +13,12 @@ namespace SelfJudge.Client;
 /// <summary>A connection to grains: to a named cluster, or to a silo that this process starts for itself.</summary>
 internal sealed class Session : IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
     private readonly IAsyncDisposable? _silo;
     private readonly IHost? _client;
     private readonly FileStream? _lock;
-    private readonly RunFolder? _folder;
+    private RunFolder? _folder;
 
     private Session(IGrainFactory grains, IAsyncDisposable? silo, IHost? client, FileStream? @lock, RunFolder? folder) =>
         (Grains, _silo, _client, _lock, _folder) = (grains, silo, client, @lock, folder);
@@ -57,20 +59,29 @@ internal sealed class Session : IAsyncDisposable
 
     /// <summary>Connects to the silo that executes a run.</summary>
     /// <exception cref="UserError">Nobody answers there.</exception>
-    public static Task<Session> Connect(RunAddress address) => Connect(address.Gateway, address.ClusterId, address.ServiceId, null);
+    public static Task<Session> Connect(RunAddress address) => Connect(address.Gateway, address.ClusterId, address.ServiceId);
 
     /// <summary>Connects to a named cluster.</summary>
     /// <exception cref="UserError">Nobody answers there.</exception>
-    public static Task<Session> Connect(IPEndPoint gateway) => Connect(gateway, new ServerOptions().ClusterId, new ServerOptions().ServiceId, null);
+    public static Task<Session> Connect(IPEndPoint gateway) => Connect(gateway, new ServerOptions().ClusterId, new ServerOptions().ServiceId);
 
     /// <summary>Connects to a named cluster, to have it execute a run in <paramref name="folder"/>, which its silos must see too.</summary>
     /// <exception cref="UserError">Nobody answers there, the folder cannot be written, or another process executes the run.</exception>
     public static async Task<Session> Connect(IPEndPoint gateway, RunFolder folder, string runId)
     {
-        using var held = Hold(folder);
-        var session = await Connect(gateway, new ServerOptions().ClusterId, new ServerOptions().ServiceId, folder);
-        new RunAddress(runId, RunAddress.Elsewhere, gateway.Port, new ServerOptions().ClusterId, new ServerOptions().ServiceId, "", gateway.Address.ToString()).Write(folder);
-        return session;
+        var session = await Connect(gateway);
+        try
+        {
+            using var held = Hold(folder);
+            new RunAddress(runId, RunAddress.Elsewhere, gateway.Port, new ServerOptions().ClusterId, new ServerOptions().ServiceId, "", gateway.Address.ToString()).Write(folder);
+            session._folder = folder;
+            return session;
+        }
+        catch
+        {
+            await session.DisposeAsync();
+            throw;
+        }
     }
 
     private static async Task<SelfJudgeServer> Start(string? storage, bool verbose)
@@ -80,8 +91,19 @@ internal sealed class Session : IAsyncDisposable
         return server;
     }
 
-    private static async Task<Session> Connect(IPEndPoint gateway, string clusterId, string serviceId, RunFolder? folder)
+    private static async Task<Session> Connect(IPEndPoint gateway, string clusterId, string serviceId)
     {
+        using var patience = new CancellationTokenSource(Patience);
+        // The Orleans client takes its time over a port where nobody listens; a plain connection tells at once.
+        try
+        {
+            using var probe = new TcpClient();
+            await probe.ConnectAsync(gateway, patience.Token);
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException)
+        {
+            throw NoAnswer(gateway, e);
+        }
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Logging.ClearProviders();
         builder.Services.AddSelfJudgeExceptions();
@@ -91,16 +113,18 @@ internal sealed class Session : IAsyncDisposable
         var host = builder.Build();
         try
         {
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15));
             await host.StartAsync(patience.Token);
         }
         catch (Exception e) when (e is OrleansException or OperationCanceledException or SocketException)
         {
             host.Dispose();
-            throw new UserError($"no silo answers at {gateway}: {e.Message}");
+            throw NoAnswer(gateway, e);
         }
-        return new Session(host.Services.GetRequiredService<IGrainFactory>(), null, host, null, folder);
+        return new Session(host.Services.GetRequiredService<IGrainFactory>(), null, host, null, null);
     }
+
+    private static UserError NoAnswer(IPEndPoint gateway, Exception e) =>
+        new($"no silo answers at {gateway}: {(e is OperationCanceledException ? $"nothing within {Patience.TotalSeconds:0} s" : e.Message)}");
 
     public async ValueTask DisposeAsync()
     {

@@ -37,15 +37,16 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
     }
 
     /// <summary>Does what is left, and hands each result on once it is in the file.</summary>
+    /// <exception cref="UserError">The file cannot be written, the cluster has no model host, or a prompt failed.</exception>
     public async Task Run(IGrainFactory grains, int done, Action<PromptResult> finished, CancellationToken cancellation)
     {
+        await using var file = Open();
         var hosts = await grains.GetGrain<IModelHostsGrain>(0).List();
         if (hosts.Count == 0)
             throw new UserError("the cluster has no model host: start a silo with one");
         foreach (var host in hosts)
             foreach (var reference in model.Chain)
                 await grains.GetGrain<IPolicyReplicaGrain>(host).Load(reference);
-        await using var file = new StreamWriter(output, append: true);
         var playing = new Queue<(int Index, Task<PromptOutcome> Outcome)>();
         for (var next = done; next < prompts.Count || playing.Count > 0;)
         {
@@ -67,6 +68,18 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
             await file.WriteLineAsync(result.ToJson());
             await file.FlushAsync(cancellation);
             finished(result);
+        }
+    }
+
+    private StreamWriter Open()
+    {
+        try
+        {
+            return new StreamWriter(output, append: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserError($"--out {output} cannot be written: {e.Message}");
         }
     }
 

@@ -36,7 +36,8 @@ command.SetAction(async (parse, cancellation) =>
 });
 try
 {
-    return await command.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    // Stopping waits for the batch that is running, however long that takes: to exit under a native computation crashes.
+    return await command.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
 }
 catch (Exception e) when (e is ArgumentException or IOException)
 {

@@ -18,14 +18,18 @@ internal static class RunExecutor
         var run = session.Grains.GetGrain<IRunGrain>(runId);
         await run.Start(new RunRequest(RecipeFile.Render(recipe), folder.Path));
         // Ctrl-C stops the run at a step boundary; nothing is lost.
-        await using var stop = cancellation.Register(() => run.Cancel().Ignore());
-        return await Follow(run, folder, CancellationToken.None);
+        await using var stop = cancellation.Register(() =>
+        {
+            Console.WriteLine("stopping at the end of the step");
+            run.Cancel().Ignore();
+        });
+        return await Follow(run, folder, run.GetStatus, CancellationToken.None);
     }
 
     /// <summary>Shows a run until it is over, then what it came to.</summary>
-    public static async Task<int> Follow(IRunGrain run, RunFolder folder, CancellationToken cancellation)
+    public static async Task<int> Follow(IRunGrain run, RunFolder folder, Func<Task<RunStatus>> ask, CancellationToken cancellation)
     {
-        var status = await RunView.Follow(run, cancellation);
+        var status = await RunView.Follow(ask, cancellation);
         switch (status.State)
         {
             case RunState.Completed:

@@ -18,14 +18,28 @@ internal static class RunsCommands
         command.SetAction(_ =>
         {
             var table = new Table().Border(TableBorder.Simple).AddColumns("run", "recipe", "state", "stage", "step");
-            foreach (var summary in RunNames.All().Select(path => RunSummary.Read(new RunFolder(path))))
-                table.AddRow([.. new[] { Path.GetFileName(summary.Folder.Path), summary.Recipe.Name, summary.State, summary.Stage, summary.Position }.Select(Markup.Escape)]);
+            foreach (var path in RunNames.All())
+                table.AddRow([.. Row(path).Prepend(Path.GetFileName(path)).Select(Markup.Escape)]);
             if (table.Rows.Count == 0)
                 Console.WriteLine("no runs here: 'demo' or 'train' makes one");
             else
                 AnsiConsole.Write(table);
         });
         return command;
+    }
+
+    // One run that cannot be read does not hide the others.
+    private static string[] Row(string path)
+    {
+        try
+        {
+            var summary = RunSummary.Read(new RunFolder(path));
+            return [summary.Recipe.Name, summary.State, summary.Stage, summary.Position];
+        }
+        catch (RecipeException)
+        {
+            return ["", "damaged", "", ""];
+        }
     }
 
     private static Command Show()
@@ -36,7 +50,7 @@ internal static class RunsCommands
         {
             var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
             var summary = RunSummary.Read(folder);
-            Console.WriteLine($"run {runId}: {summary.State}, {summary.Stage} {summary.Position}".TrimEnd());
+            Console.WriteLine($"run {runId}: {summary.State}, {(summary.Stage.Length == 0 ? "before its first step" : $"{summary.Stage} {summary.Position}")}");
             if (File.Exists(folder.Result))
             {
                 ResultView.Print(RunResult.FromJson(File.ReadAllText(folder.Result)), folder.Path, folder.Report);
@@ -56,7 +70,18 @@ internal static class RunsCommands
         {
             var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
             await using var session = await Reach(folder, runId);
-            return await RunExecutor.Follow(session.Grains.GetGrain<IRunGrain>(runId), folder, cancellation);
+            var grain = session.Grains.GetGrain<IRunGrain>(runId);
+            try
+            {
+                return await RunExecutor.Follow(grain, folder, () => RemoteRun.GetStatus(grain, folder), cancellation);
+            }
+            catch (Exception e) when (e is OrleansException or TimeoutException)
+            {
+                var end = await RemoteRun.ReadEnd(folder, runId, e);
+                Console.WriteLine(end.State == RunSummary.Completed ? $"run {runId} is completed: 'show {folder.Path}' prints its result"
+                    : $"{end.State} after step {end.Step} of {end.Stage}; go on with: resume {folder.Path}");
+                return end.State == RunSummary.Completed ? RunExecutor.Succeeded : RunExecutor.Cancelled;
+            }
         });
         return command;
     }
@@ -71,10 +96,18 @@ internal static class RunsCommands
             await using var session = await Reach(folder, runId);
             var grain = session.Grains.GetGrain<IRunGrain>(runId);
             await grain.Cancel();
-            RunStatus status;
-            while (!RunView.IsOver((status = await grain.GetStatus()).State))
-                await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);
-            Console.WriteLine($"run {runId} is {status.State.ToString().ToLowerInvariant()} after step {status.Step} of {status.Stage}");
+            try
+            {
+                RunStatus status;
+                while (!RunView.IsOver((status = await RemoteRun.GetStatus(grain, folder)).State))
+                    await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);
+                Console.WriteLine($"run {runId} is {status.State.ToString().ToLowerInvariant()} after step {status.Step} of {status.Stage}");
+            }
+            catch (Exception e) when (e is OrleansException or TimeoutException)
+            {
+                var end = await RemoteRun.ReadEnd(folder, runId, e);
+                Console.WriteLine($"run {runId} is {end.State} after step {end.Step} of {end.Stage}");
+            }
         });
         return command;
     }
@@ -85,17 +118,40 @@ internal static class RunsCommands
         var cluster = CommonOptions.Cluster();
         var verbose = CommonOptions.Verbose();
         var command = new Command("resume", "Go on with a run that was cancelled, failed or killed.") { run, cluster, verbose };
-        command.SetAction((parse, cancellation) =>
+        command.SetAction(async (parse, cancellation) =>
         {
             var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
             if (File.Exists(folder.Result))
                 throw new UserError($"run {runId} is completed: 'show {folder.Path}' prints its result");
-            return RunExecutor.Execute(RecipeFile.Load(folder.Recipe), folder, runId, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
+            if (parse.GetValue(cluster) is null)
+                await CheckClusterIsDone(folder, runId);
+            return await RunExecutor.Execute(RecipeFile.Load(folder.Recipe), folder, runId, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
         });
         return command;
     }
 
     private static Task<Session> Reach(RunFolder folder, string runId) => RunAddress.Find(folder) is { } address
         ? Session.Connect(address)
-        : throw new UserError($"no process is executing run {runId}; 'show {folder.Path}' says where it stands, 'resume {folder.Path}' goes on with it");
+        : throw new UserError(File.Exists(folder.Result)
+            ? $"no process is executing run {runId}: it is completed; 'show {folder.Path}' prints its result"
+            : $"no process is executing run {runId}; 'show {folder.Path}' says where it stands, 'resume {folder.Path}' goes on with it");
+
+    // An embedded silo is known by the lock on the folder; a cluster, whose client need not live as long as its runs, must be asked.
+    private static async Task CheckClusterIsDone(RunFolder folder, string runId)
+    {
+        if (RunAddress.Find(folder) is not { ProcessId: RunAddress.Elsewhere } address)
+            return;
+        RunState state;
+        try
+        {
+            await using var session = await Session.Connect(address);
+            state = (await session.Grains.GetGrain<IRunGrain>(runId).GetStatus()).State;
+        }
+        catch (Exception e) when (e is UserError or OrleansException or TimeoutException)
+        {
+            return; // The cluster is gone, and its runs with it.
+        }
+        if (state is RunState.Running or RunState.Cancelling)
+            throw new UserError($"the cluster at {address.Gateway} is executing run {runId}; watch it with 'watch {folder.Path}', or stop it with 'cancel {folder.Path}'");
+    }
 }

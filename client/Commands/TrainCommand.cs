@@ -1,4 +1,6 @@
 using System.CommandLine;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Client.Commands;
@@ -27,15 +29,28 @@ internal static class TrainCommand
 
     /// <summary>The recipe with its settings, paths made absolute: a run may be resumed from anywhere.</summary>
     /// <exception cref="UserError">A file or folder that it names is not there.</exception>
+    /// <exception cref="DataException">A file of prompts or pairs has a row that cannot be read.</exception>
+    /// <exception cref="InvalidDataException">The model folder is not one that can be used.</exception>
     private static Recipe Load(string path, string? model, IEnumerable<string> settings)
     {
         var recipe = RecipeFile.Load(path, model is null ? settings : settings.Prepend($"model.path={model}"));
         static string? Existing(string? named, string key) => named is null ? null
             : Path.Exists(named) ? Path.GetFullPath(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
-        return recipe with
+        recipe = recipe with
         {
             Model = recipe.Model with { Path = Existing(recipe.Model.Path, "model.path") },
             Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts") },
         };
+        // What cannot be read is said here, before there is a run.
+        if (recipe.Model.Path is { } folder)
+        {
+            _ = ModelFolder.ReadConfig(folder);
+            _ = ModelFolder.ReadTokenizer(folder);
+        }
+        if (recipe.Data.Pairs is { } pairs)
+            _ = PreferenceFiles.ReadPairs(pairs);
+        if (recipe.Data.Prompts is { } prompts)
+            _ = PreferenceFiles.ReadPrompts(prompts);
+        return recipe;
     }
 }

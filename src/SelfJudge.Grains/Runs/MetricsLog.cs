@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using System.Threading.Channels;
 using SelfJudge.Modeling.Checkpoints;
 using TorchSharp;
-using TorchSharp.Modules;
 
 namespace SelfJudge.Grains.Runs;
 
@@ -14,27 +13,35 @@ public sealed record MetricsRow(long RunStep, string Stage, int StageStep, IRead
 
 /// <summary>
 /// The figures of every step: <c>metrics.jsonl</c>, one line each, and TensorBoard event files, one series per stage.
-/// A run that resumes first drops what was logged after the checkpoint it resumes from.
+/// A row is written before its step's checkpoint is, so that no checkpoint lacks a row; a run that resumes first drops
+/// what was logged after the checkpoint it resumes from.
 /// </summary>
 public sealed class MetricsLog : IAsyncDisposable
 {
     private readonly StreamWriter _lines;
-    private readonly Channel<(MetricsRow Row, Task Durable)> _queue = Channel.CreateUnbounded<(MetricsRow, Task)>(new UnboundedChannelOptions { SingleReader = true });
-    private readonly Task _writing;
+    private readonly Channel<MetricsRow> _toPlot = Channel.CreateUnbounded<MetricsRow>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Task _plotting;
 
-    public MetricsLog(RunFolder folder, long lastRunStep)
+    /// <param name="stage">The stage whose steps are to be logged. Its series is drawn anew; those of earlier stages are whole.</param>
+    /// <param name="lastRunStep">The last step that is kept.</param>
+    public MetricsLog(RunFolder folder, string stage, long lastRunStep)
     {
         var kept = Read(folder.Metrics).Where(r => r.RunStep <= lastRunStep).ToList();
-        if (Directory.Exists(folder.TensorBoard))
-            Directory.Delete(folder.TensorBoard, recursive: true);
+        var series = Path.Combine(folder.TensorBoard, stage);
+        if (Directory.Exists(series))
+            Directory.Delete(series, recursive: true);
         AtomicFolder.WriteFile(folder.Metrics, string.Concat(kept.Select(r => Line(r) + "\n")));
         _lines = new StreamWriter(folder.Metrics, append: true) { AutoFlush = true };
         // The event writer opens its file for every figure, which is no work for a training step to wait for.
-        _writing = Task.Run(() => WriteAll(folder.TensorBoard, kept));
+        _plotting = Task.Run(() => PlotAll(series, [.. kept.Where(r => r.Stage == stage)]));
     }
 
-    /// <summary>Logs a row, in order, once <paramref name="durable"/> has ended well: a step that is logged is never lost.</summary>
-    public void Write(MetricsRow row, Task durable) => _queue.Writer.TryWrite((row, durable));
+    /// <summary>Logs a row. Its line is in the file when the call returns.</summary>
+    public void Write(MetricsRow row)
+    {
+        _lines.WriteLine(Line(row));
+        _toPlot.Writer.TryWrite(row);
+    }
 
     /// <summary>The rows of a metrics file; none if it is not there. A last line cut short by a crash is left out.</summary>
     public static IEnumerable<MetricsRow> Read(string path)
@@ -49,30 +56,29 @@ public sealed class MetricsLog : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        _queue.Writer.Complete();
-        await _writing;
-        await _lines.DisposeAsync();
+        _toPlot.Writer.Complete();
+        try
+        {
+            await _plotting;
+        }
+        finally
+        {
+            await _lines.DisposeAsync();
+        }
     }
 
-    private async Task WriteAll(string tensorBoard, List<MetricsRow> earlier)
+    private async Task PlotAll(string series, IReadOnlyList<MetricsRow> earlier)
     {
-        var writers = new Dictionary<string, SummaryWriter>(StringComparer.Ordinal);
+        var writer = torch.utils.tensorboard.SummaryWriter(series, createRunName: false);
         void Plot(MetricsRow row)
         {
-            if (!writers.TryGetValue(row.Stage, out var writer))
-                writers[row.Stage] = writer = torch.utils.tensorboard.SummaryWriter(Path.Combine(tensorBoard, row.Stage), createRunName: false);
             foreach (var (name, value) in row.Values)
                 writer.add_scalar(name, (float)value, row.StageStep);
         }
-        earlier.ForEach(Plot);
-        await foreach (var (row, durable) in _queue.Reader.ReadAllAsync())
-        {
-            await durable.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!durable.IsCompletedSuccessfully)
-                return; // The checkpoint failed, which whoever wrote it reports; nothing after it is finished either.
-            _lines.WriteLine(Line(row));
+        foreach (var row in earlier)
             Plot(row);
-        }
+        await foreach (var row in _toPlot.Reader.ReadAllAsync())
+            Plot(row);
     }
 
     private static string Line(MetricsRow row)

@@ -23,7 +23,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     private double _secondsBefore;
     private List<StageSummary> _finished = [];
     private StageRecipe _stage = recipe.Stages[0];
-    private string _activity = "";
+    private string _activity = recipe.Stages[0].Name;
     private StepOutcome? _last;
     private (long At, int Step, long Tokens) _mark;
     private double _tokensPerSecond, _secondsPerStep;
@@ -53,22 +53,24 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     private async Task RunStages()
     {
         Directory.CreateDirectory(_folder.Path);
+        AtomicFolder.Clean(_folder.Path);
+        AtomicFolder.Clean(_folder.Stages);
         AtomicFolder.WriteFile(_folder.Recipe, RecipeFile.Render(recipe));
         _finished = ReadFinished();
         _secondsBefore = _finished.Sum(s => s.Seconds);
+        var remaining = recipe.Stages.Skip(_finished.Count).ToList();
+        Enter(remaining.FirstOrDefault());
         var data = await catalog.Get(recipe);
-        foreach (var stage in recipe.Stages.Skip(_finished.Count))
+        foreach (var stage in remaining)
         {
-            (_stage, _activity) = (stage, stage.Name);
+            Enter(stage);
             if (!await RunStage(stage, data))
             {
                 IsCancelled = true;
                 return;
             }
         }
-        _activity = recipe.Evaluation is null ? "report" : "evaluation";
-        _last = null;
-        _tokensPerSecond = 0;
+        Enter(null);
         await TripletLog.FinishAsync(_folder);
         await new RunEvaluation(runId, request, recipe, _folder, _finished, grains).Run(Elapsed);
     }
@@ -82,6 +84,13 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
             Elapsed(), _tokensPerSecond, left, _last?.Metrics ?? new Dictionary<string, double>(), triplets, message ?? (_warnings.Count == 0 ? null : string.Join("; ", _warnings)));
     }
 
+    // A stage, or after the last of them the evaluation: nothing of what came before is said of it.
+    private void Enter(StageRecipe? stage)
+    {
+        (_stage, _activity) = (stage ?? recipe.Stages[^1], stage?.Name ?? (recipe.Evaluation is null ? "report" : "evaluation"));
+        (_last, _tokensPerSecond, _secondsPerStep) = (null, 0, 0);
+    }
+
     // Returns false where the run was cancelled.
     private async Task<bool> RunStage(StageRecipe stage, TrainingData data)
     {
@@ -89,7 +98,6 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         _warnings.AddRange(opening.Warnings);
         _secondsBefore += opening.Seconds;
         _mark = (time.GetTimestamp(), opening.StepsDone, 0);
-        (_tokensPerSecond, _secondsPerStep) = (0, 0);
         _last = new StepOutcome(opening.StepsDone, opening.PolicyVersion, new Dictionary<string, double>(), 0, 0, opening.Triplets);
         while (_last.Step < stage.Steps)
         {

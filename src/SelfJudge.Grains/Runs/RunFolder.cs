@@ -11,6 +11,7 @@ public sealed record RunFolder(string Path)
     public string TensorBoard => In("tensorboard");
     public string TripletJournal => In("triplets.jsonl");
     public string Triplets => In("triplets.parquet");
+    public string Stages => In("stages");
     public string StageResults => In("stages.json");
     public string Result => In("result.json");
     public string Report => In("report.html");
@@ -26,7 +27,7 @@ public sealed record RunFolder(string Path)
 
     /// <summary>The model that a stage leaves: the last one's is the run's result, in <c>final/</c> or <c>adapter/</c>.</summary>
     public string OutputOf(Recipe recipe, StageRecipe stage) =>
-        stage != recipe.Stages[^1] ? In(System.IO.Path.Combine("stages", stage.Name)) : In(stage.Adapter is null ? "final" : "adapter");
+        stage != recipe.Stages[^1] ? System.IO.Path.Combine(Stages, stage.Name) : In(stage.Adapter is null ? "final" : "adapter");
 
     private string In(string name) => System.IO.Path.Combine(Path, name);
 }

@@ -4,10 +4,12 @@ using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Grains.Training;
 
-/// <summary>The training data of a silo's runs, loaded once each.</summary>
+/// <summary>The training data of a silo's runs, loaded once each; files that change are loaded again.</summary>
 public sealed class DataCatalog
 {
-    private readonly ConcurrentDictionary<(DataRecipe Data, ulong Seed), Lazy<TrainingData>> _loaded = new();
+    private readonly ConcurrentDictionary<(DataRecipe Data, ulong Seed, DateTime Pairs, DateTime Prompts), Lazy<TrainingData>> _loaded = new();
 
-    public Task<TrainingData> Get(Recipe recipe) => Task.Run(() => _loaded.GetOrAdd((recipe.Data, recipe.Seed), key => new Lazy<TrainingData>(() => TrainingData.Load(key.Data, key.Seed))).Value);
+    public Task<TrainingData> Get(Recipe recipe) => Task.Run(() => _loaded.GetOrAdd((recipe.Data, recipe.Seed, Changed(recipe.Data.Pairs), Changed(recipe.Data.Prompts)), key => new Lazy<TrainingData>(() => TrainingData.Load(key.Data, key.Seed))).Value);
+
+    private static DateTime Changed(string? file) => file is null ? default : File.GetLastWriteTimeUtc(file);
 }

@@ -40,7 +40,7 @@ internal sealed class StageTraining : IAsyncDisposable
         _batches = new StageBatches(recipe, stage, data, host.EncoderOf(training.Policy));
         _schedule = new LearningRateSchedule(stage.LearningRate, (int)Math.Round(stage.Warmup * stage.Steps), stage.Schedule, stage.Steps);
         _stepsBefore = recipe.Stages.TakeWhile(s => s.Name != stage.Name).Sum(s => (long)s.Steps);
-        _metrics = new MetricsLog(folder, RunStep);
+        _metrics = new MetricsLog(folder, stage.Name, RunStep);
         _triplets = new TripletLog(folder, RunStep);
     }
 
@@ -132,6 +132,7 @@ internal sealed class StageTraining : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Durable.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // On a full disk the logs cannot end well, and the model is to be freed all the same.
         try
         {
             await _metrics.DisposeAsync();
@@ -154,6 +155,8 @@ internal sealed class StageTraining : IAsyncDisposable
         figures["step_time"] = seconds;
         Progress = new StageProgress(Progress.Step + 1, Progress.Seconds + seconds, Progress.Tokens + HostFigures.Tokens(_totals, totals), Progress.Triplets + triplets);
         _totals = totals;
+        // Before the checkpoint: whatever kills the process, what a checkpoint holds is logged.
+        _metrics.Write(new MetricsRow(RunStep, Stage.Name, Progress.Step, figures));
         _played.AddRange(trained.Select(b => (RunStep, b)));
         if (Progress.Step % Stage.CheckpointEvery == 0 || IsDone)
         {
@@ -169,7 +172,6 @@ internal sealed class StageTraining : IAsyncDisposable
                 _checkpoints.Write(state, snapshot, BaseModel());
             });
         }
-        _metrics.Write(new MetricsRow(RunStep, Stage.Name, Progress.Step, figures), Durable);
         return figures;
     }
 

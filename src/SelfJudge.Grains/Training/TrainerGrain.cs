@@ -95,8 +95,14 @@ public sealed partial class TrainerGrain(
 
     public async Task Release()
     {
-        await LeaveStage();
-        await RunModels.UnloadAll(host, this.GetPrimaryKeyString());
+        try
+        {
+            await LeaveStage();
+        }
+        finally
+        {
+            await RunModels.UnloadAll(host, this.GetPrimaryKeyString());
+        }
     }
 
     public async Task<LoadedModel> EnsureLoaded(RunRequest run, string? stage) =>

@@ -43,6 +43,15 @@ public static class AtomicFolder
         }
     }
 
+    /// <summary>Removes a folder, which from its rename on is not there, whatever interrupts the rest.</summary>
+    public static void Delete(string folder)
+    {
+        var removed = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(folder))!, $"{TemporaryPrefix}{Path.GetFileName(folder)}-{Environment.ProcessId}-removed");
+        DeleteIfThere(removed);
+        Directory.Move(folder, removed);
+        Directory.Delete(removed, recursive: true);
+    }
+
     /// <summary>Replaces a file's content in one rename.</summary>
     public static void WriteFile(string path, string content)
     {

@@ -88,7 +88,7 @@ public sealed class CheckpointStore(string folder, int keep)
         });
         foreach (var (step, path) in Steps().SkipLast(keep))
             if (step < state.RunStep)
-                Directory.Delete(path, recursive: true);
+                AtomicFolder.Delete(path);
     }
 
     /// <summary>

@@ -37,14 +37,25 @@ public sealed class WordLevelTokenizer : TextTokenizer
 
     public override int? IdOf(string piece) => _ids.TryGetValue(piece, out var id) ? id : null;
 
-    /// <exception cref="InvalidDataException">The file is not a WordLevel tokenizer.</exception>
+    /// <exception cref="InvalidDataException">The file is not a WordLevel tokenizer, or lacks a token that ours needs.</exception>
     public static WordLevelTokenizer Load(string path)
     {
-        var root = JsonNode.Parse(File.ReadAllText(path));
-        var vocab = root?["model"]?["vocab"] as JsonObject ?? throw new InvalidDataException($"{path}: no model.vocab");
-        var words = vocab.OrderBy(p => (int)p.Value!).Select(p => p.Key).ToList();
-        var special = (root!["added_tokens"] as JsonArray ?? []).Where(t => (bool)t!["special"]!).Select(t => (string)t!["content"]!);
-        return new WordLevelTokenizer(words, special);
+        try
+        {
+            var root = JsonNode.Parse(File.ReadAllText(path));
+            if ((string?)root?["model"]?["type"] is var type and not "WordLevel")
+                throw new InvalidDataException($"model.type is {type ?? "missing"}; supported is WordLevel");
+            var vocab = root["model"]!["vocab"] as JsonObject ?? throw new InvalidDataException("no model.vocab");
+            var words = vocab.OrderBy(p => (int)p.Value!).Select(p => p.Key).ToList();
+            var special = (root["added_tokens"] as JsonArray ?? []).Where(t => (bool)t!["special"]!).Select(t => (string)t!["content"]!).ToList();
+            if (special.Append(EndOfText).Append(Unknown).FirstOrDefault(t => !vocab.ContainsKey(t)) is { } missing)
+                throw new InvalidDataException($"the token {missing} is missing from model.vocab");
+            return new WordLevelTokenizer(words, special);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NullReferenceException or InvalidDataException)
+        {
+            throw new InvalidDataException($"{path}: {e.Message}", e);
+        }
     }
 
     public override void Save(string folder)

@@ -41,13 +41,22 @@ public static class RecipeFile
     {
         var root = ParseTree(yaml, name);
         CheckKeys(root, typeof(Recipe), name, "");
-        var recipe = Bind(yaml, root, name);
+        var recipe = Bind(yaml, name);
+        if (RecipeChecks.FindProblem(recipe) is { } problem)
+            throw new RecipeException($"{Place(name, LineOf(root, problem.Key))}: {problem.Key}: {problem.What}");
+        // Settings may need one another: only what they come to together is checked.
+        (string Key, string What)? open = null;
+        var cause = "";
         foreach (var setting in settings ?? [])
         {
             Apply(root, setting);
-            recipe = Bind(Render(root), root, $"--set {setting}");
+            recipe = Bind(Render(root), $"--set {setting}");
+            var found = RecipeChecks.FindProblem(recipe);
+            if (found is not null && found?.Key != open?.Key)
+                cause = setting;
+            open = found;
         }
-        return recipe;
+        return open is null ? recipe : throw new RecipeException($"--set {cause}: {open?.Key}: {open?.What}");
     }
 
     /// <summary>The recipe with every key written out.</summary>
@@ -68,20 +77,16 @@ public static class RecipeFile
             : throw new RecipeException($"{name}: a recipe is a mapping of keys to values");
     }
 
-    private static Recipe Bind(string yaml, YamlMappingNode root, string name)
+    private static Recipe Bind(string yaml, string name)
     {
-        Recipe recipe;
         try
         {
-            recipe = Deserializer.Deserialize<Recipe>(yaml);
+            return Deserializer.Deserialize<Recipe>(yaml);
         }
         catch (YamlException e)
         {
             throw new RecipeException($"{Place(name, e.Start.Line)}: {e.InnerException?.Message ?? e.Message}");
         }
-        if (RecipeChecks.FindProblem(recipe) is { } problem)
-            throw new RecipeException($"{Place(name, LineOf(root, problem.Key))}: {problem.Key}: {problem.What}");
-        return recipe;
     }
 
     private static string Place(string name, long line) => line > 0 && !name.StartsWith("--set", StringComparison.Ordinal) ? $"{name}:{line}" : name;

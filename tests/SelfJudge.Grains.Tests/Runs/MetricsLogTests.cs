@@ -14,8 +14,8 @@ public sealed class MetricsLogTests : IDisposable
     [Fact]
     public async Task A_step_is_one_line_of_json()
     {
-        await using (var log = new MetricsLog(Folder, 0))
-            log.Write(new MetricsRow(7, "SFT", 3, new Dictionary<string, double> { ["loss"] = 0.5, ["judge/accuracy"] = double.NaN }), Task.CompletedTask);
+        await using (var log = new MetricsLog(Folder, "SFT", 0))
+            log.Write(new MetricsRow(7, "SFT", 3, new Dictionary<string, double> { ["loss"] = 0.5, ["judge/accuracy"] = double.NaN }));
         Assert.Equal(["""{"run_step":7,"stage":"SFT","step":3,"loss":0.5,"judge/accuracy":null}"""], await File.ReadAllLinesAsync(Folder.Metrics));
         var row = Assert.Single(MetricsLog.Read(Folder.Metrics));
         Assert.Equal((7L, "SFT", 3), (row.RunStep, row.Stage, row.StageStep));
@@ -46,30 +46,25 @@ public sealed class MetricsLogTests : IDisposable
     }
 
     [Fact]
-    public async Task A_step_is_logged_once_its_checkpoint_is_on_disk_and_not_if_that_fails()
+    public async Task A_row_is_in_the_file_when_the_call_returns()
     {
-        var (first, second) = (new TaskCompletionSource(), new TaskCompletionSource());
-        var log = new MetricsLog(Folder, 0);
-        log.Write(Row(1), first.Task);
-        log.Write(Row(2), second.Task);
-        log.Write(Row(3), Task.CompletedTask);
-        Assert.Empty(MetricsLog.Read(Folder.Metrics));
-        first.SetResult();
-        second.SetException(new IOException("the disk is full"));
-        await log.DisposeAsync();
+        await using var log = new MetricsLog(Folder, "SFT", 0);
+        log.Write(Row(1));
         Assert.Equal([1L], MetricsLog.Read(Folder.Metrics).Select(r => r.RunStep));
     }
 
     [Fact]
-    public async Task Every_stage_is_a_series_of_TensorBoard_and_a_resumed_run_writes_them_anew()
+    public async Task Every_stage_is_a_series_of_TensorBoard_and_a_resumed_run_writes_its_own_anew()
     {
-        await Write(0, Row(1), Row(2), Row(3, stage: "DPO"));
+        await Write(0, Row(1), Row(2));
+        await Write("DPO", 2, Row(3, stage: "DPO"));
         Assert.Equal(["DPO", "SFT"], Directory.GetDirectories(Folder.TensorBoard).Select(d => Path.GetFileName(d)).Order());
         var events = Assert.Single(Directory.GetFiles(Path.Combine(Folder.TensorBoard, "SFT")));
         Assert.Contains("tfevents", Path.GetFileName(events));
         Assert.Contains("loss", await File.ReadAllTextAsync(events));
-        await Write(2);
-        Assert.Equal(["SFT"], Directory.GetDirectories(Folder.TensorBoard).Select(d => Path.GetFileName(d)));
+        await Write("DPO", 2);
+        Assert.Equal(events, Assert.Single(Directory.GetFiles(Path.Combine(Folder.TensorBoard, "SFT"))));
+        Assert.DoesNotContain("loss", string.Concat(Directory.GetFiles(Path.Combine(Folder.TensorBoard, "DPO")).Select(File.ReadAllText)));
     }
 
     [Fact]
@@ -77,10 +72,12 @@ public sealed class MetricsLogTests : IDisposable
 
     private static MetricsRow Row(int step, double loss = 1, string stage = "SFT") => new(step, stage, step, new Dictionary<string, double> { ["loss"] = loss });
 
-    private async Task Write(long lastRunStep, params MetricsRow[] rows)
+    private Task Write(long lastRunStep, params MetricsRow[] rows) => Write("SFT", lastRunStep, rows);
+
+    private async Task Write(string stage, long lastRunStep, params MetricsRow[] rows)
     {
-        await using var log = new MetricsLog(Folder, lastRunStep);
+        await using var log = new MetricsLog(Folder, stage, lastRunStep);
         foreach (var row in rows)
-            log.Write(row, Task.CompletedTask);
+            log.Write(row);
     }
 }

@@ -1,0 +1,170 @@
+using SelfJudge.SystemTests.Processes;
+
+namespace SelfJudge.SystemTests;
+
+/// <summary>What the user can put right is said in one message, before there is a run.</summary>
+public sealed class ErrorTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private string Run => _folder["run"];
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task An_unknown_key_of_a_recipe_is_named_with_its_line()
+    {
+        var recipe = _folder.Write("recipe.yaml", "name: mine", "data:", "  world_pears: 100");
+        await AssertFails($"{recipe}:3: unknown key 'data.world_pears'; known here are world_pairs, pairs, prompts", "train", "--recipe", recipe, "--out", Run);
+    }
+
+    [Fact]
+    public async Task A_value_of_another_type_is_named_with_its_line()
+    {
+        var recipe = _folder.Write("recipe.yaml", "data: {world_pairs: 100}", "stages:", "  - name: SFT", "    method: sft", "    steps: many");
+        await AssertFails($"{recipe}:5: The input string 'many' was not in a correct format.", "train", "--recipe", recipe, "--out", Run);
+    }
+
+    [Fact]
+    public async Task A_missing_recipe_is_named() =>
+        await AssertFails($"{_folder["none.yaml"]}: no such recipe file", "train", "--recipe", _folder["none.yaml"], "--out", Run);
+
+    [Theory]
+    [InlineData("stages.JSFT.stepz=3", "unknown key 'stages.JSFT.stepz'; known here are name, method, from, steps, ")]
+    [InlineData("stages.SFT.steps=3", "'stages' has no element 'SFT'")]
+    [InlineData("stages.JSFT.steps=many", "The input string 'many' was not in a correct format.")]
+    [InlineData("stages.JSFT.steps=0", "stages[0].steps: must be 1 or more")]
+    [InlineData("steps", "write it as key=value")]
+    public async Task A_setting_that_cannot_be_is_quoted(string setting, string message) =>
+        await AssertFails($"--set {setting}: {message}*", SmallRun.Train(Run, "--set", setting));
+
+    [Fact]
+    public async Task A_missing_model_folder_is_named() =>
+        await AssertFails($"model.path: there is no {_folder["model"]}", SmallRun.Train(Run, "--model", _folder["model"]));
+
+    [Fact]
+    public async Task A_model_folder_without_a_configuration_is_named()
+    {
+        Directory.CreateDirectory(_folder["model"]);
+        await AssertFails($"{_folder["model"]} is not a model folder: it has no config.json", SmallRun.Train(Run, "--model", _folder["model"]));
+    }
+
+    [Fact]
+    public async Task A_model_of_another_architecture_is_refused()
+    {
+        Directory.CreateDirectory(_folder["model"]);
+        File.WriteAllText(_folder["model/config.json"], """{"model_type": "gpt2"}""");
+        await AssertFails($"{_folder["model/config.json"]}: model_type is gpt2; supported is llama", SmallRun.Train(Run, "--model", _folder["model"]));
+    }
+
+    [Theory]
+    [InlineData("BPE", "model.type is BPE; supported is WordLevel")]
+    [InlineData("WordLevel", "the token </s> is missing from model.vocab")]
+    public async Task A_tokenizer_that_is_not_supported_is_named(string type, string message)
+    {
+        File.WriteAllText(Path.Combine(Model(), "tokenizer.json"), $$"""{"model": {"type": "{{type}}", "vocab": {"a": 0, "b": 1} } }""");
+        await AssertFails($"{_folder["model/tokenizer.json"]}: {message}", SmallRun.Train(Run, "--model", _folder["model"]));
+    }
+
+    [Fact]
+    public async Task A_malformed_line_of_prompts_is_named()
+    {
+        var prompts = _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?"}""", """{"question": "what colour is it ?"}""");
+        await AssertFails($"{prompts}:2: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}", "submit", prompts, "--model", _folder["model"], "--out", Run);
+        await AssertFails($"{prompts}:2: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}", "train", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", Model(), "--set", $"data.prompts={prompts}", "--out", Run);
+        _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?""");
+        await AssertFails($"{prompts}:1: *", "submit", prompts, "--model", _folder["model"], "--out", Run);
+    }
+
+    [Fact]
+    public async Task An_empty_file_of_prompts_is_named()
+    {
+        var prompts = _folder.Write("prompts.jsonl");
+        await AssertFails($"{prompts}: holds no rows", "submit", prompts, "--model", _folder["model"], "--out", Run);
+        await AssertFails($"{prompts}: holds no rows", "train", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", Model(), "--set", $"data.prompts={prompts}", "--out", Run);
+    }
+
+    [Fact]
+    public async Task A_folder_that_cannot_be_made_is_named()
+    {
+        // Where tests run as root no mode forbids writing, but a file where a folder should be always does.
+        var blocked = Path.Combine(_folder.Write("file", "in the way"), "run");
+        await AssertFails($"the run's folder {blocked} cannot be used: *", SmallRun.Train(blocked));
+        var prompts = _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?"}""");
+        await AssertFails($"--out {blocked} cannot be written: *", "submit", prompts, "--model", Model(), "--out", blocked);
+    }
+
+    [Fact]
+    public async Task A_folder_that_holds_a_run_is_not_overwritten()
+    {
+        Directory.CreateDirectory(Run);
+        File.WriteAllText(Path.Combine(Run, "recipe.yaml"), "name: earlier");
+        await AssertFails($"{Run} holds a run already: go on with it by 'resume {Run}', or name another folder with --out", SmallRun.Train(Run));
+        await AssertFails($"{Run} holds a run already: go on with it by 'resume {Run}', or name another folder with --out", "demo", "--quick", "--out", Run);
+        Assert.Equal(["recipe.yaml"], Directory.GetFileSystemEntries(Run).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public async Task A_cluster_where_nobody_answers_is_named_at_once()
+    {
+        await AssertFails("no silo answers at 127.0.0.1:1: Connection refused", SmallRun.Train(Run, "--cluster", "localhost:1"));
+        Assert.False(Directory.Exists(Run), "there is a folder of a run that never was");
+    }
+
+    [Theory]
+    [InlineData("localhost")]
+    [InlineData("localhost:")]
+    [InlineData("localhost:99999")]
+    public async Task A_cluster_without_a_port_is_refused(string cluster) =>
+        await AssertFails($"--cluster {cluster}: write the gateway of a silo as HOST:PORT, such as 127.0.0.1:30000", SmallRun.Train(Run, "--cluster", cluster));
+
+    [Theory]
+    [InlineData("--seeds 0: must be 1 or more", "demo", "--seeds", "0")]
+    [InlineData("--samples 0: must be 1 or more", "submit", "prompts.jsonl", "--samples", "0", "--out", "answers.jsonl")]
+    [InlineData("prompts.jsonl: no such file", "submit", "prompts.jsonl", "--out", "answers.jsonl")]
+    public async Task A_number_or_file_that_cannot_be_is_refused(string message, params string[] arguments) => await AssertFails(message, arguments);
+
+    [Fact]
+    public async Task Settings_that_need_one_another_are_checked_together()
+    {
+        var ended = await _folder.Client(["recipes", "validate", SmallRun.Recipe("smoke.yaml"), .. SmallRun.Set("model.init.heads=4", "model.init.key_value_heads=4", "model.init.hidden_size=30", "model.init.hidden_size=32")]);
+        Assert.True(ended.ExitCode == 0, ended.ToString());
+        await AssertFails("--set model.init.heads=3: model.init.heads: must divide hidden_size (64)", ["recipes", "validate", SmallRun.Recipe("smoke.yaml"), .. SmallRun.Set("model.init.heads=3", "seed=2")]);
+    }
+
+    [Fact]
+    public async Task Every_recipe_of_the_repository_is_valid()
+    {
+        var recipes = Directory.GetFiles(Path.GetDirectoryName(SmallRun.Recipe("smoke.yaml"))!, "*.yaml");
+        Assert.NotEmpty(recipes);
+        foreach (var recipe in recipes)
+        {
+            var ended = await _folder.Client("recipes", "validate", recipe);
+            Assert.True(ended.ExitCode == 0, ended.ToString());
+            Assert.Matches($"\n# {recipe} is valid: [1-9][0-9]* stages, [1-9][0-9]* steps\n$", ended.Output);
+        }
+    }
+
+    // A model as far as anybody looks before work is spent.
+    private string Model()
+    {
+        Directory.CreateDirectory(_folder["model"]);
+        File.WriteAllText(_folder["model/config.json"], """{"model_type": "llama", "vocab_size": 1, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}""");
+        File.WriteAllText(_folder["model/tokenizer.json"], """{"model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1}}}""");
+        return _folder["model"];
+    }
+
+    // An asterisk at the end of the message stands for anything there.
+    private async Task AssertFails(string message, params string[] arguments)
+    {
+        var ended = await _folder.Client(arguments);
+        Assert.True(ended.ExitCode == 1, ended.ToString());
+        Assert.True(ended.Duration < TimeSpan.FromSeconds(15), ended.ToString());
+        Assert.DoesNotContain("   at ", ended.Errors, StringComparison.Ordinal);
+        if (message.EndsWith('*'))
+            Assert.StartsWith(message[..^1], ended.Errors, StringComparison.Ordinal);
+        else
+            Assert.Equal(message + "\n", ended.Errors);
+        Assert.False(Directory.Exists(Path.Combine(Run, "checkpoints")), "work was spent");
+    }
+}

@@ -1,0 +1,51 @@
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace SelfJudge.SystemTests.Processes;
+
+/// <summary>A silo process and the addresses that it printed.</summary>
+internal sealed partial class Silo : IAsyncDisposable
+{
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromMinutes(1) };
+
+    private readonly ConsoleProcess _process;
+    private readonly Match _announced;
+
+    private Silo(ConsoleProcess process, Match announced) => (_process, _announced) = (process, announced);
+
+    public string Address => _announced.Groups["silo"].Value;
+    public string Gateway => _announced.Groups["gateway"].Value;
+    public string ModelHost => _announced.Groups["host"].Value;
+
+    /// <summary>Starts a silo whose grain state is in the folder's <c>grains.db</c>, and waits until it serves.</summary>
+    public static async Task<Silo> Start(TemporaryFolder folder, params IEnumerable<string> arguments)
+    {
+        var process = ConsoleProcess.Start(Programs.Silo, folder.Path, ["--storage", folder["grains.db"], .. arguments]);
+        try
+        {
+            return new Silo(process, Announcement().Match(await process.Line("silo ")));
+        }
+        catch
+        {
+            await process.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async Task<JsonNode> Health() => JsonNode.Parse(await Http.GetStringAsync(new Uri(_announced.Groups["http"].Value + "/health")))!;
+
+    public Task Kill() => _process.Kill();
+
+    public async Task AssertEndsWhenTerminated()
+    {
+        _process.Terminate();
+        var ended = await _process.End();
+        Assert.True(ended.ExitCode == 0, ended.ToString());
+        Assert.Empty(ended.Errors);
+    }
+
+    public ValueTask DisposeAsync() => _process.DisposeAsync();
+
+    [GeneratedRegex("^silo (?<silo>127.0.0.1:[0-9]+), gateway (?<gateway>127.0.0.1:[0-9]+), (?<host>.*), dashboard (?<http>http://127.0.0.1:[0-9]+)/dashboard$")]
+    private static partial Regex Announcement();
+}
