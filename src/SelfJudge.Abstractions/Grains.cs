@@ -27,7 +27,7 @@ public interface IRunGrain : IGrainWithStringKey
 [Alias("sj.IPromptGrain")]
 public interface IPromptGrain : IGrainWithStringKey
 {
-    /// <summary>Samples completions and plays their bracket. In training the triplets go onto the stream, and are kept and sent again until <see cref="Acknowledge"/>. A repeated call returns the first one's outcome.</summary>
+    /// <summary>Samples completions and plays their bracket. In training the triplets go onto the stream, and are kept and sent again until <see cref="Acknowledge"/>. A repeated call returns the first one's outcome, unless its completions are too old for what is asked now.</summary>
     [Alias("Play"), ResponseTimeout("00:10:00")]
     Task<PromptOutcome> Play(PromptRequest request, CancellationToken cancellation);
 

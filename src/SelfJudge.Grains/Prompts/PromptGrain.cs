@@ -22,8 +22,13 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
 
     public async Task<PromptOutcome> Play(PromptRequest request, CancellationToken cancellation)
     {
-        if (_play is null or { IsFaulted: true } or { IsCanceled: true })
+        if (_play is null or { IsFaulted: true } or { IsCanceled: true } || _play.IsCompleted && IsStale((await _play).Completions, request))
+        {
+            _unacknowledged = null;
+            _resend?.Dispose();
+            _resent = 0;
             _play = PlayOnce(request, cancellation);
+        }
         else if (_unacknowledged is not null)
             await Publish();
         var outcome = await _play;
@@ -66,14 +71,14 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
             // A second attempt is this prompt's own: the others of its batch may have what they need.
             var batch = request.BatchKey is null || attempt > 1 ? null : new BatchMembership($"{request.BatchKey}/sample", request.BatchSize, request.Index);
             var sampled = await replica.Sample(new SampleRequest(request.PolicyModel, request.Turns, seeds, request.Sampling, batch), cancellation);
-            if (request.Training is not { MaxStaleness: { } allowed } training || attempt == options.SampleAttempts)
+            if (attempt == options.SampleAttempts || !IsStale(sampled.Completions, request))
                 return sampled;
-            var oldest = sampled.Completions.Min(c => c.PolicyVersion);
-            if (training.PolicyVersion - oldest <= allowed)
-                return sampled;
-            LogStale(this.GetPrimaryKeyString(), oldest, training.PolicyVersion);
+            LogStale(this.GetPrimaryKeyString(), sampled.Completions.Min(c => c.PolicyVersion), request.Training!.PolicyVersion);
         }
     }
+
+    private static bool IsStale(IReadOnlyList<Completion> completions, PromptRequest request) =>
+        request.Training is { MaxStaleness: { } allowed } training && training.PolicyVersion - completions.Min(c => c.PolicyVersion) > allowed;
 
     private TripletBatch ToTriplets(PromptRequest request, TripletRequest training, SampleResponse sampled, Bracket bracket)
     {

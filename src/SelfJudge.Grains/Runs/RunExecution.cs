@@ -99,44 +99,68 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         _secondsBefore += opening.Seconds;
         _mark = (time.GetTimestamp(), opening.StepsDone, 0);
         _last = new StepOutcome(opening.StepsDone, opening.PolicyVersion, new Dictionary<string, double>(), 0, 0, opening.Triplets);
-        while (_last.Step < stage.Steps)
-        {
-            if (_cancelRequested)
-                return false;
-            Progress(stage.Method is StageMethod.SelfJudge or StageMethod.OffPolicy
-                ? await PlayAndTrain(stage, data, opening, _last)
-                : await Trainer.TrainOnData());
-        }
+        if (!await (stage.Method is StageMethod.SelfJudge or StageMethod.OffPolicy ? RunRollouts(stage, data, opening) : RunSteps(stage)))
+            return false;
         _finished.Add(await Trainer.FinishStage());
         AtomicFolder.WriteFile(_folder.StageResults, JsonSerializer.Serialize(_finished, Json));
         return true;
     }
 
-    // One step of self-training (section 3.2): the prompts sample, judge and hand over; the trainer steps when all have.
-    private async Task<StepOutcome> PlayAndTrain(StageRecipe stage, TrainingData data, StageOpening opening, StepOutcome last)
+    private async Task<bool> RunSteps(StageRecipe stage)
     {
-        var step = last.Step + 1;
-        var isOnPolicy = stage.Method == StageMethod.SelfJudge;
-        var seed = Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/rollout"), step);
+        while (_last!.Step < stage.Steps)
+        {
+            if (_cancelRequested)
+                return false;
+            Progress(await Trainer.TrainOnData());
+        }
+        return true;
+    }
+
+    // Self-training (section 3.2): the prompts of a step sample, judge and hand over; the trainer steps when all have.
+    // The next step's prompts are on their way as soon as the device has this step before it: whatever they ask of the
+    // device comes after, so they sample from the new version, and the device does not wait for them.
+    private async Task<bool> RunRollouts(StageRecipe stage, TrainingData data, StageOpening opening)
+    {
         using var abandon = new CancellationTokenSource();
-        var training = Trainer.TrainOnTriplets(step, stage.Prompts, abandon.Token);
-        var playing = Task.WhenAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{step}/{i}", new PromptRequest(
-            i, data.Prompt((long)(step - 1) * stage.Prompts + i).ToWire(),
-            opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Initial, recipe.Judge.Templates,
-            stage.Samples, SamplingSettings.From(recipe.Sampling), Seeds.Derive(seed, i),
-            recipe.Deterministic ? $"{runId}/{stage.Name}/{step}" : null, stage.Prompts,
-            new TripletRequest(runId, stage.Name, step, stage.Triplets, last.PolicyVersion, isOnPolicy ? stage.MaxStaleness : null)), abandon.Token)));
         try
         {
-            await await Task.WhenAny(playing, training);
-            await playing;
-            return await training;
+            var version = opening.PolicyVersion;
+            Task? playing = null;
+            for (var step = _last!.Step + 1; step <= stage.Steps; step++)
+            {
+                if (_cancelRequested)
+                {
+                    await abandon.CancelAsync();
+                    return false;
+                }
+                playing ??= PlayAll(stage, data, opening, step, version, abandon.Token);
+                var beginning = Trainer.BeginStep(step, stage.Prompts, abandon.Token);
+                await await Task.WhenAny(playing, beginning);
+                await playing;
+                version = (await beginning).PolicyVersion;
+                playing = step < stage.Steps ? PlayAll(stage, data, opening, step + 1, version, abandon.Token) : null;
+                Progress(await Trainer.FinishStep(step));
+            }
+            return true;
         }
         catch
         {
             await abandon.CancelAsync();
             throw;
         }
+    }
+
+    private Task PlayAll(StageRecipe stage, TrainingData data, StageOpening opening, int step, long version, CancellationToken cancellation)
+    {
+        var isOnPolicy = stage.Method == StageMethod.SelfJudge;
+        var seed = Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/rollout"), step);
+        return Task.WhenAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{step}/{i}", new PromptRequest(
+            i, data.Prompt((long)(step - 1) * stage.Prompts + i).ToWire(),
+            opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Initial, recipe.Judge.Templates,
+            stage.Samples, SamplingSettings.From(recipe.Sampling), Seeds.Derive(seed, i),
+            recipe.Deterministic ? $"{runId}/{stage.Name}/{step}" : null, stage.Prompts,
+            new TripletRequest(runId, stage.Name, step, stage.Triplets, version, isOnPolicy ? stage.MaxStaleness : null)), cancellation)));
     }
 
     // A prompt whose silo died is played again: by the same seeds it samples the same, and what the trainer has

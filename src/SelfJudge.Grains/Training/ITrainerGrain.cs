@@ -14,9 +14,16 @@ public interface ITrainerGrain : IGrainWithStringKey
     [Alias("TrainOnData"), ResponseTimeout("00:10:00")]
     Task<StepOutcome> TrainOnData();
 
-    /// <summary>Waits for the triplets of <paramref name="prompts"/> prompts of a step, then makes that step.</summary>
-    [Alias("TrainOnTriplets"), ResponseTimeout("00:20:00")]
-    Task<StepOutcome> TrainOnTriplets(int step, int prompts, CancellationToken cancellation);
+    /// <summary>
+    /// Waits for the triplets of <paramref name="prompts"/> prompts of a step, then hands the step to the device. What is
+    /// asked of the device from then on comes after it.
+    /// </summary>
+    [Alias("BeginStep"), ResponseTimeout("00:20:00")]
+    Task<StepBegun> BeginStep(int step, int prompts, CancellationToken cancellation);
+
+    /// <summary>The end of the step that was begun.</summary>
+    [Alias("FinishStep"), ResponseTimeout("00:20:00")]
+    Task<StepOutcome> FinishStep(int step);
 
     /// <summary>Measures the stage's judge, writes its model, and closes it.</summary>
     [Alias("FinishStage"), ResponseTimeout("00:10:00")]
@@ -53,6 +60,11 @@ public sealed record StageOpening(
     [property: Id(5)] TripletCounts Triplets,
     [property: Id(6)] IReadOnlyList<string> Warnings,
     [property: Id(7)] double Seconds);
+
+/// <summary>A step that the device has before it.</summary>
+/// <param name="PolicyVersion">The policy's version once it is made.</param>
+[GenerateSerializer, Immutable, Alias("sj.StepBegun")]
+public sealed record StepBegun([property: Id(0)] int Step, [property: Id(1)] long PolicyVersion);
 
 /// <summary>What a call of the trainer has done.</summary>
 /// <param name="Step">The last step made.</param>

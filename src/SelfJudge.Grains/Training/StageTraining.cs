@@ -104,16 +104,26 @@ internal sealed class StageTraining : IAsyncDisposable
         return await Commit(figures, TripletCounts.None, []);
     }
 
-    /// <summary>A step on the triplets of its prompts. A step left without any, because all are identical or stale, changes nothing but counts.</summary>
-    public async Task<IReadOnlyDictionary<string, double>> StepOnTriplets(IReadOnlyList<TripletBatch> batches, long duplicates)
+    /// <summary>
+    /// A step on the triplets of its prompts, which the device has before it when the call returns. A step left without
+    /// any, because all are identical or stale, changes nothing but counts.
+    /// </summary>
+    /// <returns>The policy's version once the step is made, and the step.</returns>
+    public (long PolicyVersion, Task<IReadOnlyDictionary<string, double>> Step) BeginOnTriplets(IReadOnlyList<TripletBatch> batches, long duplicates)
     {
         var (version, rate) = (PolicyVersion, _schedule.At(Progress.Step + 1));
         var (fresh, stale) = TripletInbox.ByStaleness(batches, version, Stage.Method == StageMethod.OffPolicy ? null : Stage.MaxStaleness);
-        var figures = fresh.Count == 0 ? [] : Figures(await _training.PreferenceStepAsync([.. fresh.Select(t => new PreferencePair(t.PromptIds, t.Chosen.Ids, t.Rejected.Ids))], Stage.Loss, rate), rate);
-        Add(figures, RolloutFigures.Of(batches, fresh, version));
-        var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
-        return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates),
-            [.. batches.Select(b => b with { Triplets = [.. b.Triplets.Where(trained.Contains)] })]);
+        var training = fresh.Count == 0 ? null : _training.PreferenceStepAsync([.. fresh.Select(t => new PreferencePair(t.PromptIds, t.Chosen.Ids, t.Rejected.Ids))], Stage.Loss, rate);
+        return (training is null ? version : version + 1, Finish());
+
+        async Task<IReadOnlyDictionary<string, double>> Finish()
+        {
+            var figures = training is null ? [] : Figures(await training, rate);
+            Add(figures, RolloutFigures.Of(batches, fresh, version));
+            var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
+            return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates),
+                [.. batches.Select(b => b with { Triplets = [.. b.Triplets.Where(trained.Contains)] })]);
+        }
     }
 
     /// <summary>Waits for the last checkpoint, measures the model as a judge, and writes it out.</summary>

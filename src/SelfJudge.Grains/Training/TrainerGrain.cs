@@ -29,6 +29,7 @@ public sealed partial class TrainerGrain(
     private Task _stepping = Task.CompletedTask;
     private Task _leaving = Task.CompletedTask;
     private long _duplicatesCounted;
+    private (int Step, Task<StepOutcome> Outcome) _begun = (0, Task.FromException<StepOutcome>(new InvalidOperationException("no step was begun")));
 
     private string Run => this.GetPrimaryKeyString();
     private StageTraining Stage => _stage ?? throw new InvalidOperationException($"run {Run} has no open stage");
@@ -60,7 +61,7 @@ public sealed partial class TrainerGrain(
         return Outcome(stage, metrics);
     }
 
-    public async Task<StepOutcome> TrainOnTriplets(int step, int prompts, CancellationToken cancellation)
+    public async Task<StepBegun> BeginStep(int step, int prompts, CancellationToken cancellation)
     {
         var (stage, inbox) = (Stage, _inbox!);
         if (step != stage.Progress.Step + 1)
@@ -78,10 +79,20 @@ public sealed partial class TrainerGrain(
         if (inbox != _inbox)
             throw new InvalidOperationException($"step {step}: the stage was left while it waited for triplets");
         var batches = inbox.Take(step);
-        var metrics = await Step(stage, stage.StepOnTriplets(batches, NewDuplicates(inbox)));
-        _acknowledging = Acknowledge(batches, stage.Durable);
-        return Outcome(stage, metrics);
+        var (version, training) = stage.BeginOnTriplets(batches, NewDuplicates(inbox));
+        _begun = (step, End());
+        return new StepBegun(step, version);
+
+        async Task<StepOutcome> End()
+        {
+            var metrics = await Step(stage, training);
+            _acknowledging = Acknowledge(batches, stage.Durable);
+            return Outcome(stage, metrics);
+        }
     }
+
+    public Task<StepOutcome> FinishStep(int step) => _begun.Step == step ? _begun.Outcome
+        : throw new InvalidOperationException($"step {step} was never begun");
 
     public async Task<StageSummary> FinishStage()
     {

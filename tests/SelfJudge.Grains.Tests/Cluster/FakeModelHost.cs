@@ -115,6 +115,7 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     {
         var call = new SampleCall(Interlocked.Increment(ref _sampleCalls), model, prompt.Prompt, prompt.Seeds, cohort);
         Sampled.Add(call);
+        await Find(model).Step.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await OnSample(call).WaitAsync(cancellation);
         var version = VersionOfSample(call, Find(model).Version);
         var samples = prompt.Seeds.Select(seed => Complete(prompt.Prompt, seed, version)).ToArray();
@@ -166,6 +167,9 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     {
         public ulong Weights { get; set; }
         public long Version { get; set; }
+
+        /// <summary>The training step that is under way: what is asked of the model meanwhile comes after it.</summary>
+        public Task Step { get; set; } = Task.CompletedTask;
     }
 
     private sealed class FakeTraining(FakeModelHost host, string policy) : IPolicyTraining
@@ -204,9 +208,16 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
             return ValueTask.CompletedTask;
         }
 
-        private async Task<StepReport> Step(IEnumerable<int> tokens)
+        private Task<StepReport> Step(IEnumerable<int> tokens)
         {
             var model = host.Find(policy);
+            var step = Step(model, tokens);
+            model.Step = step;
+            return step;
+        }
+
+        private async Task<StepReport> Step(FakeModel model, IEnumerable<int> tokens)
+        {
             await host.OnStep(model.Version);
             var seen = tokens.ToList();
             model.Weights = seen.Aggregate(model.Weights, (hash, token) => Seeds.Derive(hash, token));

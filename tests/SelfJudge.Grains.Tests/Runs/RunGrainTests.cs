@@ -48,6 +48,21 @@ public sealed class RunGrainTests : IDisposable
     }
 
     [Fact]
+    public async Task The_next_steps_prompts_are_asked_while_a_step_is_made_and_sample_from_the_new_version()
+    {
+        await using var cluster = await GrainCluster.Start();
+        var gate = new Gate();
+        cluster.Host.OnStep = version => version == 0 ? gate.Pass() : Task.CompletedTask;
+        await Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(steps: 2), _folder.In("run")));
+        await gate.Reached;
+        await cluster.Calls.Begun.Until(calls => calls.Contains((nameof(IPromptGrain.Play), "run/Self-Judge/2/0")));
+        gate.Open();
+        Assert.Equal(RunState.Completed, (await End(cluster, "run")).State);
+        Assert.All(cluster.Streamed.Items.SelectMany(b => b.Triplets.Select(t => (b.Step, t))), s => Assert.Equal(s.Step - 1, s.t.Chosen.PolicyVersion));
+        Assert.Equal(0, RunResult.FromJson((await Run(cluster, "run").GetResult())!).Triplets.StaleRefused);
+    }
+
+    [Fact]
     public async Task Cancel_stops_at_a_step_boundary_and_Start_goes_on_to_the_same_end()
     {
         await using var cluster = await GrainCluster.Start();

@@ -192,7 +192,7 @@ public sealed class TrainerGrainTests : IDisposable
         await using var cluster = await GrainCluster.Start();
         await Open(cluster);
         var waiting = Trainer(cluster).TrainOnTriplets(1, 1, default);
-        await cluster.Calls.Begun.Until(calls => calls.Contains((nameof(ITrainerGrain.TrainOnTriplets), "run")));
+        await cluster.Calls.Begun.Until(calls => calls.Contains((nameof(ITrainerGrain.BeginStep), "run")));
         await Trainer(cluster).Release();
         var problem = await Assert.ThrowsAsync<InvalidOperationException>(() => waiting);
         Assert.Equal("step 1: the stage was left while it waited for triplets", problem.Message);
