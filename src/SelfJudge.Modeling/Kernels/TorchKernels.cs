@@ -66,7 +66,7 @@ public sealed class TorchKernels : IKernels
 
     public Tensor SwiGlu(Tensor gateUp)
     {
-        var width = gateUp.shape[1] / 2;
+        var width = gateUp.size(1) / 2;
         return Ops.Multiply(Ops.Silu(gateUp.narrow(1, 0, width)), gateUp.narrow(1, width, width));
     }
 
@@ -115,7 +115,7 @@ public sealed class TorchKernels : IKernels
 
     private static (Tensor Q, Tensor K, Tensor V) Split(Tensor qkv, HeadLayout heads)
     {
-        Tensor Part(long start, int count) => qkv.narrow(1, start, (long)count * heads.HeadDim).reshape(qkv.shape[0], count, heads.HeadDim);
+        Tensor Part(long start, int count) => qkv.narrow(1, start, (long)count * heads.HeadDim).reshape(qkv.size(0), count, heads.HeadDim);
         return (Part(0, heads.Heads), Part(heads.QueryWidth, heads.KeyValueHeads), Part(heads.QueryWidth + heads.KeyValueWidth, heads.KeyValueHeads));
     }
 

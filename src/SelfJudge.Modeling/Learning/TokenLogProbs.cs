@@ -33,7 +33,7 @@ public static class TokenLogProbs
     public static (float[] LogProbs, Tensor DHidden) Backward(LlamaModel model, Tensor hidden, int[] rows, int[] targets, float[] coefficients, LlamaWeights? @base)
     {
         var result = new float[rows.Length];
-        var dHidden = Ops.Zeros(hidden.device, hidden.shape);
+        var dHidden = Ops.ZerosLike(hidden);
         foreach (var (start, count) in Blocks(rows.Length, model.Config.VocabSize))
         {
             using var scope = Ops.Scope();

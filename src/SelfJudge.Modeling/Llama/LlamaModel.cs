@@ -63,7 +63,7 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     public void Backward(Tape tape, Tensor dHidden, LlamaWeights? @base, LoraAdapter? adapterGradient)
     {
         var device = dHidden.device;
-        var dX = Ops.Zeros(device, dHidden.shape);
+        var dX = Ops.ZerosLike(dHidden);
         Kernels.RmsNormBackward(dHidden, tape.Last!, Weights.Norm, _eps, dX, @base?.Norm);
         for (var i = Weights.Layers.Count - 1; i >= 0; i--)
         {

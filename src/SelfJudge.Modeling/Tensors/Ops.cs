@@ -50,6 +50,13 @@ public static class Ops
         return zeros(shape, ScalarType.Float32, device);
     }
 
+    /// <summary>A new tensor of zeros in the shape, type and place of another.</summary>
+    public static Tensor ZerosLike(Tensor tensor)
+    {
+        RequireScope();
+        return zeros_like(tensor);
+    }
+
     /// <summary>A tensor that outlives the current scope; whoever holds it disposes it.</summary>
     public static Tensor Keep(Tensor tensor) => tensor.DetachFromDisposeScope();
 

@@ -14,7 +14,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public Tensor Embed(Tensor table, int[] ids)
     {
-        var width = table.shape[1];
+        var width = table.size(1);
         var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, ids.Length, width);
         float* source = Ops.Address(table), target = Ops.Address(result);
         for (var i = 0; i < ids.Length; i++)
@@ -24,7 +24,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable)
     {
-        var width = (int)dTable.shape[1];
+        var width = (int)dTable.size(1);
         float* source = Ops.Address(dOut), target = Ops.Address(dTable);
         for (var i = 0; i < ids.Length; i++)
             Simd.AddScaled(target + (long)ids[i] * width, 1f, source + (long)i * width, width);
@@ -32,7 +32,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public Tensor RmsNorm(Tensor x, Tensor weight, float eps)
     {
-        int rows = (int)x.shape[0], width = (int)x.shape[1];
+        int rows = (int)x.size(0), width = (int)x.size(1);
         var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, rows, width);
         float* source = Ops.Address(x), w = Ops.Address(weight), target = Ops.Address(result);
         for (var t = 0; t < rows; t++, source += width, target += width)
@@ -51,7 +51,7 @@ public sealed unsafe class CpuKernels : IKernels
     // y = x·s·w with s = (mean x² + eps)^-½, hence dx = s·(w·dy) − x·s³·mean(x·w·dy) and dw = Σ x·s·dy.
     public void RmsNormBackward(Tensor dOut, Tensor x, Tensor weight, float eps, Tensor dX, Tensor? dWeight)
     {
-        int rows = (int)x.shape[0], width = (int)x.shape[1];
+        int rows = (int)x.size(0), width = (int)x.size(1);
         float* dy = Ops.Address(dOut), source = Ops.Address(x), w = Ops.Address(weight), dx = Ops.Address(dX);
         var dw = dWeight is null ? null : Ops.Address(dWeight);
         for (var t = 0; t < rows; t++, dy += width, source += width, dx += width)
@@ -94,22 +94,22 @@ public sealed unsafe class CpuKernels : IKernels
 
     public (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets)
     {
-        var @out = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.shape[0], heads.QueryWidth);
-        var logSumExp = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.shape[0], heads.Heads);
+        var @out = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), heads.QueryWidth);
+        var logSumExp = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), heads.Heads);
         Attention.Forward(Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), heads, offsets);
         return (@out, logSumExp);
     }
 
     public Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets)
     {
-        var dQkv = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.shape[0], qkv.shape[1]);
+        var dQkv = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), qkv.size(1));
         Attention.Backward(Ops.Address(dOut), Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), Ops.Address(dQkv), heads, offsets);
         return dQkv;
     }
 
     public Tensor AttendCached(Tensor qkv, HeadLayout heads, int[] offsets, int[] slots, int[] lengths, CachedLayer cache)
     {
-        var @out = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.shape[0], heads.QueryWidth);
+        var @out = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), heads.QueryWidth);
         var slotSize = (long)heads.KeyValueWidth * cache.Capacity;
         float* q = Ops.Address(qkv), o = Ops.Address(@out), keys = Ops.Address(cache.Keys), values = Ops.Address(cache.Values);
         for (var i = 0; i < slots.Length; i++)
@@ -119,7 +119,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public Tensor SwiGlu(Tensor gateUp)
     {
-        int rows = (int)gateUp.shape[0], width = (int)gateUp.shape[1] / 2;
+        int rows = (int)gateUp.size(0), width = (int)gateUp.size(1) / 2;
         var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, rows, width);
         float* gate = Ops.Address(gateUp), target = Ops.Address(result);
         for (var t = 0; t < rows; t++, gate += 2 * width, target += width)
@@ -140,7 +140,7 @@ public sealed unsafe class CpuKernels : IKernels
     // silu(g) = g·σ(g), silu'(g) = σ(g)·(1 + g·(1 − σ(g))).
     public Tensor SwiGluBackward(Tensor dOut, Tensor gateUp)
     {
-        int rows = (int)gateUp.shape[0], width = (int)gateUp.shape[1] / 2;
+        int rows = (int)gateUp.size(0), width = (int)gateUp.size(1) / 2;
         var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, rows, 2 * width);
         float* gate = Ops.Address(gateUp), d = Ops.Address(dOut), dGate = Ops.Address(result);
         for (var t = 0; t < rows; t++, gate += 2 * width, dGate += 2 * width, d += width)
@@ -169,7 +169,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public float[] TargetLogProbs(Tensor logits, int[] targets)
     {
-        var width = (int)logits.shape[1];
+        var width = (int)logits.size(1);
         var row = Ops.Address(logits);
         var scratch = Scratch.Open(width).Take(width);
         var result = new float[targets.Length];
@@ -183,7 +183,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public void TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients)
     {
-        var width = (int)logits.shape[1];
+        var width = (int)logits.size(1);
         var row = Ops.Address(logits);
         for (var t = 0; t < targets.Length; t++, row += width)
         {
