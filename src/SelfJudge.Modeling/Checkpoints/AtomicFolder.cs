@@ -8,8 +8,8 @@ public static class AtomicFolder
     private const string TemporaryPrefix = ".writing-";
 
     /// <summary>
-    /// Creates <paramref name="folder"/> with what <paramref name="write"/> puts into a temporary folder beside it. What
-    /// stood at its place before is replaced in one rename of each.
+    /// Creates <paramref name="folder"/> with the files that <paramref name="write"/> puts into a temporary folder beside
+    /// it, and has it on disk when the call returns. What stood at its place before is replaced in one rename of each.
     /// </summary>
     public static void Write(string folder, Action<string> write)
     {
@@ -21,6 +21,9 @@ public static class AtomicFolder
         try
         {
             write(temporary);
+            // All files first, then to disk together: a file system commits what is there once, not once per file.
+            foreach (var file in Directory.GetFiles(temporary))
+                SyncFile(file);
             Sync(temporary);
             if (Directory.Exists(folder))
             {
@@ -79,6 +82,12 @@ public static class AtomicFolder
     {
         if (Directory.Exists(folder))
             Directory.Delete(folder, recursive: true);
+    }
+
+    private static void SyncFile(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
+        file.Flush(flushToDisk: true);
     }
 
     // A rename is durable once the folder that holds it is. .NET has no call for that; on Windows the rename itself is.

@@ -105,8 +105,8 @@ public static class SafeTensors
     }
 
     /// <summary>
-    /// Writes float32 tensors. The file is complete and on disk when the call returns; it is not renamed into place,
-    /// which is the caller's to do.
+    /// Writes float32 tensors. The file is complete when the call returns; to rename it into place and to have it on disk
+    /// is the caller's to do.
     /// </summary>
     public static void Write(string path, IReadOnlyList<NamedArray> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
@@ -145,7 +145,6 @@ public static class SafeTensors
         header.WriteTo(file);
         foreach (var tensor in tensors)
             file.Write(MemoryMarshal.AsBytes(tensor.Values.AsSpan()));
-        file.Flush(flushToDisk: true);
     }
 }
 

@@ -84,7 +84,7 @@ public sealed class CheckpointStore(string folder, int keep)
                 Lora = snapshot.Lora,
                 Files = Directory.GetFiles(temporary).ToDictionary(f => Path.GetFileName(f), Seal),
             };
-            AtomicFolder.WriteFile(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(sealedState, Json));
+            File.WriteAllText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(sealedState, Json));
         });
         foreach (var (step, path) in Steps().SkipLast(keep))
             if (step < state.RunStep)
