@@ -22,6 +22,10 @@ namespace SelfJudge.Grains.Hosting;
 /// <summary>A silo process: model host, grains, dashboard, health and metrics, all on loopback.</summary>
 public sealed class SelfJudgeServer : IAsyncDisposable
 {
+    // The exporter keeps room for two thousand series per instrument unless told otherwise: a hundred megabytes of small
+    // objects, which every garbage collection then looks through.
+    private const int SeriesPerInstrument = 200;
+
     private readonly WebApplication _app;
 
     private SelfJudgeServer(WebApplication app, ServerOptions options) => (_app, Options) = (app, options);
@@ -53,7 +57,7 @@ public sealed class SelfJudgeServer : IAsyncDisposable
             builder.Services.AddHostedService<ModelHostService>();
         }
         builder.UseOrleans(silo => Configure(silo, options));
-        builder.Services.AddOpenTelemetry().WithMetrics(m => m.AddMeter(RunInstruments.MeterName, "Microsoft.Orleans").AddPrometheusExporter());
+        builder.Services.AddOpenTelemetry().WithMetrics(m => m.AddMeter(RunInstruments.MeterName, "Microsoft.Orleans").AddView("*", new MetricStreamConfiguration { CardinalityLimit = SeriesPerInstrument }).AddPrometheusExporter());
         var app = builder.Build();
         app.MapHealth(options.HungAfter);
         app.MapPrometheusScrapingEndpoint("/metrics");
