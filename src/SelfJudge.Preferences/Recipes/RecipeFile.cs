@@ -42,21 +42,20 @@ public static class RecipeFile
         var root = ParseTree(yaml, name);
         CheckKeys(root, typeof(Recipe), name, "");
         var recipe = Bind(yaml, name);
-        if (RecipeChecks.FindProblem(recipe) is { } problem)
-            throw new RecipeException($"{Place(name, LineOf(root, problem.Key))}: {problem.Key}: {problem.What}");
-        // Settings may need one another: only what they come to together is checked.
-        (string Key, string What)? open = null;
-        var cause = "";
+        // A setting may supply what the file leaves open, and settings may need one another: only what all come to is
+        // checked, and whoever brought a problem in is named.
+        var open = RecipeChecks.FindProblem(recipe);
+        var place = open is null ? name : Place(name, LineOf(root, open.Value.Key));
         foreach (var setting in settings ?? [])
         {
             Apply(root, setting);
             recipe = Bind(Render(root), $"--set {setting}");
             var found = RecipeChecks.FindProblem(recipe);
-            if (found is not null && found?.Key != open?.Key)
-                cause = setting;
+            if (found is not null && found.Value.Key != open?.Key)
+                place = $"--set {setting}";
             open = found;
         }
-        return open is null ? recipe : throw new RecipeException($"--set {cause}: {open?.Key}: {open?.What}");
+        return open is null ? recipe : throw new RecipeException($"{place}: {open.Value.Key}: {open.Value.What}");
     }
 
     /// <summary>The recipe with every key written out.</summary>

@@ -90,6 +90,18 @@ public sealed class RecipeFileTests
         Assert.Contains(message, Assert.Throws<RecipeException>(() => RecipeFile.Parse(Small, "r.yaml", [setting])).Message);
 
     [Fact]
+    public void A_setting_may_supply_what_the_file_leaves_open()
+    {
+        const string Open = """
+            data: {pairs: pairs.jsonl}
+            stages: [{name: DPO, method: dpo, steps: 1, prompts: 1, learning_rate: 1}]
+            """;
+        Assert.Contains("r.yaml:1: model.path", Assert.Throws<RecipeException>(() => Parse(Open)).Message);
+        Assert.Contains("r.yaml:1: model.path", Assert.Throws<RecipeException>(() => RecipeFile.Parse(Open, "r.yaml", ["seed=3"])).Message);
+        Assert.Equal("folder", RecipeFile.Parse(Open, "r.yaml", ["model.path=folder"]).Model.Path);
+    }
+
+    [Fact]
     public void A_missing_file_is_named() => Assert.Contains("no/such.yaml: no such recipe file", Assert.Throws<RecipeException>(() => RecipeFile.Load("no/such.yaml")).Message);
 
     [Fact]
