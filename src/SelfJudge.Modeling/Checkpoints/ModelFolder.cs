@@ -62,7 +62,7 @@ public static class ModelFolder
         if (File.Exists(model))
             return SentencePieceText.Load(model);
         if (File.Exists(json))
-            return WordLevelTokenizer.Load(json);
+            return TokenizerSettings.ReadJson(json, TokenizerJson.TypeOf) == "WordLevel" ? WordLevelTokenizer.Load(json) : BytePairTokenizer.Load(json);
         throw new InvalidDataException($"{folder} holds no tokenizer: neither tokenizer.model nor tokenizer.json");
     }
 
