@@ -12,7 +12,7 @@ var root = new RootCommand("SelfJudge.Actors: align language models by on-policy
     SubmitCommand.Create(),
     RecipesCommand.Create(),
 };
-foreach (var command in RunsCommands.Create())
+foreach (var command in RunsCommands.Create().Concat(TokenizeCommands.Create()))
     root.Add(command);
 // A pipe or a file has no width; tables need not wrap at eighty columns there.
 if (Console.IsOutputRedirected)

@@ -1,4 +1,5 @@
 using SelfJudge.Abstractions;
+using SelfJudge.Client.Commands;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
@@ -18,8 +19,7 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
     /// <exception cref="UserError">There is no such model, or a template has no such name.</exception>
     public static SubmittedModel Resolve(string? named, string? dialogueTemplate, string? judgeTemplate)
     {
-        if (dialogueTemplate is not null && DialogueTemplate.BuiltIn.All(t => t.Name != dialogueTemplate))
-            throw new UserError($"--template {dialogueTemplate} is unknown; known are {string.Join(", ", DialogueTemplate.BuiltIn.Select(t => t.Name))}");
+        dialogueTemplate = CommonOptions.ParseTemplate(dialogueTemplate);
         if (judgeTemplate is not null && JudgeTemplate.BuiltIn.All(t => t.Name != judgeTemplate))
             throw new UserError($"--judge-template {judgeTemplate} is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}");
         var path = named ?? RunNames.All().LastOrDefault(r => File.Exists(new RunFolder(r).Result))
@@ -46,9 +46,9 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
         var baseModel = AdapterFolder.IsAdapter(folder) ? AdapterFolder.ReadConfig(folder).BaseModel : null;
         if (AdapterFolder.IsAdapter(folder) && (baseModel is null || !Directory.Exists(baseModel)))
             throw new UserError($"the adapter in {folder} stands on {baseModel ?? "a model that it does not name"}, which is no folder here; correct base_model_name_or_path in its adapter_config.json");
-        // The built-in world's tokenizer knows the world's words only; everything else speaks the paper's template.
+        // The built-in world's tokenizer knows the world's words only.
         var isWorld = WordTokenizer(baseModel ?? folder);
-        var template = dialogueTemplate ?? (isWorld ? DialogueTemplate.World : DialogueTemplate.Paper).Name;
+        var template = dialogueTemplate ?? (isWorld ? DialogueTemplate.World : ModelFolder.ReadDialogueTemplate(baseModel ?? folder)).Name;
         List<ModelReference> chain = [];
         if (baseModel is not null)
             chain.Add(new ModelReference($"submit/{baseModel}", Path.GetFullPath(baseModel), null, null, template));

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
+using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;
 
@@ -13,6 +14,22 @@ internal static class CommonOptions
     public static Option<string?> Out() => new("--out") { Description = "The run's folder; runs/<id> if left out." };
 
     public static Argument<string> Run() => new("run") { Description = "A run's folder, or its id under runs/." };
+
+    public static Option<string?> Template() => new("--template") { Description = "The dialogue template by name, or the path of a file with one; the model's own, where it is a known one, if left out." };
+
+    /// <summary>A dialogue template's name, or the absolute path of its file.</summary>
+    /// <exception cref="UserError">There is none such.</exception>
+    public static string? ParseTemplate(string? template)
+    {
+        try
+        {
+            return template is null || DialogueTemplate.ByName(template) is null ? null : DialogueTemplate.Absolute(template);
+        }
+        catch (ArgumentException e)
+        {
+            throw new UserError($"--template {template}: {e.Message}");
+        }
+    }
 
     /// <summary>A gateway's address.</summary>
     /// <exception cref="UserError">It is not HOST:PORT, or the host is unknown.</exception>

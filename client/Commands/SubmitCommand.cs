@@ -16,7 +16,7 @@ internal static class SubmitCommand
         var samples = new Option<int>("--samples") { Description = "Completions per prompt.", DefaultValueFactory = _ => 16 };
         var model = new Option<string?>("--model") { Description = "A run, or the folder of a model or an adapter; the newest completed run if left out." };
         var output = new Option<string>("--out") { Description = "The file for the results, one JSON line per prompt. If it holds some already, the rest is done.", Required = true };
-        var template = new Option<string?>("--template") { Description = "The dialogue template by name." };
+        var template = CommonOptions.Template();
         var judgeTemplate = new Option<string?>("--judge-template") { Description = "The judge template by name." };
         var temperature = new Option<double?>("--temperature") { Description = "Sampling temperature." };
         var topP = new Option<double?>("--top-p") { Description = "Nucleus sampling." };

@@ -2,6 +2,7 @@ using System.CommandLine;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;
 
@@ -38,7 +39,7 @@ internal static class TrainCommand
             : Path.Exists(named) ? Path.GetFullPath(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
         recipe = recipe with
         {
-            Model = recipe.Model with { Path = Existing(recipe.Model.Path, "model.path") },
+            Model = recipe.Model with { Path = Existing(recipe.Model.Path, "model.path"), DialogueTemplate = DialogueTemplate.Absolute(recipe.Model.DialogueTemplate) },
             Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts") },
         };
         // What cannot be read is said here, before there is a run.

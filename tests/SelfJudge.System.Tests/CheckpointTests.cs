@@ -19,7 +19,11 @@ public sealed class CheckpointTests : IDisposable
         var model = SharedData.Path("stories260k");
         var prompts = _folder.Write("prompts.jsonl", Prompts.Select(p => $$"""{"prompt": "{{p}}"}"""));
 
-        var submitted = await _folder.Client("submit", prompts, "--model", model, "--samples", "4", "--max-new-tokens", "16", "--out", _folder["answers.jsonl"]);
+        var asked = await _folder.Client("submit", prompts, "--model", model, "--out", _folder["answers.jsonl"]);
+        Assert.True(asked.ExitCode == 1, asked.ToString());
+        Assert.Contains($"{model} has no chat_template in its tokenizer_config.json: name the dialogue template with --template", asked.ToString());
+
+        var submitted = await _folder.Client("submit", prompts, "--model", model, "--template", "paper", "--samples", "4", "--max-new-tokens", "16", "--out", _folder["answers.jsonl"]);
         Assert.True(submitted.ExitCode == 0, submitted.ToString());
         var lines = File.ReadLines(_folder["answers.jsonl"]).Select(l => JsonNode.Parse(l)!).ToList();
         Assert.Equal(Prompts, lines.Select(l => (string)l["prompt"]![0]!["content"]!));
@@ -37,7 +41,7 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal(["rewards/margins", "loss"], new[] { "rewards/margins", "loss" }.Where(key => SmallRun.Metrics(run).All(r => double.IsFinite((double)r[key]!))));
 
         // The adapter is a model to submit to.
-        var again = await _folder.Client("submit", prompts, "--model", Path.Combine(run, "adapter"), "--samples", "2", "--max-new-tokens", "8", "--out", _folder["adapted.jsonl"]);
+        var again = await _folder.Client("submit", prompts, "--model", Path.Combine(run, "adapter"), "--template", "paper", "--samples", "2", "--max-new-tokens", "8", "--out", _folder["adapted.jsonl"]);
         Assert.True(again.ExitCode == 0, again.ToString());
         Assert.Equal(4, File.ReadLines(_folder["adapted.jsonl"]).Count());
     }

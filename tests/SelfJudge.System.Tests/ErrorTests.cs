@@ -58,7 +58,7 @@ public sealed class ErrorTests : IDisposable
     }
 
     [Theory]
-    [InlineData("BPE", "model.type is BPE; supported is WordLevel")]
+    [InlineData("Unigram", "model.type is Unigram; supported are BPE and WordLevel")]
     [InlineData("WordLevel", "the token </s> is missing from model.vocab")]
     public async Task A_tokenizer_that_is_not_supported_is_named(string type, string message)
     {

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Preferences.Templates;
 using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Checkpoints;
@@ -62,8 +63,26 @@ public static class ModelFolder
         if (File.Exists(model))
             return SentencePieceText.Load(model);
         if (File.Exists(json))
-            return WordLevelTokenizer.Load(json);
+            return TokenizerSettings.ReadJson(json, TokenizerJson.TypeOf) == "WordLevel" ? WordLevelTokenizer.Load(json) : BytePairTokenizer.Load(json);
         throw new InvalidDataException($"{folder} holds no tokenizer: neither tokenizer.model nor tokenizer.json");
+    }
+
+    /// <summary>The tokens at which <c>generation_config.json</c> stops; none where it is not there or names none.</summary>
+    /// <exception cref="InvalidDataException">It is damaged.</exception>
+    public static IReadOnlyList<int> ReadGenerationEos(string folder)
+    {
+        var path = Path.Combine(folder, "generation_config.json");
+        return !File.Exists(path) ? [] : TokenizerSettings.ReadJson<IReadOnlyList<int>>(path, json => !json.TryGetProperty("eos_token_id", out var eos) || eos.ValueKind == JsonValueKind.Null ? []
+            : eos.ValueKind == JsonValueKind.Array ? [.. eos.EnumerateArray().Select(id => id.GetInt32())] : [eos.GetInt32()]);
+    }
+
+    /// <summary>The dialogue template that a model was taught, as far as its <c>chat_template</c> shows it.</summary>
+    /// <exception cref="InvalidDataException">It has none, or one that is not known; the message says what to do.</exception>
+    public static DialogueTemplate ReadDialogueTemplate(string folder)
+    {
+        const string What = "name the dialogue template with --template (in a recipe: model.dialogue_template)";
+        var chatTemplate = TokenizerSettings.Read(folder).ChatTemplate ?? throw new InvalidDataException($"{folder} has no chat_template in its tokenizer_config.json: {What}; known are {DialogueTemplate.Known}");
+        return DialogueTemplate.Recognise(chatTemplate) ?? throw new InvalidDataException($"{folder}: its chat_template is none of those known: {What}; known are {DialogueTemplate.Known}");
     }
 
     /// <summary>Writes a whole model folder, which then exists whole or not at all.</summary>

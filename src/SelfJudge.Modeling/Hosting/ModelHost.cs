@@ -323,39 +323,43 @@ public sealed class ModelHost : IModelHost, IDisposable
 
     private HostedModel Load(string id, ModelSource source)
     {
+        var dialogue = DialogueTemplate.ByName(source.DialogueTemplate);
         if (source.Initial is { } initial)
         {
             var tokenizer = new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens);
-            return NewModel(id, new SharedWeights(LlamaWeights.Random(initial.Config, initial.Seed)), null, tokenizer, source.DialogueTemplate);
+            return NewModel(id, new SharedWeights(LlamaWeights.Random(initial.Config, initial.Seed)), null, tokenizer, dialogue);
         }
         var folder = source.Folder ?? throw new ArgumentException($"model '{id}': neither a folder nor an initial model is given");
         if (source.Base is { } baseId)
         {
             var @base = Find(baseId);
-            return NewModel(id, @base.Weights, AdapterFolder.Read(folder, @base.Model.Config, Ops.Cpu), @base.Encoder.Tokenizer, source.DialogueTemplate);
+            return NewModel(id, @base.Weights, AdapterFolder.Read(folder, @base.Model.Config, Ops.Cpu), @base.Encoder.Tokenizer, dialogue);
         }
         var config = ModelFolder.ReadConfig(folder);
         var text = ModelFolder.ReadTokenizer(folder);
-        return NewModel(id, new SharedWeights(ModelFolder.ReadWeights(folder, config, Ops.Cpu)), null, text, source.DialogueTemplate);
+        // Sampling stops at whatever may end an answer: the configuration's tokens, and the template's.
+        var ending = new PromptEncoder(text, dialogue, config.MaxPositionEmbeddings).EosToken;
+        config = config with { EosTokenIds = [.. config.EosTokenIds.Union(ModelFolder.ReadGenerationEos(folder)).Append(ending).Distinct()] };
+        return NewModel(id, new SharedWeights(ModelFolder.ReadWeights(folder, config, Ops.Cpu)), null, text, dialogue);
     }
 
     private HostedModel NewPolicy(TrainingSpec spec, HostedModel from)
     {
         var config = from.Model.Config;
         if (spec.Lora is null && from.Model.Adapter is null)
-            return NewModel(spec.Policy, new SharedWeights(from.Model.Weights.Clone()), null, from.Encoder.Tokenizer, from.Encoder.Dialogue.Name);
+            return NewModel(spec.Policy, new SharedWeights(from.Model.Weights.Clone()), null, from.Encoder.Tokenizer, from.Encoder.Dialogue);
         if (spec.Lora is not null && from.Model.Adapter is not null)
             throw new ArgumentException($"'{spec.From}' has an adapter already: train that one on (leave the adapter's shape out), or merge it first");
         var adapter = spec.Lora is { } lora ? LoraAdapter.Random(config, lora, Ops.Cpu, spec.Seed) : from.Model.Adapter!.Clone();
-        return NewModel(spec.Policy, from.Weights, adapter, from.Encoder.Tokenizer, from.Encoder.Dialogue.Name);
+        return NewModel(spec.Policy, from.Weights, adapter, from.Encoder.Tokenizer, from.Encoder.Dialogue);
     }
 
-    private HostedModel NewModel(string id, SharedWeights weights, LoraAdapter? adapter, TextTokenizer tokenizer, string dialogue)
+    private HostedModel NewModel(string id, SharedWeights weights, LoraAdapter? adapter, TextTokenizer tokenizer, DialogueTemplate dialogue)
     {
         var config = weights.Weights.Config;
         var rotary = new RotaryTable(RotaryFrequencies.Compute(config), config.MaxPositionEmbeddings);
         var model = new LlamaModel(weights.Weights, adapter, CpuKernels.Instance, rotary);
-        var encoder = new PromptEncoder(tokenizer, DialogueTemplate.ByName(dialogue), config.MaxPositionEmbeddings);
+        var encoder = new PromptEncoder(tokenizer, dialogue, config.MaxPositionEmbeddings);
         return new HostedModel(id, weights, adapter, model, encoder, _workers.Count, _options.MaxForwardTokens);
     }
 

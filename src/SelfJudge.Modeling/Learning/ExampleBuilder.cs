@@ -29,7 +29,7 @@ public static class ExampleBuilder
         var (a, b) = swapped ? (example.Rejected, example.Chosen) : (example.Chosen, example.Rejected);
         var prompt = encoder.EncodeJudge(template, template.Context(example.Prompt), a, b);
         var (aboutA, aboutB) = swapped ? (example.RejectedRationale, example.ChosenRationale) : (example.ChosenRationale, example.RejectedRationale);
-        int[] tail = [.. rationale && aboutA is not null && aboutB is not null ? encoder.Tokenizer.Encode(template.Rationale(aboutA, aboutB)) : [], encoder.Tokenizer.EosToken];
+        int[] tail = [.. rationale && aboutA is not null && aboutB is not null ? encoder.Tokenizer.Encode(template.Rationale(aboutA, aboutB)) : [], encoder.EosToken];
         return new SupervisedExample(
             [.. prompt.Ids, swapped ? prompt.TokenB : prompt.TokenA, .. tail],
             [.. Enumerable.Repeat(TokenPart.JudgePrompt, prompt.Ids.Length), TokenPart.JudgeToken, .. Enumerable.Repeat(TokenPart.Rationale, tail.Length)]);

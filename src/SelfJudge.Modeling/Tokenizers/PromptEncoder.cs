@@ -6,13 +6,31 @@ namespace SelfJudge.Modeling.Tokenizers;
 public sealed record EncodedJudgePrompt(int[] Ids, int TokenA, int TokenB);
 
 /// <summary>Rendered templates to token ids: special tokens of the template are single ids, everything else is text.</summary>
-public sealed class PromptEncoder(TextTokenizer tokenizer, DialogueTemplate dialogue, int maxLength)
+public sealed class PromptEncoder
 {
-    public TextTokenizer Tokenizer { get; } = tokenizer;
-    public DialogueTemplate Dialogue { get; } = dialogue;
+    // The template without what ends an answer, and the blanks that stand before the token that does.
+    private readonly DialogueTemplate _dialogue;
+    private readonly string _beforeEnd;
+
+    public PromptEncoder(TextTokenizer tokenizer, DialogueTemplate dialogue, int maxLength)
+    {
+        (Tokenizer, Dialogue, MaxLength) = (tokenizer, dialogue, maxLength);
+        var closing = dialogue.AssistantClosing;
+        var end = closing.TrimStart();
+        var token = tokenizer.SpecialTokens.Keys.Where(t => end.StartsWith(t, StringComparison.Ordinal)).MaxBy(t => t.Length);
+        (EosToken, _dialogue, _beforeEnd) = token is null
+            ? (tokenizer.EosToken, dialogue, "")
+            : (tokenizer.SpecialTokens[token], dialogue with { AssistantClosing = end[token.Length..] }, closing[..^end.Length]);
+    }
+
+    public TextTokenizer Tokenizer { get; }
+    public DialogueTemplate Dialogue { get; }
 
     /// <summary>The longest sequence that the model takes, in tokens.</summary>
-    public int MaxLength { get; } = maxLength;
+    public int MaxLength { get; }
+
+    /// <summary>The token that ends an answer: the one that the template has there, such as Llama 3's &lt;|eot_id|&gt;, or else the tokenizer's.</summary>
+    public int EosToken { get; }
 
     /// <summary>
     /// What the model sees before each of its answers, begin token first; see <see cref="DialogueTemplate.Stretches"/>.
@@ -20,7 +38,7 @@ public sealed class PromptEncoder(TextTokenizer tokenizer, DialogueTemplate dial
     /// how a boundary falls.
     /// </summary>
     public IReadOnlyList<int[]> EncodeStretches(IReadOnlyList<Turn> turns) =>
-        [.. Dialogue.Stretches(turns).Select((parts, i) => Encode(parts, begin: i == 0))];
+        [.. _dialogue.Stretches(turns).Select((parts, i) => Encode(parts, begin: i == 0))];
 
     /// <summary>The whole prompt for the answer that a dialogue asks for; earlier answers end with the end token.</summary>
     public int[] EncodePrompt(IReadOnlyList<Turn> turns)
@@ -31,7 +49,7 @@ public sealed class PromptEncoder(TextTokenizer tokenizer, DialogueTemplate dial
     }
 
     /// <summary>An answer and its end token.</summary>
-    public int[] EncodeAnswer(string answer) => [.. Tokenizer.Encode(answer), Tokenizer.EosToken];
+    public int[] EncodeAnswer(string answer) => [.. Tokenizer.Encode(answer + _beforeEnd), EosToken];
 
     /// <summary>
     /// A judge prompt. The judge tokens' ids are those that follow in context, never those of a bare "A": the text with
@@ -109,7 +127,8 @@ public sealed class PromptEncoder(TextTokenizer tokenizer, DialogueTemplate dial
             ids.Add(special.Value);
         }
         ids.AddRange(Tokenizer.Encode(text));
-        return [.. ids];
+        // A template may spell the begin token itself.
+        return begin && ids.Count > 1 && ids[0] == Tokenizer.BosToken && ids[1] == ids[0] ? [.. ids.Skip(1)] : [.. ids];
     }
 
     // Special tokens are found in control text only.

@@ -3,33 +3,84 @@ using Microsoft.ML.Tokenizers;
 namespace SelfJudge.Modeling.Tokenizers;
 
 /// <summary>A SentencePiece <c>tokenizer.model</c>, as Llama 1 and 2 use it.</summary>
+/// <remarks>
+/// Microsoft.ML.Tokenizers reads the file and normalises text. The merges of a byte-pair model are made here, see
+/// <see cref="BytePairMerges"/>, and so is the text of ids, which has to come byte by byte.
+/// </remarks>
 public sealed class SentencePieceText : TextTokenizer
 {
-    private readonly string _path;
-    private readonly SentencePieceTokenizer _tokenizer;
+    private const int LongestPiece = 1024;
 
-    private SentencePieceText(string path, SentencePieceTokenizer tokenizer)
+    private readonly TokenizerSettings _settings;
+    private readonly SentencePieceTokenizer _tokenizer;
+    private readonly Dictionary<string, int> _special;
+    private readonly Dictionary<int, byte[]> _bytes = [];
+    private readonly Dictionary<string, int> _ids;
+    private readonly HashSet<int> _allIds;
+    private readonly CharacterPieces? _pieces;
+    private readonly AddedTokenFinder _added;
+    private readonly AddedTokenFinder _userDefined;
+
+    private SentencePieceText(SentencePieceFile file, TokenizerSettings settings, SentencePieceTokenizer tokenizer)
     {
-        (_path, _tokenizer) = (path, tokenizer);
-        SpecialTokens = new Dictionary<string, int>
+        (_settings, _tokenizer) = (settings, tokenizer);
+        var pieces = file.Pieces;
+        _special = new Dictionary<string, int>(StringComparer.Ordinal);
+        _ids = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var id = 0; id < pieces.Count; id++)
         {
-            [tokenizer.UnknownToken] = tokenizer.UnknownId,
-            [tokenizer.BeginningOfSentenceToken] = tokenizer.BeginningOfSentenceId,
-            [tokenizer.EndOfSentenceToken] = tokenizer.EndOfSentenceId,
-        };
+            var piece = pieces[id];
+            if (piece.Text.Length > LongestPiece)
+                throw new InvalidDataException($"piece {id} has {piece.Text.Length:N0} characters");
+            _ids.TryAdd(piece.Text, id);
+            if (piece.Type is PieceType.Control or PieceType.Unknown)
+                _special.TryAdd(piece.Text, id);
+            else if (piece.Type == PieceType.Byte)
+                _bytes[id] = CharacterPieces.ByteOf(piece.Text) is { } value ? [value] : throw new InvalidDataException($"piece {id} is a byte, but is spelled '{piece.Text}'");
+            else
+                _bytes[id] = CharacterPieces.BytesOf(piece.Text);
+        }
+        List<(string, int)> plain = [];
+        foreach (var token in settings.Added.Where(t => !_special.ContainsKey(t.Content) && !_ids.ContainsKey(t.Content)))
+        {
+            if (token.IsSpecial)
+                _special.Add(token.Content, token.Id);
+            else
+                plain.Add((token.Content, token.Id));
+            _ids.Add(token.Content, token.Id);
+            _bytes[token.Id] = token.IsSpecial ? [] : System.Text.Encoding.UTF8.GetBytes(token.Content);
+        }
+        _allIds = [.. Enumerable.Range(0, pieces.Count), .. settings.Added.Select(t => t.Id)];
+        _added = new AddedTokenFinder(plain);
+        _userDefined = new AddedTokenFinder(pieces.Index().Where(p => p.Item is { Type: PieceType.UserDefined, Text.Length: > 0 }).Select(p => (p.Item.Text, p.Index)).DistinctBy(p => p.Text));
+        if (file.IsBytePair)
+        {
+            var normal = pieces.Index().Where(p => p.Item is { Type: PieceType.Normal, Text.Length: > 0 }).DistinctBy(p => p.Item.Text).ToDictionary(p => p.Item.Text, p => p.Index, StringComparer.Ordinal);
+            var bytes = Enumerable.Range(0, 256).Select(b => _ids.GetValueOrDefault(CharacterPieces.SpellingOf(b), -1)).ToArray();
+            _pieces = new CharacterPieces(p => normal.TryGetValue(p, out var id) ? id : null, tokenizer.ByteFallback && !bytes.Contains(-1) ? bytes : null, tokenizer.UnknownId, fusesUnknown: true, new BytePairMerges(Merges(pieces, normal)));
+        }
+        BosToken = settings.AddBos == false ? null
+            : Special(settings.Bos) ?? (settings.Bos is null && settings.BosId is { } bos && _special.ContainsValue(bos) ? bos : _special.TryGetValue(tokenizer.BeginningOfSentenceToken, out var own) ? own : null);
+        EosToken = Special(settings.Eos) ?? (settings.Eos is null && settings.EosId is { } eos && _special.ContainsValue(eos) ? eos : tokenizer.EndOfSentenceId);
+        AddsEos = settings.AddEos == true;
     }
 
-    public override IReadOnlyDictionary<string, int> SpecialTokens { get; }
-    public override int? BosToken => _tokenizer.BeginningOfSentenceId;
-    public override int EosToken => _tokenizer.EndOfSentenceId;
+    public override IReadOnlyDictionary<string, int> SpecialTokens => _special;
+    public override int? BosToken { get; }
+    public override int EosToken { get; }
+    public override bool AddsEos { get; }
+    public override bool BeginsWithSpace => _tokenizer.AddDummyPrefix;
 
-    /// <exception cref="InvalidDataException">The file is not a SentencePiece model.</exception>
+    /// <exception cref="InvalidDataException">The file is not a SentencePiece model, or a file beside it is damaged.</exception>
     public static SentencePieceText Load(string path)
     {
-        using var stream = new MemoryStream(File.ReadAllBytes(path));
+        var settings = TokenizerSettings.Read(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var bytes = File.ReadAllBytes(path);
         try
         {
-            return new SentencePieceText(path, SentencePieceTokenizer.Create(stream, addBeginningOfSentence: false, addEndOfSentence: false));
+            var file = SentencePieceFile.Parse(bytes);
+            using var stream = new MemoryStream(bytes);
+            return new SentencePieceText(file, settings, SentencePieceTokenizer.Create(stream, addBeginningOfSentence: false, addEndOfSentence: false));
         }
 #pragma warning disable CA1031 // Whatever the parser stumbles over, the file is not what it should be.
         catch (Exception e)
@@ -39,11 +90,43 @@ public sealed class SentencePieceText : TextTokenizer
         }
     }
 
-    public override int[] Encode(string text) => text.Length == 0 ? [] : [.. _tokenizer.EncodeToIds(text, addBeginningOfSentence: false, addEndOfSentence: false)];
+    public override int[] Encode(string text)
+    {
+        var ids = new List<int>();
+        foreach (var (part, added) in _added.Split(WellFormed(text)))
+            if (added is { } token)
+                ids.Add(token);
+            else if (_pieces is null)
+                ids.AddRange(_tokenizer.EncodeToIds(part, addBeginningOfSentence: false, addEndOfSentence: false));
+            else
+                foreach (var (piece, userDefined) in _userDefined.Split(_tokenizer.Normalizer?.Normalize(part) ?? part))
+                    if (userDefined is { } id)
+                        ids.Add(id);
+                    else
+                        _pieces.Encode(piece, ids);
+        return [.. ids];
+    }
 
-    public override string Decode(IEnumerable<int> ids) => _tokenizer.Decode(ids.Where(id => !SpecialTokens.Values.Contains(id)), considerSpecialTokens: false);
+    public override bool Contains(int id) => _allIds.Contains(id);
 
-    public override int? IdOf(string piece) => _tokenizer.Vocabulary.TryGetValue(piece, out var id) ? id : null;
+    public override ReadOnlyMemory<byte> BytesOf(int id) => _bytes.GetValueOrDefault(id);
 
-    public override void Save(string folder) => File.Copy(_path, Path.Combine(folder, "tokenizer.model"), overwrite: true);
+    public override int? IdOf(string piece) => _ids.TryGetValue(piece, out var id) ? id : null;
+
+    public override void Save(string folder) => _settings.CopyTo(folder);
+
+    private int? Special(string? spelling) => spelling is not null && _special.TryGetValue(spelling, out var id) ? id : null;
+
+    // A pair may merge where what it spells is a piece; the piece's score is its rank.
+    private static Dictionary<(int, int), (int, int)> Merges(IReadOnlyList<SentencePiece> pieces, Dictionary<string, int> normal)
+    {
+        var ranks = normal.Values.Select(id => pieces[id].Score).Distinct().OrderDescending().Index().ToDictionary(s => s.Item, s => s.Index);
+        var find = normal.GetAlternateLookup<ReadOnlySpan<char>>();
+        var merges = new Dictionary<(int, int), (int, int)>();
+        foreach (var (text, id) in normal)
+            for (var cut = 1; cut < text.Length; cut++)
+                if (find.TryGetValue(text.AsSpan(0, cut), out var left) && find.TryGetValue(text.AsSpan(cut), out var right))
+                    merges[(left, right)] = (ranks[pieces[id].Score], id);
+        return merges;
+    }
 }

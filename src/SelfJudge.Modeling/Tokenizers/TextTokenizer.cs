@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace SelfJudge.Modeling.Tokenizers;
 
 /// <summary>Text to token ids and back, as a checkpoint's own tokenizer does it.</summary>
@@ -12,15 +14,42 @@ public abstract class TextTokenizer
     /// <summary>The token that ends a response in training data.</summary>
     public abstract int EosToken { get; }
 
+    /// <summary>Whether the model's configuration asks for the end token behind every sequence, not responses only.</summary>
+    public virtual bool AddsEos => false;
+
     /// <summary>Ids of plain text; the spelling of a special token in it is text like any other. Adds no begin or end token.</summary>
     public abstract int[] Encode(string text);
 
-    /// <summary>The text of ids, special tokens left out.</summary>
-    public abstract string Decode(IEnumerable<int> ids);
+    /// <summary>Ids of plain text with the begin and end tokens that the model's configuration asks for.</summary>
+    public int[] EncodeWithSpecial(string text) =>
+        [.. BosToken is { } bos ? [bos] : Array.Empty<int>(), .. Encode(text), .. AddsEos ? [EosToken] : Array.Empty<int>()];
+
+    /// <summary>The text of ids; special tokens and ids outside the vocabulary left out, bytes that are no UTF-8 as U+FFFD.</summary>
+    public string Decode(IEnumerable<int> ids)
+    {
+        var decoder = new StreamingDecoder(this);
+        var text = new StringBuilder();
+        foreach (var id in ids)
+            text.Append(decoder.Feed(id));
+        return text.Append(decoder.Finish()).ToString();
+    }
+
+    /// <summary>Whether an id is of the vocabulary.</summary>
+    public abstract bool Contains(int id);
+
+    /// <summary>The UTF-8 bytes that an id stands for, which may be part of a character; none for special tokens and ids outside the vocabulary.</summary>
+    public abstract ReadOnlyMemory<byte> BytesOf(int id);
+
+    /// <summary>Whether encoding puts a space before the text, which decoding takes away again.</summary>
+    public abstract bool BeginsWithSpace { get; }
 
     /// <summary>The id of an entry of the vocabulary as it is spelled there; null if there is none.</summary>
     public abstract int? IdOf(string piece);
 
     /// <summary>Writes the files from which a Hugging Face tokenizer is loaded.</summary>
     public abstract void Save(string folder);
+
+    /// <summary>Text that UTF-8 can hold: halves of surrogate pairs become U+FFFD, as in every other implementation.</summary>
+    protected static string WellFormed(string text) =>
+        text.AsSpan().IndexOfAnyInRange('\ud800', '\udfff') < 0 ? text : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -33,7 +34,12 @@ public sealed class WordLevelTokenizer : TextTokenizer
     public override int[] Encode(string text) =>
         [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(w => _ids.TryGetValue(w, out var id) && !_specialIds.Contains(id) ? id : _ids[Unknown])];
 
-    public override string Decode(IEnumerable<int> ids) => string.Join(' ', ids.Where(id => !_specialIds.Contains(id)).Select(id => _words[id]));
+    // Words stand apart by a space, which the first of a text has not.
+    public override bool BeginsWithSpace => true;
+
+    public override bool Contains(int id) => id >= 0 && id < _words.Length;
+
+    public override ReadOnlyMemory<byte> BytesOf(int id) => Contains(id) && !_specialIds.Contains(id) ? Encoding.UTF8.GetBytes(' ' + _words[id]) : default;
 
     public override int? IdOf(string piece) => _ids.TryGetValue(piece, out var id) ? id : null;
 
@@ -52,7 +58,7 @@ public sealed class WordLevelTokenizer : TextTokenizer
                 throw new InvalidDataException($"the token {missing} is missing from model.vocab");
             return new WordLevelTokenizer(words, special);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NullReferenceException or InvalidDataException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NullReferenceException or ArgumentException or OverflowException or InvalidDataException)
         {
             throw new InvalidDataException($"{path}: {e.Message}", e);
         }

@@ -47,7 +47,7 @@ public sealed record ModelRecipe
 
     public InitRecipe Init { get; init; } = new();
 
-    /// <summary>The dialogue template by name.</summary>
+    /// <summary>The dialogue template by name, or the path of a file with one.</summary>
     public string DialogueTemplate { get; init; } = "world";
 }
 

@@ -16,7 +16,7 @@ internal static class RecipeChecks
         yield return (data.WorldPairs > 0 || data.Pairs is not null || data.Prompts is not null, "data", "give world_pairs, or a file of pairs or prompts");
         yield return (data.WorldPairs == 0 || data.Pairs is null && data.Prompts is null, "data", "give world_pairs or files, not both");
         yield return (recipe.Sampling.Problem() is null, "sampling", recipe.Sampling.Problem() ?? "");
-        yield return (DialogueTemplate.BuiltIn.Any(t => t.Name == recipe.Model.DialogueTemplate), "model.dialogue_template", $"'{recipe.Model.DialogueTemplate}' is unknown; known are {string.Join(", ", DialogueTemplate.BuiltIn.Select(t => t.Name))}");
+        yield return (DialogueProblem(recipe.Model.DialogueTemplate) is null, "model.dialogue_template", DialogueProblem(recipe.Model.DialogueTemplate) ?? "");
         yield return (recipe.Judge.Templates.Count > 0, "judge.templates", "name at least one template");
         foreach (var template in recipe.Judge.Templates)
             yield return (JudgeTemplate.BuiltIn.Any(t => t.Name == template), "judge.templates", $"'{template}' is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}");
@@ -35,6 +35,19 @@ internal static class RecipeChecks
         if (recipe.Evaluation is { } evaluation)
             foreach (var check in EvaluationChecks(recipe, evaluation))
                 yield return check with { Key = $"evaluation.{check.Key}" };
+    }
+
+    private static string? DialogueProblem(string template)
+    {
+        try
+        {
+            _ = DialogueTemplate.ByName(template);
+            return null;
+        }
+        catch (ArgumentException e)
+        {
+            return e.Message;
+        }
     }
 
     private static IEnumerable<(bool Holds, string Key, string Otherwise)> StageChecks(Recipe recipe, int index)

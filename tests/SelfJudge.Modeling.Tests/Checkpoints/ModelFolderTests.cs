@@ -129,7 +129,9 @@ public sealed class ModelFolderTests : IDisposable
         public override int? BosToken => null;
         public override int EosToken => 0;
         public override int[] Encode(string text) => [];
-        public override string Decode(IEnumerable<int> ids) => "";
+        public override bool BeginsWithSpace => false;
+        public override bool Contains(int id) => false;
+        public override ReadOnlyMemory<byte> BytesOf(int id) => default;
         public override int? IdOf(string piece) => null;
         public override void Save(string folder) => throw new NotSupportedException();
     }

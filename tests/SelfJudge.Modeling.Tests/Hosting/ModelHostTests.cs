@@ -49,6 +49,18 @@ public sealed class ModelHostTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Sampling_stops_at_the_end_tokens_of_configuration_generation_and_template()
+    {
+        using var small = new Tokenizers.SmallTokenizer();
+        small.Add(912, "<|eot_id|>");
+        using var weights = LlamaWeights.Random(Config with { VocabSize = 913, EosTokenIds = [901] }, 1);
+        SelfJudge.Modeling.Checkpoints.ModelFolder.Write(Path.Combine(small.Folder, "model"), weights.Config, weights.Buffer.ToArrays(), small.Load());
+        File.WriteAllText(Path.Combine(small.Folder, "model", "generation_config.json"), """{"eos_token_id": [901, 908]}""");
+        await _host.LoadAsync("chat", new ModelSource(Path.Combine(small.Folder, "model"), null, null, "llama-3"), default);
+        Assert.Equal([901, 908, 912], _host.DescriptionOf("chat").Config.EosTokenIds);
+    }
+
+    [Fact]
     public async Task Sampling_judging_and_training_interleave()
     {
         await using var training = await Train("policy");

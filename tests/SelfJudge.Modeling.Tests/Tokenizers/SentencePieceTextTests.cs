@@ -1,0 +1,61 @@
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Tests.Shared;
+
+namespace SelfJudge.Modeling.Tests.Tokenizers;
+
+public sealed class SentencePieceTextTests
+{
+    [Fact]
+    public void Llama_2_gives_the_reference_ids() => Llama2Vectors.Hold(Llama2());
+
+    [Fact]
+    public void What_was_encoded_decodes_to_itself() => RoundTrips.Hold(Llama2());
+
+    [Fact]
+    public void Where_a_folder_holds_both_files_the_model_is_used() => Assert.IsType<SentencePieceText>(ModelFolder.ReadTokenizer(SharedData.Path("tokenizers/llama2")));
+
+    [Fact]
+    public void Special_tokens_in_text_are_text() =>
+        Assert.DoesNotContain(Llama2().Encode("<s> </s> <unk> <0x0A>"), id => id < 259);
+
+    [Fact]
+    public void The_configuration_says_that_texts_begin_with_bos_and_end_without_eos() => Assert.Equal([1, 15043], Llama2().EncodeWithSpecial("Hello"));
+
+    [Fact]
+    public void Half_characters_become_the_replacement_character() => Assert.Equal(Llama2().Encode("\ufffdx"), Llama2().Encode("\ud800x"));
+
+    [Fact]
+    public void Tokens_added_to_the_vocabulary_are_control_or_text_as_their_flag_says()
+    {
+        var folder = CopyOfLlama2();
+        File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), """
+            {"eos_token": "<|im_end|>", "add_bos_token": false, "add_eos_token": true,
+             "added_tokens_decoder": {"32000": {"content": "<|im_end|>", "special": false}, "32001": {"content": "<tool>", "special": false}, "2": {"content": "</s>", "special": true}}}
+            """);
+        var tokenizer = ModelFolder.ReadTokenizer(folder);
+        Assert.Equal(32000, tokenizer.EosToken);
+        Assert.Equal([15043, 32001, 32000], tokenizer.EncodeWithSpecial("Hello<tool>"));
+        Assert.DoesNotContain(32000, tokenizer.Encode("Hello<|im_end|>"));
+        Assert.Equal("Hello<tool>", tokenizer.Decode([15043, 32001, 32000]));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void A_long_text_takes_no_endless_time()
+    {
+        var text = string.Concat(Enumerable.Repeat("wordthe", 100_000));
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        Assert.Equal(text, Llama2().Decode(Llama2().Encode(text)));
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 20);
+    }
+
+    private static SentencePieceText Llama2() => SentencePieceText.Load(SharedData.Path("tokenizers/llama2/tokenizer.model"));
+
+    private static string CopyOfLlama2()
+    {
+        var folder = Directory.CreateTempSubdirectory().FullName;
+        File.Copy(SharedData.Path("tokenizers/llama2/tokenizer.model"), Path.Combine(folder, "tokenizer.model"));
+        return folder;
+    }
+}
