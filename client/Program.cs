@@ -10,6 +10,11 @@ var root = new RootCommand("SelfJudge.Actors: align language models by on-policy
     DemoCommand.Create(),
     TrainCommand.Create(),
     SubmitCommand.Create(),
+    GenerateCommand.Create(),
+    ChatCommand.Create(),
+    JudgeCommand.Create(),
+    ScoreCommand.Create(),
+    ConvertCommand.Create(),
     RecipesCommand.Create(),
 };
 foreach (var command in RunsCommands.Create().Concat(TokenizeCommands.Create()))

@@ -14,10 +14,35 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
 {
     public string Id => Chain[^1].Id;
 
+    /// <summary>The model without its adapter; itself where it has none.</summary>
+    public string BaseId => Chain[^1].BaseId ?? Id;
+
     /// <summary>A run's result, or a model or adapter folder. Of a run, templates and sampling are its recipe's unless named here.</summary>
     /// <param name="named">A run or a folder; the newest completed run where null.</param>
-    /// <exception cref="UserError">There is no such model, or a template has no such name.</exception>
-    public static SubmittedModel Resolve(string? named, string? dialogueTemplate, string? judgeTemplate)
+    /// <param name="adapter">The folder of an adapter to put onto it.</param>
+    /// <exception cref="UserError">There is no such model or adapter, or a template has no such name.</exception>
+    /// <exception cref="InvalidDataException">A model or adapter folder is damaged, is not supported, or the two do not fit each other.</exception>
+    public static SubmittedModel Resolve(string? named, string? dialogueTemplate, string? judgeTemplate, string? adapter = null)
+    {
+        var model = ResolveModel(named, dialogueTemplate, judgeTemplate);
+        if (adapter is not null)
+        {
+            if (model.Chain[^1].BaseId is not null)
+                throw new UserError($"--model {named ?? model.Name} has an adapter already: name its base model to use --adapter {adapter}");
+            var folder = Path.GetFullPath(adapter);
+            model = model with { Name = folder, Chain = [.. model.Chain, new ModelReference($"submit/{folder}", folder, null, model.Id, model.Chain[^1].DialogueTemplate)] };
+        }
+        // What cannot be loaded is said here, before a silo is started.
+        foreach (var part in model.Chain)
+            if (part.Folder is { } folder)
+                if (part.BaseId is null)
+                    ModelFolder.CheckWeights(folder, ModelFolder.ReadConfig(folder));
+                else if (model.Chain.FirstOrDefault(p => p.BaseId is null)?.Folder is { } baseFolder)
+                    AdapterFolder.Check(folder, ModelFolder.ReadConfig(baseFolder));
+        return model;
+    }
+
+    private static SubmittedModel ResolveModel(string? named, string? dialogueTemplate, string? judgeTemplate)
     {
         dialogueTemplate = CommonOptions.ParseTemplate(dialogueTemplate);
         if (judgeTemplate is not null && JudgeTemplate.BuiltIn.All(t => t.Name != judgeTemplate))

@@ -54,6 +54,14 @@ public interface IPolicyReplicaGrain : IGrainWithStringKey
 
     [Alias("Sample"), ResponseTimeout("00:10:00")]
     Task<SampleResponse> Sample(SampleRequest request, CancellationToken cancellation);
+
+    /// <summary>One completion, for the request's only seed, as its text comes; a piece never ends within a character.</summary>
+    [Alias("Stream")]
+    IAsyncEnumerable<string> Stream(SampleRequest request, CancellationToken cancellation);
+
+    /// <summary>The log-probabilities of given responses under the model.</summary>
+    [Alias("LogProbs"), ResponseTimeout("00:10:00")]
+    Task<LogProbsResponse> LogProbs(LogProbsRequest request, CancellationToken cancellation);
 }
 
 /// <summary>A model host as judge. Its key is the host's name, and it lives where the host is.</summary>

@@ -48,6 +48,29 @@ public sealed record SampleRequest(
 [GenerateSerializer, Immutable, Alias("sj.SampleResponse")]
 public sealed record SampleResponse([property: Id(0)] int[] PromptIds, [property: Id(1)] IReadOnlyList<Completion> Completions);
 
+/// <summary>A response and what it answers.</summary>
+/// <param name="Turns">The dialogue up to the response.</param>
+[GenerateSerializer, Immutable, Alias("sj.GivenResponse")]
+public sealed record GivenResponse([property: Id(0)] IReadOnlyList<DialogueTurn> Turns, [property: Id(1)] string Response);
+
+/// <summary>Asks a policy replica how likely given responses are.</summary>
+/// <param name="Model">The id of the model on the host.</param>
+/// <param name="Verbatim">Take the texts as they stand: the turns' contents, joined, are the prompt, after a begin token where the tokenizer has one; no template, no end token. Otherwise the model's dialogue template is filled, and a response ends with the end token.</param>
+[GenerateSerializer, Immutable, Alias("sj.LogProbsRequest")]
+public sealed record LogProbsRequest([property: Id(0)] string Model, [property: Id(1)] IReadOnlyList<GivenResponse> Responses, [property: Id(2)] bool Verbatim);
+
+/// <summary>How likely one response is.</summary>
+/// <param name="LogProb">Summed over its tokens, in nats.</param>
+/// <param name="Tokens">Of the response.</param>
+/// <param name="PromptTokens">Before it, the begin token included.</param>
+[GenerateSerializer, Immutable, Alias("sj.ResponseLogProb")]
+public readonly record struct ResponseLogProb([property: Id(0)] double LogProb, [property: Id(1)] int Tokens, [property: Id(2)] int PromptTokens);
+
+/// <summary>In the order of the request.</summary>
+/// <param name="MaxPositions">The longest sequence that the model was made for, in tokens; longer ones are computed all the same.</param>
+[GenerateSerializer, Immutable, Alias("sj.LogProbsResponse")]
+public sealed record LogProbsResponse([property: Id(0)] IReadOnlyList<ResponseLogProb> Responses, [property: Id(1)] int MaxPositions);
+
 /// <summary>A model that hosts can load. Exactly one of <see cref="Folder"/> and <see cref="Initial"/> is given.</summary>
 /// <param name="Id">What requests call it.</param>
 /// <param name="Folder">A Hugging Face model folder, or a PEFT adapter folder on top of <paramref name="BaseId"/>, on a file system that the host sees.</param>

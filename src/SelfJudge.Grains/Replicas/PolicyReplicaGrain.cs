@@ -1,9 +1,11 @@
+using System.Runtime.CompilerServices;
 using Orleans.Concurrency;
 using Orleans.Placement;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Placement;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Sampling;
+using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Grains.Replicas;
 
@@ -19,5 +21,35 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
         var prompt = encoder.EncodePrompt(request.Turns.ToTurns());
         var sampled = await HostCalls.WithBackOff(() => host.SampleAsync(request.Model, new SamplePrompt(prompt, request.Seeds, request.Sampling.ToOptions()), request.Batch.ToCohort(), cancellation), cancellation);
         return new SampleResponse(prompt, [.. sampled.Select(s => new Completion(s.Ids, s.LogProbs, s.Finish, s.Seed, s.PolicyVersion, encoder.Tokenizer.Decode(s.Ids)))]);
+    }
+
+    public async IAsyncEnumerable<string> Stream(SampleRequest request, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var encoder = host.EncoderOf(request.Model);
+        var prompt = new SamplePrompt(encoder.EncodePrompt(request.Turns.ToTurns()), request.Seeds, request.Sampling.ToOptions());
+        var (ids, shown) = (new List<int>(), "");
+        await foreach (var id in host.StreamAsync(request.Model, prompt, cancellation))
+        {
+            ids.Add(id);
+            // Decoded whole each time: what a token reads as depends on those before it.
+            var text = encoder.Tokenizer.Decode(ids);
+            if (text.Length <= shown.Length || text[^1] == '\uFFFD' || !text.StartsWith(shown, StringComparison.Ordinal))
+                continue;
+            yield return text[shown.Length..];
+            shown = text;
+        }
+        // What is left is no character and will not become one.
+        if (encoder.Tokenizer.Decode(ids) is var whole && whole.Length > shown.Length && whole.StartsWith(shown, StringComparison.Ordinal))
+            yield return whole[shown.Length..];
+    }
+
+    public async Task<LogProbsResponse> LogProbs(LogProbsRequest request, CancellationToken cancellation)
+    {
+        var encoder = host.EncoderOf(request.Model);
+        var sequences = request.Responses.Select(r => request.Verbatim
+            ? new ResponseSequence(encoder.Encode([new TemplatePart(string.Concat(r.Turns.Select(t => t.Content)), false)], begin: true), encoder.Tokenizer.Encode(r.Response))
+            : new ResponseSequence(encoder.EncodePrompt(r.Turns.ToTurns()), encoder.EncodeAnswer(r.Response))).ToList();
+        var logProbs = await HostCalls.WithBackOff(() => host.LogProbsAsync(request.Model, sequences, cancellation), cancellation);
+        return new LogProbsResponse([.. sequences.Zip(logProbs, (s, p) => new ResponseLogProb(p, s.Response.Length, s.Prompt.Length))], host.DescriptionOf(request.Model).Config.MaxPositionEmbeddings);
     }
 }

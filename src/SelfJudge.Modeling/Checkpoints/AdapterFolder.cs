@@ -11,6 +11,13 @@ public static class AdapterFolder
     private const string ConfigFile = "adapter_config.json";
     private const string WeightsFile = "adapter_model.safetensors";
 
+    // Keys that are read above, or that say nothing of what the adapter computes.
+    private static readonly string[] Harmless =
+    [
+        "peft_type", "task_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode", "r", "lora_alpha", "lora_dropout", "target_modules", "bias",
+        "use_rslora", "init_lora_weights", "qalora_group_size", "megatron_core", "eva_config", "runtime_config",
+    ];
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     public static bool IsAdapter(string folder) => File.Exists(Path.Combine(folder, ConfigFile));
@@ -22,46 +29,25 @@ public static class AdapterFolder
         var path = Path.Combine(folder, ConfigFile);
         if (!File.Exists(path))
             throw new InvalidDataException($"{folder} is not an adapter folder: it has no {ConfigFile}");
-        try
-        {
-            var json = JsonNode.Parse(File.ReadAllText(path)) as JsonObject ?? throw new InvalidDataException("not a JSON object");
-            var type = (string?)json["peft_type"];
-            if (type != "LORA")
-                throw new InvalidDataException($"peft_type is {type ?? "missing"}; supported is LORA");
-            if ((bool?)json["use_dora"] == true)
-                throw new InvalidDataException("use_dora is not supported");
-            if (json["modules_to_save"] is JsonArray { Count: > 0 })
-                throw new InvalidDataException("modules_to_save is not supported");
-            if ((string?)json["bias"] is not (null or "none"))
-                throw new InvalidDataException($"bias {json["bias"]} is not supported");
-            var targets = (json["target_modules"] as JsonArray)?.Select(t => (string)t!).ToList() ?? throw new InvalidDataException("target_modules is not a list");
-            if (targets.Find(t => !Projection.Modules.Contains(t)) is { } unknown)
-                throw new InvalidDataException($"target module {unknown} is not supported; supported are {string.Join(", ", Projection.Modules)}");
-            return (new LoraConfig(
-                (int?)json["r"] ?? throw new InvalidDataException("r is missing"),
-                (float?)json["lora_alpha"] ?? throw new InvalidDataException("lora_alpha is missing"),
-                targets,
-                (bool?)json["use_rslora"] ?? false), (string?)json["base_model_name_or_path"]);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or InvalidDataException)
-        {
-            throw new InvalidDataException($"{path}: {e.Message}", e);
-        }
+        return JsonFile.Read(path, json => (Parse(json), json.Text("base_model_name_or_path")));
     }
 
-    /// <exception cref="InvalidDataException">A tensor is missing or has another shape than the model asks for.</exception>
+    /// <summary>Checks from the headers that an adapter fits a model. Allocates nothing for it.</summary>
+    /// <exception cref="InvalidDataException">A file or tensor is missing, of another shape than the model asks for, of a type that is not supported, or unknown.</exception>
+    public static void Check(string folder, LlamaConfig model)
+    {
+        using var tensors = OpenWeights(folder, model, ReadConfig(folder).Config);
+    }
+
+    /// <exception cref="InvalidDataException">As <see cref="Check"/>; or a weight is not finite.</exception>
     public static LoraAdapter Read(string folder, LlamaConfig model, Device device)
     {
         var (config, _) = ReadConfig(folder);
-        var path = Path.Combine(folder, WeightsFile);
-        if (!File.Exists(path))
-            throw new InvalidDataException($"{folder} holds no {WeightsFile}");
+        using var tensors = OpenWeights(folder, model, config);
         var adapter = new LoraAdapter(model, config, device);
         try
         {
-            using var reader = new SafeTensorsReader(path);
-            foreach (var parameter in adapter.Buffer.Layout.Parameters)
-                ModelFolder.ReadParameter(reader, parameter, parameter.Name, adapter.Buffer);
+            tensors.ReadInto(adapter.Buffer);
             return adapter;
         }
         catch
@@ -70,6 +56,64 @@ public static class AdapterFolder
             throw;
         }
     }
+
+    internal static CheckpointTensors OpenWeights(string folder, LlamaConfig model, LoraConfig config)
+    {
+        var path = Path.Combine(folder, WeightsFile);
+        if (!File.Exists(path))
+            throw new InvalidDataException($"{folder} holds no {WeightsFile}{(File.Exists(Path.Combine(folder, "adapter_model.bin")) ? "; adapter_model.bin is not supported: save the adapter with safe_serialization=True" : "")}");
+        var tensors = CheckpointTensors.OfFile(path);
+        try
+        {
+            tensors.Check(ParameterLayout.Of(model, config), _ => false);
+            return tensors;
+        }
+        catch
+        {
+            tensors.Dispose();
+            throw;
+        }
+    }
+
+    private static LoraConfig Parse(JsonObject json)
+    {
+        var type = json.Text("peft_type");
+        if (type != "LORA")
+            throw new InvalidDataException($"peft_type is {type ?? "missing"}; supported is LORA");
+        if (json.Text("bias") is not (null or "none"))
+            throw new InvalidDataException($"bias {json["bias"]} is not supported");
+        // Initialisations that change the base weights leave an adapter that does not fit the base as it was.
+        if (json["init_lora_weights"] is JsonValue init && init.TryGetValue<string>(out var way) && way is not ("gaussian" or "orthogonal" or "eva"))
+            throw new InvalidDataException($"init_lora_weights {way} is not supported: it changes the base weights");
+        // Whatever else is switched on would change the result in a way that is not known here.
+        if (json.FirstOrDefault(p => !Harmless.Contains(p.Key) && IsSet(p.Value)) is { Key: { } unknown } feature)
+            throw new InvalidDataException($"{unknown} is not supported (it is {JsonFile.Shown(feature.Value!)})");
+        var targets = json["target_modules"] switch
+        {
+            JsonArray list => list.Select(t => t is JsonValue v && v.TryGetValue<string>(out var name) ? name : throw new InvalidDataException("target_modules is not a list of names")).Distinct().ToList(),
+            JsonValue v when v.TryGetValue<string>(out var all) && all == "all-linear" => [.. Projection.Modules],
+            JsonValue v => throw new InvalidDataException($"target_modules is the pattern {JsonFile.Shown(v)}; supported is a list of names"),
+            _ => throw new InvalidDataException("target_modules is not a list"),
+        };
+        if (targets.Find(t => !Projection.Modules.Contains(t)) is { } other)
+            throw new InvalidDataException($"target module {other} is not supported; supported are {string.Join(", ", Projection.Modules)}");
+        if (targets.Count == 0)
+            throw new InvalidDataException("target_modules is empty");
+        var rank = json.Value<int>("r") ?? throw new InvalidDataException("r is missing");
+        if (rank < 1)
+            throw new InvalidDataException($"r is {rank}; it must be 1 or more");
+        var alpha = json.Value<float>("lora_alpha") ?? throw new InvalidDataException("lora_alpha is missing");
+        return new LoraConfig(rank, alpha, targets, json.Value<bool>("use_rslora") ?? false);
+    }
+
+    private static bool IsSet(JsonNode? value) => value switch
+    {
+        null => false,
+        JsonArray list => list.Count > 0,
+        JsonObject map => map.Count > 0,
+        JsonValue v when v.TryGetValue<bool>(out var on) => on,
+        _ => true,
+    };
 
     /// <summary>Writes an adapter folder, which then exists whole or not at all.</summary>
     public static void Write(string folder, LoraConfig config, string baseModel, IReadOnlyList<NamedArray> weights) =>

@@ -22,7 +22,7 @@ public static class AtomicFolder
         {
             write(temporary);
             // All files first, then to disk together: a file system commits what is there once, not once per file.
-            foreach (var file in Directory.GetFiles(temporary))
+            foreach (var file in Directory.GetFiles(temporary, "*", SearchOption.AllDirectories))
                 SyncFile(file);
             Sync(temporary);
             if (Directory.Exists(folder))

@@ -19,6 +19,7 @@ public sealed record TensorEntry(string Name, string DType, long[] Shape, long S
 /// </summary>
 public static class SafeTensors
 {
+    private const int BlockElements = 1 << 20;
     private const long MaxHeaderLength = 100_000_000; // the limit that the format's own reader sets
 
     private static readonly Dictionary<string, int> BitsOf = new(StringComparer.Ordinal)
@@ -104,11 +105,16 @@ public static class SafeTensors
         return new TensorEntry(property.Name, dtype, shape, dataStart + offsets[0], offsets[1] - offsets[0]);
     }
 
+    /// <summary>Writes float32 tensors, as <see cref="Write(string, IReadOnlyList{TensorSource}, bool, IReadOnlyDictionary{string, string}?)"/>.</summary>
+    public static void Write(string path, IReadOnlyList<NamedArray> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
+        Write(path, [.. tensors.Select(t => new TensorSource(t.Name, t.Shape, (first, target) => t.Values.AsSpan((int)first, target.Length).CopyTo(target)))], bf16: false, metadata);
+
     /// <summary>
-    /// Writes float32 tensors. The file is complete when the call returns; to rename it into place and to have it on disk
-    /// is the caller's to do.
+    /// Writes tensors, a block at a time. The file is complete when the call returns; to rename it into place and to have
+    /// it on disk is the caller's to do.
     /// </summary>
-    public static void Write(string path, IReadOnlyList<NamedArray> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    /// <param name="bf16">Round to BF16, to the nearest and to even in the middle, instead of writing F32.</param>
+    public static void Write(string path, IReadOnlyList<TensorSource> tensors, bool bf16, IReadOnlyDictionary<string, string>? metadata = null)
     {
         using var header = new MemoryStream();
         using (var json = new Utf8JsonWriter(header))
@@ -123,14 +129,14 @@ public static class SafeTensors
             foreach (var tensor in tensors)
             {
                 json.WriteStartObject(tensor.Name);
-                json.WriteString("dtype", "F32");
+                json.WriteString("dtype", bf16 ? "BF16" : "F32");
                 json.WriteStartArray("shape");
                 foreach (var dimension in tensor.Shape)
                     json.WriteNumberValue(dimension);
                 json.WriteEndArray();
                 json.WriteStartArray("data_offsets");
                 json.WriteNumberValue(offset);
-                json.WriteNumberValue(offset += 4L * tensor.Values.Length);
+                json.WriteNumberValue(offset += (bf16 ? 2 : 4) * tensor.Elements);
                 json.WriteEndArray();
                 json.WriteEndObject();
             }
@@ -144,9 +150,39 @@ public static class SafeTensors
         file.Write(prefix);
         header.WriteTo(file);
         foreach (var tensor in tensors)
-            file.Write(MemoryMarshal.AsBytes(tensor.Values.AsSpan()));
+        {
+            var width = tensor.Shape.Length == 0 ? 1 : Math.Max(1, tensor.Shape[^1]);
+            var values = new float[Math.Min(tensor.Elements, Math.Max(1, BlockElements / width) * width)];
+            for (long first = 0; first < tensor.Elements; first += values.Length)
+            {
+                var block = values.AsSpan(0, (int)Math.Min(values.Length, tensor.Elements - first));
+                tensor.Read(first, block);
+                file.Write(bf16 ? ToBf16(block) : MemoryMarshal.AsBytes(block));
+            }
+        }
+    }
+
+    private static ReadOnlySpan<byte> ToBf16(ReadOnlySpan<float> values)
+    {
+        var halves = new ushort[values.Length];
+        for (var i = 0; i < halves.Length; i++)
+        {
+            var bits = BitConverter.SingleToUInt32Bits(values[i]);
+            halves[i] = (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+        }
+        return MemoryMarshal.AsBytes(halves.AsSpan());
     }
 }
 
 /// <summary>A tensor in managed memory, row-major.</summary>
 public sealed record NamedArray(string Name, long[] Shape, float[] Values);
+
+/// <summary>A tensor to be written, row-major, and where its elements come from.</summary>
+/// <param name="Read">Fills a span with whole rows, beginning at the element of the given index.</param>
+public sealed record TensorSource(string Name, long[] Shape, TensorBlock Read)
+{
+    public long Elements => Shape.Aggregate(1L, (a, b) => a * b);
+}
+
+/// <summary>Fills <paramref name="target"/> with the elements from index <paramref name="first"/> on.</summary>
+public delegate void TensorBlock(long first, Span<float> target);

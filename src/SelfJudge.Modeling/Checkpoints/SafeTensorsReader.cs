@@ -1,13 +1,12 @@
 using System.IO.MemoryMappedFiles;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
 namespace SelfJudge.Modeling.Checkpoints;
 
-/// <summary>A safetensors file, memory-mapped: tensors are read where they are wanted, one at a time.</summary>
+/// <summary>A safetensors file, memory-mapped: tensors are read when and where they are wanted.</summary>
 public sealed class SafeTensorsReader : IDisposable
 {
-    private const int BlockElements = 1 << 20;
-
     private readonly MemoryMappedFile _file;
     private readonly MemoryMappedViewAccessor _view;
 
@@ -24,23 +23,18 @@ public sealed class SafeTensorsReader : IDisposable
     public IReadOnlyDictionary<string, TensorEntry> Tensors { get; }
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
-    /// <summary>Reads a floating-point tensor as float32, in blocks: <paramref name="receive"/> is called with consecutive stretches of its elements.</summary>
+    /// <summary>Elements of a floating-point tensor, from index <paramref name="first"/> on, as float32: straight from the map into their place. What they are, NaNs too, is the caller's to judge.</summary>
     /// <exception cref="InvalidDataException">The tensor is missing, or is not F32, F16 or BF16.</exception>
-    public unsafe void ReadFloats(string name, SpanReceiver receive)
+    public unsafe void ReadFloats(string name, long first, Span<float> target)
     {
-        var entry = Tensors.TryGetValue(name, out var found) ? found : throw new InvalidDataException($"{Path}: no tensor named {name}");
+        var entry = Find(name);
+        if (first < 0 || first > entry.Elements - target.Length)
+            throw new ArgumentOutOfRangeException(nameof(first), $"tensor {name} has {entry.Elements} elements; asked for are {target.Length} from {first} on");
         byte* start = null;
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
         try
         {
-            var bytes = start + _view.PointerOffset + entry.Start;
-            var buffer = new float[Math.Min(BlockElements, entry.Elements)];
-            for (long done = 0; done < entry.Elements; done += buffer.Length)
-            {
-                var count = (int)Math.Min(buffer.Length, entry.Elements - done);
-                Convert(entry, bytes, done, buffer.AsSpan(0, count));
-                receive(done, buffer.AsSpan(0, count));
-            }
+            Convert(entry, start + _view.PointerOffset + entry.Start, first, target);
         }
         finally
         {
@@ -49,10 +43,11 @@ public sealed class SafeTensorsReader : IDisposable
     }
 
     /// <summary>A whole tensor as float32.</summary>
+    /// <exception cref="InvalidDataException">As <see cref="ReadFloats(string, long, Span{float})"/>.</exception>
     public float[] ReadFloats(string name)
     {
-        var values = new float[Tensors.TryGetValue(name, out var entry) ? entry.Elements : 0];
-        ReadFloats(name, (at, block) => block.CopyTo(values.AsSpan((int)at)));
+        var values = new float[Find(name).Elements];
+        ReadFloats(name, 0, values);
         return values;
     }
 
@@ -62,6 +57,8 @@ public sealed class SafeTensorsReader : IDisposable
         _file.Dispose();
     }
 
+    private TensorEntry Find(string name) => Tensors.TryGetValue(name, out var found) ? found : throw new InvalidDataException($"{Path}: no tensor named {name}");
+
     private unsafe void Convert(TensorEntry entry, byte* bytes, long first, Span<float> target)
     {
         switch (entry.DType)
@@ -70,20 +67,16 @@ public sealed class SafeTensorsReader : IDisposable
                 new ReadOnlySpan<byte>(bytes + 4 * first, 4 * target.Length).CopyTo(MemoryMarshal.AsBytes(target));
                 break;
             case "BF16":
-                var truncated = new ReadOnlySpan<ushort>(bytes + 2 * first, target.Length);
-                for (var i = 0; i < target.Length; i++)
-                    target[i] = BitConverter.UInt32BitsToSingle((uint)truncated[i] << 16);
+                // A BF16 number is the upper half of a float32.
+                var bits = MemoryMarshal.Cast<float, uint>(target);
+                TensorPrimitives.ConvertTruncating(new ReadOnlySpan<ushort>(bytes + 2 * first, target.Length), bits);
+                TensorPrimitives.ShiftLeft(bits, 16, bits);
                 break;
             case "F16":
-                var halves = new ReadOnlySpan<Half>(bytes + 2 * first, target.Length);
-                for (var i = 0; i < target.Length; i++)
-                    target[i] = (float)halves[i];
+                TensorPrimitives.ConvertToSingle(new ReadOnlySpan<Half>(bytes + 2 * first, target.Length), target);
                 break;
             default:
                 throw new InvalidDataException($"{Path}: tensor {entry.Name} is of type {entry.DType}; supported are F32, F16 and BF16");
         }
     }
 }
-
-/// <summary>Receives elements from index <paramref name="first"/> on.</summary>
-public delegate void SpanReceiver(long first, ReadOnlySpan<float> values);

@@ -42,6 +42,13 @@ public interface IModelHost
     /// <summary>The probabilities of the judge tokens after each prompt.</summary>
     Task<JudgeProbabilities[]> JudgeAsync(string model, IReadOnlyList<EncodedJudgePrompt> prompts, Cohort? cohort, CancellationToken cancellation);
 
+    /// <summary>Samples a prompt once, and hands each token on as it is drawn.</summary>
+    /// <param name="prompt">With one seed.</param>
+    IAsyncEnumerable<int> StreamAsync(string model, SamplePrompt prompt, CancellationToken cancellation);
+
+    /// <summary>log π(response | prompt) of each sequence, summed over the response's tokens, in nats. Sequences may be longer than the model's positions: rotary positions go on.</summary>
+    Task<double[]> LogProbsAsync(string model, IReadOnlyList<ResponseSequence> sequences, CancellationToken cancellation);
+
     /// <summary>Makes a model to be trained, and what trains it.</summary>
     Task<IPolicyTraining> OpenTrainingAsync(TrainingSpec spec, CancellationToken cancellation);
 
@@ -77,6 +84,9 @@ public sealed record ModelSource(string? Folder, InitialModel? Initial, string? 
 
 /// <summary>A model of random weights over the built-in world's vocabulary.</summary>
 public sealed record InitialModel(Llama.LlamaConfig Config, ulong Seed);
+
+/// <summary>A prompt of at least one token, and a response to it, which may be empty.</summary>
+public sealed record ResponseSequence(int[] Prompt, int[] Response);
 
 /// <summary>What a loaded model is.</summary>
 /// <param name="TrainedParameters">Of its adapter, or of all weights where it has none.</param>

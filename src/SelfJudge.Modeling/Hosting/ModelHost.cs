@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
@@ -73,14 +75,37 @@ public sealed class ModelHost : IModelHost, IDisposable
         return true;
     });
 
-    public Task<SampledSequence[]> SampleAsync(string model, SamplePrompt prompt, Cohort? cohort, CancellationToken cancellation)
+    public Task<SampledSequence[]> SampleAsync(string model, SamplePrompt prompt, Cohort? cohort, CancellationToken cancellation) =>
+        Sample(model, prompt, cohort, null, cancellation);
+
+    public async IAsyncEnumerable<int> StreamAsync(string model, SamplePrompt prompt, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        if (prompt.Seeds.Count != 1)
+            throw new ArgumentException($"a stream is of one sample; asked for are {prompt.Seeds.Count}");
+        using var abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var tokens = Channel.CreateUnbounded<int>(); // bounded by the length that is asked for
+        var sampled = Sample(model, prompt, null, token => tokens.Writer.TryWrite(token), abandoned.Token);
+        _ = sampled.ContinueWith(s => tokens.Writer.TryComplete(s.Exception?.InnerException), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        try
+        {
+            await foreach (var token in tokens.Reader.ReadAllAsync(cancellation))
+                yield return token;
+        }
+        finally
+        {
+            // Whoever stops reading wants no more.
+            await abandoned.CancelAsync();
+        }
+    }
+
+    private Task<SampledSequence[]> Sample(string model, SamplePrompt prompt, Cohort? cohort, Action<int>? onToken, CancellationToken cancellation)
     {
         var hosted = Find(model);
         if (prompt.Options.Problem() is { } problem)
             throw new ArgumentException(problem);
         if (prompt.Prompt.Length is 0 || prompt.Prompt.Length >= hosted.Model.Config.MaxPositionEmbeddings)
             throw new ArgumentException($"the prompt has {prompt.Prompt.Length} tokens; model '{model}' takes 1 to {hosted.Model.Config.MaxPositionEmbeddings - 1} and needs room for an answer");
-        var job = new GenerationJob(prompt, cancellation);
+        var job = new GenerationJob(prompt, cancellation, onToken);
         Enqueue(new GenerateWork(model, job, cohort));
         return job.Result;
     }
@@ -91,6 +116,17 @@ public sealed class ModelHost : IModelHost, IDisposable
         var completion = new TaskCompletionSource<JudgeProbabilities[]>(TaskCreationOptions.RunContinuationsAsynchronously);
         Enqueue(new JudgeWork(model, prompts, completion, cohort, cancellation));
         return completion.Task;
+    }
+
+    public Task<double[]> LogProbsAsync(string model, IReadOnlyList<ResponseSequence> sequences, CancellationToken cancellation)
+    {
+        var vocabulary = Find(model).Model.Config.VocabSize;
+        foreach (var (i, s) in sequences.Index())
+            if (s.Prompt.Length == 0)
+                throw new ArgumentException($"sequence {i}: a response needs a prompt of at least one token: nothing else predicts its first token");
+            else if (s.Prompt.Concat(s.Response).Where(t => t < 0 || t >= vocabulary).Select(t => (int?)t).FirstOrDefault() is { } id)
+                throw new ArgumentException($"sequence {i}: the token {id} is not in the vocabulary of {vocabulary}");
+        return RunExclusive(model, () => cancellation.IsCancellationRequested ? throw new OperationCanceledException(cancellation) : LogProbs(Find(model).Model, sequences));
     }
 
     public Task<IPolicyTraining> OpenTrainingAsync(TrainingSpec spec, CancellationToken cancellation) => RunExclusive<IPolicyTraining>(spec.Policy, () =>
@@ -301,6 +337,27 @@ public sealed class ModelHost : IModelHost, IDisposable
                 using var scope = Ops.Scope();
                 foreach (var (i, p) in batch.Zip(JudgeTokens.Probabilities(model, [.. batch.Select(i => prompts[i])])))
                     result[i] = p;
+            }
+        });
+        return result;
+    }
+
+    private double[] LogProbs(LlamaModel model, IReadOnlyList<ResponseSequence> sequences)
+    {
+        var lengths = sequences.Select(s => s.Prompt.Length + s.Response.Length).ToArray();
+        if (lengths.DefaultIfEmpty().Max() is var longest && longest > model.Config.MaxPositionEmbeddings)
+            model = new LlamaModel(model.Weights, model.Adapter, model.Kernels, new RotaryTable(RotaryFrequencies.Compute(model.Config), longest));
+        var result = new double[sequences.Count];
+        var shares = WorkShares.Balance(lengths, _workers.Count);
+        _workers.Run(worker =>
+        {
+            foreach (var batch in WorkShares.Batches(shares[worker], i => lengths[i], _options.MaxForwardTokens))
+            {
+                using var scope = Ops.Scope();
+                var responses = new ResponseBatch([.. batch.Select(i => (sequences[i].Prompt, sequences[i].Response))]);
+                var sums = responses.Sums(TokenLogProbs.Forward(model, model.Hidden(responses.Batch), responses.Rows, responses.Targets));
+                foreach (var (i, sum) in batch.Zip(sums))
+                    result[i] = sum;
             }
         });
         return result;

@@ -84,6 +84,7 @@ public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : I
         var (token, logProb) = _sampler.Draw(logits, row.Job.Request.Options, CounterRandom.Uniform(row.Seed, (ulong)row.Ids.Count));
         row.Ids.Add(token);
         row.LogProbs.Add(logProb);
+        row.Job.Drawn(token);
         SampledTokens++;
         var stopped = model.Config.EosTokenIds.Contains(token);
         if (!stopped && row.Ids.Count < row.MaxNewTokens)

@@ -12,7 +12,9 @@ public sealed record SampledSequence(int[] Ids, float[] LogProbs, FinishReason F
 public sealed record SamplePrompt(int[] Prompt, IReadOnlyList<ulong> Seeds, SamplingOptions Options);
 
 /// <summary>The sampling of one prompt: what is asked, and what has come of it.</summary>
-public sealed class GenerationJob(SamplePrompt request, CancellationToken cancellation)
+/// <param name="request">What is asked.</param>
+/// <param name="onToken">Is told each token as it is drawn, on the thread that draws it: for a single sample that somebody reads meanwhile.</param>
+public sealed class GenerationJob(SamplePrompt request, CancellationToken cancellation, Action<int>? onToken = null)
 {
     private readonly SampledSequence?[] _results = new SampledSequence?[request.Seeds.Count];
     private readonly TaskCompletionSource<SampledSequence[]> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -25,6 +27,8 @@ public sealed class GenerationJob(SamplePrompt request, CancellationToken cancel
 
     /// <summary>The samples in the order of their seeds.</summary>
     public Task<SampledSequence[]> Result => _completion.Task;
+
+    public void Drawn(int token) => onToken?.Invoke(token);
 
     public void Finish(int sample, SampledSequence sequence)
     {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
@@ -130,6 +131,19 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
         Interlocked.Add(ref _judgedPrompts, prompts.Count);
         Interlocked.Add(ref _judgedTokens, prompts.Sum(p => p.Ids.Length));
         return Task.FromResult(prompts.Select(Compare).ToArray());
+    }
+
+    public async IAsyncEnumerable<int> StreamAsync(string model, SamplePrompt prompt, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        foreach (var id in (await SampleAsync(model, prompt, null, cancellation))[0].Ids)
+            yield return id;
+    }
+
+    /// <summary>Half a nat for each token of a response, as in its own completions.</summary>
+    public Task<double[]> LogProbsAsync(string model, IReadOnlyList<ResponseSequence> sequences, CancellationToken cancellation)
+    {
+        Find(model);
+        return Task.FromResult(sequences.Select(s => -0.5 * s.Response.Length).ToArray());
     }
 
     public Task<IPolicyTraining> OpenTrainingAsync(TrainingSpec spec, CancellationToken cancellation)

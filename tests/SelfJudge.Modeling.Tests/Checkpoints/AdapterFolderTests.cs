@@ -43,6 +43,13 @@ public sealed class AdapterFolderTests : IDisposable
     [InlineData("bias", "\"all\"", "bias all is not supported")]
     [InlineData("target_modules", "[\"q_proj\", \"embed_tokens\"]", "target module embed_tokens is not supported")]
     [InlineData("r", "null", "r is missing")]
+    [InlineData("r", "0", "r is 0; it must be 1 or more")]
+    [InlineData("rank_pattern", "{\"q_proj\": 4}", "rank_pattern is not supported (it is {\"q_proj\":4})")]
+    [InlineData("layers_to_transform", "[0]", "layers_to_transform is not supported")]
+    [InlineData("fan_in_fan_out", "true", "fan_in_fan_out is not supported")]
+    [InlineData("a_feature_of_tomorrow", "1.5", "a_feature_of_tomorrow is not supported (it is 1.5)")]
+    [InlineData("init_lora_weights", "\"pissa\"", "init_lora_weights pissa is not supported: it changes the base weights")]
+    [InlineData("target_modules", "\".*proj\"", "target_modules is the pattern \".*proj\"; supported is a list of names")]
     public void What_is_not_supported_is_named(string key, string value, string message)
     {
         var path = Path.Combine(_folder, "adapter_config.json");
@@ -50,6 +57,14 @@ public sealed class AdapterFolderTests : IDisposable
         config[key] = JsonNode.Parse(value);
         File.WriteAllText(path, config.ToJsonString());
         Assert.Contains(message, Assert.Throws<InvalidDataException>(() => AdapterFolder.ReadConfig(_folder)).Message);
+    }
+
+    [Fact]
+    public void A_tensor_of_an_adapter_that_is_not_asked_for_is_named()
+    {
+        var path = Path.Combine(_folder, "adapter_config.json");
+        File.WriteAllText(path, File.ReadAllText(path).Replace("\"q_proj\",", "", StringComparison.Ordinal));
+        Assert.Contains("self_attn.q_proj.lora_A.weight has no place in what is supported", Assert.Throws<InvalidDataException>(() => AdapterFolder.Check(_folder, TestModels.Config())).Message);
     }
 
     [Fact]

@@ -59,13 +59,22 @@ public sealed class ModelFolderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("model_type", "\"mistral3\"", "model_type is mistral3; supported is llama")]
+    [InlineData("model_type", "\"mistral3\"", "model_type is mistral3; supported are llama and mistral")]
     [InlineData("hidden_size", "null", "hidden_size is missing")]
-    [InlineData("quantization_config", "{}", "the weights are quantized")]
+    [InlineData("quantization_config", "{\"quant_method\": \"gptq\"}", "the weights are quantized (quantization_config: \"gptq\"), which is not supported")]
+    [InlineData("hidden_act", "\"gelu\"", "hidden_act is gelu; supported is silu")]
+    [InlineData("sliding_window", "64", "sliding_window is 64, fewer than the 128 positions")]
+    [InlineData("num_hidden_layers", "2000000000", "num_hidden_layers is 2000000000; it must be between 1 and 1024")]
+    [InlineData("hidden_size", "-4", "hidden_size is -4; it must be between 1 and 16777216")]
+    [InlineData("head_dim", "7", "head_dim is 7; rotary positions need an even one")]
+    [InlineData("rope_scaling", "{\"rope_type\": \"linear\"}", "factor of the rope scaling is missing")]
+    [InlineData("rope_scaling", "\"linear\"", "rope_scaling is \"linear\", which is no object")]
+    [InlineData("rope_theta", "0", "rope_theta is 0; it must be more than 0")]
+    [InlineData("eos_token_id", "[1, \"x\"]", "eos_token_id is [1,\"x\"], which is no list of integers")]
     [InlineData("attention_bias", "true", "attention_bias and mlp_bias are not supported")]
     [InlineData("num_key_value_heads", "3", "num_attention_heads (4) is not a multiple of num_key_value_heads (3)")]
     [InlineData("rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 2}", "rope scaling of type yarn is not supported; supported are linear and llama3")]
-    [InlineData("vocab_size", "\"many\"", "config.json: ")]
+    [InlineData("vocab_size", "\"many\"", "config.json: vocab_size is \"many\", which is no integer of 32 bits")]
     public void A_configuration_that_is_not_supported_says_why(string key, string value, string message)
     {
         using var weights = LlamaWeights.Random(TestModels.Config(), 1);
@@ -87,6 +96,81 @@ public sealed class ModelFolderTests : IDisposable
         var config = ModelFolder.ReadConfig(_folder);
         Assert.Equal((4, 2, 500000.0, "linear"), (config.HeadDim, config.NumKeyValueHeads, config.RopeTheta, config.RopeScaling!.Type));
         Assert.Equal([3, 4], config.EosTokenIds);
+    }
+
+    [Theory]
+    [InlineData("{\"model_type\": \"llama\", \"model_type\": \"llama\"}")]
+    [InlineData("{\"model_type\": ")]
+    [InlineData("[1]")]
+    [InlineData("")]
+    public void A_damaged_configuration_is_one_error_that_names_the_file(string text)
+    {
+        File.WriteAllText(Path.Combine(_folder, "config.json"), text);
+        Assert.StartsWith(Path.Combine(_folder, "config.json") + ": ", Fails(() => ModelFolder.ReadConfig(_folder)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_mistral_without_a_sliding_window_is_a_llama_and_end_tokens_of_the_generation_configuration_count()
+    {
+        File.WriteAllText(Path.Combine(_folder, "config.json"), """
+            {"model_type": "mistral", "vocab_size": 10, "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "sliding_window": null, "eos_token_id": 2}
+            """);
+        File.WriteAllText(Path.Combine(_folder, "generation_config.json"), """{"eos_token_id": [2, 7]}""");
+        Assert.Equal([2, 7], ModelFolder.ReadConfig(_folder).EosTokenIds);
+    }
+
+    [Fact]
+    public void A_vast_vocabulary_is_refused_from_the_headers_and_never_allocated()
+    {
+        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        Write(weights);
+        var vast = weights.Config with { VocabSize = 1 << 24, HiddenSize = 1 << 20 };
+        Assert.Contains("tensor model.embed_tokens.weight has the shape [37, 20]", Fails(() => ModelFolder.ReadWeights(_folder, vast, Ops.Cpu)));
+    }
+
+    [Fact]
+    public void A_weight_that_is_not_a_number_is_named_by_its_place()
+    {
+        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        Ops.Floats(weights.Norm)[3] = float.NaN;
+        Write(weights);
+        Assert.Contains("element 3 of tensor model.norm.weight is NaN; the checkpoint is damaged", Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
+    }
+
+    [Fact]
+    public void Tensors_that_have_no_place_and_types_that_hold_no_weights_are_named()
+    {
+        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        Write(weights);
+        var path = Path.Combine(_folder, "model.safetensors");
+        SafeTensors.Write(path, [.. weights.Buffer.ToArrays(), new NamedArray("model.layers.0.self_attn.q_proj.bias", [24], new float[24])]);
+        Assert.Contains("tensor model.layers.0.self_attn.q_proj.bias has no place in what is supported", Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
+        SafeTensors.Write(path, [.. weights.Buffer.ToArrays(), new NamedArray("model.layers.0.self_attn.rotary_emb.inv_freq", [3], new float[3])]);
+        ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu).Dispose();
+        SafeTensors.Write(path, weights.Buffer.ToArrays());
+        var bytes = File.ReadAllBytes(path);
+        var at = bytes.AsSpan().IndexOf("\"F32\""u8);
+        "\"I32\""u8.CopyTo(bytes.AsSpan(at));
+        File.WriteAllBytes(path, bytes);
+        Assert.Contains("is of type I32; supported are F32, F16, BF16", Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
+    }
+
+    [Theory]
+    [InlineData("{\"weight_map\": {\"model.norm.weight\": \"../other.safetensors\"}}", "names the shard ../other.safetensors; a shard lies beside its index")]
+    [InlineData("{\"weight_map\": {\"model.norm.weight\": 3}}", "weight_map places model.norm.weight in no file")]
+    [InlineData("{}", "weight_map is missing")]
+    [InlineData("{", "model.safetensors.index.json: ")]
+    public void A_damaged_index_is_named(string index, string message)
+    {
+        File.WriteAllText(Path.Combine(_folder, "model.safetensors.index.json"), index);
+        Assert.Contains(message, Fails(() => ModelFolder.ReadWeights(_folder, TestModels.Config(), Ops.Cpu)));
+    }
+
+    [Fact]
+    public void Weights_in_another_format_are_named()
+    {
+        File.WriteAllText(Path.Combine(_folder, "model.gguf"), "");
+        Assert.Contains("found model.gguf, but other weight formats are not supported", Fails(() => ModelFolder.ReadWeights(_folder, TestModels.Config(), Ops.Cpu)));
     }
 
     [Fact]

@@ -114,6 +114,52 @@ public sealed class SafeTensorsTests : IDisposable
         }, iter: 3000, threads: 1);
     }
 
+    /// <summary>Bytes changed, inserted, removed and repeated anywhere in a file of several tensors, types and metadata.</summary>
+    [Fact]
+    public void Whatever_becomes_of_a_file_it_loads_or_is_refused()
+    {
+        WriteRaw("""{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"b":{"dtype":"BF16","shape":[3],"data_offsets":[16,22]},"c":{"dtype":"F16","shape":[],"data_offsets":[22,24]}}""", new byte[24]);
+        var whole = File.ReadAllBytes(_file);
+        var (loaded, refused) = (0, 0);
+        Gen.Select(Gen.Int[0, 3], Gen.Int[0, whole.Length - 1], Gen.Int[1, 12], Gen.OneOf(Gen.Byte, Gen.Char["0123456789[]{},:\"-e."].Select(c => (byte)c)).Array[12]).Array[1, 3].Sample(mutations =>
+        {
+            var bytes = whole.ToList();
+            foreach (var (kind, place, count, values) in mutations)
+            {
+                int at = Math.Min(place, bytes.Count), n = Math.Min(count, bytes.Count - at);
+                if (kind is 0 or 1)
+                    bytes.RemoveRange(at, n);
+                if (kind is 1 or 2)
+                    bytes.InsertRange(at, values[..count]);
+                if (kind == 3)
+                    bytes.InsertRange(at, bytes.GetRange(at, n));
+            }
+            File.WriteAllBytes(_file, [.. bytes]);
+            try
+            {
+                using var reader = new SafeTensorsReader(_file);
+                foreach (var tensor in reader.Tensors.Values.Where(t => t.DType is "F32" or "F16" or "BF16"))
+                    reader.ReadFloats(tensor.Name);
+                loaded++;
+            }
+            catch (InvalidDataException)
+            {
+                refused++;
+            }
+        }, iter: 5000, threads: 1);
+        Assert.True(loaded > 50 && refused > 1000, $"{loaded} loaded, {refused} refused: the mutations miss what they are for");
+    }
+
+    [Fact]
+    public void Rounding_to_bf16_is_to_nearest_and_to_even_in_the_middle()
+    {
+        float[] values = [1f, 1.00390625f, 1.01171875f, 1.0039063692f, -3.3895314e38f];
+        SafeTensors.Write(_file, [new TensorSource("t", [5], (first, target) => values.AsSpan((int)first, target.Length).CopyTo(target))], bf16: true);
+        using var reader = new SafeTensorsReader(_file);
+        Assert.Equal("BF16", reader.Tensors["t"].DType);
+        Assert.Equal([1f, 1f, 1.015625f, 1.0078125f, -3.3895314e38f], reader.ReadFloats("t"));
+    }
+
     private void WriteRaw(string header, byte[] data)
     {
         var prefix = new byte[8];

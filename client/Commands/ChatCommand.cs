@@ -1,0 +1,71 @@
+using System.CommandLine;
+using System.Text;
+using SelfJudge.Abstractions;
+using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Client.Commands;
+
+/// <summary>A dialogue on the terminal: each line of input is a user's turn, and all that was said before is the model's context.</summary>
+internal static class ChatCommand
+{
+    public static Command Create()
+    {
+        var (model, sampling) = (new ModelOptions(), new SamplingChoices());
+        var command = new Command("chat", "Talk with a model; an empty line or the end of input ends it.");
+        model.AddTo(command);
+        sampling.AddTo(command);
+        command.SetAction(async (parse, cancellation) =>
+        {
+            var resolved = model.Resolve(parse);
+            var settings = SamplingSettings.From(sampling.Resolve(parse, resolved.Sampling));
+            await using var loaded = await model.Open(parse, resolved);
+            var turns = new List<DialogueTurn>();
+            try
+            {
+                for (var turn = 0; ; turn++)
+                {
+                    // The prompt sign is for a person; a pipe gets the answers alone.
+                    if (!Console.IsInputRedirected)
+                        Console.Write("> ");
+                    if (await Console.In.ReadLineAsync(cancellation) is not { Length: > 0 } said)
+                        return RunExecutor.Succeeded;
+                    turns.Add(new DialogueTurn(Role.User, said));
+                    turns.Add(new DialogueTurn(Role.Assistant, await Answer(loaded, turns, Seeds.Derive(parse.GetValue(sampling.Seed), turn), settings, cancellation)));
+                }
+            }
+            catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+            {
+                Console.WriteLine();
+                return RunExecutor.Cancelled;
+            }
+        });
+        return command;
+    }
+
+    // A dialogue that outgrows the model loses its oldest exchange, and says so.
+    private static async Task<string> Answer(LoadedModel loaded, List<DialogueTurn> turns, ulong seed, SamplingSettings settings, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            var answer = new StringBuilder();
+            try
+            {
+                await foreach (var piece in loaded.Policy.Stream(new SampleRequest(loaded.Model.Id, [.. turns], [seed], settings, null), cancellation).WithCancellation(cancellation))
+                {
+                    answer.Append(piece);
+                    await Console.Out.WriteAsync(piece);
+                }
+                Console.WriteLine();
+                return answer.ToString();
+            }
+            catch (ArgumentException e) when (answer.Length == 0)
+            {
+                if (turns.Count < 3)
+                    throw new UserError(e.Message);
+                turns.RemoveRange(0, 2);
+                await Console.Error.WriteLineAsync("(the dialogue is longer than the model's context: its oldest exchange is left out)");
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using System.CommandLine;
+using SelfJudge.Preferences.Sampling;
+
+namespace SelfJudge.Client.Commands;
+
+/// <summary>The options by which a command is told which model to ask, and where.</summary>
+internal sealed class ModelOptions
+{
+    public Option<string?> Model { get; } = new("--model") { Description = "A run, or the folder of a model or an adapter; the newest completed run if left out." };
+    public Option<string?> Adapter { get; } = new("--adapter") { Description = "The folder of a PEFT adapter to put onto the model." };
+    public Option<string?> Template { get; } = new("--template") { Description = "The dialogue template by name." };
+    public Option<string?> Cluster { get; } = CommonOptions.Cluster();
+    public Option<bool> Verbose { get; } = CommonOptions.Verbose();
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { Model, Adapter, Template, Cluster, Verbose })
+            command.Add(option);
+    }
+
+    public SubmittedModel Resolve(ParseResult parse, string? judgeTemplate = null) => SubmittedModel.Resolve(parse.GetValue(Model), parse.GetValue(Template), judgeTemplate, parse.GetValue(Adapter));
+
+    public Task<LoadedModel> Open(ParseResult parse, SubmittedModel model) => LoadedModel.Open(model, parse.GetValue(Cluster), parse.GetValue(Verbose));
+}
+
+/// <summary>The options that say how text is drawn; what is left out is as the run's recipe, or else the paper, has it.</summary>
+internal sealed class SamplingChoices
+{
+    private readonly Option<double?> _temperature = new("--temperature") { Description = "Sampling temperature; 0 takes the most likely token." };
+    private readonly Option<double?> _topP = new("--top-p") { Description = "Nucleus sampling." };
+    private readonly Option<int?> _topK = new("--top-k") { Description = "At most so many of the most likely tokens; 0 keeps all." };
+    private readonly Option<int?> _maxNewTokens = new("--max-new-tokens") { Description = "The longest answer in tokens." };
+
+    public Option<ulong> Seed { get; } = new("--seed") { Description = "Seed of the sampling.", DefaultValueFactory = _ => 1 };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { _temperature, _topP, _topK, _maxNewTokens, Seed })
+            command.Add(option);
+    }
+
+    /// <exception cref="UserError">A value cannot be.</exception>
+    public SamplingOptions Resolve(ParseResult parse, SamplingOptions defaults)
+    {
+        var sampling = new SamplingOptions(parse.GetValue(_temperature) ?? defaults.Temperature, parse.GetValue(_topP) ?? defaults.TopP, parse.GetValue(_topK) ?? defaults.TopK, parse.GetValue(_maxNewTokens) ?? defaults.MaxNewTokens);
+        return sampling.Problem() is { } problem ? throw new UserError(problem) : sampling;
+    }
+}

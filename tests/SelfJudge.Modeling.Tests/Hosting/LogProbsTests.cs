@@ -1,0 +1,86 @@
+using System.Text.Json;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Sampling;
+using SelfJudge.Modeling.Tensors;
+using SelfJudge.Preferences.Sampling;
+using SelfJudge.Tests.Shared;
+
+namespace SelfJudge.Modeling.Tests.Hosting;
+
+public sealed class LogProbsTests : IDisposable
+{
+    private readonly ModelHost _host = new(new ModelHostOptions { Workers = 2, MaxForwardTokens = 600 });
+
+    public void Dispose() => _host.Dispose();
+
+    [Fact]
+    public async Task Log_probabilities_of_a_trained_checkpoint_are_golden()
+    {
+        await Load();
+        using var golden = JsonDocument.Parse(File.ReadAllText(SharedData.Path("stories260k/golden.json")));
+        int[] ids = [.. golden.RootElement.GetProperty("ids").EnumerateArray().Select(e => e.GetInt32())];
+        double[] each = [.. golden.RootElement.GetProperty("token_logps").EnumerateArray().Select(e => e.GetDouble())];
+        var sums = await _host.LogProbsAsync("m", [.. Enumerable.Range(1, 63).Select(n => new ResponseSequence(ids[..n], ids[n..]))], default);
+        for (var n = 1; n <= 63; n++)
+            Assert.Equal(each[(n - 1)..].Sum(), sums[n - 1], 1e-4);
+    }
+
+    [Fact]
+    public async Task Sequences_beyond_the_models_positions_are_those_of_a_direct_computation()
+    {
+        await Load();
+        int[] longer = [1, .. TestModels.Tokens(699, 7, 512)], shorter = [1, .. TestModels.Tokens(40, 8, 512)];
+        var sums = await _host.LogProbsAsync("m", [new ResponseSequence(longer[..650], longer[650..]), new ResponseSequence(shorter[..30], shorter[30..]), new ResponseSequence(shorter, [])], default);
+        var direct = new DirectLlama(SharedData.Path("stories260k"));
+        Assert.Equal(direct.LogProb(longer, 650), sums[0], 2e-3); // of some -700
+        Assert.Equal(direct.LogProb(shorter, 30), sums[1], 2e-4);
+        Assert.Equal(0, sums[2]);
+    }
+
+    [Fact]
+    public async Task What_cannot_be_computed_is_named()
+    {
+        await Load();
+        Assert.Contains("sequence 1: the token 512 is not in the vocabulary of 512", (await Assert.ThrowsAsync<ArgumentException>(() => _host.LogProbsAsync("m", [new([1], [2]), new([1], [512])], default))).Message);
+        Assert.Contains("sequence 0: the token -1 is", (await Assert.ThrowsAsync<ArgumentException>(() => _host.LogProbsAsync("m", [new([-1], [2])], default))).Message);
+        Assert.Contains("sequence 0: a response needs a prompt", (await Assert.ThrowsAsync<ArgumentException>(() => _host.LogProbsAsync("m", [new([], [2])], default))).Message);
+    }
+
+    [Fact]
+    public async Task A_stream_gives_the_tokens_that_a_sample_has_and_can_be_left()
+    {
+        await Load();
+        var prompt = new SamplePrompt([1], [5], new SamplingOptions { MaxNewTokens = 30 });
+        var streamed = new List<int>();
+        await foreach (var token in _host.StreamAsync("m", prompt, default))
+            streamed.Add(token);
+        Assert.Equal((await _host.SampleAsync("m", prompt, null, default))[0].Ids, streamed);
+        await foreach (var _ in _host.StreamAsync("m", prompt with { Options = new SamplingOptions { MaxNewTokens = 500 } }, default))
+            break;
+        Assert.Single(await _host.SampleAsync("m", prompt, null, default)); // the host goes on
+    }
+
+    [Fact]
+    public async Task A_scaled_bf16_checkpoint_converts_to_the_same_numbers()
+    {
+        var (model, folder) = (SharedData.Path("tiny-llama3"), Path.Combine(Path.GetTempPath(), "selfjudge-convert-" + Guid.NewGuid().ToString("N")));
+        try
+        {
+            ModelConversion.Convert(model, null, merge: false, bf16: true, folder);
+            LlamaConfig before = ModelFolder.ReadConfig(model), after = ModelFolder.ReadConfig(folder);
+            Assert.Equivalent(before, after);
+            using var first = ModelFolder.ReadWeights(model, before, Ops.Cpu);
+            using var second = ModelFolder.ReadWeights(folder, after, Ops.Cpu);
+            Assert.Equal(Ops.ToArray(first.Buffer.Flat), Ops.ToArray(second.Buffer.Flat)); // BF16 to BF16 rounds nothing
+            Assert.Contains("\"torch_dtype\": \"bfloat16\"", File.ReadAllText(Path.Combine(folder, "config.json")));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private Task Load() => _host.LoadAsync("m", new ModelSource(SharedData.Path("stories260k"), null, null, "plain"), default);
+}
