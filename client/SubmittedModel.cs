@@ -73,7 +73,12 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
             throw new UserError($"the adapter in {folder} stands on {baseModel ?? "a model that it does not name"}, which is no folder here; correct base_model_name_or_path in its adapter_config.json");
         // The built-in world's tokenizer knows the world's words only.
         var isWorld = WordTokenizer(baseModel ?? folder);
-        var template = dialogueTemplate ?? (isWorld ? DialogueTemplate.World : ModelFolder.ReadDialogueTemplate(baseModel ?? folder)).Name;
+        var template = dialogueTemplate ?? (isWorld ? DialogueTemplate.World : ModelFolder.ReadDialogueTemplate(baseModel ?? folder))?.Name;
+        if (template is null)
+        {
+            template = DialogueTemplate.Paper.Name;
+            Console.Error.WriteLine($"note: {baseModel ?? folder} has no chat_template, so its prompts are put by the dialogue template '{template}'; --template names another: {DialogueTemplate.Known}");
+        }
         List<ModelReference> chain = [];
         if (baseModel is not null)
             chain.Add(new ModelReference($"submit/{baseModel}", Path.GetFullPath(baseModel), null, null, template));

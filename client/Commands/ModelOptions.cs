@@ -18,7 +18,9 @@ internal sealed class ModelOptions
             command.Add(option);
     }
 
-    public SubmittedModel Resolve(ParseResult parse, string? judgeTemplate = null) => SubmittedModel.Resolve(parse.GetValue(Model), parse.GetValue(Template), judgeTemplate, parse.GetValue(Adapter));
+    /// <param name="template">The dialogue template where none is named.</param>
+    public SubmittedModel Resolve(ParseResult parse, string? judgeTemplate = null, string? template = null) =>
+        SubmittedModel.Resolve(parse.GetValue(Model), parse.GetValue(Template) ?? template, judgeTemplate, parse.GetValue(Adapter));
 
     public Task<LoadedModel> Open(ParseResult parse, SubmittedModel model) => LoadedModel.Open(model, parse.GetValue(Cluster), parse.GetValue(Verbose));
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using SelfJudge.Abstractions;
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;
 
@@ -30,7 +31,7 @@ internal static class ScoreCommand
             if (parse.GetValue(noTemplate) && parse.GetValue(model.Template) is { } template)
                 throw new UserError($"--no-template and --template {template} contradict each other");
             var (path, verbatim) = (parse.GetValue(data)!, parse.GetValue(noTemplate));
-            var resolved = model.Resolve(parse);
+            var resolved = model.Resolve(parse, template: verbatim ? DialogueTemplate.Plain.Name : null);
             // Every row is read once before any is computed: an error in the last one costs nothing.
             var count = ScoredRows.Read(path, verbatim).Count();
             try

@@ -92,14 +92,10 @@ public static class ModelFolder
             : eos.ValueKind == JsonValueKind.Array ? [.. eos.EnumerateArray().Select(id => id.GetInt32())] : [eos.GetInt32()]);
     }
 
-    /// <summary>The dialogue template that a model was taught, as far as its <c>chat_template</c> shows it.</summary>
-    /// <exception cref="InvalidDataException">It has none, or one that is not known; the message says what to do.</exception>
-    public static DialogueTemplate ReadDialogueTemplate(string folder)
-    {
-        const string What = "name the dialogue template with --template (in a recipe: model.dialogue_template)";
-        var chatTemplate = TokenizerSettings.Read(folder).ChatTemplate ?? throw new InvalidDataException($"{folder} has no chat_template in its tokenizer_config.json: {What}; known are {DialogueTemplate.Known}");
-        return DialogueTemplate.Recognise(chatTemplate) ?? throw new InvalidDataException($"{folder}: its chat_template is none of those known: {What}; known are {DialogueTemplate.Known}");
-    }
+    /// <summary>The dialogue template that a model was taught, as far as its <c>chat_template</c> shows it; null for a model that has none.</summary>
+    /// <exception cref="InvalidDataException">It has one that is not known; the message says what to do.</exception>
+    public static DialogueTemplate? ReadDialogueTemplate(string folder) => TokenizerSettings.Read(folder).ChatTemplate is not { } chatTemplate ? null
+        : DialogueTemplate.Recognise(chatTemplate) ?? throw new InvalidDataException($"{folder}: its chat_template is none of those known: name the dialogue template with --template (in a recipe: model.dialogue_template); known are {DialogueTemplate.Known}");
 
     /// <summary>Writes a whole model folder, which then exists whole or not at all.</summary>
     public static void Write(string folder, LlamaConfig config, IReadOnlyList<NamedArray> weights, TextTokenizer tokenizer) =>

@@ -60,13 +60,13 @@ public sealed class PromptEncoderTests
     [InlineData("""{"chat_template": "{{ '<|im_start|>' + x + '<|im_end|>' }}"}""", "chatml", null)]
     [InlineData("""{"chat_template": [{"name": "tool_use", "template": "<|im_start|><|im_end|>"}, {"name": "default", "template": "<|start_header_id|><|end_header_id|><|eot_id|>"}]}""", "llama-3", null)]
     [InlineData("""{"chat_template": "{{ x }}"}""", null, "its chat_template is none of those known: name the dialogue template with --template")]
-    [InlineData("{}", null, "has no chat_template in its tokenizer_config.json: name the dialogue template with --template")]
+    [InlineData("{}", null, null)]
     public void The_template_is_recognised_or_asked_for(string config, string? name, string? message)
     {
         using var small = new SmallTokenizer();
         small.Write("tokenizer_config.json", config);
         if (message is null)
-            Assert.Equal(name, ModelFolder.ReadDialogueTemplate(small.Folder).Name);
+            Assert.Equal(name, ModelFolder.ReadDialogueTemplate(small.Folder)?.Name);
         else
             Assert.Contains(message, Assert.Throws<InvalidDataException>(() => ModelFolder.ReadDialogueTemplate(small.Folder)).Message);
     }
