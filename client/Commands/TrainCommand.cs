@@ -2,6 +2,7 @@ using System.CommandLine;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;
 
@@ -39,7 +40,8 @@ internal static class TrainCommand
         recipe = recipe with
         {
             Model = recipe.Model with { Path = Existing(recipe.Model.Path, "model.path") },
-            Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts") },
+            Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts"), Sources = [.. recipe.Data.Sources.Select(s => s with { Path = Existing(s.Path, "data.sources")! })] },
+            Judge = recipe.Judge with { Templates = [.. recipe.Judge.Templates.Select(t => JudgeTemplate.IsFile(t) ? Existing(t, "judge.templates")! : t)] },
         };
         // What cannot be read is said here, before there is a run.
         if (recipe.Model.Path is { } folder)
@@ -47,10 +49,22 @@ internal static class TrainCommand
             _ = ModelFolder.ReadConfig(folder);
             _ = ModelFolder.ReadTokenizer(folder);
         }
-        if (recipe.Data.Pairs is { } pairs)
-            _ = PreferenceFiles.ReadPairs(pairs);
-        if (recipe.Data.Prompts is { } prompts)
-            _ = PreferenceFiles.ReadPrompts(prompts);
+        foreach (var template in recipe.Judge.Templates.Where(JudgeTemplate.IsFile))
+            _ = Template(template);
+        if (recipe.Data.WorldPairs == 0)
+            _ = TrainingData.Load(recipe.Data, recipe.Seed);
         return recipe;
+    }
+
+    private static JudgeTemplate Template(string file)
+    {
+        try
+        {
+            return JudgeTemplate.ByName(file);
+        }
+        catch (ArgumentException e)
+        {
+            throw new UserError(e.Message);
+        }
     }
 }
