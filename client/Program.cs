@@ -11,6 +11,7 @@ var root = new RootCommand("SelfJudge.Actors: align language models by on-policy
     TrainCommand.Create(),
     SubmitCommand.Create(),
     RecipesCommand.Create(),
+    DataCommand.Create(),
 };
 foreach (var command in RunsCommands.Create())
     root.Add(command);

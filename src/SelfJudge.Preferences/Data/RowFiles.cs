@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text.Json;
 using Parquet;
@@ -58,7 +59,7 @@ internal static class RowFiles
         using var stream = Open(file);
         var buffer = new byte[1 << 16];
         var line = new ArrayBufferWriter<byte>();
-        long number = 0, dropped = 0;
+        long number = 0, dropped = 0, total = 0;
         while (true)
         {
             int count;
@@ -70,6 +71,9 @@ internal static class RowFiles
             {
                 throw new DataException($"{file}: damaged or truncated after line {number}: {e.Message} Fetch the file again.");
             }
+            total += count;
+            if (count == 0 && IsTruncated(file, total))
+                throw new DataException($"{file}: truncated after line {number}: the gzip stream ends too soon. Fetch the file again.");
             var start = 0;
             for (var i = 0; i < count; i++)
                 if (buffer[i] == '\n')
@@ -109,6 +113,23 @@ internal static class RowFiles
             line.ResetWrittenCount();
             return row;
         }
+    }
+
+    // GZipStream takes the end of the file for the end of the data. A whole stream ends with its size (modulo 2^32), or,
+    // where several are joined, with that of the last, which is less.
+    private static bool IsTruncated(string file, long total)
+    {
+        if (!file.EndsWith(".gz", StringComparison.Ordinal))
+            return false;
+        using var stream = File.OpenRead(file);
+        if (stream.Length is > 0 and < 18)
+            return true;
+        if (stream.Length == 0 || total > uint.MaxValue)
+            return false;
+        Span<byte> size = stackalloc byte[4];
+        stream.Seek(-4, SeekOrigin.End);
+        stream.ReadExactly(size);
+        return BinaryPrimitives.ReadUInt32LittleEndian(size) > total;
     }
 
     private static SourceRow Parse(string file, long number, ReadOnlyMemory<byte> line)
