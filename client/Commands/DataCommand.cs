@@ -43,7 +43,7 @@ internal static class DataCommand
             var encoder = parse.GetValue(model) is { } folder ? new PromptEncoder(ModelFolder.ReadTokenizer(folder), dialogue, ModelFolder.ReadConfig(folder).MaxPositionEmbeddings) : null;
             var lengths = encoder is null ? null : Measure(encoder, pairs.Where(p => p.Principle is null));
             if (parse.GetValue(json))
-                Console.WriteLine(JsonSerializer.Serialize(new { report.Read, report.Kept, report.Skipped, report.Malformed, Pairs = pairs.Count, Tokens = lengths }, Naming));
+                Console.WriteLine(JsonSerializer.Serialize(new { report.Read, report.Kept, Skipped = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Count), SkippedAt = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Places), report.Malformed, Pairs = pairs.Count, Tokens = lengths }, Naming));
             else
                 Print(report, pairs, lengths, encoder, dialogue, judging);
         });
