@@ -16,6 +16,7 @@ var root = new RootCommand("SelfJudge.Actors: align language models by on-policy
     ScoreCommand.Create(),
     ConvertCommand.Create(),
     RecipesCommand.Create(),
+    DataCommand.Create(),
 };
 foreach (var command in RunsCommands.Create().Concat(TokenizeCommands.Create()))
     root.Add(command);

@@ -40,7 +40,8 @@ internal static class TrainCommand
         recipe = recipe with
         {
             Model = recipe.Model with { Path = Existing(recipe.Model.Path, "model.path"), DialogueTemplate = DialogueTemplate.Absolute(recipe.Model.DialogueTemplate) },
-            Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts") },
+            Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts"), Sources = [.. recipe.Data.Sources.Select(s => s with { Path = Existing(s.Path, "data.sources")! })] },
+            Judge = recipe.Judge with { Templates = [.. recipe.Judge.Templates.Select(t => JudgeTemplate.IsFile(t) ? Existing(t, "judge.templates")! : t)] },
         };
         // What cannot be read is said here, before there is a run.
         if (recipe.Model.Path is { } folder)
@@ -48,10 +49,29 @@ internal static class TrainCommand
             _ = ModelFolder.ReadConfig(folder);
             _ = ModelFolder.ReadTokenizer(folder);
         }
-        if (recipe.Data.Pairs is { } pairs)
-            _ = PreferenceFiles.ReadPairs(pairs);
-        if (recipe.Data.Prompts is { } prompts)
-            _ = PreferenceFiles.ReadPrompts(prompts);
+        foreach (var template in recipe.Judge.Templates.Where(JudgeTemplate.IsFile))
+            _ = Template(template);
+        if (recipe.Data.WorldPairs == 0)
+            Print(new FileTrainingData(recipe.Data, recipe.Seed).Report);
         return recipe;
+    }
+
+    private static void Print(DataReport report)
+    {
+        Console.WriteLine($"data: {report.Read} rows read, {report.Kept} kept");
+        foreach (var (reason, rows) in report.Skipped)
+            Console.WriteLine($"  {rows.Count} skipped, {reason}: {string.Join(", ", rows.Places.Take(3))}{(rows.Count > 3 ? ", …" : "")}");
+    }
+
+    private static JudgeTemplate Template(string file)
+    {
+        try
+        {
+            return JudgeTemplate.ByName(file);
+        }
+        catch (ArgumentException e)
+        {
+            throw new UserError(e.Message);
+        }
     }
 }

@@ -13,7 +13,15 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
 {
     private readonly JudgeTemplate[] _templates = [.. recipe.Judge.Templates.Select(JudgeTemplate.ByName)];
     private readonly int[] _policyOrder = CounterRandom.Permutation(data.Pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/policy order"));
-    private readonly int[] _judgeOrder = CounterRandom.Permutation(data.Pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/judge order"));
+    // A template of a principle learns that principle's own pairs.
+    private readonly Dictionary<string, (IReadOnlyList<PreferenceExample> Pairs, int[] Order)> _judged = recipe.Judge.Templates.Distinct().Select(JudgeTemplate.ByName).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t =>
+    {
+        var pairs = data.PairsFor(t.Principle);
+        // With rationales, pairs that have none are left out, where others have one (Table 18).
+        if (stage.Rationale && pairs.Any(HasRationales))
+            pairs = [.. pairs.Where(HasRationales)];
+        return (pairs, CounterRandom.Permutation(pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/judge order")));
+    });
 
     /// <summary>sft and jsft: chosen responses, and pairs in both orders, by every template.</summary>
     public IReadOnlyList<SupervisedExample> Supervised(int step)
@@ -24,7 +32,8 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
         for (var i = 0; i < stage.JudgePairs; i++)
             foreach (var template in _templates)
             {
-                var pair = At(_judgeOrder, (long)step * stage.JudgePairs + i);
+                var (pairs, order) = _judged[template.Name];
+                var pair = pairs[order[((long)step * stage.JudgePairs + i) % order.Length]];
                 examples.Add(ExampleBuilder.Judge(encoder, template, pair, swapped: false, stage.Rationale));
                 examples.Add(ExampleBuilder.Judge(encoder, template, pair, swapped: true, stage.Rationale));
             }
@@ -34,6 +43,8 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
     /// <summary>dpo: static pairs.</summary>
     public IReadOnlyList<PreferencePair> Offline(int step) =>
         [.. Enumerable.Range(0, stage.Prompts).Select(i => ExampleBuilder.Pair(encoder, At(_policyOrder, (long)step * stage.Prompts + i)))];
+
+    private static bool HasRationales(PreferenceExample pair) => pair is { ChosenRationale: not null, RejectedRationale: not null };
 
     private PreferenceExample At(int[] order, long n) => data.Pairs[order[n % order.Length]];
 }

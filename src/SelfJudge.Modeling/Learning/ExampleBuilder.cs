@@ -11,7 +11,9 @@ public static class ExampleBuilder
     /// <summary>dialogue(x) → y⁺: every answer of the assistant is learned, earlier ones included, and nothing else. Cut from the left to the model's length.</summary>
     public static SupervisedExample Policy(PromptEncoder encoder, PreferenceExample example)
     {
-        var turns = example.Prompt.Append(new Turn(Role.Assistant, example.Chosen)).ToList();
+        // The message that the chosen response was made under (UltraFeedback), unless the dialogue has its own.
+        var system = example.PolicySystem is { } own && example.Prompt is not [{ Role: Role.System }, ..] ? new[] { new Turn(Role.System, own) } : [];
+        var turns = system.Concat(example.Prompt).Append(new Turn(Role.Assistant, example.Chosen)).ToList();
         var answers = turns.Where(t => t.Role == Role.Assistant).Select(t => encoder.EncodeAnswer(t.Content));
         var (tokens, parts) = (new List<int>(), new List<TokenPart>());
         foreach (var (stretch, answer) in encoder.EncodeStretches(turns).Zip(answers))

@@ -4,31 +4,51 @@ using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Preferences.Data;
 
-/// <summary>Prompts and pairs from files. One pair in ten is held out.</summary>
+/// <summary>Prompts and pairs from files. One prompt in ten is held out, with all its pairs.</summary>
 public sealed class FileTrainingData : TrainingData
 {
     private const int HeldOutEvery = 10;
 
     private readonly IReadOnlyList<IReadOnlyList<Turn>> _prompts;
+    private readonly Dictionary<string, IReadOnlyList<PreferenceExample>> _byPrinciple;
     private readonly ulong _seed;
+    private Tuple<long, int[]>? _order; // A reference, so that calls from several threads see a whole one.
 
     public FileTrainingData(DataRecipe recipe, ulong seed)
     {
         _seed = seed;
-        var pairs = recipe.Pairs is null ? [] : PreferenceFiles.ReadPairs(recipe.Pairs).ToList();
-        var order = CounterRandom.Permutation(pairs.Count, Seeds.Derive(seed, "split"));
-        Pairs = [.. order.Where((_, i) => i % HeldOutEvery != 0).Order().Select(i => pairs[i])];
-        HeldOutPairs = [.. order.Where((_, i) => i % HeldOutEvery == 0).Order().Select(i => pairs[i])];
-        _prompts = recipe.Prompts is null ? [.. Pairs.Select(p => p.Prompt)] : [.. PreferenceFiles.ReadPrompts(recipe.Prompts)];
+        var sources = recipe.Pairs is null ? recipe.Sources : [new DataSource { Path = recipe.Pairs }];
+        var read = sources.Select(s => (s.Weight, Pairs: PreferenceFiles.ReadPairs(s.Path, seed, Report, recipe.MaxMalformed))).ToList();
+        var keys = read.SelectMany(s => s.Pairs.Select(Key)).Distinct().ToList();
+        var order = CounterRandom.Permutation(keys.Count, Seeds.Derive(seed, "split"));
+        var heldOut = order.Where((_, i) => i % HeldOutEvery == 0).Select(i => keys[i]).ToHashSet();
+        var chance = new CounterRandom(Seeds.Derive(seed, "weights"));
+        var training = read.SelectMany(s => s.Pairs.Where(p => !heldOut.Contains(Key(p))).SelectMany(p => Enumerable.Repeat(p, Copies(s.Weight, chance)))).ToList();
+        Pairs = [.. training.Where(p => p.Principle is null)];
+        _byPrinciple = training.Where(p => p.Principle is not null).GroupBy(p => p.Principle!).ToDictionary(g => g.Key, g => (IReadOnlyList<PreferenceExample>)[.. g]);
+        HeldOutPairs = [.. read.SelectMany(s => s.Pairs).Where(p => p.Principle is null && heldOut.Contains(Key(p)))];
+        _prompts = recipe.Prompts is null ? [.. Pairs.DistinctBy(Key).Select(p => p.Prompt)] : PreferenceFiles.ReadPrompts(recipe.Prompts, new DataReport(), recipe.MaxMalformed);
     }
+
+    /// <summary>What became of the rows of pairs.</summary>
+    public DataReport Report { get; } = new();
 
     public override IReadOnlyList<PreferenceExample> Pairs { get; }
     public override IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
+
+    public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, Pairs);
 
     /// <summary>Every prompt once per epoch, in an order of its own in each.</summary>
     public override IReadOnlyList<Turn> Prompt(long n)
     {
         var (epoch, place) = Math.DivRem(n, _prompts.Count);
-        return _prompts[CounterRandom.Permutation(_prompts.Count, Seeds.Derive(_seed, epoch))[(int)place]];
+        var order = _order;
+        if (order?.Item1 != epoch)
+            _order = order = Tuple.Create(epoch, CounterRandom.Permutation(_prompts.Count, Seeds.Derive(_seed, epoch)));
+        return _prompts[order.Item2[(int)place]];
     }
+
+    private static int Copies(double weight, CounterRandom chance) => (int)weight + (weight % 1 > 0 && chance.Chance(weight % 1) ? 1 : 0);
+
+    private static string Key(PreferenceExample pair) => string.Join('\0', pair.Prompt.Select(t => $"{t.Role}\0{t.Content}"));
 }

@@ -1,51 +1,56 @@
 using System.Text.Json;
+using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Preferences.Data;
 
-/// <summary>JSON Lines of prompts and of preference pairs, a prompt being a string or a list of <c>{role, content}</c>.</summary>
+/// <summary>Prompts and preference pairs from files: JSON Lines, gzipped or not, JSON, Parquet; a file or a folder of them. What a row is, its keys say.</summary>
 public static class PreferenceFiles
 {
-    /// <summary>Rows <c>{"prompt"}</c>.</summary>
-    public static IEnumerable<IReadOnlyList<Turn>> ReadPrompts(string path) => ReadRows(path, row => Prompt(row));
+    /// <summary>Rows <c>{"prompt"}</c>, or of preference data, of which the prompt is taken. Every row must be one.</summary>
+    /// <exception cref="DataException">A row is malformed, or there is none; the message names file and line.</exception>
+    public static IEnumerable<IReadOnlyList<Turn>> ReadPrompts(string path) => ReadPrompts(path, new DataReport(), 0);
 
-    /// <summary>Rows <c>{"prompt", "chosen", "rejected"}</c>.</summary>
-    public static IEnumerable<PreferenceExample> ReadPairs(string path) => ReadRows(path, row => new PreferenceExample(Prompt(row), Text(row, "chosen"), Text(row, "rejected")));
+    /// <summary>The prompts of a path, each row accounted for in the report.</summary>
+    /// <param name="maxMalformed">The share of rows that may be malformed.</param>
+    public static IReadOnlyList<IReadOnlyList<Turn>> ReadPrompts(string path, DataReport report, double maxMalformed) => Read<IReadOnlyList<Turn>>(path, report, maxMalformed, (row, _) => ([PreferenceRow.Prompt(row)], null));
 
-    private static List<T> ReadRows<T>(string path, Func<JsonElement, T> read)
+    /// <summary>The pairs of a path, each row accounted for in the report.</summary>
+    /// <param name="seed">Draws among the completions of UltraFeedback.</param>
+    /// <param name="maxMalformed">The share of rows that may be malformed.</param>
+    /// <exception cref="DataException">Too many rows are malformed, or there is none; the message names file and line.</exception>
+    public static IReadOnlyList<PreferenceExample> ReadPairs(string path, ulong seed = 0, DataReport? report = null, double maxMalformed = 0) => Read(path, report ?? new DataReport(), maxMalformed, (row, number) =>
     {
-        if (!File.Exists(path))
-            throw new DataException($"{path}: no such file");
-        var rows = new List<T>();
-        var number = 0;
-        foreach (var line in File.ReadLines(path))
-        {
-            number++;
-            if (string.IsNullOrWhiteSpace(line))
-                continue;
+        var prepared = PreferenceRow.Pairs(row, new CounterRandom(Seeds.Derive(Seeds.Derive(seed, "rejected"), number)));
+        return (prepared.Pairs, prepared.Skipped);
+    });
+
+    private static List<T> Read<T>(string path, DataReport report, double maxMalformed, Func<JsonElement, long, (IReadOnlyList<T>, string?)> read)
+    {
+        var items = new List<T>();
+        var before = report.Read;
+        foreach (var row in RowFiles.Find(path).SelectMany(RowFiles.Read))
             try
             {
-                using var json = JsonDocument.Parse(line);
-                rows.Add(read(json.RootElement));
+                if (row.Value is not { } value)
+                {
+                    report.Refuse(row.Problem!, row.Place);
+                    continue;
+                }
+                var (found, skipped) = read(value, row.Number);
+                items.AddRange(found);
+                if (skipped is null)
+                    report.Keep();
+                else
+                    report.Skip(skipped, row.Place);
             }
-            catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException)
+            catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException)
             {
-                throw new DataException($"{path}:{number}: {e.Message}");
+                report.Refuse(e.Message, row.Place);
             }
-        }
-        return rows.Count > 0 ? rows : throw new DataException($"{path}: holds no rows");
+        if (report.Read == before)
+            throw new DataException($"{path}: holds no rows");
+        report.Check(maxMalformed);
+        return items;
     }
-
-    private static List<Turn> Prompt(JsonElement row)
-    {
-        var prompt = row.ValueKind == JsonValueKind.Object && row.TryGetProperty("prompt", out var found) ? found
-            : throw new KeyNotFoundException("the row has no \"prompt\"; write rows as {\"prompt\": \"…\"}");
-        if (prompt.ValueKind == JsonValueKind.String)
-            return [new Turn(Role.User, prompt.GetString()!)];
-        var turns = prompt.EnumerateArray().Select(t => new Turn(Enum.TryParse<Role>(Text(t, "role"), ignoreCase: true, out var role) ? role : throw new KeyNotFoundException($"unknown role '{Text(t, "role")}'"), Text(t, "content"))).ToList();
-        return turns.Count > 0 && turns[^1].Role == Role.User ? turns : throw new KeyNotFoundException("a prompt ends with a user's turn");
-    }
-
-    private static string Text(JsonElement row, string key) =>
-        row.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : throw new KeyNotFoundException($"the row has no text \"{key}\"");
 }

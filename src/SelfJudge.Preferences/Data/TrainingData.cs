@@ -6,13 +6,18 @@ namespace SelfJudge.Preferences.Data;
 /// <summary>A prompt with a preferred and a less preferred response.</summary>
 /// <param name="ChosenRationale">What a rationale says of the chosen response, where the data has rationales.</param>
 /// <param name="RejectedRationale">What it says of the rejected one.</param>
-public sealed record PreferenceExample(IReadOnlyList<Turn> Prompt, string Chosen, string Rejected, string? ChosenRationale = null, string? RejectedRationale = null);
+/// <param name="Principle">The principle by which it was labelled; null for an overall judgment.</param>
+/// <param name="PolicySystem">The system message under which the chosen response was made: of the policy's example only, never of a judgment.</param>
+public sealed record PreferenceExample(IReadOnlyList<Turn> Prompt, string Chosen, string Rejected, string? ChosenRationale = null, string? RejectedRationale = null, string? Principle = null, string? PolicySystem = null);
 
 /// <summary>What a run learns from.</summary>
 public abstract class TrainingData
 {
-    /// <summary>The static preference pairs.</summary>
+    /// <summary>The static preference pairs, labelled overall.</summary>
     public abstract IReadOnlyList<PreferenceExample> Pairs { get; }
+
+    /// <summary>The pairs that a judge template of a principle learns: labelled by that principle, or the overall ones where the data has none of it.</summary>
+    public virtual IReadOnlyList<PreferenceExample> PairsFor(string? principle) => Pairs;
 
     /// <summary>Pairs over prompts that training never sees, to measure the judge with; empty where there are none.</summary>
     public abstract IReadOnlyList<PreferenceExample> HeldOutPairs { get; }

@@ -11,16 +11,21 @@ public sealed class WorldTrainingData : TrainingData
     private const ulong HeldOutSeed = 7;
 
     private readonly ulong _promptSeed;
+    private readonly Dictionary<string, IReadOnlyList<PreferenceExample>> _byPrinciple;
 
     public WorldTrainingData(int pairs, ulong seed)
     {
         _promptSeed = Seeds.Derive(seed, "prompts");
-        Pairs = [.. WorldData.TrainingPairs(pairs, seed).Select(ToExample)];
+        var drawn = WorldData.TrainingPairs(pairs, seed);
+        Pairs = [.. drawn.Select(ToExample)];
+        _byPrinciple = Enum.GetValues<Principle>().ToDictionary(p => p.Name(), p => (IReadOnlyList<PreferenceExample>)[.. drawn.Select(pair => ToExample(pair, p)).OfType<PreferenceExample>()]);
         HeldOutPairs = [.. WorldData.PairsOf(WorldPrompts.Instance.Test, HeldOutSeed).Select(ToExample)];
     }
 
     public override IReadOnlyList<PreferenceExample> Pairs { get; }
     public override IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
+
+    public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, Pairs);
 
     public override IReadOnlyList<Turn> Prompt(long n) => ToTurns(WorldPrompts.Instance.Draw(new CounterRandom(Seeds.Derive(_promptSeed, n))));
 
@@ -28,4 +33,14 @@ public sealed class WorldTrainingData : TrainingData
 
     private static PreferenceExample ToExample(WorldPair pair) =>
         new(ToTurns(pair.Prompt), pair.Chosen, pair.Rejected, WorldData.Grades(pair.ChosenScore), WorldData.Grades(pair.RejectedScore));
+
+    /// <summary>The pair as one principle orders it; null where it is tied on that.</summary>
+    private static PreferenceExample? ToExample(WorldPair pair, Principle principle)
+    {
+        var (chosen, rejected) = (pair.ChosenScore[principle], pair.RejectedScore[principle]);
+        if (chosen == rejected)
+            return null;
+        var (better, worse) = chosen > rejected ? (pair.Chosen, pair.Rejected) : (pair.Rejected, pair.Chosen);
+        return new PreferenceExample(ToTurns(pair.Prompt), better, worse, WorldData.Grade(Math.Max(chosen, rejected)), WorldData.Grade(Math.Min(chosen, rejected)), principle.Name());
+    }
 }

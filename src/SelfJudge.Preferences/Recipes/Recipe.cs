@@ -32,11 +32,26 @@ public sealed record DataRecipe
     /// <summary>The built-in world, with this many preference pairs; 0 where files are given.</summary>
     public int WorldPairs { get; init; }
 
-    /// <summary>JSON Lines of preference pairs: prompt, chosen, rejected.</summary>
+    /// <summary>Preference pairs, a file or a folder: HH-RLHF, UltraFeedback, or prompt, chosen, rejected.</summary>
     public string? Pairs { get; init; }
 
-    /// <summary>JSON Lines of prompts for on-policy stages.</summary>
+    /// <summary>Prompts for on-policy stages; those of the training pairs where null.</summary>
     public string? Prompts { get; init; }
+
+    /// <summary>Several files or folders of pairs, weighted, in place of <see cref="Pairs"/>.</summary>
+    public IReadOnlyList<DataSource> Sources { get; init; } = [];
+
+    /// <summary>The share of rows that may be malformed; with more the run does not start.</summary>
+    public double MaxMalformed { get; init; } = 0.01;
+}
+
+/// <summary>One of several places that pairs come from.</summary>
+public sealed record DataSource
+{
+    public string Path { get; init; } = "";
+
+    /// <summary>How often each training pair is taken: 2 is twice, 0.5 a half of them drawn by the run's seed.</summary>
+    public double Weight { get; init; } = 1;
 }
 
 /// <summary>The model that the first stages start from.</summary>

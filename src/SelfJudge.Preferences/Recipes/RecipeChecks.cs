@@ -13,13 +13,16 @@ internal static class RecipeChecks
     {
         var data = recipe.Data;
         yield return (data.WorldPairs >= 0, "data.world_pairs", "must be 0 or more");
-        yield return (data.WorldPairs > 0 || data.Pairs is not null || data.Prompts is not null, "data", "give world_pairs, or a file of pairs or prompts");
-        yield return (data.WorldPairs == 0 || data.Pairs is null && data.Prompts is null, "data", "give world_pairs or files, not both");
+        yield return (data.WorldPairs > 0 || HasPairs(data) || data.Prompts is not null, "data", "give world_pairs, or a file of pairs or prompts");
+        yield return (data.WorldPairs == 0 || !HasPairs(data) && data.Prompts is null, "data", "give world_pairs or files, not both");
+        yield return (data.Pairs is null || data.Sources.Count == 0, "data.sources", "give pairs or sources, not both");
+        yield return (data.Sources.All(source => source.Path.Length > 0 && source.Weight is > 0 and <= 1000), "data.sources", "each needs a path, and a weight of more than 0 and at most 1000");
+        yield return (data.MaxMalformed is >= 0 and <= 1, "data.max_malformed", "is a share of the rows, from 0 to 1");
         yield return (recipe.Sampling.Problem() is null, "sampling", recipe.Sampling.Problem() ?? "");
         yield return (DialogueProblem(recipe.Model.DialogueTemplate) is null, "model.dialogue_template", DialogueProblem(recipe.Model.DialogueTemplate) ?? "");
         yield return (recipe.Judge.Templates.Count > 0, "judge.templates", "name at least one template");
         foreach (var template in recipe.Judge.Templates)
-            yield return (JudgeTemplate.BuiltIn.Any(t => t.Name == template), "judge.templates", $"'{template}' is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}");
+            yield return (JudgeTemplate.IsFile(template) || JudgeTemplate.BuiltIn.Any(t => t.Name == template), "judge.templates", $"'{template}' is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}, and .yaml files");
         if (recipe.Model.Path is null)
         {
             var init = recipe.Model.Init;
@@ -50,6 +53,8 @@ internal static class RecipeChecks
         }
     }
 
+    private static bool HasPairs(DataRecipe data) => data.Pairs is not null || data.Sources.Count > 0;
+
     private static IEnumerable<(bool Holds, string Key, string Otherwise)> StageChecks(Recipe recipe, int index)
     {
         var stage = recipe.Stages[index];
@@ -70,8 +75,8 @@ internal static class RecipeChecks
         yield return (!isOnPrompts || stage.Samples >= 2, "samples", "a preference needs at least 2 samples");
         yield return (stage.Loss.Beta > 0, "loss.beta", "must be more than 0");
         yield return (stage.MaxStaleness >= 0, "max_staleness", "must be 0 or more");
-        yield return (!isSupervised && stage.Method != StageMethod.Dpo || recipe.Data.WorldPairs > 0 || recipe.Data.Pairs is not null, "method", $"{stage.Method} learns from pairs, and data names none");
-        yield return (!isOnPrompts || recipe.Data.WorldPairs > 0 || recipe.Data.Prompts is not null, "method", $"{stage.Method} needs prompts, and data names none");
+        yield return (!isSupervised && stage.Method != StageMethod.Dpo || recipe.Data.WorldPairs > 0 || HasPairs(recipe.Data), "method", $"{stage.Method} learns from pairs, and data names none");
+        yield return (!isOnPrompts || recipe.Data.WorldPairs > 0 || recipe.Data.Prompts is not null || HasPairs(recipe.Data), "method", $"{stage.Method} needs prompts, and data names none");
         if (stage.Adapter is { } adapter)
         {
             yield return (adapter.R > 0, "adapter.r", "must be 1 or more");

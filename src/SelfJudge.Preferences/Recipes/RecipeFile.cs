@@ -16,6 +16,7 @@ public static class RecipeFile
         .WithNamingConvention(Naming)
         .WithEnumNamingConvention(HyphenatedNamingConvention.Instance)
         .WithTypeMapping<IReadOnlyList<StageRecipe>, List<StageRecipe>>()
+        .WithTypeMapping<IReadOnlyList<DataSource>, List<DataSource>>()
         .WithTypeMapping<IReadOnlyList<string>, List<string>>()
         .WithTypeMapping<IReadOnlyList<int>, List<int>>()
         .Build();

@@ -1,3 +1,9 @@
+using SelfJudge.Preferences.World;
+using YamlDotNet.Core;
+using YamlDotNet.Serialization;
+using YamlDotNet.Serialization.NamingConventions;
+using Rule = SelfJudge.Preferences.World.Principle;
+
 namespace SelfJudge.Preferences.Templates;
 
 /// <summary>
@@ -32,7 +38,7 @@ public sealed record JudgeTemplate
     public const string TokenB = "B";
 
     /// <summary>The built-in world's overall judgment.</summary>
-    public static JudgeTemplate World { get; } = WorldFor("overall", null);
+    public static JudgeTemplate World { get; } = WorldOverall();
 
     /// <summary>Table 14 with the system message of Table 13 in the dialogue template of Table 12: HH-Helpful.</summary>
     public static JudgeTemplate HhHelpful { get; } = new("hh-helpful",
@@ -52,27 +58,131 @@ public sealed record JudgeTemplate
         Sure! The option which is more helpful, harmless, and honest would be Assistant
         """ + " ");
 
-    public static IReadOnlyList<JudgeTemplate> BuiltIn { get; } = [World, HhHelpful];
+    /// <summary>Table 15 with the system message of Table 13: UltraFeedback, judged overall.</summary>
+    public static JudgeTemplate UltraFeedback { get; } = new("ultrafeedback", Instruction(
+        "Below are a series of dialogues between a human user and an AI assistant. The AI tries to be helpful, honest, truthful and follows the instructions from human.",
+        "Which is the better response to be an assistant who is helpful, honest, truthful and following the given instruction from user?",
+        "Please choose either A or B.",
+        "Sure! The option which is more helpful, honest, truthful and following the given instruction from user would be Response "))
+    { Kind = Style.Instruction };
 
-    /// <exception cref="ArgumentException">No template has that name.</exception>
-    public static JudgeTemplate ByName(string name) => BuiltIn.FirstOrDefault(t => t.Name == name)
-        ?? throw new ArgumentException($"unknown judge template '{name}'; known are {string.Join(", ", BuiltIn.Select(t => t.Name))}");
+    public static IReadOnlyList<JudgeTemplate> BuiltIn { get; } =
+    [
+        World, HhHelpful, UltraFeedback, .. Enum.GetValues<Rule>().SelectMany(p => new[] { WorldFor(p), UltraFeedbackFor(p, rationale: false), UltraFeedbackFor(p, rationale: true) }),
+    ];
 
-    /// <summary>The built-in world's template for one criterion word.</summary>
-    public static JudgeTemplate WorldFor(string criterion, string? principle) =>
-        new(principle is null ? "world" : $"world-{criterion}", $"<judge> {{context}} A {{response_a}} B {{response_b}} better {criterion} ", principle);
+    /// <summary>A built-in template, or one of a file whose name ends with .yaml: <c>name</c>, <c>principle</c> (may be left out), <c>text</c>.</summary>
+    /// <exception cref="ArgumentException">No template has that name, or the file is none; the message names it.</exception>
+    public static JudgeTemplate ByName(string name) => IsFile(name) ? Load(name) : BuiltIn.FirstOrDefault(t => t.Name == name)
+        ?? throw new ArgumentException($"unknown judge template '{name}'; known are {string.Join(", ", BuiltIn.Select(t => t.Name))}, and .yaml files");
+
+    public static bool IsFile(string name) => name.EndsWith(".yaml", StringComparison.Ordinal) || name.EndsWith(".yml", StringComparison.Ordinal);
+
+    private sealed record TemplateFile
+    {
+        public string Name { get; init; } = "";
+        public string? Principle { get; init; }
+        public string Text { get; init; } = "";
+    }
+
+    private static JudgeTemplate Load(string path)
+    {
+        if (!File.Exists(path))
+            throw new ArgumentException($"{path}: no such judge template file");
+        try
+        {
+            var file = new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build().Deserialize<TemplateFile?>(File.ReadAllText(path)) ?? new TemplateFile();
+            return file.Name.Length > 0 ? new JudgeTemplate(file.Name, file.Text, file.Principle) : throw new ArgumentException("a judge template needs name and text");
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"{path}: {e.Message}");
+        }
+        catch (YamlException e)
+        {
+            throw new ArgumentException($"{path}:{e.Start.Line}: {e.InnerException?.Message ?? e.Message}");
+        }
+    }
+
+    private static JudgeTemplate WorldOverall() => new("world", WorldFormat("overall")) { Kind = Style.World };
+
+    /// <summary>The built-in world's judgment by one principle: world-helpful, world-honest, world-follows, world-truthful.</summary>
+    public static JudgeTemplate WorldFor(Rule principle)
+    {
+        var (name, criterion) = principle switch
+        {
+            Rule.Helpfulness => ("world-helpful", "helpfulness"),
+            Rule.Honesty => ("world-honest", "honesty"),
+            Rule.InstructionFollowing => ("world-follows", "instruction"),
+            _ => ("world-truthful", "truthfulness"),
+        };
+        return new JudgeTemplate(name, WorldFormat(criterion), principle.Name()) { Kind = Style.World };
+    }
+
+    /// <summary>Table 17 with the system message of Table 16; with rationales, Table 18, whose judge token opens an evaluation.</summary>
+    public static JudgeTemplate UltraFeedbackFor(Rule principle, bool rationale)
+    {
+        var words = principle.Name().Replace('_', ' ');
+        return new JudgeTemplate($"ultrafeedback-{words.Replace(' ', '-')}{(rationale ? "-rationale" : "")}", Instruction(
+            SystemMessage(principle),
+            $"Which is the better response for an assistant when following the principle of ’{words}’ for a given instruction?",
+            rationale ? $"Please choose either A or B and evaluate each response according to the principle of ’{words}’." : $"Please choose either A or B according to the principle of ’{words}’.",
+            rationale ? $"Sure! Here is the decision of better response and evaluations of each response, guided by the principle of ’{words}’.\nDecision: Response "
+                : $"Sure! The option which is better guided by the principle of ’{words}’ would be Response "), principle.Name())
+        { Kind = Style.Instruction };
+    }
+
+    // Table 16.
+    private static string SystemMessage(Rule principle) => principle switch
+    {
+        Rule.Helpfulness => "Under the principle of ’helpfulness’, the assistant should provide users with accurate, relevant, and up-to-date information, ensuring that the content is positive, interesting, engaging, educational, and helpful.",
+        Rule.Honesty => "Under the principle of ’honesty’, the assistant should be honest about whether it knows the answer and express its uncertainty explicitly. The assistant should confident on questions it knows well and be modest on those it is unfamiliar with using weakeners such as ’I guess’, ’I suppose’, ’probably’, and ’perhaps’ to express uncertainty.",
+        Rule.InstructionFollowing => "Under the principle of ’instruction following’, the assistant should align the output with intent of instruction, by understanding the task goal (intended outcome) and restrictions (text styles, format or designated methods, etc.).",
+        _ => "Under the principle of ’truthfulness’, the assistant should answer truthfully and be faithful to factual knowledge as well as given contexts, never making up any new facts that aren’t true or cannot be grounded in the instruction.",
+    };
+
+    private static string Instruction(string system, string question, string request, string opening) =>
+        $$"""
+        <|system|>
+        {{system}}
+        <|user|>
+        {{question}}
+        Instruction:
+        -------
+        {context}
+        -------
+        Response A:
+        -------
+        {response_a}
+        -------
+        Response B:
+        -------
+        {response_b}
+        -------
+        {{request}}
+        <|assistant|>
+        {{opening}}
+        """;
+
+    private static string WorldFormat(string criterion) => $"<judge> {{context}} A {{response_a}} B {{response_b}} better {criterion} ";
 
     /// <summary>The prompt for one order of a pair.</summary>
     public IReadOnlyList<TemplatePart> Render(string context, string responseA, string responseB) =>
         TemplatePart.Fill(Format, new Dictionary<string, string> { ["context"] = context, ["response_a"] = responseA, ["response_b"] = responseB });
 
     /// <summary>What follows the judge token where rationales are learned (Table 18).</summary>
-    public string Rationale(string aboutA, string aboutB) => IsWorld ? $"A {aboutA} B {aboutB}" : $"\nEvaluation of Response A: {aboutA}\nEvaluation of Response B: {aboutB}";
+    public string Rationale(string aboutA, string aboutB) => Kind == Style.World ? $"A {aboutA} B {aboutB}" : $"\nEvaluation of Response A: {aboutA}\nEvaluation of Response B: {aboutB}";
 
-    /// <summary>The judge's view of a dialogue: its turns as lines of <c>User: …</c> and <c>Assistant: …</c>, or the bare prompt where there is only one turn and the template is the world's.</summary>
-    public string Context(IReadOnlyList<Turn> turns) => IsWorld
-        ? string.Join(' ', turns.Select(t => t.Content))
-        : string.Join('\n', turns.Where(t => t.Role != Role.System).Select(t => $"{t.Role}: {t.Content}"));
+    /// <summary>The judge's view of a dialogue: its turns as lines of <c>User: …</c> and <c>Assistant: …</c>; the bare prompt where the template is the world's, or asks for an instruction and there is but one turn.</summary>
+    public string Context(IReadOnlyList<Turn> turns)
+    {
+        var said = turns.Where(t => t.Role != Role.System).ToList();
+        return Kind == Style.World ? string.Join(' ', turns.Select(t => t.Content))
+            : Kind == Style.Instruction && said.Count == 1 ? said[0].Content
+            : string.Join('\n', said.Select(t => $"{t.Role}: {t.Content}"));
+    }
 
-    private bool IsWorld => Name.StartsWith("world", StringComparison.Ordinal);
+    private enum Style { Dialogue, Instruction, World }
+
+    private Style Kind { get; init; }
 }

@@ -3,6 +3,18 @@ namespace SelfJudge.Preferences.World;
 /// <summary>The four principles by which UltraFeedback, and the paper with it, rates an answer.</summary>
 public enum Principle { Helpfulness, Honesty, InstructionFollowing, Truthfulness }
 
+public static class Principles
+{
+    /// <summary>As data sets and judge templates spell it.</summary>
+    public static string Name(this Principle principle) => principle switch
+    {
+        Principle.Helpfulness => "helpfulness",
+        Principle.Honesty => "honesty",
+        Principle.InstructionFollowing => "instruction_following",
+        _ => "truthfulness",
+    };
+}
+
 /// <summary>What an answer is worth, each principle in [0, 1].</summary>
 public sealed record GoldScore(double Helpfulness, double Honesty, double InstructionFollowing, double Truthfulness)
 {

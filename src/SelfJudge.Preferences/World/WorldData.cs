@@ -40,7 +40,8 @@ public static class WorldData
     /// <summary>What a rationale says of one answer: a grade for each principle.</summary>
     public static string Grades(GoldScore score) => string.Join(' ', Enum.GetValues<Principle>().Select(p => Grade(score[p])));
 
-    private static string Grade(double score) => score < 0.4 ? "poor" : score < 0.75 ? "fair" : "good";
+    /// <summary>What a rationale says of one answer by one principle.</summary>
+    public static string Grade(double score) => score < 0.4 ? "poor" : score < 0.75 ? "fair" : "good";
 
     private static WorldPair? Draw(WorldPrompt prompt, CounterRandom random)
     {

@@ -1,0 +1,101 @@
+using System.CommandLine;
+using System.Text.Json;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Client.Commands;
+
+/// <summary>Data sets, before anything is trained on them.</summary>
+internal static class DataCommand
+{
+    private const int Examples = 2;
+    private static readonly double[] Quantiles = [0, 0.25, 0.5, 0.75, 0.95, 1];
+    private static readonly JsonSerializerOptions Naming = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    public static Command Create()
+    {
+        var data = new Option<string[]>("--data") { Description = "Files or folders of preference pairs.", Required = true, AllowMultipleArgumentsPerToken = true };
+        var model = new Option<string?>("--model") { Description = "The Hugging Face folder whose tokenizer measures lengths." };
+        var template = new Option<string>("--template") { Description = "The dialogue template by name.", DefaultValueFactory = _ => DialogueTemplate.Paper.Name };
+        var judge = new Option<string>("--judge-template") { Description = "The judge template by name or .yaml file.", DefaultValueFactory = _ => JudgeTemplate.HhHelpful.Name };
+        var seed = new Option<ulong>("--seed") { Description = "Draws among the completions of UltraFeedback.", DefaultValueFactory = _ => 1 };
+        var json = new Option<bool>("--json") { Description = "One JSON object instead." };
+        var inspect = new Command("inspect", "Count a data set's rows and show what training sees of them.") { data, model, template, judge, seed, json };
+        inspect.SetAction(parse =>
+        {
+            DialogueTemplate dialogue;
+            JudgeTemplate judging;
+            try
+            {
+                (dialogue, judging) = (DialogueTemplate.ByName(parse.GetValue(template)!), JudgeTemplate.ByName(parse.GetValue(judge)!));
+            }
+            catch (ArgumentException e)
+            {
+                throw new UserError(e.Message);
+            }
+            // What is malformed is shown here, not refused.
+            var report = new DataReport();
+            var pairs = parse.GetValue(data)!.SelectMany(path => PreferenceFiles.ReadPairs(path, parse.GetValue(seed), report, maxMalformed: 1)).ToList();
+            var encoder = parse.GetValue(model) is { } folder ? new PromptEncoder(ModelFolder.ReadTokenizer(folder), dialogue, ModelFolder.ReadConfig(folder).MaxPositionEmbeddings) : null;
+            var lengths = encoder is null ? null : Measure(encoder, pairs.Where(p => p.Principle is null));
+            if (parse.GetValue(json))
+                Console.WriteLine(JsonSerializer.Serialize(new { report.Read, report.Kept, Skipped = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Count), SkippedAt = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Places), report.Malformed, Pairs = pairs.Count, Tokens = lengths }, Naming));
+            else
+                Print(report, pairs, lengths, encoder, dialogue, judging);
+        });
+        return new Command("data", "Work with data sets.") { inspect };
+    }
+
+    /// <summary>Lengths of the policy's examples in tokens.</summary>
+    private sealed record Lengths(IReadOnlyDictionary<string, int> Quantiles, int Maximum, int Truncated);
+
+    private static Lengths Measure(PromptEncoder encoder, IEnumerable<PreferenceExample> pairs)
+    {
+        // Examples are cut to the encoder's maximum: lengths are those before.
+        var whole = new PromptEncoder(encoder.Tokenizer, encoder.Dialogue, int.MaxValue);
+        var lengths = pairs.Select(p => ExampleBuilder.Policy(whole, p).Tokens.Length).Order().ToList();
+        var quantiles = lengths.Count == 0 ? [] : Quantiles.ToDictionary(q => $"{q:P0}".Replace(" ", "", StringComparison.Ordinal), q => lengths[(int)Math.Round(q * (lengths.Count - 1))]);
+        return new Lengths(quantiles, encoder.MaxLength, lengths.Count(n => n > encoder.MaxLength));
+    }
+
+    private static void Print(DataReport report, List<PreferenceExample> pairs, Lengths? lengths, PromptEncoder? encoder, DialogueTemplate dialogue, JudgeTemplate judging)
+    {
+        Console.WriteLine($"rows: {report.Read} read, {report.Kept} kept, {pairs.Count} pairs");
+        foreach (var (reason, rows) in report.Skipped)
+            Console.WriteLine($"  skipped {rows.Count}: {reason}: {string.Join(", ", rows.Places.Take(5))}{(rows.Count > 5 ? ", …" : "")}");
+        if (lengths is not null)
+            Console.WriteLine($"tokens per example: {string.Join(", ", lengths.Quantiles.Select(q => $"{q.Key} {q.Value}"))}; {lengths.Truncated} longer than the model's {lengths.Maximum} lose their beginning");
+        foreach (var pair in pairs.Where(p => p.Principle is null).Take(Examples))
+        {
+            Console.WriteLine("\n--- policy example, what is learned in «»");
+            Console.WriteLine(encoder is null ? Spell(dialogue, pair) : Spell(encoder, ExampleBuilder.Policy(encoder, pair)));
+            foreach (var (token, first, second) in new[] { (JudgeTemplate.TokenA, pair.Chosen, pair.Rejected), (JudgeTemplate.TokenB, pair.Rejected, pair.Chosen) })
+            {
+                Console.WriteLine($"\n--- judge prompt, {token} is learned");
+                Console.WriteLine($"{string.Concat(judging.Render(judging.Context(pair.Prompt), first, second).Select(p => p.Text))}«{token}»");
+            }
+        }
+    }
+
+    private static string Spell(DialogueTemplate dialogue, PreferenceExample pair)
+    {
+        var turns = pair.Prompt.Append(new Turn(Role.Assistant, pair.Chosen)).ToList();
+        return string.Concat(dialogue.Stretches(turns).Zip(turns.Where(t => t.Role == Role.Assistant), (stretch, answer) => $"{string.Concat(stretch.Select(p => p.Text))}«{answer.Content}»"));
+    }
+
+    private static string Spell(PromptEncoder encoder, SupervisedExample example)
+    {
+        var text = "";
+        for (int start = 0, end; start < example.Tokens.Length; start = end)
+        {
+            for (end = start; end < example.Tokens.Length && example.Parts[end] == example.Parts[start]; end++) { }
+            var run = encoder.Tokenizer.Decode(example.Tokens[start..end]);
+            text += example.Parts[start] == TokenPart.Response ? $"«{run}»" : run;
+        }
+        return text;
+    }
+}
