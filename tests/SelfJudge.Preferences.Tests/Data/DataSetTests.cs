@@ -1,3 +1,4 @@
+using Parquet.Serialization;
 using System.IO.Compression;
 using System.Text;
 using SelfJudge.Preferences.Data;
@@ -115,6 +116,48 @@ public sealed class DataSetTests : IDisposable
         File.WriteAllBytes(file, memory.ToArray()[..(int)(memory.Length / 2)]);
         Assert.Contains(file, Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(file, maxMalformed: 0.1)).Message);
     }
+
+    [Fact]
+    public async Task Parquet_rows_are_read_as_strings_and_as_turns()
+    {
+        var flat = Write("flat.parquet", "");
+        await using (var stream = File.Create(flat))
+            await ParquetSerializer.SerializeAsync([new FlatRow { prompt = "why ?", chosen = "so .", rejected = "no ." }, new FlatRow { prompt = "who ?", chosen = "i .", rejected = "you ." }], stream, cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal([("why ?", "so .", "no ."), ("who ?", "i .", "you .")], PreferenceFiles.ReadPairs(flat).Select(p => (p.Prompt.Single().Content, p.Chosen, p.Rejected)));
+
+        var turns = Write("turns.parquet", "");
+        await using (var stream = File.Create(turns))
+            await ParquetSerializer.SerializeAsync([new TurnsRow
+            {
+                prompt = [new TurnRow { role = "user", content = "why ?" }],
+                chosen = [new TurnRow { role = "assistant", content = "so ." }],
+                rejected = [new TurnRow { role = "assistant", content = "no ." }],
+            }], stream, cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal([("why ?", "so .", "no .")], PreferenceFiles.ReadPairs(turns).Select(p => (p.Prompt.Single().Content, p.Chosen, p.Rejected)));
+    }
+
+    // Columns are named as the rows' keys are.
+#pragma warning disable IDE1006
+    private sealed class FlatRow
+    {
+        public string prompt { get; set; } = "";
+        public string chosen { get; set; } = "";
+        public string rejected { get; set; } = "";
+    }
+
+    private sealed class TurnRow
+    {
+        public string role { get; set; } = "";
+        public string content { get; set; } = "";
+    }
+
+    private sealed class TurnsRow
+    {
+        public List<TurnRow> prompt { get; set; } = [];
+        public List<TurnRow> chosen { get; set; } = [];
+        public List<TurnRow> rejected { get; set; } = [];
+    }
+#pragma warning restore IDE1006
 
     [Fact]
     public void A_damaged_parquet_file_is_named()
