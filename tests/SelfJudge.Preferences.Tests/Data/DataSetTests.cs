@@ -1,6 +1,6 @@
-using Parquet.Serialization;
 using System.IO.Compression;
 using System.Text;
+using Parquet.Serialization;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
