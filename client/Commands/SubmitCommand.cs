@@ -32,6 +32,9 @@ internal static class SubmitCommand
         {
             if (parse.GetValue(samples) < 1)
                 throw new UserError($"--samples {parse.GetValue(samples)}: must be 1 or more");
+            var file = Path.GetFullPath(parse.GetValue(output)!);
+            if (!Directory.Exists(Path.GetDirectoryName(file)))
+                throw new UserError($"--out {file} cannot be written: there is no folder {Path.GetDirectoryName(file)}");
             var batch = PreferenceFiles.ReadPrompts(parse.GetValue(prompts)!).ToList();
             var resolved = SubmittedModel.Resolve(parse.GetValue(model), parse.GetValue(template), parse.GetValue(judgeTemplate));
             var sampling = resolved.Sampling;
@@ -43,7 +46,6 @@ internal static class SubmitCommand
             };
             if (sampling.Problem() is { } problem)
                 throw new UserError(problem);
-            var file = Path.GetFullPath(parse.GetValue(output)!);
             var submission = new Submission(batch, resolved, sampling, parse.GetValue(samples), parse.GetValue(seed), file);
             return await Run(submission, batch.Count, file, resolved.Name, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
         });

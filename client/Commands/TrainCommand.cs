@@ -13,15 +13,16 @@ internal static class TrainCommand
     {
         var recipe = new Option<string>("--recipe") { Description = "The recipe file.", Required = true };
         var model = new Option<string?>("--model") { Description = "The Hugging Face folder of the model to start from; the recipe's model.path." };
+        var data = new Option<string?>("--data") { Description = "Preference data, a file or a folder, in place of the data that the recipe names." };
         var settings = new Option<string[]>("--set") { Description = "A key of the recipe and its value, as key=value; stages go by name or place, as stages.Self-Judge.steps=20." };
         var output = CommonOptions.Out();
         var cluster = CommonOptions.Cluster();
         var verbose = CommonOptions.Verbose();
-        var command = new Command("train", "Run a recipe.") { recipe, model, settings, output, cluster, verbose };
+        var command = new Command("train", "Run a recipe.") { recipe, model, data, settings, output, cluster, verbose };
         command.SetAction((parse, cancellation) =>
         {
             var path = parse.GetValue(recipe)!;
-            var resolved = Load(path, parse.GetValue(model), parse.GetValue(settings) ?? []);
+            var resolved = Load(path, parse.GetValue(model), parse.GetValue(data), parse.GetValue(settings) ?? []);
             var (folder, runId) = RunNames.New(parse.GetValue(output), resolved.Name);
             return RunExecutor.Execute(resolved, folder, runId, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
         });
@@ -32,9 +33,10 @@ internal static class TrainCommand
     /// <exception cref="UserError">A file or folder that it names is not there.</exception>
     /// <exception cref="DataException">A file of prompts or pairs has a row that cannot be read.</exception>
     /// <exception cref="InvalidDataException">The model folder is not one that can be used.</exception>
-    private static Recipe Load(string path, string? model, IEnumerable<string> settings)
+    private static Recipe Load(string path, string? model, string? data, IEnumerable<string> settings)
     {
-        var recipe = RecipeFile.Load(path, model is null ? settings : settings.Prepend($"model.path={model}"));
+        IEnumerable<string> named = [.. model is null ? [] : new[] { $"model.path={model}" }, .. data is null ? [] : new[] { "data.world_pairs=0", "data.prompts=null", $"data.pairs={data}" }];
+        var recipe = RecipeFile.Load(path, named.Concat(settings));
         static string? Existing(string? named, string key) => named is null ? null
             : Path.Exists(named) ? Path.GetFullPath(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
         recipe = recipe with

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using SelfJudge.SystemTests.Processes;
+using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.SystemTests;
 
@@ -77,11 +78,7 @@ public sealed class ClusterTests(UninterruptedRun uninterrupted) : IDisposable
     {
         await using var silo = await Silo.Start(_folder, "--no-model-host");
         var prompts = _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?"}""");
-        var model = _folder["model"];
-        Directory.CreateDirectory(model);
-        File.WriteAllText(Path.Combine(model, "config.json"), "{}");
-        File.WriteAllText(Path.Combine(model, "tokenizer.json"), """{"model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1}}}""");
-        var submitted = await _folder.Client("submit", prompts, "--model", model, "--out", _folder["answers.jsonl"], "--cluster", silo.Gateway);
+        var submitted = await _folder.Client("submit", prompts, "--model", SharedData.Path("stories260k"), "--template", "plain", "--out", _folder["answers.jsonl"], "--cluster", silo.Gateway);
         Assert.True(submitted.ExitCode == 1, submitted.ToString());
         Assert.Equal("the cluster has no model host: start a silo with one\n", submitted.Errors);
     }
