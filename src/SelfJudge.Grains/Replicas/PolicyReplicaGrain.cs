@@ -18,7 +18,7 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
     public async Task<SampleResponse> Sample(SampleRequest request, CancellationToken cancellation)
     {
         var encoder = host.EncoderOf(request.Model);
-        var prompt = encoder.EncodePrompt(request.Turns.ToTurns());
+        var prompt = encoder.EncodePrompt(request.Turns.ToTurns(), request.Sampling.MaxNewTokens);
         var sampled = await HostCalls.WithBackOff(() => host.SampleAsync(request.Model, new SamplePrompt(prompt, request.Seeds, request.Sampling.ToOptions()), request.Batch.ToCohort(), cancellation), cancellation);
         return new SampleResponse(prompt, [.. sampled.Select(s => new Completion(s.Ids, s.LogProbs, s.Finish, s.Seed, s.PolicyVersion, encoder.Tokenizer.Decode(s.Ids)))]);
     }

@@ -48,6 +48,20 @@ public sealed class PromptEncoder
         return [.. stretches.SelectMany((s, i) => i < answers.Count ? [.. s, .. answers[i]] : s)];
     }
 
+    /// <summary>
+    /// The prompt for an answer of up to <paramref name="newTokens"/>. Where both together are longer than the model takes,
+    /// the prompt loses its beginning, as a training example does, but for the begin token; an answer needs no more room
+    /// than half of what the model takes.
+    /// </summary>
+    public int[] EncodePrompt(IReadOnlyList<Turn> turns, int newTokens)
+    {
+        var ids = EncodePrompt(turns);
+        var longest = MaxLength - Math.Min(newTokens, MaxLength / 2);
+        if (ids.Length <= longest)
+            return ids;
+        return Tokenizer.BosToken is { } bos && ids[0] == bos ? [bos, .. ids[^(longest - 1)..]] : ids[^longest..];
+    }
+
     /// <summary>An answer and its end token.</summary>
     public int[] EncodeAnswer(string answer) => [.. Tokenizer.Encode(answer + _beforeEnd), EosToken];
 

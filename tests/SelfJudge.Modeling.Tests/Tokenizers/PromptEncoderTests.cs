@@ -56,6 +56,19 @@ public sealed class PromptEncoderTests
         Assert.Equal(2, encoder.EosToken);
     }
 
+    [Fact]
+    public void A_prompt_that_leaves_no_room_for_its_answer_loses_its_beginning()
+    {
+        var encoder = new PromptEncoder(SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model")), DialogueTemplate.Plain, 40);
+        Turn[] turns = [new Turn(Role.User, string.Join(' ', Enumerable.Repeat("dog", 60)))];
+        var whole = encoder.EncodePrompt(turns);
+        Assert.True(whole.Length > 40);
+        Assert.Equal([whole[0], .. whole[^29..]], encoder.EncodePrompt(turns, newTokens: 10));
+        Assert.Equal(20, encoder.EncodePrompt(turns, newTokens: 500).Length);
+        Turn[] small = [new Turn(Role.User, "a dog")];
+        Assert.Equal(encoder.EncodePrompt(small), encoder.EncodePrompt(small, newTokens: 10));
+    }
+
     [Theory]
     [InlineData("""{"chat_template": "{{ '<|im_start|>' + x + '<|im_end|>' }}"}""", "chatml", null)]
     [InlineData("""{"chat_template": [{"name": "tool_use", "template": "<|im_start|><|im_end|>"}, {"name": "default", "template": "<|start_header_id|><|end_header_id|><|eot_id|>"}]}""", "llama-3", null)]
