@@ -42,7 +42,7 @@ public sealed record PreferenceLoss(PreferenceLossKind Kind, double Beta = 0.1, 
         return new PairLoss(loss, slope * chosenScale, -slope * rejectedScale, Beta * chosen, Beta * rejected);
     }
 
-    private static double Softplus(double x) => x > 0 ? x + Math.Log(1 + Math.Exp(-x)) : Math.Log(1 + Math.Exp(x));
+    internal static double Softplus(double x) => x > 0 ? x + Math.Log(1 + Math.Exp(-x)) : Math.Log(1 + Math.Exp(x));
 }
 
 /// <summary>Summed response log-probabilities of one pair, in nats, and the responses' lengths.</summary>
