@@ -11,6 +11,9 @@ public static class AdapterFolder
     private const string ConfigFile = "adapter_config.json";
     private const string WeightsFile = "adapter_model.safetensors";
 
+    // What PEFT saves whole for a sequence classifier: the scalar head under its names.
+    private static readonly string[] ScalarHeads = ["score", "classifier"];
+
     // Keys that are read above, or that say nothing of what the adapter computes.
     private static readonly string[] Harmless =
     [
@@ -86,7 +89,8 @@ public static class AdapterFolder
         if (json["init_lora_weights"] is JsonValue init && init.TryGetValue<string>(out var way) && way is not ("gaussian" or "orthogonal" or "eva"))
             throw new InvalidDataException($"init_lora_weights {way} is not supported: it changes the base weights");
         // Whatever else is switched on would change the result in a way that is not known here.
-        if (json.FirstOrDefault(p => !Harmless.Contains(p.Key) && IsSet(p.Value)) is { Key: { } unknown } feature)
+        var scalarHead = json.Text("task_type") == "SEQ_CLS" && json["modules_to_save"] is JsonArray saved && saved.Count > 0 && saved.All(m => m is JsonValue v && v.TryGetValue<string>(out var name) && ScalarHeads.Contains(name));
+        if (json.FirstOrDefault(p => !Harmless.Contains(p.Key) && IsSet(p.Value) && !(scalarHead && p.Key == "modules_to_save")) is { Key: { } unknown } feature)
             throw new InvalidDataException($"{unknown} is not supported (it is {JsonFile.Shown(feature.Value!)})");
         var targets = json["target_modules"] switch
         {
@@ -103,7 +107,7 @@ public static class AdapterFolder
         if (rank < 1)
             throw new InvalidDataException($"r is {rank}; it must be 1 or more");
         var alpha = json.Value<float>("lora_alpha") ?? throw new InvalidDataException("lora_alpha is missing");
-        return new LoraConfig(rank, alpha, targets, json.Value<bool>("use_rslora") ?? false);
+        return new LoraConfig(rank, alpha, targets, json.Value<bool>("use_rslora") ?? false, scalarHead);
     }
 
     private static bool IsSet(JsonNode? value) => value switch
@@ -124,7 +128,7 @@ public static class AdapterFolder
         File.WriteAllText(Path.Combine(folder, ConfigFile), new JsonObject
         {
             ["peft_type"] = "LORA",
-            ["task_type"] = "CAUSAL_LM",
+            ["task_type"] = config.ScalarHead ? "SEQ_CLS" : "CAUSAL_LM",
             ["base_model_name_or_path"] = baseModel,
             ["r"] = config.Rank,
             ["lora_alpha"] = config.Alpha,
@@ -136,7 +140,7 @@ public static class AdapterFolder
             ["fan_in_fan_out"] = false,
             ["inference_mode"] = true,
             ["init_lora_weights"] = true,
-            ["modules_to_save"] = null,
+            ["modules_to_save"] = config.ScalarHead ? new JsonArray("score") : null,
             ["layers_to_transform"] = null,
             ["layers_pattern"] = null,
             ["revision"] = null,

@@ -8,6 +8,8 @@ internal static class ModelConfigFile
 {
     private const int MaxLayers = 1024, MaxDimension = 1 << 24; // far beyond any model: a damaged file must not ask for more than memory has
 
+    private const string SequenceClassification = "LlamaForSequenceClassification";
+
     // Mistral without a sliding window is a Llama by another name.
     private static readonly string[] Architectures = ["llama", "mistral"];
 
@@ -54,6 +56,7 @@ internal static class ModelConfigFile
             RopeTheta = Positive((rope as JsonObject)?.Value<double>("rope_theta") ?? json.Value<double>("rope_theta") ?? 10_000, "rope_theta"),
             RopeScaling = ParseScaling(rope as JsonObject),
             TieWordEmbeddings = json.Value<bool>("tie_word_embeddings") ?? false,
+            ScalarHead = json["architectures"] is JsonArray architectures && architectures.Any(a => a is JsonValue v && v.TryGetValue<string>(out var name) && name == SequenceClassification),
             BosTokenId = json.Value<int>("bos_token_id"),
             EosTokenIds = ParseEos(json),
             InitializerRange = json.Value<float>("initializer_range") ?? 0.02f,
@@ -90,9 +93,17 @@ internal static class ModelConfigFile
 
     private static double Positive(double value, string key) => value > 0 && double.IsFinite(value) ? value : throw new InvalidDataException($"{key} is {value}; it must be more than 0");
 
-    public static JsonObject Render(LlamaConfig config) => new()
+    public static JsonObject Render(LlamaConfig config)
     {
-        ["architectures"] = new JsonArray("LlamaForCausalLM"),
+        var json = RenderModel(config);
+        if (config.ScalarHead)
+            json["num_labels"] = 1;
+        return json;
+    }
+
+    private static JsonObject RenderModel(LlamaConfig config) => new()
+    {
+        ["architectures"] = new JsonArray(config.ScalarHead ? SequenceClassification : "LlamaForCausalLM"),
         ["model_type"] = "llama",
         ["hidden_act"] = "silu",
         ["vocab_size"] = config.VocabSize,

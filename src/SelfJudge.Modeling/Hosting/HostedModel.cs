@@ -43,6 +43,9 @@ internal sealed class HostedModel : IDisposable
     public ModelDescription Description => new(Model.Config, _adapter?.Config, (_adapter?.Buffer ?? Model.Weights.Buffer).Layout.Size);
     public SharedWeights Weights => _weights;
 
+    /// <summary>Whether its scalar head is a value head, which is part of its training and not of the model.</summary>
+    public bool HasValueHead { get; init; }
+
     /// <summary>One for each worker.</summary>
     public Lane[] Lanes { get; }
 

@@ -42,6 +42,10 @@ public interface IModelHost
     /// <summary>The probabilities of the judge tokens after each prompt.</summary>
     Task<JudgeProbabilities[]> JudgeAsync(string model, IReadOnlyList<EncodedJudgePrompt> prompts, Cohort? cohort, CancellationToken cancellation);
 
+    /// <summary>The scalar head's reading at the last token of each sequence: a reward model's rewards.</summary>
+    /// <exception cref="ArgumentException">The model has no scalar head.</exception>
+    Task<double[]> RewardsAsync(string model, IReadOnlyList<ResponseSequence> sequences, Cohort? cohort, CancellationToken cancellation);
+
     /// <summary>Samples a prompt once, and hands each token on as it is drawn.</summary>
     /// <param name="prompt">With one seed.</param>
     IAsyncEnumerable<int> StreamAsync(string model, SamplePrompt prompt, CancellationToken cancellation);
@@ -67,6 +71,13 @@ public interface IPolicyTraining : IAsyncDisposable
 
     /// <summary>One step of a preference loss (stage 2).</summary>
     Task<StepReport> PreferenceStepAsync(IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, double learningRate);
+
+    /// <summary>One step of the Bradley-Terry loss, the mean over the pairs, on a model opened with a reward head.</summary>
+    Task<StepReport> RewardStepAsync(IReadOnlyList<PreferencePair> pairs, double learningRate);
+
+    /// <summary>PPO's updates on the responses of one step, on a model opened with a value head and a reference.</summary>
+    /// <param name="klCoefficient">What the divergence from the reference costs, per nat.</param>
+    Task<StepReport> PpoStepAsync(IReadOnlyList<RewardedResponse> responses, PpoOptions options, double klCoefficient, double learningRate);
 
     /// <summary>A copy of everything that training has changed.</summary>
     Task<TrainingSnapshot> SnapshotAsync();
@@ -97,7 +108,22 @@ public sealed record ModelDescription(Llama.LlamaConfig Config, Llama.LoraConfig
 /// <param name="From">The loaded model that it starts from.</param>
 /// <param name="Reference">The loaded model that preference losses compare with; null for supervised training.</param>
 /// <param name="Lora">The adapter to train beside the weights of <paramref name="From"/>; null trains a copy of all weights.</param>
-public sealed record TrainingSpec(string Policy, string From, string? Reference, Llama.LoraConfig? Lora, ulong Seed, OptimizerOptions Optimizer);
+public sealed record TrainingSpec(string Policy, string From, string? Reference, Llama.LoraConfig? Lora, ulong Seed, OptimizerOptions Optimizer)
+{
+    public ScalarHead Head { get; init; } = ScalarHead.None;
+}
+
+/// <summary>What a model in training has beside its vocabulary's head.</summary>
+public enum ScalarHead
+{
+    None,
+
+    /// <summary>It scores whole responses, and is saved with the model.</summary>
+    Reward,
+
+    /// <summary>It predicts the return at every token (PPO). It is kept in checkpoints, not in the model that is saved.</summary>
+    Value,
+}
 
 /// <summary>
 /// Requests that belong together: the host waits for all of them and runs them as one batch in the order of their

@@ -118,6 +118,15 @@ public sealed class ModelHost : IModelHost, IDisposable
         return completion.Task;
     }
 
+    public Task<double[]> RewardsAsync(string model, IReadOnlyList<ResponseSequence> sequences, Cohort? cohort, CancellationToken cancellation)
+    {
+        if (Find(model).Model.Score is null)
+            throw new ArgumentException($"model '{model}' has no scalar head: it is no reward model");
+        var completion = new TaskCompletionSource<double[]>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Enqueue(new RewardWork(model, sequences, completion, cohort, cancellation));
+        return completion.Task;
+    }
+
     public Task<double[]> LogProbsAsync(string model, IReadOnlyList<ResponseSequence> sequences, CancellationToken cancellation)
     {
         var vocabulary = Find(model).Model.Config.VocabSize;
@@ -137,16 +146,18 @@ public sealed class ModelHost : IModelHost, IDisposable
             earlier.Dispose();
         var hosted = NewPolicy(spec, from);
         _models[spec.Policy] = hosted;
-        return new PolicyTraining(this, hosted, reference, new PolicyTrainer(hosted.Model, reference?.Model, _workers, spec.Optimizer), spec.Lora ?? from.Model.Adapter?.Config);
+        return new PolicyTraining(this, hosted, reference, new PolicyTrainer(hosted.Model, reference?.Model, _workers, spec.Optimizer), hosted.Model.Adapter?.Config);
     });
 
     public Task SaveAsync(string model, string folder, string baseModelName) => RunExclusive(model, () =>
     {
+        // A value head serves its training only: what is left of it is a language model.
         var hosted = Find(model);
+        IReadOnlyList<NamedArray> Saved(FlatBuffer buffer) => hosted.HasValueHead ? [.. buffer.ToArrays().Where(a => a.Name is not (ParameterLayout.Score or ParameterLayout.AdapterScore))] : buffer.ToArrays();
         if (hosted.Model.Adapter is { } adapter)
-            AdapterFolder.Write(folder, adapter.Config, baseModelName, adapter.Buffer.ToArrays());
+            AdapterFolder.Write(folder, adapter.Config with { ScalarHead = adapter.Config.ScalarHead && !hosted.HasValueHead }, baseModelName, Saved(adapter.Buffer));
         else
-            ModelFolder.Write(folder, hosted.Model.Config, hosted.Model.Weights.Buffer.ToArrays(), hosted.Encoder.Tokenizer);
+            ModelFolder.Write(folder, hosted.Model.Config with { ScalarHead = hosted.Model.Config.ScalarHead && !hosted.HasValueHead }, Saved(hosted.Model.Weights.Buffer), hosted.Encoder.Tokenizer);
         return true;
     });
 
@@ -186,9 +197,15 @@ public sealed class ModelHost : IModelHost, IDisposable
         {
             Receive();
             _cohorts.FailOverdue();
-            var (judgments, exclusive) = Dispatch();
-            foreach (var batch in judgments)
-                _meter.Measure(WorkKind.Judging, () => Judge(batch));
+            var (readings, exclusive) = Dispatch();
+            foreach (var batch in readings)
+                _meter.Measure(WorkKind.Judging, () =>
+                {
+                    if (batch[0] is JudgeWork)
+                        Read([.. batch.Cast<JudgeWork>()], p => p.Ids.Length, JudgeTokens.Probabilities);
+                    else
+                        Read([.. batch.Cast<RewardWork>()], s => s.Prompt.Length + s.Response.Length, ScalarReadings.Rewards);
+                });
             if (_models.Values.Any(m => m.IsGenerating))
                 _meter.Measure(WorkKind.Sampling, Generate);
             if (exclusive is not null)
@@ -228,11 +245,11 @@ public sealed class ModelHost : IModelHost, IDisposable
     }
 
     /// <summary>Hands generations to their lanes, and picks what else can run now. Batches on one model stay in order around exclusive work and cohorts.</summary>
-    private (List<List<JudgeWork>> Judgments, ExclusiveWork? Exclusive) Dispatch()
+    private (List<List<ReadWork>> Readings, ExclusiveWork? Exclusive) Dispatch()
     {
         var held = new HashSet<string>(StringComparer.Ordinal);
-        var cohortJudgments = new List<List<JudgeWork>>();
-        var jointJudgments = new Dictionary<string, List<JudgeWork>>(StringComparer.Ordinal);
+        var cohorts = new List<List<ReadWork>>();
+        var joint = new Dictionary<(string Model, Type Kind), List<ReadWork>>();
         ExclusiveWork? exclusive = null;
         var waiting = new List<Batch>();
         foreach (var batch in _pending)
@@ -240,7 +257,7 @@ public sealed class ModelHost : IModelHost, IDisposable
             var generating = _models.TryGetValue(batch.Model, out var hosted) && hosted.IsGenerating;
             var mustWait = held.Contains(batch.Model) || batch.Work[0] switch
             {
-                ExclusiveWork => exclusive is not null || generating || jointJudgments.ContainsKey(batch.Model),
+                ExclusiveWork => exclusive is not null || generating || joint.Keys.Any(k => k.Model == batch.Model),
                 GenerateWork => batch.IsCohort && generating,
                 _ => false,
             };
@@ -261,20 +278,20 @@ public sealed class ModelHost : IModelHost, IDisposable
                     if (batch.IsCohort)
                         held.Add(batch.Model);
                     break;
-                case JudgeWork when batch.IsCohort:
-                    cohortJudgments.Add([.. batch.Work.Cast<JudgeWork>()]);
+                case ReadWork when batch.IsCohort:
+                    cohorts.Add([.. batch.Work.Cast<ReadWork>()]);
                     break;
-                case JudgeWork work:
-                    if (!jointJudgments.TryGetValue(batch.Model, out var joint))
-                        jointJudgments[batch.Model] = joint = [];
-                    joint.Add(work);
+                case ReadWork work:
+                    if (!joint.TryGetValue((batch.Model, work.GetType()), out var together))
+                        joint[(batch.Model, work.GetType())] = together = [];
+                    together.Add(work);
                     break;
             }
         }
         _pending.Clear();
         _pending.AddRange(waiting);
-        cohortJudgments.AddRange(jointJudgments.Values);
-        return (cohortJudgments, exclusive);
+        cohorts.AddRange(joint.Values);
+        return (cohorts, exclusive);
     }
 
     private void AddToLanes(HostedModel? hosted, List<GenerateWork> work)
@@ -302,23 +319,23 @@ public sealed class ModelHost : IModelHost, IDisposable
         _meter.AddSampled(sampled.Sum());
     }
 
-    private void Judge(List<JudgeWork> work)
+    private void Read<TItem, TResult>(List<ReadWork<TItem, TResult>> work, Func<TItem, int> length, Func<LlamaModel, IReadOnlyList<TItem>, TResult[]> read)
     {
         foreach (var cancelled in work.Where(w => w.Cancellation.IsCancellationRequested))
             cancelled.Completion.TrySetCanceled(cancelled.Cancellation);
         try
         {
-            var prompts = work.SelectMany(w => w.Prompts).ToList();
-            var probabilities = JudgePrompts(Find(work[0].Model).Model, prompts);
-            _meter.AddJudged(prompts.Count, prompts.Sum(p => p.Ids.Length));
+            var items = work.SelectMany(w => w.Items).ToList();
+            var results = ReadShared(Find(work[0].Model).Model, items, length, read);
+            _meter.AddJudged(items.Count, items.Sum(length));
             var at = 0;
             foreach (var w in work)
             {
-                w.Completion.TrySetResult(probabilities[at..(at + w.Prompts.Count)]);
-                at += w.Prompts.Count;
+                w.Completion.TrySetResult(results[at..(at + w.Items.Count)]);
+                at += w.Items.Count;
             }
         }
-#pragma warning disable CA1031 // Whoever asked for the judgments gets the failure.
+#pragma warning disable CA1031 // Whoever asked for the readings gets the failure.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -326,20 +343,20 @@ public sealed class ModelHost : IModelHost, IDisposable
         }
     }
 
-    private JudgeProbabilities[] JudgePrompts(LlamaModel model, List<EncodedJudgePrompt> prompts)
+    private TResult[] ReadShared<TItem, TResult>(LlamaModel model, List<TItem> items, Func<TItem, int> length, Func<LlamaModel, IReadOnlyList<TItem>, TResult[]> read)
     {
-        var result = new JudgeProbabilities[prompts.Count];
-        var shares = WorkShares.Balance([.. prompts.Select(p => p.Ids.Length)], _workers.Count);
+        var results = new TResult[items.Count];
+        var shares = WorkShares.Balance([.. items.Select(length)], _workers.Count);
         _workers.Run(worker =>
         {
-            foreach (var batch in WorkShares.Batches(shares[worker], i => prompts[i].Ids.Length, _options.MaxForwardTokens))
+            foreach (var batch in WorkShares.Batches(shares[worker], i => length(items[i]), _options.MaxForwardTokens))
             {
                 using var scope = Ops.Scope();
-                foreach (var (i, p) in batch.Zip(JudgeTokens.Probabilities(model, [.. batch.Select(i => prompts[i])])))
-                    result[i] = p;
+                foreach (var (i, result) in batch.Zip(read(model, [.. batch.Select(i => items[i])])))
+                    results[i] = result;
             }
         });
-        return result;
+        return results;
     }
 
     private double[] LogProbs(LlamaModel model, IReadOnlyList<ResponseSequence> sequences)
@@ -403,21 +420,24 @@ public sealed class ModelHost : IModelHost, IDisposable
     private HostedModel NewPolicy(TrainingSpec spec, HostedModel from)
     {
         var config = from.Model.Config;
+        var withHead = spec.Head != ScalarHead.None;
         if (spec.Lora is null && from.Model.Adapter is null)
-            return NewModel(spec.Policy, new SharedWeights(from.Model.Weights.Clone()), null, from.Encoder.Tokenizer, from.Encoder.Dialogue);
+            return NewModel(spec.Policy, new SharedWeights(withHead ? from.Model.Weights.CloneWithScalarHead() : from.Model.Weights.Clone()), null, from.Encoder.Tokenizer, from.Encoder.Dialogue, spec.Head);
+        if (withHead && spec.Lora is null && from.Model.Score is null)
+            throw new ArgumentException($"'{spec.From}' has an adapter without a scalar head: merge it first, or train an adapter of another shape on its base");
         if (spec.Lora is not null && from.Model.Adapter is not null)
             throw new ArgumentException($"'{spec.From}' has an adapter already: train that one on (leave the adapter's shape out), or merge it first");
-        var adapter = spec.Lora is { } lora ? LoraAdapter.Random(config, lora, Ops.Cpu, spec.Seed) : from.Model.Adapter!.Clone();
-        return NewModel(spec.Policy, from.Weights, adapter, from.Encoder.Tokenizer, from.Encoder.Dialogue);
+        var adapter = spec.Lora is { } lora ? LoraAdapter.Random(config, lora with { ScalarHead = withHead }, Ops.Cpu, spec.Seed) : from.Model.Adapter!.Clone();
+        return NewModel(spec.Policy, from.Weights, adapter, from.Encoder.Tokenizer, from.Encoder.Dialogue, spec.Head);
     }
 
-    private HostedModel NewModel(string id, SharedWeights weights, LoraAdapter? adapter, TextTokenizer tokenizer, DialogueTemplate dialogue)
+    private HostedModel NewModel(string id, SharedWeights weights, LoraAdapter? adapter, TextTokenizer tokenizer, DialogueTemplate dialogue, ScalarHead head = ScalarHead.None)
     {
         var config = weights.Weights.Config;
         var rotary = new RotaryTable(RotaryFrequencies.Compute(config), config.MaxPositionEmbeddings);
         var model = new LlamaModel(weights.Weights, adapter, CpuKernels.Instance, rotary);
         var encoder = new PromptEncoder(tokenizer, dialogue, config.MaxPositionEmbeddings);
-        return new HostedModel(id, weights, adapter, model, encoder, _workers.Count, _options.MaxForwardTokens);
+        return new HostedModel(id, weights, adapter, model, encoder, _workers.Count, _options.MaxForwardTokens) { HasValueHead = head == ScalarHead.Value };
     }
 
     private void Shutdown()

@@ -19,6 +19,15 @@ internal sealed class PolicyTraining(ModelHost host, HostedModel policy, HostedM
         return Step(() => trainer.PreferenceStep(pairs, loss, learningRate));
     }
 
+    public Task<StepReport> RewardStepAsync(IReadOnlyList<PreferencePair> pairs, double learningRate) => Step(() => trainer.RewardStep(pairs, learningRate));
+
+    public Task<StepReport> PpoStepAsync(IReadOnlyList<RewardedResponse> responses, PpoOptions options, double klCoefficient, double learningRate)
+    {
+        if (reference is null)
+            throw new InvalidOperationException($"'{policy.Id}' was opened without a reference model, which PPO's penalty needs");
+        return Step(() => trainer.PpoStep(responses, options, klCoefficient, learningRate));
+    }
+
     public Task<TrainingSnapshot> SnapshotAsync() => host.RunExclusive(policy.Id, () => new TrainingSnapshot(
         policy.Model.Config, lora, trainer.Trained.ToArrays(), trainer.Mean.ToArrays(), trainer.Variance.ToArrays(), policy.Version, trainer.Steps));
 

@@ -3,11 +3,15 @@ using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Learning;
+using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Learning;
 
 /// <summary>A prompt with the two responses of a preference, as the token ids that were sampled.</summary>
 public sealed record PreferencePair(int[] Prompt, int[] Chosen, int[] Rejected);
+
+/// <summary>A response as it was sampled, and what it is worth to whoever evaluates.</summary>
+public sealed record RewardedResponse(int[] Prompt, int[] Response, double Reward);
 
 /// <summary>
 /// Optimizer steps on one model: on its adapter if it has one, else on its base weights. Each worker passes its share
@@ -91,6 +95,59 @@ public sealed class PolicyTrainer : IDisposable
         return new StepReport(results.Average(r => r.Loss.Loss), gradientNorm, pairs.Sum(p => 2L * p.Prompt.Length + p.Chosen.Length + p.Rejected.Length), metrics);
     }
 
+    /// <summary>One step of the Bradley-Terry loss, the mean over the pairs. The reward is read at a response's last token.</summary>
+    public StepReport RewardStep(IReadOnlyList<PreferencePair> pairs, double learningRate)
+    {
+        var rewards = new (double Chosen, double Rejected)[pairs.Count];
+        ForEachBatch([.. pairs.Index()], p => 2 * p.Item.Prompt.Length + p.Item.Chosen.Length + p.Item.Rejected.Length,
+            (worker, batch) => RewardBatch(worker, batch, pairs.Count, rewards));
+        var gradientNorm = Apply(learningRate);
+        var metrics = new Dictionary<string, double>
+        {
+            ["rewards/chosen"] = rewards.Average(r => r.Chosen),
+            ["rewards/rejected"] = rewards.Average(r => r.Rejected),
+            ["rewards/accuracies"] = rewards.Average(r => r.Chosen > r.Rejected ? 1.0 : 0.0),
+            ["rewards/margins"] = rewards.Average(r => r.Chosen - r.Rejected),
+        };
+        return new StepReport(rewards.Average(r => BradleyTerry.Of(r.Chosen - r.Rejected).Loss), gradientNorm, pairs.Sum(p => 2L * p.Prompt.Length + p.Chosen.Length + p.Rejected.Length), metrics);
+    }
+
+    /// <summary>
+    /// PPO on the responses of one step: log-probabilities, reference and values as they are now give rewards per token and
+    /// advantages; then one update per mini-batch, in the responses' order.
+    /// </summary>
+    public StepReport PpoStep(IReadOnlyList<RewardedResponse> responses, PpoOptions options, double klCoefficient, double learningRate)
+    {
+        var rollouts = new PpoRollout[responses.Count];
+        ForEachBatch([.. responses.Index()], r => r.Item.Prompt.Length + r.Item.Response.Length, (_, batch) => Roll(batch, klCoefficient, options, rollouts));
+        Ppo.Whiten([.. rollouts.Select(r => r.Advantages)]);
+        var sums = new PpoSums[_workers.Count];
+        double norm = 0, updates = 0;
+        for (var epoch = 0; epoch < options.InnerEpochs; epoch++)
+            foreach (var miniBatch in responses.Zip(rollouts).Chunk(options.MiniBatch))
+            {
+                var tokens = miniBatch.Sum(r => r.First.Response.Length);
+                ForEachBatch(miniBatch, r => r.First.Prompt.Length + r.First.Response.Length, (worker, batch) => PpoBatch(worker, batch, tokens, options, ref sums[worker]));
+                norm = Math.Max(norm, Apply(learningRate));
+                updates++;
+            }
+        var total = sums.Aggregate(new PpoSums(), (a, b) => a + b);
+        double all = rollouts.Sum(r => r.LogProbs.Length) * options.InnerEpochs, kl = rollouts.Average(r => r.Kl);
+        var metrics = new Dictionary<string, double>
+        {
+            ["objective/kl"] = kl,
+            ["objective/kl_coef"] = klCoefficient,
+            ["objective/scores"] = responses.Average(r => r.Reward),
+            ["objective/rlhf_reward"] = responses.Average(r => r.Reward) - klCoefficient * kl,
+            ["loss/policy_avg"] = total.Policy / all,
+            ["loss/value_avg"] = total.Value / all,
+            ["policy/clipfrac_avg"] = total.Clipped / all,
+            ["policy/approxkl_avg"] = total.SquaredLogRatio / 2 / all,
+        };
+        var passes = 2 + options.InnerEpochs; // policy and reference once, then the updates
+        return new StepReport((total.Policy + options.ValueCoefficient * total.Value) / all, norm, passes * responses.Sum(r => (long)r.Prompt.Length + r.Response.Length), metrics);
+    }
+
     public void Dispose()
     {
         foreach (var gradient in _baseGradients)
@@ -160,6 +217,70 @@ public sealed class PolicyTrainer : IDisposable
         _policy.Backward(tape, dHidden, _baseGradients[worker], _adapterGradients[worker]);
     }
 
+    private void RewardBatch(int worker, List<(int Index, PreferencePair Item)> pairs, int total, (double Chosen, double Rejected)[] rewards)
+    {
+        var batch = PackedBatch.Of([.. pairs.SelectMany(p => new[] { (ReadOnlyMemory<int>)(int[])[.. p.Item.Prompt, .. p.Item.Chosen], (int[])[.. p.Item.Prompt, .. p.Item.Rejected] })]);
+        var rows = ScalarReadings.LastRows(batch);
+        var tape = new Tape(batch);
+        var hidden = _policy.Hidden(batch, tape);
+        var scores = ScalarReadings.Forward(_policy, hidden, rows);
+        var slopes = new float[rows.Length];
+        for (var i = 0; i < pairs.Count; i++)
+        {
+            var pair = rewards[pairs[i].Index] = (scores[2 * i], scores[2 * i + 1]);
+            slopes[2 * i] = (float)(BradleyTerry.Of(pair.Chosen - pair.Rejected).ByMargin / total);
+            slopes[2 * i + 1] = -slopes[2 * i];
+        }
+        var dHidden = Ops.ZerosLike(hidden);
+        ScalarReadings.BackwardInto(_policy, hidden, rows, slopes, dHidden, ScoreGradient(worker));
+        _policy.Backward(tape, dHidden, _baseGradients[worker], _adapterGradients[worker]);
+    }
+
+    private void Roll(List<(int Index, RewardedResponse Item)> responses, double klCoefficient, PpoOptions options, PpoRollout[] rollouts)
+    {
+        var packed = new ResponseBatch([.. responses.Select(r => (r.Item.Prompt, r.Item.Response))]);
+        float[] reference;
+        using (Ops.Scope())
+            reference = TokenLogProbs.Forward(_reference!, _reference!.Hidden(packed.Batch), packed.Rows, packed.Targets);
+        var hidden = _policy.Hidden(packed.Batch);
+        var logProbs = TokenLogProbs.Forward(_policy, hidden, packed.Rows, packed.Targets);
+        var values = ScalarReadings.Forward(_policy, hidden, packed.Rows);
+        var at = 0;
+        foreach (var (index, response) in responses)
+        {
+            var range = at..(at += response.Response.Length);
+            double[] own = Array.ConvertAll(values[range], v => (double)v);
+            var rewards = Ppo.TokenRewards(response.Reward, logProbs[range], reference[range], klCoefficient);
+            var (advantages, returns) = Ppo.Advantages(rewards, own, options.Discount, options.Lambda);
+            rollouts[index] = new PpoRollout(logProbs[range], own, advantages, returns, logProbs[range].Zip(reference[range], (p, r) => (double)p - r).Sum());
+        }
+    }
+
+    private void PpoBatch(int worker, List<(RewardedResponse Response, PpoRollout Rollout)> batch, int tokens, PpoOptions options, ref PpoSums sums)
+    {
+        var packed = new ResponseBatch([.. batch.Select(b => (b.Response.Prompt, b.Response.Response))]);
+        var tape = new Tape(packed.Batch);
+        var hidden = _policy.Hidden(packed.Batch, tape);
+        var logProbs = TokenLogProbs.Forward(_policy, hidden, packed.Rows, packed.Targets);
+        var values = ScalarReadings.Forward(_policy, hidden, packed.Rows);
+        float[] byLogProb = new float[logProbs.Length], byValue = new float[logProbs.Length];
+        var at = 0;
+        foreach (var (_, rollout) in batch)
+            for (var t = 0; t < rollout.LogProbs.Length; t++, at++)
+            {
+                var token = Ppo.Token(logProbs[at], rollout.LogProbs[t], rollout.Advantages[t], values[at], rollout.Values[t], rollout.Returns[t], options);
+                byLogProb[at] = (float)(token.ByLogProb / tokens);
+                byValue[at] = (float)(options.ValueCoefficient * token.ByValue / tokens);
+                double ratio = logProbs[at] - (double)rollout.LogProbs[t];
+                sums += new PpoSums(token.Policy, token.Value, token.IsClipped ? 1 : 0, ratio * ratio);
+            }
+        var (_, dHidden) = TokenLogProbs.Backward(_policy, hidden, packed.Rows, packed.Targets, byLogProb, _baseGradients[worker]);
+        ScalarReadings.BackwardInto(_policy, hidden, packed.Rows, byValue, dHidden, ScoreGradient(worker));
+        _policy.Backward(tape, dHidden, _baseGradients[worker], _adapterGradients[worker]);
+    }
+
+    private Tensor ScoreGradient(int worker) => _adapterGradients[worker]?.Score ?? _baseGradients[worker]?.Score ?? throw new InvalidOperationException("the model has no scalar head to train");
+
     private FlatBuffer Gradient(int worker) => _adapterGradients[worker]?.Buffer ?? _baseGradients[worker]!.Buffer;
 
     private double Apply(double learningRate)
@@ -175,6 +296,14 @@ public sealed class PolicyTrainer : IDisposable
         _policy.Kernels.AdamW(Trained.Flat, gradient, Mean.Flat, Variance.Flat, new AdamWStep(
             ++Steps, (float)learningRate, (float)_options.Beta1, (float)_options.Beta2, (float)_options.Epsilon, (float)_options.WeightDecay, (float)scale, _decayRanges));
         return norm;
+    }
+
+    /// <summary>A response as PPO saw it before its updates, token by token.</summary>
+    private sealed record PpoRollout(float[] LogProbs, double[] Values, double[] Advantages, double[] Returns, double Kl);
+
+    private readonly record struct PpoSums(double Policy, double Value, double Clipped, double SquaredLogRatio)
+    {
+        public static PpoSums operator +(PpoSums a, PpoSums b) => new(a.Policy + b.Policy, a.Value + b.Value, a.Clipped + b.Clipped, a.SquaredLogRatio + b.SquaredLogRatio);
     }
 
     private static string MetricName(TokenPart part) => part switch

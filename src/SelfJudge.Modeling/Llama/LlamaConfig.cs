@@ -17,6 +17,10 @@ public sealed record LlamaConfig
     public double RopeTheta { get; init; } = 10_000;
     public RopeScaling? RopeScaling { get; init; }
     public bool TieWordEmbeddings { get; init; }
+
+    /// <summary>Whether a linear head [1, hidden] reads one number off every hidden state: a reward, or a value.</summary>
+    public bool ScalarHead { get; init; }
+
     public int? BosTokenId { get; init; }
 
     /// <summary>Every id that ends a response; some checkpoints name several.</summary>

@@ -53,6 +53,9 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         return Kernels.RmsNorm(x, Weights.Norm, _eps);
     }
 
+    /// <summary>The scalar head [1, D]: the adapter's where it brings one, else that of the base weights; null where there is none.</summary>
+    public Tensor? Score => Adapter?.Score ?? Weights.Score;
+
     /// <summary>Logits [rows, vocab] of hidden states [rows, D].</summary>
     public Tensor Logits(Tensor hidden) => Ops.MatMul(hidden, Weights.Head.Transposed);
 

@@ -19,6 +19,7 @@ public sealed class LlamaWeights : IDisposable
         Embedding = buffer.View("model.embed_tokens.weight");
         Layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(i => new LayerWeights(config, buffer, $"model.layers.{i}."))];
         Norm = buffer.View("model.norm.weight");
+        Score = config.ScalarHead ? buffer.View(ParameterLayout.Score) : null;
         Head = new FusedMatrix(buffer, config.TieWordEmbeddings ? Embedding : buffer.View("lm_head.weight"));
     }
 
@@ -31,6 +32,9 @@ public sealed class LlamaWeights : IDisposable
 
     /// <summary>[hidden]</summary>
     public Tensor Norm { get; }
+
+    /// <summary>The scalar head [1, hidden], where the model has one.</summary>
+    public Tensor? Score { get; }
 
     /// <summary>[vocab, hidden]; the embedding itself where the two are tied.</summary>
     public FusedMatrix Head { get; }
@@ -62,6 +66,17 @@ public sealed class LlamaWeights : IDisposable
         var copy = NewLike();
         using var scope = Ops.Scope();
         Ops.CopyInto(copy.Buffer.Flat, Buffer.Flat);
+        return copy;
+    }
+
+    /// <summary>A copy with a scalar head, which is zero where this has none: every score begins at 0.</summary>
+    public LlamaWeights CloneWithScalarHead()
+    {
+        if (Config.ScalarHead)
+            return Clone();
+        var copy = new LlamaWeights(Config with { ScalarHead = true }, Buffer.Flat.device, Buffer.Flat.dtype);
+        using var scope = Ops.Scope();
+        Ops.CopyInto(copy.Buffer.Flat.narrow(0, 0, Buffer.Layout.Size), Buffer.Flat); // the head is the layout's last
         return copy;
     }
 

@@ -7,7 +7,8 @@ namespace SelfJudge.Modeling.Llama;
 /// <summary>The shape of a low-rank adapter (Hu et al. 2021), in PEFT's words.</summary>
 /// <param name="TargetModules">Any of <see cref="Projection.Modules"/>.</param>
 /// <param name="RankStabilized">Scale by alpha/sqrt(rank) (rsLoRA) instead of alpha/rank.</param>
-public sealed record LoraConfig(int Rank, float Alpha, IReadOnlyList<string> TargetModules, bool RankStabilized = false)
+/// <param name="ScalarHead">Whether it brings a scalar head, whole, beside the low-rank matrices.</param>
+public sealed record LoraConfig(int Rank, float Alpha, IReadOnlyList<string> TargetModules, bool RankStabilized = false, bool ScalarHead = false)
 {
     public float Scale => Alpha / (RankStabilized ? MathF.Sqrt(Rank) : Rank);
 }
@@ -30,6 +31,7 @@ public sealed class LoraAdapter : IDisposable
         Model = model;
         Config = config;
         Buffer = buffer;
+        Score = config.ScalarHead ? buffer.View(ParameterLayout.AdapterScore) : null;
         _parts = (from layer in Enumerable.Range(0, model.NumHiddenLayers)
                   from projection in Projection.All(model)
                   where config.TargetModules.Contains(projection.Module)
@@ -41,10 +43,13 @@ public sealed class LoraAdapter : IDisposable
     public LoraConfig Config { get; }
     public FlatBuffer Buffer { get; }
 
+    /// <summary>The scalar head [1, hidden], where the adapter brings one.</summary>
+    public Tensor? Score { get; }
+
     /// <summary>The adapted projections within one fused matrix of a layer.</summary>
     public IEnumerable<LoraPart> Parts(int layer, FusedProjection fused) => _parts[(layer, fused)];
 
-    /// <summary>A new adapter that changes nothing yet: A uniform in ±1/sqrt(inputs) as PEFT draws it, B zero.</summary>
+    /// <summary>A new adapter that changes nothing yet: A uniform in ±1/sqrt(inputs) as PEFT draws it, B and a scalar head zero.</summary>
     public static LoraAdapter Random(LlamaConfig model, LoraConfig config, Device device, ulong seed)
     {
         var adapter = new LoraAdapter(model, config, device);

@@ -17,6 +17,12 @@ public sealed class ParameterLayout
     private readonly List<Parameter> _parameters = [];
     private readonly Dictionary<string, Parameter> _byName = new(StringComparer.Ordinal);
 
+    /// <summary>The scalar head's name in a Hugging Face checkpoint for sequence classification.</summary>
+    public const string Score = "score.weight";
+
+    /// <summary>The scalar head's name in a PEFT adapter for sequence classification.</summary>
+    public const string AdapterScore = "base_model.model.score.weight";
+
     public IReadOnlyList<Parameter> Parameters => _parameters;
 
     public Parameter this[string name] => _byName[name];
@@ -49,10 +55,12 @@ public sealed class ParameterLayout
         layout.Add("model.norm.weight", hidden);
         if (!config.TieWordEmbeddings)
             layout.Add("lm_head.weight", config.VocabSize, hidden);
+        if (config.ScalarHead)
+            layout.Add(Score, 1, hidden);
         return layout;
     }
 
-    /// <summary>The A and B matrices of an adapter, layer by layer, with PEFT's names.</summary>
+    /// <summary>The A and B matrices of an adapter, layer by layer, with PEFT's names; then its scalar head, where it has one.</summary>
     public static ParameterLayout Of(LlamaConfig config, LoraConfig lora)
     {
         var layout = new ParameterLayout();
@@ -62,6 +70,8 @@ public sealed class ParameterLayout
                 layout.Add(LoraAdapter.NameOf(i, projection, "A"), lora.Rank, projection.Inputs);
                 layout.Add(LoraAdapter.NameOf(i, projection, "B"), projection.Outputs, lora.Rank);
             }
+        if (lora.ScalarHead)
+            layout.Add(AdapterScore, 1, config.HiddenSize);
         return layout;
     }
 

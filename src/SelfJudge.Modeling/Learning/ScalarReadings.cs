@@ -1,0 +1,39 @@
+using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Tensors;
+using static TorchSharp.torch;
+
+namespace SelfJudge.Modeling.Learning;
+
+/// <summary>Reads a scalar head, and takes its gradient.</summary>
+public static class ScalarReadings
+{
+    /// <summary>r(x, y): the head's reading at the last token of each sequence.</summary>
+    public static double[] Rewards(LlamaModel model, IReadOnlyList<ResponseSequence> sequences)
+    {
+        var batch = PackedBatch.Of([.. sequences.Select(s => (ReadOnlyMemory<int>)(int[])[.. s.Prompt, .. s.Response])]);
+        return Array.ConvertAll(Forward(model, model.Hidden(batch), LastRows(batch)), r => (double)r);
+    }
+
+    /// <summary>The row of each sequence's last token.</summary>
+    public static int[] LastRows(PackedBatch batch) => [.. batch.Offsets.Skip(1).Select(o => o - 1)];
+
+    /// <summary>The head's reading of the hidden states of some rows.</summary>
+    public static float[] Forward(LlamaModel model, Tensor hidden, int[] rows)
+    {
+        using var scope = Ops.Scope();
+        return Ops.ToArray(Ops.MatMul(Ops.Rows(hidden, Ops.FromArray(rows, hidden.device)), Head(model).t()));
+    }
+
+    /// <summary>Adds the gradient of Σ coefficients[i]·reading(rows[i]) to that of the hidden states, and to that of the head.</summary>
+    public static void BackwardInto(LlamaModel model, Tensor hidden, int[] rows, float[] coefficients, Tensor dHidden, Tensor dHead)
+    {
+        using var scope = Ops.Scope();
+        var index = Ops.FromArray(rows, hidden.device);
+        var slopes = Ops.FromArray(coefficients, hidden.device, rows.Length, 1);
+        Ops.AddRowsInto(dHidden, index, Ops.MatMul(slopes, Head(model)));
+        Ops.AddMatMulInto(dHead, slopes.t(), Ops.Rows(hidden, index));
+    }
+
+    private static Tensor Head(LlamaModel model) => model.Score ?? throw new InvalidOperationException("the model has no scalar head");
+}
