@@ -71,6 +71,10 @@ public interface IJudgeReplicaGrain : IGrainWithStringKey
     /// <summary>A verdict for each pair; identical responses get the verdict on identical responses, unjudged.</summary>
     [Alias("Judge"), ResponseTimeout("00:10:00")]
     Task<IReadOnlyList<Verdict>> Judge(JudgeRequest request, CancellationToken cancellation);
+
+    /// <summary>A reward model's score of each response.</summary>
+    [Alias("Reward"), ResponseTimeout("00:10:00")]
+    Task<IReadOnlyList<double>> Reward(RewardRequest request, CancellationToken cancellation);
 }
 
 /// <summary>Knows the cluster's model hosts. There is one, of key 0.</summary>

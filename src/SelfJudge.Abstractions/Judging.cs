@@ -16,6 +16,20 @@ public sealed record JudgeRequest(
     [property: Id(3)] IReadOnlyList<string> Templates,
     [property: Id(4)] BatchMembership? Batch);
 
+/// <summary>Asks a judge replica for the rewards of responses to one prompt.</summary>
+/// <param name="Model">The id of a reward model on the model host.</param>
+[GenerateSerializer, Immutable, Alias("sj.RewardRequest")]
+public sealed record RewardRequest(
+    [property: Id(0)] string Model,
+    [property: Id(1)] IReadOnlyList<DialogueTurn> Turns,
+    [property: Id(2)] IReadOnlyList<RewardCandidate> Responses,
+    [property: Id(3)] BatchMembership? Batch);
+
+/// <summary>A response to be rewarded.</summary>
+/// <param name="IsComplete">Whether the policy ended it; the reward model then reads its end token, else its last one.</param>
+[GenerateSerializer, Immutable, Alias("sj.RewardCandidate")]
+public sealed record RewardCandidate([property: Id(0)] string Text, [property: Id(1)] bool IsComplete);
+
 /// <summary>Asks a tournament for its champion.</summary>
 /// <param name="Responses">The completions' texts, by index.</param>
 /// <param name="Seed">Shuffles the order of entry.</param>

@@ -8,6 +8,8 @@ namespace SelfJudge.Abstractions;
 /// <param name="Seed">Of this prompt in this round; the completions' seeds and the bracket's derive from it.</param>
 /// <param name="BatchKey">With it, the requests of all <paramref name="BatchSize"/> prompts of the key form device batches of fixed composition.</param>
 /// <param name="Training">Null where the answer alone is wanted.</param>
+/// <param name="Evaluation">How the completions are compared.</param>
+/// <param name="AcceptanceBeta">The temperature of rejection sampling.</param>
 [GenerateSerializer, Immutable, Alias("sj.PromptRequest")]
 public sealed record PromptRequest(
     [property: Id(0)] int Index,
@@ -22,7 +24,25 @@ public sealed record PromptRequest(
     [property: Id(9)] ulong Seed,
     [property: Id(10)] string? BatchKey,
     [property: Id(11)] int BatchSize,
-    [property: Id(12)] TripletRequest? Training);
+    [property: Id(12)] TripletRequest? Training,
+    [property: Id(13)] EvaluationKind Evaluation = EvaluationKind.Tournament,
+    [property: Id(14)] double AcceptanceBeta = 0.1);
+
+/// <summary>How a prompt's completions are compared.</summary>
+public enum EvaluationKind
+{
+    /// <summary>A bracket of pairwise judgments.</summary>
+    Tournament,
+
+    /// <summary>Each is judged against one of them, and statistical rejection sampling accepts one (RSO).</summary>
+    RejectionSampling,
+
+    /// <summary>A reward model scores each.</summary>
+    RewardModel,
+
+    /// <summary>Each is judged against a blank response; the likelihood of its judge token is its reward.</summary>
+    JudgeLikelihood,
+}
 
 /// <summary>What becomes of a prompt's bracket in training.</summary>
 /// <param name="RunId">The key of the trainer that gets the triplets.</param>
@@ -38,6 +58,7 @@ public sealed record TripletRequest(
     [property: Id(5)] int? MaxStaleness);
 
 /// <summary>What came of a prompt.</summary>
+/// <param name="Bracket">Unplayed where no tournament was asked for.</param>
 [GenerateSerializer, Immutable, Alias("sj.PromptOutcome")]
 public sealed record PromptOutcome(
     [property: Id(0)] int Index,
@@ -66,6 +87,7 @@ public sealed record Triplet(
 /// <param name="PromptGrain">Whom to acknowledge.</param>
 /// <param name="Identical">Matches between identical completions, which make no preference.</param>
 /// <param name="Verdicts">Of every match that was judged, for the judge's health.</param>
+/// <param name="Rewarded">The completions with their rewards, where they were rewarded one by one instead of compared.</param>
 [GenerateSerializer, Immutable, Alias("sj.TripletBatch")]
 public sealed record TripletBatch(
     [property: Id(0)] string RunId,
@@ -76,7 +98,12 @@ public sealed record TripletBatch(
     [property: Id(5)] IReadOnlyList<Triplet> Triplets,
     [property: Id(6)] int Identical,
     [property: Id(7)] IReadOnlyList<Preferences.Judging.Verdict> Verdicts,
-    [property: Id(8)] CompletionSummary Completions);
+    [property: Id(8)] CompletionSummary Completions,
+    [property: Id(9)] IReadOnlyList<RewardedCompletion> Rewarded);
+
+/// <summary>A completion and what it is worth to an evaluator.</summary>
+[GenerateSerializer, Immutable, Alias("sj.RewardedCompletion")]
+public sealed record RewardedCompletion([property: Id(0)] int[] PromptIds, [property: Id(1)] Completion Completion, [property: Id(2)] double Reward, [property: Id(3)] string Prompt);
 
 /// <summary>What a prompt's completions looked like.</summary>
 /// <param name="Stopped">How many ended with an end token.</param>

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using SelfJudge.Abstractions;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Tournaments;
@@ -48,17 +49,60 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
     private async Task<PromptOutcome> PlayOnce(PromptRequest request, CancellationToken cancellation)
     {
         var sampled = await Sample(request, cancellation);
-        var bracket = await GrainFactory.GetGrain<ITournamentGrain>(this.GetPrimaryKeyString()).Play(new TournamentRequest(
-            request.JudgeHost, request.JudgeModel, request.Turns, [.. sampled.Completions.Select(c => c.Text)], request.JudgeTemplates,
-            Seeds.Derive(request.Seed, "bracket"), request.BatchKey is null ? null : $"{request.BatchKey}/judge", request.BatchSize, request.Index), cancellation);
+        var compared = await Compare(request, sampled, cancellation);
         if (request.Training is { } training)
         {
-            _unacknowledged = ToTriplets(request, training, sampled, bracket);
+            _unacknowledged = new TripletBatch(training.RunId, training.Stage, training.Step, request.Index, this.GetPrimaryKeyString(),
+                compared.Triplets, compared.Identical, compared.Verdicts, Summary(sampled.Completions), compared.Rewarded);
             await Publish();
             _resend = this.RegisterGrainTimer(Resend, new GrainTimerCreationOptions(options.ResendAfter, options.ResendAfter) { Interleave = true, KeepAlive = true });
         }
-        return new PromptOutcome(request.Index, sampled.Completions, bracket);
+        return new PromptOutcome(request.Index, sampled.Completions, compared.Bracket);
     }
+
+    private Task<ComparedCompletions> Compare(PromptRequest request, SampleResponse sampled, CancellationToken cancellation) => request.Evaluation switch
+    {
+        EvaluationKind.Tournament => PlayBracket(request, sampled, cancellation),
+        EvaluationKind.RejectionSampling => Accept(request, sampled, cancellation),
+        _ => Reward(request, sampled, cancellation),
+    };
+
+    private async Task<ComparedCompletions> PlayBracket(PromptRequest request, SampleResponse sampled, CancellationToken cancellation)
+    {
+        var bracket = await GrainFactory.GetGrain<ITournamentGrain>(this.GetPrimaryKeyString()).Play(new TournamentRequest(
+            request.JudgeHost, request.JudgeModel, request.Turns, [.. sampled.Completions.Select(c => c.Text)], request.JudgeTemplates,
+            Seeds.Derive(request.Seed, "bracket"), request.BatchKey is null ? null : $"{request.BatchKey}/judge", request.BatchSize, request.Index), cancellation);
+        return ComparedCompletions.Of(bracket, request.Training?.Pattern ?? TripletPattern.Final, sampled, request.Turns[^1].Content);
+    }
+
+    // RSO: one of the samples, drawn at random, is what the judge compares all others with.
+    private async Task<ComparedCompletions> Accept(PromptRequest request, SampleResponse sampled, CancellationToken cancellation)
+    {
+        var texts = sampled.Completions.Select(c => c.Text).ToList();
+        var baseline = RejectionSelection.Baseline(texts.Count, request.Seed);
+        var verdicts = await Judge(request, [.. texts.Where((_, i) => i != baseline).Select(t => new ResponsePair(t, texts[baseline]))], cancellation);
+        return ComparedCompletions.Of(RejectionSelection.Of(texts, baseline, verdicts, request.AcceptanceBeta, request.Seed), sampled, request.Turns[^1].Content);
+    }
+
+    private async Task<ComparedCompletions> Reward(PromptRequest request, SampleResponse sampled, CancellationToken cancellation)
+    {
+        var completions = sampled.Completions;
+        if (request.Evaluation == EvaluationKind.RewardModel)
+        {
+            var rewards = await Replica(request).Reward(new RewardRequest(request.JudgeModel, request.Turns, [.. completions.Select(c => new RewardCandidate(c.Text, c.Finish == FinishReason.Stop))], MembershipOf(request, "reward")), cancellation);
+            return ComparedCompletions.Of(rewards, [], sampled, request.Turns[^1].Content);
+        }
+        // Table 3: the likelihood that the judge token names the response and not a blank one.
+        var verdicts = await Judge(request, [.. completions.Select(c => new ResponsePair(c.Text, ""))], cancellation);
+        return ComparedCompletions.Of([.. verdicts.Select(v => v.ScoreFirst)], verdicts, sampled, request.Turns[^1].Content);
+    }
+
+    private Task<IReadOnlyList<Verdict>> Judge(PromptRequest request, IReadOnlyList<ResponsePair> pairs, CancellationToken cancellation) =>
+        Replica(request).Judge(new JudgeRequest(request.JudgeModel, request.Turns, pairs, request.JudgeTemplates, MembershipOf(request, "judge")), cancellation);
+
+    private IJudgeReplicaGrain Replica(PromptRequest request) => GrainFactory.GetGrain<IJudgeReplicaGrain>(request.JudgeHost);
+
+    private static BatchMembership? MembershipOf(PromptRequest request, string what) => request.BatchKey is null ? null : new BatchMembership($"{request.BatchKey}/{what}", request.BatchSize, request.Index);
 
     // On-policy is checked, not hoped for: completions of too old a policy are asked for again, and the trainer checks
     // what arrives once more.
@@ -69,7 +113,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         for (var attempt = 1; ; attempt++)
         {
             // A second attempt is this prompt's own: the others of its batch may have what they need.
-            var batch = request.BatchKey is null || attempt > 1 ? null : new BatchMembership($"{request.BatchKey}/sample", request.BatchSize, request.Index);
+            var batch = attempt > 1 ? null : MembershipOf(request, "sample");
             var sampled = await replica.Sample(new SampleRequest(request.PolicyModel, request.Turns, seeds, request.Sampling, batch), cancellation);
             if (attempt == options.SampleAttempts || !IsStale(sampled.Completions, request))
                 return sampled;
@@ -80,22 +124,8 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
     private static bool IsStale(IReadOnlyList<Completion> completions, PromptRequest request) =>
         request.Training is { MaxStaleness: { } allowed } training && training.PolicyVersion - completions.Min(c => c.PolicyVersion) > allowed;
 
-    private TripletBatch ToTriplets(PromptRequest request, TripletRequest training, SampleResponse sampled, Bracket bracket)
-    {
-        var triplets = TripletSelection.From(bracket, training.Pattern).Select(p =>
-        {
-            var verdict = bracket.Matches[p.Match].Verdict;
-            var firstWon = verdict.Winner == 1;
-            return new Triplet(p.Match, sampled.PromptIds, sampled.Completions[p.Chosen], sampled.Completions[p.Rejected],
-                firstWon ? verdict.ScoreFirst : verdict.ScoreSecond, firstWon ? verdict.ScoreSecond : verdict.ScoreFirst,
-                verdict.Judgments.All(j => j.OrdersAgree), request.Turns[^1].Content);
-        }).ToList();
-        var judged = bracket.Matches.Select(m => m.Verdict).Where(v => v.Judgments.Count > 0).ToList();
-        var completions = sampled.Completions;
-        var summary = new CompletionSummary(completions.Count, completions.Sum(c => c.Ids.Length), completions.Min(c => c.Ids.Length), completions.Max(c => c.Ids.Length),
-            completions.Count(c => c.Finish == FinishReason.Stop), -completions.Sum(c => c.LogProbs.Sum(p => (double)p)));
-        return new TripletBatch(training.RunId, training.Stage, training.Step, request.Index, this.GetPrimaryKeyString(), triplets, bracket.Matches.Count - judged.Count, judged, summary);
-    }
+    private static CompletionSummary Summary(IReadOnlyList<Completion> completions) => new(completions.Count, completions.Sum(c => c.Ids.Length), completions.Min(c => c.Ids.Length), completions.Max(c => c.Ids.Length),
+        completions.Count(c => c.Finish == FinishReason.Stop), -completions.Sum(c => c.LogProbs.Sum(p => (double)p)));
 
     private async Task Resend()
     {

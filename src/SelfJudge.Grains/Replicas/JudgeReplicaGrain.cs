@@ -18,4 +18,17 @@ public sealed class JudgeReplicaGrain(IModelHost host) : Grain, IJudgeReplicaGra
         return HostJudge.Verdicts(host, request.Model, [.. request.Pairs.Select(p => new Comparison(turns, p.First, p.Second))],
             [.. request.Templates.Select(JudgeTemplate.ByName)], request.Batch.ToCohort(), cancellation);
     }
+
+    public async Task<IReadOnlyList<double>> Reward(RewardRequest request, CancellationToken cancellation)
+    {
+        var encoder = host.EncoderOf(request.Model);
+        var turns = request.Turns.ToTurns();
+        var sequences = request.Responses.Select(r =>
+        {
+            var response = r.IsComplete ? encoder.EncodeAnswer(r.Text) : encoder.Tokenizer.Encode(r.Text);
+            var prompt = encoder.EncodePrompt(turns, response.Length);
+            return new ResponseSequence(prompt, response[..Math.Min(response.Length, encoder.MaxLength - prompt.Length)]);
+        }).ToList();
+        return await HostCalls.WithBackOff(() => host.RewardsAsync(request.Model, sequences, request.Batch.ToCohort(), cancellation), cancellation);
+    }
 }

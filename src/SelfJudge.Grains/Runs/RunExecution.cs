@@ -99,7 +99,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         _secondsBefore += opening.Seconds;
         _mark = (time.GetTimestamp(), opening.StepsDone, 0);
         _last = new StepOutcome(opening.StepsDone, opening.PolicyVersion, new Dictionary<string, double>(), 0, 0, opening.Triplets);
-        if (!await (stage.Method is StageMethod.SelfJudge or StageMethod.OffPolicy ? RunRollouts(stage, data, opening) : RunSteps(stage)))
+        if (!await (stage.Method.IsRollout() ? RunRollouts(stage, data, opening) : RunSteps(stage)))
             return false;
         _finished.Add(await Trainer.FinishStage());
         AtomicFolder.WriteFile(_folder.StageResults, JsonSerializer.Serialize(_finished, Json));
@@ -127,7 +127,8 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         {
             var version = opening.PolicyVersion;
             Task? playing = null;
-            for (var step = _last!.Step + 1; step <= stage.Steps; step++)
+            var last = stage.Method == StageMethod.Rest ? stage.GrowSteps : stage.Steps;
+            for (var step = _last!.Step + 1; step <= last; step++)
             {
                 if (_cancelRequested)
                 {
@@ -139,10 +140,10 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
                 await await Task.WhenAny(playing, beginning);
                 await playing;
                 version = (await beginning).PolicyVersion;
-                playing = step < stage.Steps ? PlayAll(stage, data, opening, step + 1, version, abandon.Token) : null;
+                playing = step < last ? PlayAll(stage, data, opening, step + 1, version, abandon.Token) : null;
                 Progress(await Trainer.FinishStep(step));
             }
-            return true;
+            return await RunSteps(stage); // what learns from samples gathered before
         }
         catch
         {
@@ -153,14 +154,14 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
 
     private Task PlayAll(StageRecipe stage, TrainingData data, StageOpening opening, int step, long version, CancellationToken cancellation)
     {
-        var isOnPolicy = stage.Method == StageMethod.SelfJudge;
+        var isOnPolicy = stage.Method.IsOnPolicy();
         var seed = Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/rollout"), step);
         return Task.WhenAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{step}/{i}", new PromptRequest(
             i, data.Prompt((long)(step - 1) * stage.Prompts + i).ToWire(),
-            opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Initial, recipe.Judge.Templates,
+            opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Evaluator, recipe.TemplatesOf(stage),
             stage.Samples, SamplingSettings.From(recipe.Sampling), Seeds.Derive(seed, i),
             recipe.Deterministic ? $"{runId}/{stage.Name}/{step}" : null, stage.Prompts,
-            new TripletRequest(runId, stage.Name, step, stage.Triplets, version, isOnPolicy ? stage.MaxStaleness : null)), cancellation)));
+            new TripletRequest(runId, stage.Name, step, stage.Triplets, version, isOnPolicy ? stage.MaxStaleness : null), opening.Evaluation, stage.AcceptanceBeta), cancellation)));
     }
 
     // A prompt whose silo died is played again: by the same seeds it samples the same, and what the trainer has

@@ -11,6 +11,8 @@ public sealed record RunFolder(string Path)
     public string TensorBoard => In("tensorboard");
     public string TripletJournal => In("triplets.jsonl");
     public string Triplets => In("triplets.parquet");
+    /// <summary>Every response that was rewarded by itself, with its reward.</summary>
+    public string Samples => In("samples.jsonl");
     public string Stages => In("stages");
     public string StageResults => In("stages.json");
     public string Result => In("result.json");

@@ -50,6 +50,8 @@ public sealed record StageAssignment([property: Id(0)] RunRequest Run, [property
 /// <param name="StepsDone">Steps that its checkpoint holds.</param>
 /// <param name="Warnings">What was amiss and was got over.</param>
 /// <param name="Seconds">Spent on the steps done.</param>
+/// <param name="Evaluator">The id of the model that judges or rewards samples.</param>
+/// <param name="Evaluation">How it does.</param>
 [GenerateSerializer, Immutable, Alias("sj.StageOpening")]
 public sealed record StageOpening(
     [property: Id(0)] string Host,
@@ -59,7 +61,9 @@ public sealed record StageOpening(
     [property: Id(4)] long PolicyVersion,
     [property: Id(5)] TripletCounts Triplets,
     [property: Id(6)] IReadOnlyList<string> Warnings,
-    [property: Id(7)] double Seconds);
+    [property: Id(7)] double Seconds,
+    [property: Id(8)] string Evaluator,
+    [property: Id(9)] EvaluationKind Evaluation);
 
 /// <summary>A step that the device has before it.</summary>
 /// <param name="PolicyVersion">The policy's version once it is made.</param>

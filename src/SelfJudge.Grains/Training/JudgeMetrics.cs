@@ -1,5 +1,6 @@
 using SelfJudge.Grains.Replicas;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Learning;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Templates;
@@ -16,6 +17,23 @@ internal static class JudgeMetrics
         return new Dictionary<string, double>(Health(verdicts))
         {
             ["judge/accuracy"] = verdicts.Average(v => v.Winner switch { 1 => 1.0, 2 => 0.0, _ => 0.5 }),
+        };
+    }
+
+    /// <summary>Accuracy of a reward model on pairs whose better response is known (an exact tie counts one half). It sees one response at a time and has no order to be biased by.</summary>
+    public static async Task<IReadOnlyDictionary<string, double>> MeasureRewards(IModelHost host, string model, IReadOnlyList<PreferenceExample> pairs)
+    {
+        var encoder = host.EncoderOf(model);
+        var sequences = pairs.Select(p => ExampleBuilder.Pair(encoder, p)).SelectMany(p => new[] { new ResponseSequence(p.Prompt, p.Chosen), new ResponseSequence(p.Prompt, p.Rejected) }).ToList();
+        var rewards = await HostCalls.WithBackOff(() => host.RewardsAsync(model, sequences, null, CancellationToken.None), CancellationToken.None);
+        var margins = rewards.Chunk(2).Select(r => r[0] - r[1]).ToList();
+        return new Dictionary<string, double>
+        {
+            ["judge/accuracy"] = margins.Average(m => m > 0 ? 1.0 : m < 0 ? 0.0 : 0.5),
+            ["judge/swap_consistency"] = 1,
+            ["judge/position_bias"] = 0,
+            ["judge/tie_rate"] = margins.Average(m => m == 0 ? 1.0 : 0.0),
+            ["judge/ab_mass"] = 1,
         };
     }
 

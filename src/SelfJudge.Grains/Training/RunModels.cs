@@ -36,6 +36,16 @@ public static class RunModels
         return id;
     }
 
+    /// <summary>Loads what a recipe names beside its stages' own models: an earlier stage, or a model folder. Returns its id.</summary>
+    public static async Task<string> EnsureNamed(IModelHost host, string runId, Recipe recipe, RunFolder folder, string name)
+    {
+        if (recipe.Stages.Any(s => s.Name == name))
+            return await EnsureLoaded(host, runId, recipe, folder, name);
+        var id = $"{runId}/named/{Path.GetFullPath(name)}";
+        await host.LoadAsync(id, new ModelSource(name, null, null, recipe.Model.DialogueTemplate), CancellationToken.None);
+        return id;
+    }
+
     /// <summary>Frees every model of a run.</summary>
     public static async Task UnloadAll(IModelHost host, string runId)
     {

@@ -11,10 +11,10 @@ namespace SelfJudge.Grains.Training;
 /// <summary>What each step of a supervised or offline stage learns from: a function of recipe, data and step. The data is gone through in an order of the stage's own, again and again.</summary>
 internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingData data, PromptEncoder encoder)
 {
-    private readonly JudgeTemplate[] _templates = [.. recipe.Judge.Templates.Select(JudgeTemplate.ByName)];
+    private readonly JudgeTemplate[] _templates = [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)];
     private readonly int[] _policyOrder = CounterRandom.Permutation(data.Pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/policy order"));
     // A template of a principle learns that principle's own pairs.
-    private readonly Dictionary<string, (IReadOnlyList<PreferenceExample> Pairs, int[] Order)> _judged = recipe.Judge.Templates.Distinct().Select(JudgeTemplate.ByName).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t =>
+    private readonly Dictionary<string, (IReadOnlyList<PreferenceExample> Pairs, int[] Order)> _judged = recipe.TemplatesOf(stage).Distinct().Select(JudgeTemplate.ByName).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t =>
     {
         var pairs = data.PairsFor(t.Principle);
         // With rationales, pairs that have none are left out, where others have one (Table 18).
@@ -40,7 +40,7 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
         return examples;
     }
 
-    /// <summary>dpo: static pairs.</summary>
+    /// <summary>dpo, rm: static pairs.</summary>
     public IReadOnlyList<PreferencePair> Offline(int step) =>
         [.. Enumerable.Range(0, stage.Prompts).Select(i => ExampleBuilder.Pair(encoder, At(_policyOrder, (long)step * stage.Prompts + i)))];
 

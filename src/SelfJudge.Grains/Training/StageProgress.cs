@@ -6,21 +6,31 @@ namespace SelfJudge.Grains.Training;
 /// <param name="Step">Steps made.</param>
 /// <param name="Seconds">Spent on them, all resumptions together.</param>
 /// <param name="Tokens">That passed through a model in any role.</param>
-internal sealed record StageProgress(int Step, double Seconds, long Tokens, TripletCounts Triplets)
+/// <param name="KlCoefficient">ppo: the penalty's coefficient as the controller has it; null before the first step.</param>
+internal sealed record StageProgress(int Step, double Seconds, long Tokens, TripletCounts Triplets, double? KlCoefficient = null)
 {
+    private const string KlCounter = "kl_coefficient";
+
     public static StageProgress None { get; } = new(0, 0, 0, TripletCounts.None);
 
-    public IReadOnlyDictionary<string, double> ToCounters() => new Dictionary<string, double>
+    public IReadOnlyDictionary<string, double> ToCounters()
     {
-        ["seconds"] = Seconds,
-        ["tokens"] = Tokens,
-        ["triplets_made"] = Triplets.Made,
-        ["triplets_trained"] = Triplets.Trained,
-        ["triplets_stale_refused"] = Triplets.StaleRefused,
-        ["triplets_identical_skipped"] = Triplets.IdenticalSkipped,
-        ["triplets_duplicates_dropped"] = Triplets.DuplicatesDropped,
-    };
+        var counters = new Dictionary<string, double>
+        {
+            ["seconds"] = Seconds,
+            ["tokens"] = Tokens,
+            ["triplets_made"] = Triplets.Made,
+            ["triplets_trained"] = Triplets.Trained,
+            ["triplets_stale_refused"] = Triplets.StaleRefused,
+            ["triplets_identical_skipped"] = Triplets.IdenticalSkipped,
+            ["triplets_duplicates_dropped"] = Triplets.DuplicatesDropped,
+        };
+        if (KlCoefficient is { } kl)
+            counters[KlCounter] = kl;
+        return counters;
+    }
 
     public static StageProgress FromCounters(int step, IReadOnlyDictionary<string, double> counters) => new(step, counters["seconds"], (long)counters["tokens"], new TripletCounts(
-        (long)counters["triplets_made"], (long)counters["triplets_trained"], (long)counters["triplets_stale_refused"], (long)counters["triplets_identical_skipped"], (long)counters["triplets_duplicates_dropped"]));
+        (long)counters["triplets_made"], (long)counters["triplets_trained"], (long)counters["triplets_stale_refused"], (long)counters["triplets_identical_skipped"], (long)counters["triplets_duplicates_dropped"]),
+        counters.TryGetValue(KlCounter, out var kl) ? kl : null);
 }

@@ -26,30 +26,37 @@ internal sealed class StageTraining : IAsyncDisposable
     private readonly CheckpointStore _checkpoints;
     private readonly MetricsLog _metrics;
     private readonly TripletLog _triplets;
+    private readonly SampleLog _samples;
     private readonly RunFolder _folder;
     private readonly long _epoch;
     private readonly long _stepsBefore;
     private List<(long RunStep, TripletBatch Batch)> _played = []; // since the last checkpoint
+    private List<SampleRow> _rewarded = []; // likewise
+    private RestImprovement? _improvement;
     private HostTotals _totals;
     private long _stepEnded = TimeProvider.System.GetTimestamp();
 
-    private StageTraining(Recipe recipe, StageRecipe stage, RunFolder folder, TrainingData data, IModelHost host, IPolicyTraining training, string initialModel, CheckpointStore checkpoints, long epoch, StageProgress progress)
+    private StageTraining(Recipe recipe, StageRecipe stage, RunFolder folder, TrainingData data, IModelHost host, IPolicyTraining training, string initialModel, StageEvaluator evaluator, CheckpointStore checkpoints, long epoch, StageProgress progress)
     {
-        (Recipe, Stage, InitialModel, Progress) = (recipe, stage, initialModel, progress);
+        (Recipe, Stage, InitialModel, Evaluator, Progress) = (recipe, stage, initialModel, evaluator, progress);
         (_host, _training, _data, _folder, _checkpoints, _epoch, _totals) = (host, training, data, folder, checkpoints, epoch, host.Status.Totals);
         _batches = new StageBatches(recipe, stage, data, host.EncoderOf(training.Policy));
         _schedule = new LearningRateSchedule(stage.LearningRate, (int)Math.Round(stage.Warmup * stage.Steps), stage.Schedule, stage.Steps);
         _stepsBefore = recipe.Stages.TakeWhile(s => s.Name != stage.Name).Sum(s => (long)s.Steps);
         _metrics = new MetricsLog(folder, stage.Name, RunStep);
         _triplets = new TripletLog(folder, RunStep);
+        _samples = new SampleLog(folder, RunStep);
     }
 
     public Recipe Recipe { get; }
     public StageRecipe Stage { get; }
     public StageProgress Progress { get; private set; }
 
-    /// <summary>The model that the stage started from: reference, and judge.</summary>
+    /// <summary>The model that the stage started from: the reference, and the judge where no other is named.</summary>
     public string InitialModel { get; }
+
+    /// <summary>What compares or rewards its samples.</summary>
+    public StageEvaluator Evaluator { get; }
     public string Policy => _training.Policy;
     public long PolicyVersion => _host.VersionOf(_training.Policy);
     public bool IsDone => Progress.Step >= Stage.Steps;
@@ -69,9 +76,9 @@ internal sealed class StageTraining : IAsyncDisposable
         var checkpoints = new CheckpointStore(folder.Checkpoints, recipe.KeepCheckpoints);
         var epoch = checkpoints.TakeOver(epochFloor);
         var initial = await RunModels.EnsureLoaded(host, runId, recipe, folder, stage.From);
-        var isSupervised = stage.Method is StageMethod.Sft or StageMethod.Jsft;
-        var training = await host.OpenTrainingAsync(new TrainingSpec(RunModels.IdOf(runId, stageName), initial, isSupervised ? null : initial,
-            stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null, Seeds.Derive(recipe.Seed, $"{stageName}/adapter"), ToOptions(stage.Optimizer)), CancellationToken.None);
+        var evaluator = await StageEvaluator.Open(host, runId, recipe, folder, stage, initial);
+        var training = await host.OpenTrainingAsync(new TrainingSpec(RunModels.IdOf(runId, stageName), initial, stage.Method.HasReference() ? initial : null,
+            stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null, Seeds.Derive(recipe.Seed, $"{stageName}/adapter"), ToOptions(stage.Optimizer)) { Head = HeadOf(stage.Method) }, CancellationToken.None);
         try
         {
             var progress = StageProgress.None;
@@ -82,7 +89,7 @@ internal sealed class StageTraining : IAsyncDisposable
                     warn($"the checkpoint was made by {newest.State.Workers} workers and the run goes on with {host.Workers}: it will not repeat bit for bit");
                 await training.RestoreAsync(newest.Load(host.DescriptionOf(initial).Config));
             }
-            return new StageTraining(recipe, stage, folder, data, host, training, initial, checkpoints, epoch, progress);
+            return new StageTraining(recipe, stage, folder, data, host, training, initial, evaluator, checkpoints, epoch, progress);
         }
         catch
         {
@@ -95,13 +102,17 @@ internal sealed class StageTraining : IAsyncDisposable
     public async Task<IReadOnlyDictionary<string, double>> StepOnData()
     {
         var (step, rate) = (Progress.Step, _schedule.At(Progress.Step + 1));
-        var report = Stage.Method == StageMethod.Dpo
-            ? await _training.PreferenceStepAsync(await Task.Run(() => _batches.Offline(step)), Stage.Loss, rate)
-            : await _training.SupervisedStepAsync(await Task.Run(() => _batches.Supervised(step)), Stage.LossWeights, rate);
+        var report = await (Stage.Method switch
+        {
+            StageMethod.Dpo => _training.PreferenceStepAsync(await Task.Run(() => _batches.Offline(step)), Stage.Loss, rate),
+            StageMethod.Rm => _training.RewardStepAsync(await Task.Run(() => _batches.Offline(step)), rate),
+            StageMethod.Rest => _training.SupervisedStepAsync(await Task.Run(() => Improvement.Examples(step)), Stage.LossWeights, rate),
+            _ => _training.SupervisedStepAsync(await Task.Run(() => _batches.Supervised(step)), Stage.LossWeights, rate),
+        });
         var figures = Figures(report, rate);
         if (Stage.MeasureEvery > 0 && (step + 1) % Stage.MeasureEvery == 0 && step + 1 < Stage.Steps)
             Add(figures, await MeasureJudge());
-        return await Commit(figures, TripletCounts.None, []);
+        return await Commit(figures, TripletCounts.None, [], []);
     }
 
     /// <summary>
@@ -112,25 +123,42 @@ internal sealed class StageTraining : IAsyncDisposable
     public (long PolicyVersion, Task<IReadOnlyDictionary<string, double>> Step) BeginOnTriplets(IReadOnlyList<TripletBatch> batches, long duplicates)
     {
         var (version, rate) = (PolicyVersion, _schedule.At(Progress.Step + 1));
-        var (fresh, stale) = TripletInbox.ByStaleness(batches, version, Stage.Method == StageMethod.OffPolicy ? null : Stage.MaxStaleness);
-        var training = fresh.Count == 0 ? null : _training.PreferenceStepAsync([.. fresh.Select(t => new PreferencePair(t.PromptIds, t.Chosen.Ids, t.Rejected.Ids))], Stage.Loss, rate);
+        int? allowed = Stage.Method.IsOnPolicy() ? Stage.MaxStaleness : null;
+        var (fresh, stale) = TripletInbox.ByStaleness(batches, version, allowed);
+        var rewarded = batches.SelectMany(b => b.Rewarded).Where(r => allowed is null || version - r.Completion.PolicyVersion <= allowed).ToList();
+        var training = Train(batches, fresh, rewarded, rate);
         return (training is null ? version : version + 1, Finish());
 
         async Task<IReadOnlyDictionary<string, double>> Finish()
         {
             var figures = training is null ? [] : Figures(await training, rate);
             Add(figures, RolloutFigures.Of(batches, fresh, version));
+            if (figures.TryGetValue("objective/kl", out var kl) && Stage.Method == StageMethod.Ppo)
+                Progress = Progress with { KlCoefficient = Ppo.NextKlCoefficient(KlCoefficient, kl, rewarded.Count, Stage.Ppo) };
             var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
             return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates),
-                [.. batches.Select(b => b with { Triplets = [.. b.Triplets.Where(trained.Contains)] })]);
+                [.. batches.Select(b => b with { Triplets = [.. b.Triplets.Where(trained.Contains)] })], batches);
         }
     }
+
+    // What a step makes of its prompts' samples; null where there is nothing to learn.
+    private Task<StepReport>? Train(IReadOnlyList<TripletBatch> batches, IReadOnlyList<Triplet> fresh, IReadOnlyList<RewardedCompletion> rewarded, double rate) => Stage.Method switch
+    {
+        StageMethod.Rest => null, // these steps gather
+        StageMethod.Raft => _training.SupervisedStepAsync([.. batches.Where(b => b.Rewarded.Count > 0).Select(b => b.Rewarded.MaxBy(r => r.Reward)!).Select(r => ExampleBuilder.Sampled(r.PromptIds, r.Completion.Ids))], Stage.LossWeights, rate),
+        StageMethod.Ppo => rewarded.Count == 0 ? null : _training.PpoStepAsync([.. rewarded.Select(r => new RewardedResponse(r.PromptIds, r.Completion.Ids, r.Reward))], Stage.Ppo, KlCoefficient, rate),
+        _ => fresh.Count == 0 ? null : _training.PreferenceStepAsync([.. fresh.Select(t => new PreferencePair(t.PromptIds, t.Chosen.Ids, t.Rejected.Ids))], Stage.Loss, rate),
+    };
+
+    private double KlCoefficient => Progress.KlCoefficient ?? Stage.Ppo.InitialKl;
+
+    private RestImprovement Improvement => _improvement ??= new RestImprovement(Recipe, Stage, [.. _samples.Read(Stage.Name)]);
 
     /// <summary>Waits for the last checkpoint, measures the model as a judge, and writes it out.</summary>
     public async Task<StageSummary> Finish()
     {
         await Durable;
-        var judge = Stage.Method == StageMethod.Sft || _data.HeldOutPairs.Count == 0 ? new Dictionary<string, double>() : await MeasureJudge();
+        var judge = Stage.Method == StageMethod.Sft || _data.HeldOutPairs.Count == 0 ? new Dictionary<string, double>() : Stage.Method == StageMethod.Rm ? await MeasureRewards() : await MeasureJudge();
         var output = _folder.OutputOf(Recipe, Stage);
         await _host.SaveAsync(Policy, output, BaseModel());
         return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge, Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters);
@@ -150,12 +178,13 @@ internal sealed class StageTraining : IAsyncDisposable
         finally
         {
             _triplets.Dispose();
+            _samples.Dispose();
             await _training.DisposeAsync();
         }
     }
 
     /// <summary>Counts the step, and on a checkpoint step hands a snapshot to the disk, which has until the next one.</summary>
-    private async Task<IReadOnlyDictionary<string, double>> Commit(Dictionary<string, double> figures, TripletCounts triplets, IReadOnlyList<TripletBatch> trained)
+    private async Task<IReadOnlyDictionary<string, double>> Commit(Dictionary<string, double> figures, TripletCounts triplets, IReadOnlyList<TripletBatch> trained, IReadOnlyList<TripletBatch> sampled)
     {
         var totals = _host.Status.Totals;
         var seconds = TimeProvider.System.GetElapsedTime(_stepEnded).TotalSeconds;
@@ -163,20 +192,23 @@ internal sealed class StageTraining : IAsyncDisposable
         Add(figures, HostFigures.Of(_totals, totals, seconds));
         figures["policy/version"] = PolicyVersion;
         figures["step_time"] = seconds;
-        Progress = new StageProgress(Progress.Step + 1, Progress.Seconds + seconds, Progress.Tokens + HostFigures.Tokens(_totals, totals), Progress.Triplets + triplets);
+        Progress = Progress with { Step = Progress.Step + 1, Seconds = Progress.Seconds + seconds, Tokens = Progress.Tokens + HostFigures.Tokens(_totals, totals), Triplets = Progress.Triplets + triplets };
         _totals = totals;
         // Before the checkpoint: whatever kills the process, what a checkpoint holds is logged.
         _metrics.Write(new MetricsRow(RunStep, Stage.Name, Progress.Step, figures));
         _played.AddRange(trained.Select(b => (RunStep, b)));
+        if (Stage.Method.IsRewarded())
+            _rewarded.AddRange(sampled.SelectMany(b => b.Rewarded.Select(r => SampleRow.Of(RunStep, b, r))));
         if (Progress.Step % Stage.CheckpointEvery == 0 || IsDone)
         {
             var snapshot = await _training.SnapshotAsync();
             await Durable;
             var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, _epoch, _host.Workers, Progress.ToCounters());
-            var played = _played;
-            _played = [];
+            var (played, rewarded) = (_played, _rewarded);
+            (_played, _rewarded) = ([], []);
             Durable = Task.Run(() =>
             {
+                _samples.Write(rewarded);
                 // The journal is never behind a checkpoint; what is ahead of it, a resumed run drops.
                 _triplets.Write(played.SelectMany(p => p.Batch.Triplets.Select(t => TripletRow.Of(p.RunStep, p.Batch, t))));
                 _checkpoints.Write(state, snapshot, BaseModel());
@@ -192,7 +224,16 @@ internal sealed class StageTraining : IAsyncDisposable
         ["learning_rate"] = learningRate,
     };
 
-    private Task<IReadOnlyDictionary<string, double>> MeasureJudge() => JudgeMetrics.Measure(_host, Policy, _data.HeldOutPairs, [.. Recipe.Judge.Templates.Select(JudgeTemplate.ByName)]);
+    private Task<IReadOnlyDictionary<string, double>> MeasureJudge() => JudgeMetrics.Measure(_host, Policy, _data.HeldOutPairs, [.. Recipe.TemplatesOf(Stage).Select(JudgeTemplate.ByName)]);
+
+    private Task<IReadOnlyDictionary<string, double>> MeasureRewards() => JudgeMetrics.MeasureRewards(_host, Policy, _data.HeldOutPairs);
+
+    private static ScalarHead HeadOf(StageMethod method) => method switch
+    {
+        StageMethod.Rm => ScalarHead.Reward,
+        StageMethod.Ppo => ScalarHead.Value,
+        _ => ScalarHead.None,
+    };
 
     // What an adapter says that it stands on.
     private string BaseModel() => Path.GetFullPath(Stage.From is { } from ? _folder.OutputOf(Recipe, Recipe.Stages.Single(s => s.Name == from)) : Recipe.Model.Path ?? _folder.Path);

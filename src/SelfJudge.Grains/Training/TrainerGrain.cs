@@ -47,7 +47,7 @@ public sealed partial class TrainerGrain(
         _duplicatesCounted = 0;
         foreach (var warning in warnings)
             LogWarning(Run, warning);
-        return new StageOpening(host.Name, _stage.Policy, _stage.InitialModel, _stage.Progress.Step, _stage.PolicyVersion, _stage.Progress.Triplets, warnings, _stage.Progress.Seconds);
+        return new StageOpening(host.Name, _stage.Policy, _stage.InitialModel, _stage.Progress.Step, _stage.PolicyVersion, _stage.Progress.Triplets, warnings, _stage.Progress.Seconds, _stage.Evaluator.Model, _stage.Evaluator.Kind);
     }
 
     public async Task<StepOutcome> TrainOnData()

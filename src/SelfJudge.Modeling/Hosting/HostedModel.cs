@@ -40,7 +40,7 @@ internal sealed class HostedModel : IDisposable
     public string Id { get; }
     public LlamaModel Model { get; }
     public PromptEncoder Encoder { get; }
-    public ModelDescription Description => new(Model.Config, _adapter?.Config, (_adapter?.Buffer ?? Model.Weights.Buffer).Layout.Size);
+    public ModelDescription Description => new(Model.Config, _adapter?.Config, (_adapter?.Buffer ?? Model.Weights.Buffer).Layout.Size) { HasScalarHead = Model.Score is not null };
     public SharedWeights Weights => _weights;
 
     /// <summary>Whether its scalar head is a value head, which is part of its training and not of the model.</summary>

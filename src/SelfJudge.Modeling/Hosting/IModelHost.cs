@@ -101,7 +101,11 @@ public sealed record ResponseSequence(int[] Prompt, int[] Response);
 
 /// <summary>What a loaded model is.</summary>
 /// <param name="TrainedParameters">Of its adapter, or of all weights where it has none.</param>
-public sealed record ModelDescription(Llama.LlamaConfig Config, Llama.LoraConfig? Lora, long TrainedParameters);
+public sealed record ModelDescription(Llama.LlamaConfig Config, Llama.LoraConfig? Lora, long TrainedParameters)
+{
+    /// <summary>Whether it is a reward model.</summary>
+    public bool HasScalarHead { get; init; }
+}
 
 /// <summary>What to train.</summary>
 /// <param name="Policy">The id that the trained model gets.</param>

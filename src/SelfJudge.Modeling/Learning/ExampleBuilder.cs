@@ -38,6 +38,17 @@ public static class ExampleBuilder
     }
 
     /// <summary>The ids of a static pair, for offline learning. Responses end with the end token.</summary>
-    public static PreferencePair Pair(PromptEncoder encoder, PreferenceExample example) =>
-        new(encoder.EncodePrompt(example.Prompt), encoder.EncodeAnswer(example.Chosen), encoder.EncodeAnswer(example.Rejected));
+    public static PreferencePair Pair(PromptEncoder encoder, PreferenceExample example)
+    {
+        int[] chosen = encoder.EncodeAnswer(example.Chosen), rejected = encoder.EncodeAnswer(example.Rejected);
+        // One prompt for both, or their log-probabilities would not compare.
+        var prompt = encoder.EncodePrompt(example.Prompt, Math.Max(chosen.Length, rejected.Length));
+        return new PreferencePair(prompt, Cut(chosen), Cut(rejected));
+
+        int[] Cut(int[] response) => response[..Math.Min(response.Length, encoder.MaxLength - prompt.Length)];
+    }
+
+    /// <summary>A prompt and its response as the policy sampled it, to be learned as it stands.</summary>
+    public static SupervisedExample Sampled(int[] prompt, int[] response) =>
+        new([.. prompt, .. response], [.. Enumerable.Repeat(TokenPart.Context, prompt.Length), .. Enumerable.Repeat(TokenPart.Response, response.Length)]);
 }

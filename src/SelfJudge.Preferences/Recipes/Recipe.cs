@@ -24,6 +24,10 @@ public sealed record Recipe
 
     /// <summary>Checkpoints kept; older ones are deleted. At least 2, so that a damaged one has one before it.</summary>
     public int KeepCheckpoints { get; init; } = 2;
+
+    /// <summary>The judge templates of a stage: its own, else those of the stage it starts from, else the run's.</summary>
+    public IReadOnlyList<string> TemplatesOf(StageRecipe stage) =>
+        stage.JudgeTemplates ?? (stage.From is { } from ? TemplatesOf(Stages.Single(s => s.Name == from)) : Judge.Templates);
 }
 
 /// <summary>Where prompts and preference pairs come from.</summary>
@@ -102,6 +106,37 @@ public enum StageMethod
 
     /// <summary>Self-training by on-policy judgment (section 3.2).</summary>
     SelfJudge,
+
+    /// <summary>A reward model: a scalar head, trained by the Bradley-Terry loss on the static pairs.</summary>
+    Rm,
+
+    /// <summary>Statistical rejection sampling (RSO): of samples of the initial policy, scored by the judge against one of them, the accepted one is preferred to one that was not.</summary>
+    Rso,
+
+    /// <summary>Reinforced self-training (ReST): first samples of the initial policy are gathered and rewarded, then it is fine-tuned on those above rising quantiles of the reward.</summary>
+    Rest,
+
+    /// <summary>Reward-ranked fine-tuning (RAFT): fine-tuned on the best rewarded of several samples of the initial policy.</summary>
+    Raft,
+
+    /// <summary>Proximal policy optimization (RLHF): on-policy, with a value head and a penalty on the divergence from the initial policy.</summary>
+    Ppo,
+}
+
+/// <summary>What stages of a method do.</summary>
+public static class StageMethods
+{
+    /// <summary>Whether its steps begin with samples of prompts.</summary>
+    public static bool IsRollout(this StageMethod method) => method is StageMethod.OffPolicy or StageMethod.SelfJudge or StageMethod.Rso or StageMethod.Rest or StageMethod.Raft or StageMethod.Ppo;
+
+    /// <summary>Whether those samples come from the policy as it is at that step.</summary>
+    public static bool IsOnPolicy(this StageMethod method) => method is StageMethod.SelfJudge or StageMethod.Ppo;
+
+    /// <summary>Whether samples are rewarded one by one instead of judged in pairs.</summary>
+    public static bool IsRewarded(this StageMethod method) => method is StageMethod.Rest or StageMethod.Raft or StageMethod.Ppo;
+
+    /// <summary>Whether the loss compares with the model that the stage started from.</summary>
+    public static bool HasReference(this StageMethod method) => method is StageMethod.Dpo or StageMethod.OffPolicy or StageMethod.SelfJudge or StageMethod.Rso or StageMethod.Ppo;
 }
 
 /// <summary>One stage of training.</summary>
@@ -112,7 +147,7 @@ public sealed record StageRecipe
 
     public StageMethod Method { get; init; }
 
-    /// <summary>The stage whose model it starts from; the run's model where null. Preference losses take that model as reference, and on-policy stages as judge.</summary>
+    /// <summary>The stage whose model it starts from; the run's model where null. It stays frozen as reference, and as judge where no other is named.</summary>
     public string? From { get; init; }
 
     public int Steps { get; init; }
@@ -127,7 +162,7 @@ public sealed record StageRecipe
     /// <summary>Trains an adapter of this shape; all weights where null.</summary>
     public AdapterRecipe? Adapter { get; init; }
 
-    /// <summary>sft, jsft: chosen responses per step.</summary>
+    /// <summary>sft, jsft: chosen responses per step. rest: gathered responses per step.</summary>
     public int PolicyExamples { get; init; }
 
     /// <summary>jsft: pairs judged per step, each in both orders.</summary>
@@ -139,19 +174,49 @@ public sealed record StageRecipe
     /// <summary>jsft: what weighs how much in the loss.</summary>
     public PartWeights LossWeights { get; init; } = new() { PerToken = true };
 
-    /// <summary>dpo: pairs per step. off-policy, self-judge: prompts per step.</summary>
+    /// <summary>dpo, rm: pairs per step. Methods that sample: prompts per step.</summary>
     public int Prompts { get; init; }
 
-    /// <summary>off-policy, self-judge: completions per prompt (the paper's K).</summary>
+    /// <summary>Methods that sample: completions per prompt (the paper's K).</summary>
     public int Samples { get; init; } = 2;
 
     /// <summary>off-policy, self-judge: which matches of a prompt's bracket become triplets.</summary>
     public TripletPattern Triplets { get; init; } = TripletPattern.Final;
 
-    /// <summary>dpo, off-policy, self-judge: the loss.</summary>
+    /// <summary>dpo, rso, off-policy, self-judge: the loss.</summary>
     public PreferenceLoss Loss { get; init; } = new();
 
-    /// <summary>self-judge: the trainer refuses samples of a policy more steps old than this.</summary>
+    /// <summary>
+    /// off-policy, rso, self-judge: who judges. Null: the model that the stage started from, frozen (the paper's choice).
+    /// <c>policy</c>: the policy as it is (Table 9). <c>oracle</c>: the built-in world's. Else an earlier stage, or a model folder.
+    /// </summary>
+    public string? Judge { get; init; }
+
+    /// <summary>Judge templates in place of the run's own: to be learned, or to judge by. Null: those of the stage it starts from.</summary>
+    public IReadOnlyList<string>? JudgeTemplates { get; init; }
+
+    /// <summary>
+    /// rest, raft, ppo: what rewards a response: an earlier stage, or a model folder. A reward model scores it; any other
+    /// model judges it against a blank one, and the likelihood of its judge token is the reward (Table 3).
+    /// </summary>
+    public string? Reward { get; init; }
+
+    /// <summary>rso: the temperature β of the acceptance, on the scale of the judge's likelihoods.</summary>
+    public double AcceptanceBeta { get; init; } = 0.1;
+
+    /// <summary>rest: steps that only gather samples, before those that learn.</summary>
+    public int GrowSteps { get; init; }
+
+    /// <summary>
+    /// rest: the reward quantiles of the Improve steps, which share the steps after <see cref="GrowSteps"/> in proportion to
+    /// what is above each: with Σ (1 − q)·samples / policy_examples of them, each is one epoch.
+    /// </summary>
+    public IReadOnlyList<double> Thresholds { get; init; } = [0.7, 0.8, 0.9];
+
+    /// <summary>ppo: its constants.</summary>
+    public PpoOptions Ppo { get; init; } = new();
+
+    /// <summary>self-judge, ppo: the trainer refuses samples of a policy more steps old than this.</summary>
     public int MaxStaleness { get; init; }
 
     /// <summary>Steps from one checkpoint to the next.</summary>

@@ -21,7 +21,7 @@ internal static class RecipeChecks
         yield return (recipe.Sampling.Problem() is null, "sampling", recipe.Sampling.Problem() ?? "");
         yield return (DialogueProblem(recipe.Model.DialogueTemplate) is null, "model.dialogue_template", DialogueProblem(recipe.Model.DialogueTemplate) ?? "");
         yield return (recipe.Judge.Templates.Count > 0, "judge.templates", "name at least one template");
-        foreach (var template in recipe.Judge.Templates)
+        foreach (var template in recipe.Judge.Templates.Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])))
             yield return (JudgeTemplate.IsFile(template) || JudgeTemplate.BuiltIn.Any(t => t.Name == template), "judge.templates", $"'{template}' is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}, and .yaml files");
         if (recipe.Model.Path is null)
         {
@@ -59,8 +59,9 @@ internal static class RecipeChecks
     {
         var stage = recipe.Stages[index];
         var earlier = recipe.Stages.Take(index).Select(s => s.Name).ToList();
-        var isOnPrompts = stage.Method is StageMethod.OffPolicy or StageMethod.SelfJudge;
+        var isOnPrompts = stage.Method.IsRollout();
         var isSupervised = stage.Method is StageMethod.Sft or StageMethod.Jsft;
+        var isOnPairs = isSupervised || stage.Method is StageMethod.Dpo or StageMethod.Rm;
         yield return (stage.Name.Length > 0, "name", "every stage needs a name");
         yield return (stage.Name.IndexOfAny(['/', '\\', '.']) < 0, "name", "a name becomes a folder: leave out slashes and dots");
         yield return (!earlier.Contains(stage.Name), "name", $"'{stage.Name}' is taken by an earlier stage");
@@ -72,10 +73,29 @@ internal static class RecipeChecks
         yield return (!isSupervised || stage.PolicyExamples + stage.JudgePairs > 0, "policy_examples", "a supervised stage needs policy_examples per step, or judge_pairs");
         yield return (stage.Method != StageMethod.Sft || stage.JudgePairs == 0, "judge_pairs", "sft has no judge pairs; that is jsft");
         yield return (isSupervised || stage.Prompts > 0, "prompts", "must be 1 or more");
-        yield return (!isOnPrompts || stage.Samples >= 2, "samples", "a preference needs at least 2 samples");
+        yield return (!isOnPrompts || stage.Method.IsRewarded() || stage.Samples >= 2, "samples", "a preference needs at least 2 samples");
+        yield return (!isOnPrompts || stage.Samples >= 1, "samples", "must be 1 or more");
+        yield return (stage.Judge is null || isOnPrompts && !stage.Method.IsRewarded(), "judge", $"{stage.Method} asks no judge");
+        yield return (stage.Judge != "oracle" || recipe.Data.WorldPairs > 0, "judge", "only the built-in world has an oracle");
+        yield return (stage.Judge != "policy" || stage.Method == StageMethod.SelfJudge, "judge", $"{stage.Method} samples the initial policy, which judges by default");
+        yield return (!stage.Method.IsRewarded() || stage.Reward is not null, "reward", $"{stage.Method} needs what rewards its samples: an earlier stage of method rm, or any other model, which then judges against a blank response");
+        yield return (stage.Reward is null || stage.Method.IsRewarded(), "reward", $"{stage.Method} rewards nothing");
+        yield return (stage.AcceptanceBeta > 0, "acceptance_beta", "must be more than 0");
+        yield return (stage.JudgeTemplates is not { Count: 0 }, "judge_templates", "name at least one template");
+        if (stage.Method == StageMethod.Rest)
+        {
+            yield return (stage.GrowSteps > 0 && stage.GrowSteps < stage.Steps, "grow_steps", "must be 1 or more, and fewer than the steps");
+            yield return (stage.Thresholds.Count > 0 && stage.Thresholds.All(q => q is >= 0 and < 1), "thresholds", "are quantiles, from 0 to below 1");
+            yield return (stage.PolicyExamples > 0, "policy_examples", "must be 1 or more: gathered responses per step");
+        }
+        if (stage.Method == StageMethod.Ppo)
+        {
+            yield return (stage.Ppo is { MiniBatch: > 0, InnerEpochs: > 0 }, "ppo.mini_batch", "mini_batch and inner_epochs must be 1 or more");
+            yield return (stage.Ppo is { TargetKl: > 0, KlHorizon: > 0, ClipRange: > 0, ValueClipRange: > 0 }, "ppo.target_kl", "target_kl, kl_horizon and the clip ranges must be more than 0");
+        }
         yield return (stage.Loss.Beta > 0, "loss.beta", "must be more than 0");
         yield return (stage.MaxStaleness >= 0, "max_staleness", "must be 0 or more");
-        yield return (!isSupervised && stage.Method != StageMethod.Dpo || recipe.Data.WorldPairs > 0 || HasPairs(recipe.Data), "method", $"{stage.Method} learns from pairs, and data names none");
+        yield return (!isOnPairs || recipe.Data.WorldPairs > 0 || HasPairs(recipe.Data), "method", $"{stage.Method} learns from pairs, and data names none");
         yield return (!isOnPrompts || recipe.Data.WorldPairs > 0 || recipe.Data.Prompts is not null || HasPairs(recipe.Data), "method", $"{stage.Method} needs prompts, and data names none");
         if (stage.Adapter is { } adapter)
         {

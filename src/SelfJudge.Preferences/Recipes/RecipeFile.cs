@@ -19,6 +19,7 @@ public static class RecipeFile
         .WithTypeMapping<IReadOnlyList<DataSource>, List<DataSource>>()
         .WithTypeMapping<IReadOnlyList<string>, List<string>>()
         .WithTypeMapping<IReadOnlyList<int>, List<int>>()
+        .WithTypeMapping<IReadOnlyList<double>, List<double>>()
         .Build();
 
     private static readonly ISerializer Serializer = new SerializerBuilder()

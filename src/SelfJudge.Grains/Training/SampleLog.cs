@@ -1,0 +1,65 @@
+using System.Text.Json;
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Runs;
+using SelfJudge.Modeling.Checkpoints;
+
+namespace SelfJudge.Grains.Training;
+
+/// <summary>A response that was rewarded, and where it came from: one line of <c>samples.jsonl</c>.</summary>
+public sealed record SampleRow(long RunStep, string Stage, int Step, int PromptIndex, string Prompt, string Response, double Reward, ulong Seed, long PolicyVersion, IReadOnlyList<int> PromptIds, IReadOnlyList<int> ResponseIds)
+{
+    internal static SampleRow Of(long runStep, TripletBatch batch, RewardedCompletion r) =>
+        new(runStep, batch.Stage, batch.Step, batch.PromptIndex, r.Prompt, r.Completion.Text, r.Reward, r.Completion.Seed, r.Completion.PolicyVersion, r.PromptIds, r.Completion.Ids);
+}
+
+/// <summary>Every rewarded response with its lineage; what ReST gathers, it learns from here. A resumed run drops what is ahead of its checkpoint.</summary>
+public sealed class SampleLog : IDisposable
+{
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    private readonly RunFolder _folder;
+    private StreamWriter? _writer;
+
+    public SampleLog(RunFolder folder, long lastRunStep)
+    {
+        _folder = folder;
+        if (File.Exists(folder.Samples))
+            AtomicFolder.WriteFile(folder.Samples, string.Concat(ReadAll().Where(r => r.RunStep <= lastRunStep).Select(r => JsonSerializer.Serialize(r, Json) + "\n")));
+    }
+
+    public void Write(IReadOnlyList<SampleRow> rows)
+    {
+        if (rows.Count == 0)
+            return;
+        _writer ??= new StreamWriter(_folder.Samples, append: true);
+        foreach (var row in rows)
+            _writer.WriteLine(JsonSerializer.Serialize(row, Json));
+        _writer.Flush();
+    }
+
+    /// <summary>What a stage has gathered, in the order of its steps, prompts and samples.</summary>
+    public IEnumerable<SampleRow> Read(string stage) => ReadAll().Where(r => r.Stage == stage);
+
+    public void Dispose() => _writer?.Dispose();
+
+    private IEnumerable<SampleRow> ReadAll()
+    {
+        if (!File.Exists(_folder.Samples))
+            yield break;
+        using var reader = new StreamReader(new FileStream(_folder.Samples, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        while (reader.ReadLine() is { } line)
+        {
+            SampleRow? row = null;
+            try
+            {
+                row = JsonSerializer.Deserialize<SampleRow>(line, Json);
+            }
+            catch (JsonException)
+            {
+                // The last line, cut short by a crash: its step was not finished.
+            }
+            if (row is not null)
+                yield return row;
+        }
+    }
+}
