@@ -15,6 +15,8 @@ public sealed class WorldPrompts
     private static readonly bool[] WithAndWithout = [false, true];
     private static readonly Lazy<WorldPrompts> Shared = new(() => new WorldPrompts());
 
+    private static readonly Lazy<Dictionary<string, WorldPrompt>> ByText = new(() => Enumerate().DistinctBy(p => p.Text).ToDictionary(p => p.Text));
+
     private WorldPrompts()
     {
         var families = Enumerate().GroupBy(p => p.Family).Select(g => Shuffled([.. g])).ToArray();
@@ -40,6 +42,9 @@ public sealed class WorldPrompts
 
     /// <summary>Training prompts, family by family.</summary>
     public List<WorldPrompt[]> TrainByFamily { get; } = [];
+
+    /// <summary>The prompt of that text; null where the world has none.</summary>
+    public static WorldPrompt? Find(string text) => ByText.Value.GetValueOrDefault(text);
 
     /// <summary>A training prompt: a family drawn uniformly, then one of its prompts.</summary>
     public WorldPrompt Draw(CounterRandom random) => random.Pick(random.Pick(TrainByFamily));
