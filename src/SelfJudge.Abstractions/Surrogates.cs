@@ -27,16 +27,16 @@ public sealed class TemplateJudgmentConverter : IConverter<TemplateJudgment, Tem
     public TemplateJudgmentSurrogate ConvertToSurrogate(in TemplateJudgment value) => new(value.Principle, value.Forward, value.Swapped);
 }
 
-/// <summary>A verdict travels as the judgments that it follows from; without any it is that on identical responses.</summary>
+/// <summary>A verdict travels with what it came to: an oracle's has no judgments from which that would follow.</summary>
 [GenerateSerializer, Alias("sj.Verdict")]
-public record struct VerdictSurrogate([property: Id(0)] List<TemplateJudgment> Judgments);
+public record struct VerdictSurrogate([property: Id(0)] List<TemplateJudgment> Judgments, [property: Id(1)] int Winner, [property: Id(2)] int VotesFirst, [property: Id(3)] int VotesSecond, [property: Id(4)] double ScoreFirst, [property: Id(5)] double ScoreSecond);
 
 [RegisterConverter]
 public sealed class VerdictConverter : IConverter<Verdict, VerdictSurrogate>
 {
-    public Verdict ConvertFromSurrogate(in VerdictSurrogate surrogate) => surrogate.Judgments.Count == 0 ? Verdict.Identical : Verdict.Of(surrogate.Judgments);
+    public Verdict ConvertFromSurrogate(in VerdictSurrogate surrogate) => new(surrogate.Winner, surrogate.VotesFirst, surrogate.VotesSecond, surrogate.ScoreFirst, surrogate.ScoreSecond, surrogate.Judgments);
 
-    public VerdictSurrogate ConvertToSurrogate(in Verdict value) => new([.. value.Judgments]);
+    public VerdictSurrogate ConvertToSurrogate(in Verdict value) => new([.. value.Judgments], value.Winner, value.VotesFirst, value.VotesSecond, value.ScoreFirst, value.ScoreSecond);
 }
 
 [GenerateSerializer, Alias("sj.Match")]

@@ -12,10 +12,12 @@ namespace SelfJudge.Grains.Replicas;
 [Reentrant, OnModelHost(byKey: true), Immovable, GrainType("judge-replica")]
 public sealed class JudgeReplicaGrain(IModelHost host) : Grain, IJudgeReplicaGrain
 {
-    public Task<IReadOnlyList<Verdict>> Judge(JudgeRequest request, CancellationToken cancellation)
+    public async Task<IReadOnlyList<Verdict>> Judge(JudgeRequest request, CancellationToken cancellation)
     {
         var turns = request.Turns.ToTurns();
-        return HostJudge.Verdicts(host, request.Model, [.. request.Pairs.Select(p => new Comparison(turns, p.First, p.Second))],
+        if (request.Model == HostJudge.Oracle)
+            return [.. (await Task.WhenAll(request.Pairs.Select(p => OracleJudge.Instance.Judge(turns, p.First, p.Second, cancellation)))).Select(j => j.Verdict!)];
+        return await HostJudge.Verdicts(host, request.Model, [.. request.Pairs.Select(p => new Comparison(turns, p.First, p.Second))],
             [.. request.Templates.Select(JudgeTemplate.ByName)], request.Batch.ToCohort(), cancellation);
     }
 

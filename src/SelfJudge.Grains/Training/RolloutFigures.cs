@@ -12,7 +12,9 @@ internal static class RolloutFigures
         var completions = batches.Select(b => b.Completions).ToList();
         double samples = completions.Sum(c => c.Count), tokens = completions.Sum(c => c.Tokens), stopped = completions.Sum(c => c.Stopped);
         var matches = batches.Sum(b => b.Verdicts.Count + b.Identical);
-        var figures = new Dictionary<string, double>(JudgeMetrics.Health(batches.SelectMany(b => b.Verdicts)))
+        var rewards = batches.SelectMany(b => b.Rewarded.Select(r => r.Reward)).ToList();
+        // A reward model gives no verdicts.
+        var figures = new Dictionary<string, double>(rewards.Count > 0 && matches == 0 ? [] : JudgeMetrics.Health(batches.SelectMany(b => b.Verdicts)))
         {
             ["completions/mean_length"] = tokens / samples,
             ["completions/min_length"] = completions.Min(c => c.Shortest),
@@ -23,6 +25,8 @@ internal static class RolloutFigures
             ["objective/entropy"] = completions.Sum(c => c.NegativeLogProbSum) / tokens,
             ["policy/staleness"] = trained.Count == 0 ? 0 : trained.Max(t => policyVersion - Math.Min(t.Chosen.PolicyVersion, t.Rejected.PolicyVersion)),
         };
+        if (rewards.Count > 0)
+            figures["rewards/mean"] = rewards.Average();
         return figures;
     }
 }

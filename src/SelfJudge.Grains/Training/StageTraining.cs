@@ -78,7 +78,8 @@ internal sealed class StageTraining : IAsyncDisposable
         var initial = await RunModels.EnsureLoaded(host, runId, recipe, folder, stage.From);
         var evaluator = await StageEvaluator.Open(host, runId, recipe, folder, stage, initial);
         var training = await host.OpenTrainingAsync(new TrainingSpec(RunModels.IdOf(runId, stageName), initial, stage.Method.HasReference() ? initial : null,
-            stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null, Seeds.Derive(recipe.Seed, $"{stageName}/adapter"), ToOptions(stage.Optimizer)) { Head = HeadOf(stage.Method) }, CancellationToken.None);
+            stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null, Seeds.Derive(recipe.Seed, $"{stageName}/adapter"), ToOptions(stage.Optimizer))
+        { Head = HeadOf(stage.Method) }, CancellationToken.None);
         try
         {
             var progress = StageProgress.None;
@@ -106,7 +107,7 @@ internal sealed class StageTraining : IAsyncDisposable
         {
             StageMethod.Dpo => _training.PreferenceStepAsync(await Task.Run(() => _batches.Offline(step)), Stage.Loss, rate),
             StageMethod.Rm => _training.RewardStepAsync(await Task.Run(() => _batches.Offline(step)), rate),
-            StageMethod.Rest => _training.SupervisedStepAsync(await Task.Run(() => Improvement.Examples(step)), Stage.LossWeights, rate),
+            StageMethod.Rest => _training.SupervisedStepAsync((await Improvement()).Examples(step), Stage.LossWeights, rate),
             _ => _training.SupervisedStepAsync(await Task.Run(() => _batches.Supervised(step)), Stage.LossWeights, rate),
         });
         var figures = Figures(report, rate);
@@ -142,7 +143,7 @@ internal sealed class StageTraining : IAsyncDisposable
     }
 
     // What a step makes of its prompts' samples; null where there is nothing to learn.
-    private Task<StepReport>? Train(IReadOnlyList<TripletBatch> batches, IReadOnlyList<Triplet> fresh, IReadOnlyList<RewardedCompletion> rewarded, double rate) => Stage.Method switch
+    private Task<StepReport>? Train(IReadOnlyList<TripletBatch> batches, IReadOnlyList<Triplet> fresh, List<RewardedCompletion> rewarded, double rate) => Stage.Method switch
     {
         StageMethod.Rest => null, // these steps gather
         StageMethod.Raft => _training.SupervisedStepAsync([.. batches.Where(b => b.Rewarded.Count > 0).Select(b => b.Rewarded.MaxBy(r => r.Reward)!).Select(r => ExampleBuilder.Sampled(r.PromptIds, r.Completion.Ids))], Stage.LossWeights, rate),
@@ -152,7 +153,11 @@ internal sealed class StageTraining : IAsyncDisposable
 
     private double KlCoefficient => Progress.KlCoefficient ?? Stage.Ppo.InitialKl;
 
-    private RestImprovement Improvement => _improvement ??= new RestImprovement(Recipe, Stage, [.. _samples.Read(Stage.Name)]);
+    private async Task<RestImprovement> Improvement()
+    {
+        await Durable; // what was gathered is in the log, or waits for the next checkpoint
+        return _improvement ??= new RestImprovement(Recipe, Stage, [.. _samples.Read(Stage.Name), .. _rewarded]);
+    }
 
     /// <summary>Waits for the last checkpoint, measures the model as a judge, and writes it out.</summary>
     public async Task<StageSummary> Finish()

@@ -24,9 +24,9 @@ public sealed record RejectionSelection(int Accepted, int Rejected, IReadOnlyLis
         var scores = Enumerable.Repeat(0.5, samples.Count).ToArray();
         foreach (var (i, verdict) in candidates.Zip(verdicts).Where(c => samples[c.First] != samples[baseline]))
             scores[i] = verdict.ScoreFirst;
-        var accepted = candidates[StatisticalRejection.Accept([.. candidates.Select(i => scores[i])], beta, 1, Seeds.Derive(seed, "accept"))[0]];
+        var accepted = StatisticalRejection.Accept(scores, beta, 1, Seeds.Derive(seed, "accept"))[0];
         var others = Enumerable.Range(0, samples.Count).Where(i => i != accepted).ToList();
         var rejected = others[CounterRandom.Permutation(others.Count, Seeds.Derive(seed, "reject"))[0]];
-        return new RejectionSelection(accepted, rejected, scores, verdicts, verdicts[candidates.IndexOf(accepted)].Judgments.All(j => j.OrdersAgree));
+        return new RejectionSelection(accepted, rejected, scores, verdicts, accepted == baseline || verdicts[candidates.IndexOf(accepted)].Judgments.All(j => j.OrdersAgree));
     }
 }

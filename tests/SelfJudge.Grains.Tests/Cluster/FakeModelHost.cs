@@ -56,6 +56,12 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     public Recorder<SampleCall> Sampled { get; } = new();
     public Recorder<JudgeCall> Judged { get; } = new();
 
+    /// <summary>The examples of every supervised step.</summary>
+    public Recorder<IReadOnlyList<SupervisedExample>> Supervised { get; } = new();
+
+    /// <summary>The responses of every PPO step, with the penalty's coefficient.</summary>
+    public Recorder<(IReadOnlyList<RewardedResponse> Responses, double KlCoefficient)> Ppo { get; } = new();
+
     /// <summary>The pairs of every preference step.</summary>
     public Recorder<IReadOnlyList<PreferencePair>> Trained { get; } = new();
 
@@ -107,7 +113,7 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     public ModelDescription DescriptionOf(string model)
     {
         Find(model);
-        return new ModelDescription(Config, null, 4);
+        return new ModelDescription(Config, null, 4) { HasScalarHead = Find(model).HasScalarHead };
     }
 
     public long VersionOf(string model) => Find(model).Version;
@@ -139,6 +145,13 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
             yield return id;
     }
 
+    /// <summary>The longer the response, the higher its reward.</summary>
+    public Task<double[]> RewardsAsync(string model, IReadOnlyList<ResponseSequence> sequences, Cohort? cohort, CancellationToken cancellation)
+    {
+        Find(model);
+        return Task.FromResult(sequences.Select(s => 0.1 * s.Response.Length).ToArray());
+    }
+
     /// <summary>Half a nat for each token of a response, as in its own completions.</summary>
     public Task<double[]> LogProbsAsync(string model, IReadOnlyList<ResponseSequence> sequences, CancellationToken cancellation)
     {
@@ -148,7 +161,7 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
 
     public Task<IPolicyTraining> OpenTrainingAsync(TrainingSpec spec, CancellationToken cancellation)
     {
-        _models[spec.Policy] = new FakeModel { Weights = Find(spec.From).Weights };
+        _models[spec.Policy] = new FakeModel { Weights = Find(spec.From).Weights, HasScalarHead = spec.Head != ScalarHead.None };
         Interlocked.Increment(ref _openTrainings);
         return Task.FromResult<IPolicyTraining>(new FakeTraining(this, spec.Policy));
     }
@@ -181,6 +194,7 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     {
         public ulong Weights { get; set; }
         public long Version { get; set; }
+        public bool HasScalarHead { get; init; }
 
         /// <summary>The training step that is under way: what is asked of the model meanwhile comes after it.</summary>
         public Task Step { get; set; } = Task.CompletedTask;
@@ -190,8 +204,22 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     {
         public string Policy => policy;
 
-        public Task<StepReport> SupervisedStepAsync(IReadOnlyList<SupervisedExample> examples, PartWeights weights, double learningRate) =>
-            Step(examples.SelectMany(e => e.Tokens));
+        public Task<StepReport> SupervisedStepAsync(IReadOnlyList<SupervisedExample> examples, PartWeights weights, double learningRate)
+        {
+            host.Supervised.Add(examples);
+            return Step(examples.SelectMany(e => e.Tokens));
+        }
+
+        public Task<StepReport> RewardStepAsync(IReadOnlyList<PreferencePair> pairs, double learningRate) =>
+            Step(pairs.SelectMany(p => p.Prompt.Concat(p.Chosen).Append(-1).Concat(p.Rejected).Append(-2)));
+
+        // A divergence of twelve nats, twice the usual target.
+        public async Task<StepReport> PpoStepAsync(IReadOnlyList<RewardedResponse> responses, PpoOptions options, double klCoefficient, double learningRate)
+        {
+            host.Ppo.Add((responses, klCoefficient));
+            var report = await Step(responses.SelectMany(r => r.Prompt.Concat(r.Response).Append(-1)));
+            return report with { Metrics = new Dictionary<string, double>(report.Metrics) { ["objective/kl"] = 12 } };
+        }
 
         public Task<StepReport> PreferenceStepAsync(IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, double learningRate)
         {
