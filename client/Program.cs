@@ -10,6 +10,7 @@ var root = new RootCommand("SelfJudge.Actors: align language models by on-policy
     DemoCommand.Create(),
     TrainCommand.Create(),
     SubmitCommand.Create(),
+    CompareCommand.Create(),
     GenerateCommand.Create(),
     ChatCommand.Create(),
     JudgeCommand.Create(),

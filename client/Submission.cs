@@ -17,7 +17,8 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
     // Enough to fill a host's batches, few enough that the first results come early.
     private const int Window = 128;
 
-    private readonly string _job = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { model.Name, model.JudgeTemplates, model.Chain[^1].DialogueTemplate, sampling, samples, seed }))));
+    /// <summary>Model, templates, sampling and seed by their hash: the same in every line of its file.</summary>
+    public string Job { get; } = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { model.Name, model.JudgeTemplates, model.Chain[^1].DialogueTemplate, sampling, samples, seed }))));
 
     /// <summary>Results that the output file holds already. A last line cut short is cut off.</summary>
     /// <exception cref="UserError">The file belongs to another submission, or is damaged.</exception>
@@ -59,7 +60,7 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
             PromptResult result;
             try
             {
-                result = PromptResult.Of(_job, prompts[index], await outcome.WaitAsync(cancellation));
+                result = PromptResult.Of(Job, prompts[index], await outcome.WaitAsync(cancellation));
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
@@ -84,7 +85,7 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
     }
 
     private Task<PromptOutcome> Play(IGrainFactory grains, string host, int index, CancellationToken cancellation) =>
-        grains.GetGrain<IPromptGrain>($"submit/{_job}/{index}").Play(new PromptRequest(
+        grains.GetGrain<IPromptGrain>($"submit/{Job}/{index}").Play(new PromptRequest(
             index, [.. prompts[index].Select(t => new DialogueTurn(t.Role, t.Content))], host, model.Id, host, model.Id, model.JudgeTemplates,
             samples, SamplingSettings.From(sampling), Seeds.Derive(Seeds.Derive(seed, "submit"), index), null, 1, null), cancellation);
 
@@ -99,7 +100,7 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
         {
             throw new UserError($"{output}:{index + 1}: not a result of 'submit': {e.Message} Name another file with --out");
         }
-        if (result.Job != _job)
+        if (result.Job != Job)
             throw new UserError($"{output}:{index + 1}: made with another model, template, sampling, number of samples or seed; name another file with --out");
         if (index >= prompts.Count || result.Index != index || !result.Prompt.SequenceEqual(PromptTurn.Of(prompts[index])))
             throw new UserError($"{output}:{index + 1}: belongs to other prompts than those submitted; name another file with --out");

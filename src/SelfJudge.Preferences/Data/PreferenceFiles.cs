@@ -4,6 +4,10 @@ using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Preferences.Data;
 
+/// <summary>An answer made elsewhere or before.</summary>
+/// <param name="Tokens">Its length, where the file says it.</param>
+public sealed record GivenAnswer(IReadOnlyList<Turn> Prompt, string Answer, int? Tokens);
+
 /// <summary>Prompts and preference pairs from files: JSON Lines, gzipped or not, JSON, Parquet; a file or a folder of them. What a row is, its keys say.</summary>
 public static class PreferenceFiles
 {
@@ -14,6 +18,11 @@ public static class PreferenceFiles
     /// <summary>The prompts of a path, each row accounted for in the report.</summary>
     /// <param name="maxMalformed">The share of rows that may be malformed.</param>
     public static IReadOnlyList<IReadOnlyList<Turn>> ReadPrompts(string path, DataReport report, double maxMalformed) => Read<IReadOnlyList<Turn>>(path, report, maxMalformed, (row, _) => ([PreferenceRow.Prompt(row)], null));
+
+    /// <summary>Prompts with their answers: rows <c>{"prompt", "answer"}</c>, and what the console's <c>submit</c> writes. Every row must be one.</summary>
+    /// <exception cref="DataException">A row is malformed, or there is none; the message names file and line.</exception>
+    public static IReadOnlyList<GivenAnswer> ReadAnswers(string path) =>
+        Read<GivenAnswer>(path, new DataReport(), 0, (row, _) => ([new GivenAnswer(PreferenceRow.Prompt(row), PreferenceRow.Text(row, "answer"), PreferenceRow.AnswerTokens(row))], null));
 
     /// <summary>The pairs of a path, each row accounted for in the report.</summary>
     /// <param name="seed">Draws among the completions of UltraFeedback.</param>

@@ -42,6 +42,12 @@ internal static class PreferenceRow
     public static string Text(JsonElement row, string key) =>
         row.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : throw new KeyNotFoundException($"the row has no text \"{key}\"");
 
+    /// <summary>The tokens of the winning completion, which <c>submit</c> writes; null in other rows.</summary>
+    public static int? AnswerTokens(JsonElement row) =>
+        row.TryGetProperty("winner", out var winner) && winner.ValueKind == JsonValueKind.Number && row.TryGetProperty("completions", out var completions) && completions.ValueKind == JsonValueKind.Array
+        && completions.EnumerateArray().ElementAtOrDefault(winner.GetInt32()) is { ValueKind: JsonValueKind.Object } completion
+        && completion.TryGetProperty("tokens", out var tokens) && tokens.ValueKind == JsonValueKind.Number ? tokens.GetInt32() : null;
+
     private static PreparedRow Whole(IReadOnlyList<Turn> chosen, IReadOnlyList<Turn> rejected) =>
         !chosen.SkipLast(1).SequenceEqual(rejected.SkipLast(1)) ? new([], "chosen and rejected do not share the prompt")
         : Pair([.. chosen.SkipLast(1)], chosen[^1].Content, rejected[^1].Content);

@@ -1,0 +1,77 @@
+using Microsoft.Extensions.AI;
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Replicas;
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Client;
+
+/// <summary>A judge as the user names it: the built-in world's oracle, a chat endpoint, or a model of ours.</summary>
+/// <param name="Templates">By name, or the absolute paths of their files; none for the oracle.</param>
+internal sealed record NamedJudge(string Name, IReadOnlyList<string> Templates, SubmittedModel? Model, Func<IChatClient>? Endpoint)
+{
+    public const string Oracle = "oracle";
+
+    private const int EndpointRequests = 8;
+
+    /// <param name="named">oracle, an http(s) address, a run, or a model folder.</param>
+    /// <exception cref="UserError">There is no such model or template, or something does not go with the judge named.</exception>
+    public static NamedJudge Resolve(string named, string? model, string? keyVariable, IReadOnlyList<string> templates)
+    {
+        var isEndpoint = named.StartsWith("http://", StringComparison.Ordinal) || named.StartsWith("https://", StringComparison.Ordinal);
+        if (!isEndpoint && (model ?? keyVariable) is not null)
+            throw new UserError($"{(model is null ? "--judge-key-env" : "--judge-model")} belongs to a judge of the form https://HOST/v1, and --judge is {named}");
+        if (named == Oracle)
+            return templates.Count == 0 ? new NamedJudge(Oracle, [], null, null) : throw new UserError("--judge-template: the oracle has no templates");
+        templates = [.. templates.Select(Template)];
+        if (!isEndpoint)
+        {
+            var submitted = SubmittedModel.Resolve(named, null, null);
+            return new NamedJudge(submitted.Name, templates.Count > 0 ? templates : submitted.JudgeTemplates, submitted, null);
+        }
+        if (!Uri.TryCreate(named, UriKind.Absolute, out var address))
+            throw new UserError($"--judge {named}: write the address as https://HOST/v1");
+        if (address.UserInfo.Length > 0)
+            throw new UserError("--judge: leave name and password out of the address; a key goes into an environment variable, named by --judge-key-env");
+        if (string.IsNullOrWhiteSpace(model))
+            throw new UserError($"--judge {named}: name the model that is to judge there with --judge-model");
+        return new NamedJudge($"{model} at {named}", templates.Count > 0 ? templates : [JudgeTemplate.UltraFeedback.Name], null, () => ChatEndpoint.Open(address, model, keyVariable));
+    }
+
+    /// <summary>What is to be said of its independence; null where there is nothing.</summary>
+    public string? NoteOn(ComparedPolicy a, ComparedPolicy b)
+    {
+        var judged = new[] { ("A", a), ("B", b) }.Where(p => Model is not null && p.Item2.Model is { } policy && policy.Chain.Any(c => Model.Chain.Any(j => j.Folder is not null && j.Folder == c.Folder))).Select(p => p.Item1).ToList();
+        return judged.Count == 0 ? null : $"the judge shares weights with {string.Join(" and ", judged)}; not independent";
+    }
+
+    /// <summary>Makes it ready to judge.</summary>
+    /// <param name="grains">For a model of ours.</param>
+    public async Task<IPairJudge> Open(IGrainFactory? grains)
+    {
+        if (Endpoint is not null)
+            return new ChatJudge(Endpoint(), [.. Templates.Select(JudgeTemplate.ByName)], EndpointRequests);
+        if (Model is null)
+            return OracleJudge.Instance;
+        var hosts = await grains!.GetGrain<IModelHostsGrain>(0).List();
+        if (hosts.Count == 0)
+            throw new UserError("the cluster has no model host: start a silo with one");
+        foreach (var host in hosts)
+            foreach (var reference in Model.Chain)
+                await grains.GetGrain<IPolicyReplicaGrain>(host).Load(reference);
+        return new ReplicaJudge([.. hosts.Select(h => grains.GetGrain<IJudgeReplicaGrain>(h))], Model.Id, Templates);
+    }
+
+    private static string Template(string name)
+    {
+        try
+        {
+            _ = JudgeTemplate.ByName(name);
+            return JudgeTemplate.IsFile(name) ? Path.GetFullPath(name) : name;
+        }
+        catch (ArgumentException e)
+        {
+            throw new UserError($"--judge-template: {e.Message}");
+        }
+    }
+}

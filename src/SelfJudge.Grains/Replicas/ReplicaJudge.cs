@@ -1,0 +1,20 @@
+using SelfJudge.Abstractions;
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Grains.Replicas;
+
+/// <summary>A model of ours as a judge, on one or more hosts that have loaded it; pairs go around among them.</summary>
+public sealed class ReplicaJudge(IReadOnlyList<IJudgeReplicaGrain> replicas, string model, IReadOnlyList<string> templates) : IPairJudge
+{
+    private int _asked = -1;
+
+    public Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, CancellationToken cancellation) => Judge(prompt, first, second, null, cancellation);
+
+    /// <param name="batch">With it, the pairs of its key are one device batch of fixed composition.</param>
+    public async Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, BatchMembership? batch, CancellationToken cancellation)
+    {
+        var replica = replicas[(int)((uint)Interlocked.Increment(ref _asked) % (uint)replicas.Count)];
+        return new PairJudgment((await replica.Judge(new JudgeRequest(model, prompt.ToWire(), [new ResponsePair(first, second)], templates, batch), cancellation))[0]);
+    }
+}
