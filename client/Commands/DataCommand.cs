@@ -22,9 +22,10 @@ internal static class DataCommand
         var model = new Option<string?>("--model") { Description = "The Hugging Face folder whose tokenizer measures lengths." };
         var template = new Option<string>("--template") { Description = "The dialogue template by name.", DefaultValueFactory = _ => DialogueTemplate.Paper.Name };
         var judge = new Option<string>("--judge-template") { Description = "The judge template by name or .yaml file.", DefaultValueFactory = _ => JudgeTemplate.HhHelpful.Name };
+        var maxLength = new Option<int?>("--max-length") { Description = "The longest sequence in tokens, a recipe's model.max_length; the model's positions if left out." };
         var seed = new Option<ulong>("--seed") { Description = "Draws among the completions of UltraFeedback.", DefaultValueFactory = _ => 1 };
         var json = new Option<bool>("--json") { Description = "One JSON object instead." };
-        var inspect = new Command("inspect", "Count a data set's rows and show what training sees of them.") { data, model, template, judge, seed, json };
+        var inspect = new Command("inspect", "Count a data set's rows and show what training sees of them.") { data, model, template, judge, maxLength, seed, json };
         inspect.SetAction(parse =>
         {
             DialogueTemplate dialogue;
@@ -40,12 +41,13 @@ internal static class DataCommand
             // What is malformed is shown here, not refused.
             var report = new DataReport();
             var pairs = parse.GetValue(data)!.SelectMany(path => PreferenceFiles.ReadPairs(path, parse.GetValue(seed), report, maxMalformed: 1)).ToList();
-            var encoder = parse.GetValue(model) is { } folder ? new PromptEncoder(ModelFolder.ReadTokenizer(folder), dialogue, ModelFolder.ReadConfig(folder).MaxPositionEmbeddings) : null;
+            var encoder = parse.GetValue(model) is { } folder ? new PromptEncoder(ModelFolder.ReadTokenizer(folder), dialogue, Math.Min(parse.GetValue(maxLength) ?? int.MaxValue, ModelFolder.ReadConfig(folder).MaxPositionEmbeddings)) : null;
             var lengths = encoder is null ? null : Measure(encoder, pairs.Where(p => p.Principle is null));
+            var judged = encoder is null ? null : MeasureJudge(encoder, judging, JudgedPairs(pairs, judging));
             if (parse.GetValue(json))
-                Console.WriteLine(JsonSerializer.Serialize(new { report.Read, report.Kept, Skipped = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Count), SkippedAt = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Places), report.Malformed, Pairs = pairs.Count, Tokens = lengths }, Naming));
+                Console.WriteLine(JsonSerializer.Serialize(new { report.Read, report.Kept, Skipped = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Count), SkippedAt = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Places), report.Malformed, Pairs = pairs.Count, Tokens = lengths, JudgePrompts = judged }, Naming));
             else
-                Print(report, pairs, lengths, encoder, dialogue, judging);
+                Print(report, pairs, lengths, judged, encoder, dialogue, judging);
         });
         return new Command("data", "Work with data sets.") { inspect };
     }
@@ -53,22 +55,67 @@ internal static class DataCommand
     /// <summary>Lengths of the policy's examples in tokens.</summary>
     private sealed record Lengths(IReadOnlyDictionary<string, int> Quantiles, int Maximum, int Truncated);
 
+    /// <summary>Lengths of the judge prompts in tokens, both orders, before they are cut; the judge token comes on top.</summary>
+    /// <param name="Problem">Why no prompt can be made of this template with this tokenizer.</param>
+    private sealed record JudgeLengths(int Count, IReadOnlyDictionary<string, int> Quantiles, int Maximum, int Truncated, JudgeCuts Cut, string? Problem);
+
+    /// <summary>How many of the prompts that are too long lose text from where; some from more than one place.</summary>
+    private sealed record JudgeCuts(int Context, int ResponseA, int ResponseB);
+
     private static Lengths Measure(PromptEncoder encoder, IEnumerable<PreferenceExample> pairs)
     {
         // Examples are cut to the encoder's maximum: lengths are those before.
         var whole = new PromptEncoder(encoder.Tokenizer, encoder.Dialogue, int.MaxValue);
         var lengths = pairs.Select(p => ExampleBuilder.Policy(whole, p).Tokens.Length).Order().ToList();
-        var quantiles = lengths.Count == 0 ? [] : Quantiles.ToDictionary(q => $"{q:P0}".Replace(" ", "", StringComparison.Ordinal), q => lengths[(int)Math.Round(q * (lengths.Count - 1))]);
-        return new Lengths(quantiles, encoder.MaxLength, lengths.Count(n => n > encoder.MaxLength));
+        return new Lengths(QuantilesOf(lengths), encoder.MaxLength, lengths.Count(n => n > encoder.MaxLength));
     }
 
-    private static void Print(DataReport report, List<PreferenceExample> pairs, Lengths? lengths, PromptEncoder? encoder, DialogueTemplate dialogue, JudgeTemplate judging)
+    private static Dictionary<string, int> QuantilesOf(List<int> ordered) =>
+        ordered.Count == 0 ? [] : Quantiles.ToDictionary(q => $"{q:P0}".Replace(" ", "", StringComparison.Ordinal), q => ordered[(int)Math.Round(q * (ordered.Count - 1))]);
+
+    // What a judge template learns: the pairs of its principle where the data has them.
+    private static List<PreferenceExample> JudgedPairs(List<PreferenceExample> pairs, JudgeTemplate template) =>
+        pairs.Exists(p => p.Principle is not null && p.Principle == template.Principle) ? [.. pairs.Where(p => p.Principle == template.Principle)] : [.. pairs.Where(p => p.Principle is null)];
+
+    private static JudgeLengths MeasureJudge(PromptEncoder encoder, JudgeTemplate template, List<PreferenceExample> pairs)
+    {
+        var whole = new PromptEncoder(encoder.Tokenizer, encoder.Dialogue, int.MaxValue);
+        var lengths = new List<int>();
+        int truncated = 0, context = 0, responseA = 0, responseB = 0;
+        try
+        {
+            foreach (var pair in pairs)
+                foreach (var (a, b) in new[] { (pair.Chosen, pair.Rejected), (pair.Rejected, pair.Chosen) })
+                {
+                    var said = template.Context(pair.Prompt);
+                    var length = whole.EncodeJudge(template, said, a, b).Ids.Length;
+                    lengths.Add(length);
+                    if (length < encoder.MaxLength)
+                        continue;
+                    truncated++;
+                    var kept = encoder.FitJudge(template, said, a, b);
+                    (context, responseA, responseB) = (context + (kept.Context.Length < said.Length ? 1 : 0), responseA + (kept.ResponseA.Length < a.Length ? 1 : 0), responseB + (kept.ResponseB.Length < b.Length ? 1 : 0));
+                }
+        }
+        catch (ArgumentException e)
+        {
+            return new JudgeLengths(0, new Dictionary<string, int>(), encoder.MaxLength, 0, new JudgeCuts(0, 0, 0), e.Message);
+        }
+        lengths.Sort();
+        return new JudgeLengths(lengths.Count, QuantilesOf(lengths), encoder.MaxLength, truncated, new JudgeCuts(context, responseA, responseB), null);
+    }
+
+    private static void Print(DataReport report, List<PreferenceExample> pairs, Lengths? lengths, JudgeLengths? judged, PromptEncoder? encoder, DialogueTemplate dialogue, JudgeTemplate judging)
     {
         Console.WriteLine($"rows: {report.Read} read, {report.Kept} kept, {pairs.Count} pairs");
         foreach (var (reason, rows) in report.Skipped)
             Console.WriteLine($"  skipped {rows.Count}: {reason}: {string.Join(", ", rows.Places.Take(5))}{(rows.Count > 5 ? ", …" : "")}");
         if (lengths is not null)
             Console.WriteLine($"tokens per example: {string.Join(", ", lengths.Quantiles.Select(q => $"{q.Key} {q.Value}"))}; {lengths.Truncated} longer than the model's {lengths.Maximum} lose their beginning");
+        if (judged is { Problem: { } problem })
+            Console.WriteLine($"judge prompts: none: {problem}");
+        else if (judged is not null)
+            Console.WriteLine($"tokens per judge prompt ({judging.Name}, {judged.Count} in both orders): {string.Join(", ", judged.Quantiles.Select(q => $"{q.Key} {q.Value}"))}; {judged.Truncated} leave the model's {judged.Maximum} no room for the judge token and lose text: of the context {judged.Cut.Context}, of response A {judged.Cut.ResponseA}, of response B {judged.Cut.ResponseB}");
         foreach (var pair in pairs.Where(p => p.Principle is null).Take(Examples))
         {
             Console.WriteLine("\n--- policy example, what is learned in «»");

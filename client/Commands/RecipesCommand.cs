@@ -15,7 +15,7 @@ internal static class RecipesCommand
         {
             var recipe = RecipeFile.Load(parse.GetValue(file)!, parse.GetValue(settings));
             Console.Write(RecipeFile.Render(recipe));
-            Console.WriteLine($"# {parse.GetValue(file)} is valid: {recipe.Stages.Count} stages, {recipe.Stages.Sum(s => s.Steps)} steps");
+            Console.WriteLine($"# {parse.GetValue(file)} is valid: {recipe.Stages.Count} stages, {recipe.Stages.Sum(s => s.Steps)} steps{(recipe.Stages.Sum(s => s.Epochs) is > 0 and var epochs ? $" and {epochs} epochs of the data" : "")}");
         });
         return new Command("recipes", "Work with recipe files.") { validate };
     }

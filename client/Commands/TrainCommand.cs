@@ -35,7 +35,7 @@ internal static class TrainCommand
     /// <exception cref="InvalidDataException">The model folder is not one that can be used.</exception>
     private static Recipe Load(string path, string? model, string? data, IEnumerable<string> settings)
     {
-        IEnumerable<string> named = [.. model is null ? [] : new[] { $"model.path={model}" }, .. data is null ? [] : new[] { "data.world_pairs=0", "data.prompts=null", $"data.pairs={data}" }];
+        IEnumerable<string> named = [.. model is null ? [] : new[] { $"model.path={model}" }, .. data is null ? [] : new[] { "data.world_pairs=0", "data.prompts=null", "data.sources=[]", $"data.pairs={data}" }];
         var recipe = RecipeFile.Load(path, named.Concat(settings));
         static string? Existing(string? named, string key) => named is null ? null
             : Path.Exists(named) ? Path.GetFullPath(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
@@ -53,9 +53,10 @@ internal static class TrainCommand
         }
         foreach (var template in recipe.Judge.Templates.Where(JudgeTemplate.IsFile))
             _ = Template(template);
-        if (recipe.Data.WorldPairs == 0)
-            Print(new FileTrainingData(recipe.Data, recipe.Seed).Report);
-        return recipe;
+        var read = TrainingData.Load(recipe.Data, recipe.Seed);
+        if (read is FileTrainingData files)
+            Print(files.Report);
+        return EpochSteps.Resolve(recipe, read);
     }
 
     private static void Print(DataReport report)

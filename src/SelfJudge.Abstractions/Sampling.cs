@@ -75,13 +75,15 @@ public sealed record LogProbsResponse([property: Id(0)] IReadOnlyList<ResponseLo
 /// <param name="Id">What requests call it.</param>
 /// <param name="Folder">A Hugging Face model folder, or a PEFT adapter folder on top of <paramref name="BaseId"/>, on a file system that the host sees.</param>
 /// <param name="Initial">The shape of a model of random weights.</param>
+/// <param name="MaxLength">The longest sequence in tokens, where it is to be shorter than the model's positions.</param>
 [GenerateSerializer, Immutable, Alias("sj.ModelReference")]
 public sealed record ModelReference(
     [property: Id(0)] string Id,
     [property: Id(1)] string? Folder,
     [property: Id(2)] InitialModelSettings? Initial,
     [property: Id(3)] string? BaseId,
-    [property: Id(4)] string DialogueTemplate);
+    [property: Id(4)] string DialogueTemplate,
+    [property: Id(5)] int? MaxLength = null);
 
 /// <summary>A model of random weights over the built-in world's vocabulary.</summary>
 [GenerateSerializer, Immutable, Alias("sj.InitialModelSettings")]

@@ -61,6 +61,8 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         var remaining = recipe.Stages.Skip(_finished.Count).ToList();
         Enter(remaining.FirstOrDefault());
         var data = await catalog.Get(recipe);
+        if (recipe.Stages.FirstOrDefault(s => s.Steps == 0) is { } open)
+            throw new RecipeException($"stage {open.Name} has epochs but no steps: a run is started with the steps that its data makes of them");
         foreach (var stage in remaining)
         {
             Enter(stage);

@@ -16,10 +16,7 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
     // A template of a principle learns that principle's own pairs.
     private readonly Dictionary<string, (IReadOnlyList<PreferenceExample> Pairs, int[] Order)> _judged = recipe.TemplatesOf(stage).Distinct().Select(JudgeTemplate.ByName).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t =>
     {
-        var pairs = data.PairsFor(t.Principle);
-        // With rationales, pairs that have none are left out, where others have one (Table 18).
-        if (stage.Rationale && pairs.Any(HasRationales))
-            pairs = [.. pairs.Where(HasRationales)];
+        var pairs = data.JudgePairs(t, stage.Rationale);
         return (pairs, CounterRandom.Permutation(pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/judge order")));
     });
 
@@ -43,8 +40,6 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
     /// <summary>dpo, rm: static pairs.</summary>
     public IReadOnlyList<PreferencePair> Offline(int step) =>
         [.. Enumerable.Range(0, stage.Prompts).Select(i => ExampleBuilder.Pair(encoder, At(_policyOrder, (long)step * stage.Prompts + i)))];
-
-    private static bool HasRationales(PreferenceExample pair) => pair is { ChosenRationale: not null, RejectedRationale: not null };
 
     private PreferenceExample At(int[] order, long n) => data.Pairs[order[n % order.Length]];
 }

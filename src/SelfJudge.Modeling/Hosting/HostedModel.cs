@@ -39,7 +39,7 @@ internal sealed class HostedModel : IDisposable
 
     public string Id { get; }
     public LlamaModel Model { get; }
-    public PromptEncoder Encoder { get; }
+    public PromptEncoder Encoder { get; private set; }
     public ModelDescription Description => new(Model.Config, _adapter?.Config, (_adapter?.Buffer ?? Model.Weights.Buffer).Layout.Size) { HasScalarHead = Model.Score is not null };
     public SharedWeights Weights => _weights;
 
@@ -56,6 +56,14 @@ internal sealed class HostedModel : IDisposable
     {
         get => Interlocked.Read(ref _version);
         set => Interlocked.Exchange(ref _version, value);
+    }
+
+    /// <summary>Keeps its prompts and examples to so many tokens, where that is fewer than its positions.</summary>
+    public HostedModel Within(int? maxLength)
+    {
+        if (maxLength < Encoder.MaxLength)
+            Encoder = new PromptEncoder(Encoder.Tokenizer, Encoder.Dialogue, maxLength.Value);
+        return this;
     }
 
     public void Dispose()

@@ -91,7 +91,8 @@ public interface IPolicyTraining : IAsyncDisposable
 /// <param name="Initial">A model to be initialised at random.</param>
 /// <param name="Base">The id of the loaded model that an adapter folder stands on.</param>
 /// <param name="DialogueTemplate">The name of the template that its prompts use.</param>
-public sealed record ModelSource(string? Folder, InitialModel? Initial, string? Base, string DialogueTemplate);
+/// <param name="MaxLength">The longest sequence in tokens that it is trained on and asked with, where that is to be shorter than its positions.</param>
+public sealed record ModelSource(string? Folder, InitialModel? Initial, string? Base, string DialogueTemplate, int? MaxLength = null);
 
 /// <summary>A model of random weights over the built-in world's vocabulary.</summary>
 public sealed record InitialModel(Llama.LlamaConfig Config, ulong Seed);

@@ -64,7 +64,7 @@ public sealed class ModelHost : IModelHost, IDisposable
     public Task LoadAsync(string model, ModelSource source, CancellationToken cancellation) => RunExclusive(model, () =>
     {
         if (!_models.ContainsKey(model))
-            _models[model] = Load(model, source);
+            _models[model] = Load(model, source).Within(source.MaxLength);
         return true;
     });
 
@@ -144,7 +144,7 @@ public sealed class ModelHost : IModelHost, IDisposable
         var reference = spec.Reference is null ? null : Find(spec.Reference);
         if (_models.TryRemove(spec.Policy, out var earlier))
             earlier.Dispose();
-        var hosted = NewPolicy(spec, from);
+        var hosted = NewPolicy(spec, from).Within(from.Encoder.MaxLength);
         _models[spec.Policy] = hosted;
         return new PolicyTraining(this, hosted, reference, new PolicyTrainer(hosted.Model, reference?.Model, _workers, spec.Optimizer), hosted.Model.Adapter?.Config);
     });

@@ -73,14 +73,18 @@ public sealed class PromptEncoder
     /// template.
     /// </summary>
     /// <exception cref="ArgumentException">The template alone is too long, or the vocabulary has no piece "A" or "B".</exception>
-    public EncodedJudgePrompt EncodeJudge(JudgeTemplate template, string context, string responseA, string responseB)
+    public EncodedJudgePrompt EncodeJudge(JudgeTemplate template, string context, string responseA, string responseB) =>
+        FitJudge(template, context, responseA, responseB).Prompt;
+
+    /// <summary><see cref="EncodeJudge"/>, and what it kept of context and responses.</summary>
+    public (EncodedJudgePrompt Prompt, string Context, string ResponseA, string ResponseB) FitJudge(JudgeTemplate template, string context, string responseA, string responseB)
     {
         string[] contents = [context, responseA, responseB];
         while (true)
         {
             var prompt = EncodeWhole(template, template.Render(contents[0], contents[1], contents[2]));
             if (prompt.Ids.Length < MaxLength)
-                return prompt;
+                return (prompt, contents[0], contents[1], contents[2]);
             Shorten(contents, prompt.Ids.Length - MaxLength + 1, template);
         }
     }

@@ -35,6 +35,7 @@ public sealed class FileTrainingData : TrainingData
 
     public override IReadOnlyList<PreferenceExample> Pairs { get; }
     public override IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
+    public override int? PromptCount => _prompts.Count;
 
     public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, Pairs);
 

@@ -19,11 +19,23 @@ public abstract class TrainingData
     /// <summary>The pairs that a judge template of a principle learns: labelled by that principle, or the overall ones where the data has none of it.</summary>
     public virtual IReadOnlyList<PreferenceExample> PairsFor(string? principle) => Pairs;
 
+    /// <summary>The pairs that a template's judge examples are made of. With rationales, pairs that have none are left out, where others have one (Table 18).</summary>
+    public IReadOnlyList<PreferenceExample> JudgePairs(JudgeTemplate template, bool rationale)
+    {
+        var pairs = PairsFor(template.Principle);
+        return rationale && pairs.Any(HasRationales) ? [.. pairs.Where(HasRationales)] : pairs;
+    }
+
+    /// <summary>How many prompts there are before they come again; null where they have no end.</summary>
+    public virtual int? PromptCount => null;
+
     /// <summary>Pairs over prompts that training never sees, to measure the judge with; empty where there are none.</summary>
     public abstract IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
 
     /// <summary>The n-th prompt of the endless sequence that on-policy stages sample.</summary>
     public abstract IReadOnlyList<Turn> Prompt(long n);
+
+    private static bool HasRationales(PreferenceExample pair) => pair is { ChosenRationale: not null, RejectedRationale: not null };
 
     /// <summary>Loads what a recipe names.</summary>
     /// <exception cref="DataException">A file is missing or damaged; the message names file and line.</exception>

@@ -68,6 +68,9 @@ public sealed record ModelRecipe
 
     /// <summary>The dialogue template by name, or the path of a file with one.</summary>
     public string DialogueTemplate { get; init; } = "world";
+
+    /// <summary>The longest sequence, prompt and answer together, in tokens; the model's positions where null. Of what is longer, dialogues lose their beginning, judge prompts text of their context and responses.</summary>
+    public int? MaxLength { get; init; }
 }
 
 /// <summary>The shape of a model of random weights over the built-in world's words.</summary>
@@ -151,6 +154,10 @@ public sealed record StageRecipe
     public string? From { get; init; }
 
     public int Steps { get; init; }
+
+    /// <summary>Passes over the stage's examples, in place of <see cref="Steps"/>, which follows from it once the data is read.</summary>
+    public double Epochs { get; init; }
+
     public double LearningRate { get; init; }
     public DecayShape Schedule { get; init; } = DecayShape.Constant;
 
@@ -239,6 +246,8 @@ public sealed record OptimizerRecipe
 
     /// <summary>Packed tokens that pass through the model at once; larger steps accumulate gradients.</summary>
     public int MaxTokensPerBatch { get; init; } = 4096;
+
+    public bool GradientCheckpointing { get; init; }
 }
 
 /// <summary>A LoRA adapter.</summary>

@@ -20,6 +20,7 @@ internal static class RecipeChecks
         yield return (data.MaxMalformed is >= 0 and <= 1, "data.max_malformed", "is a share of the rows, from 0 to 1");
         yield return (recipe.Sampling.Problem() is null, "sampling", recipe.Sampling.Problem() ?? "");
         yield return (DialogueProblem(recipe.Model.DialogueTemplate) is null, "model.dialogue_template", DialogueProblem(recipe.Model.DialogueTemplate) ?? "");
+        yield return (recipe.Model.MaxLength is null or >= 16, "model.max_length", "must be 16 or more tokens");
         yield return (recipe.Judge.Templates.Count > 0, "judge.templates", "name at least one template");
         foreach (var template in recipe.Judge.Templates.Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])))
             yield return (JudgeTemplate.IsFile(template) || JudgeTemplate.BuiltIn.Any(t => t.Name == template), "judge.templates", $"'{template}' is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}, and .yaml files");
@@ -66,7 +67,10 @@ internal static class RecipeChecks
         yield return (stage.Name.IndexOfAny(['/', '\\', '.']) < 0, "name", "a name becomes a folder: leave out slashes and dots");
         yield return (!earlier.Contains(stage.Name), "name", $"'{stage.Name}' is taken by an earlier stage");
         yield return (stage.From is null || earlier.Contains(stage.From), "from", $"'{stage.From}' is not an earlier stage; those are {(earlier.Count == 0 ? "none" : string.Join(", ", earlier))}");
-        yield return (stage.Steps > 0, "steps", "must be 1 or more");
+        yield return (stage.Epochs >= 0 && double.IsFinite(stage.Epochs), "epochs", "must be 0 or more");
+        yield return (stage.Steps == 0 || stage.Epochs == 0, "epochs", "give steps or epochs, not both");
+        yield return (stage.Steps > 0 || stage.Steps == 0 && stage.Epochs > 0, "steps", "must be 1 or more, or give epochs");
+        yield return (stage.Epochs == 0 || !isOnPrompts || recipe.Data.WorldPairs == 0, "epochs", "the built-in world's prompts have no end: give steps");
         yield return (stage.LearningRate > 0, "learning_rate", "must be more than 0");
         yield return (stage.Warmup is >= 0 and <= 1, "warmup", "is a share of the steps, from 0 to 1");
         yield return (stage.CheckpointEvery > 0, "checkpoint_every", "must be 1 or more");

@@ -23,6 +23,13 @@ public sealed record DialogueTemplate(string Name, string SystemFormat, string U
     public static DialogueTemplate Paper { get; } = new("paper", "<|system|>\n{content}\n", "<|user|>\n{content}\n", "<|assistant|>\n", "\n",
         "Below are a series of dialogues between a human user and an AI assistant. The AI tries to be helpful, harmless, and honest.");
 
+    /// <summary>The paper's, with the system message of UltraFeedback (Table 13).</summary>
+    public static DialogueTemplate PaperUltraFeedback { get; } = Paper with
+    {
+        Name = "paper-ultrafeedback",
+        SystemMessage = "Below are a series of dialogues between a human user and an AI assistant. The AI tries to be helpful, honest, truthful and follows the instructions from human.",
+    };
+
     /// <summary>The prompt as it stands, for models that were never taught a dialogue.</summary>
     public static DialogueTemplate Plain { get; } = new("plain", "{content}\n", "{content}", "", "\n", null);
 
@@ -38,7 +45,7 @@ public sealed record DialogueTemplate(string Name, string SystemFormat, string U
 
     public static DialogueTemplate Zephyr { get; } = new("zephyr", "<|system|>\n{content}</s>\n", "<|user|>\n{content}</s>\n", "<|assistant|>\n", "</s>\n", null);
 
-    public static IReadOnlyList<DialogueTemplate> BuiltIn { get; } = [World, Paper, Plain, Llama2Chat, Llama3, ChatMl, Zephyr];
+    public static IReadOnlyList<DialogueTemplate> BuiltIn { get; } = [World, Paper, PaperUltraFeedback, Plain, Llama2Chat, Llama3, ChatMl, Zephyr];
 
     /// <param name="nameOrPath">A built-in template's name, or the path of a template file, see <see cref="DialogueTemplateFile"/>.</param>
     /// <exception cref="ArgumentException">No template has that name, or the file is not one; the message says why.</exception>

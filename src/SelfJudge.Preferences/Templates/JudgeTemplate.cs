@@ -60,7 +60,7 @@ public sealed record JudgeTemplate
 
     /// <summary>Table 15 with the system message of Table 13: UltraFeedback, judged overall.</summary>
     public static JudgeTemplate UltraFeedback { get; } = new("ultrafeedback", Instruction(
-        "Below are a series of dialogues between a human user and an AI assistant. The AI tries to be helpful, honest, truthful and follows the instructions from human.",
+        DialogueTemplate.PaperUltraFeedback.SystemMessage!,
         "Which is the better response to be an assistant who is helpful, honest, truthful and following the given instruction from user?",
         "Please choose either A or B.",
         "Sure! The option which is more helpful, honest, truthful and following the given instruction from user would be Response "))

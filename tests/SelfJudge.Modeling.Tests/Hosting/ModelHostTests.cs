@@ -60,6 +60,17 @@ public sealed class ModelHostTests : IAsyncLifetime
         Assert.Equal([901, 908, 912], _host.DescriptionOf("chat").Config.EosTokenIds);
     }
 
+    [Theory]
+    [InlineData(32, 32)]
+    [InlineData(null, 96)]
+    [InlineData(500, 96)] // the model knows no more positions
+    public async Task A_model_and_what_is_trained_from_it_keep_to_the_length_they_are_loaded_with(int? asked, int expected)
+    {
+        await _host.LoadAsync("short", new ModelSource(null, new InitialModel(Config, 3), null, "world", asked), default);
+        await using var training = await _host.OpenTrainingAsync(new TrainingSpec("short/policy", "short", "short", new LoraConfig(2, 4, ["q_proj"]), 1, new OptimizerOptions()), default);
+        Assert.Equal((expected, expected), (_host.EncoderOf("short").MaxLength, _host.EncoderOf("short/policy").MaxLength));
+    }
+
     [Fact]
     public async Task Sampling_judging_and_training_interleave()
     {

@@ -55,6 +55,28 @@ public sealed class ExampleBuilderTests
         Assert.Equal("<assistant> hammer , saw . </s>", Spell(ExampleBuilder.Policy(encoder, new PreferenceExample([new Turn(Role.User, "name two tools .")], "hammer , saw .", "x")).Tokens));
     }
 
+    [Theory]
+    [InlineData(12, "<judge> cat A dog B cow better overall A A good good")] // the rationale and the end token have what is left
+    [InlineData(10, "<judge> cat A dog B cow better overall A A")]
+    [InlineData(16, "<judge> cat A dog B cow better overall A A good good B poor fair </s>")]
+    public void A_rationale_takes_no_more_room_than_there_is(int length, string text)
+    {
+        var encoder = new PromptEncoder(World, DialogueTemplate.World, length);
+        var example = ExampleBuilder.Judge(encoder, JudgeTemplate.World, new PreferenceExample([new Turn(Role.User, "cat")], "dog", "cow", "good good", "poor fair"), swapped: false, rationale: true);
+        Assert.Equal(text, Spell(example.Tokens));
+        Assert.Equal(example.Tokens.Length, example.Parts.Length);
+    }
+
+    [Theory]
+    [InlineData(16, "<user> name two tools . <assistant>", "hammer , saw . </s>", "saw . </s>")]
+    [InlineData(10, "name two tools . <assistant>", "hammer , saw . </s>", "saw . </s>")]   // the prompt makes room for the longer response
+    [InlineData(6, "tools . <assistant>", "hammer , saw", "saw . </s>")]              // but keeps half
+    public void A_pair_longer_than_the_model_is_cut(int length, string prompt, string chosen, string rejected)
+    {
+        var pair = ExampleBuilder.Pair(new PromptEncoder(World, DialogueTemplate.World, length), new PreferenceExample([new Turn(Role.User, "name two tools .")], "hammer , saw .", "saw ."));
+        Assert.Equal((prompt, chosen, rejected), (Spell(pair.Prompt), Spell(pair.Chosen), Spell(pair.Rejected)));
+    }
+
     [Fact]
     public void With_the_papers_template_the_loss_falls_on_the_answer_alone()
     {

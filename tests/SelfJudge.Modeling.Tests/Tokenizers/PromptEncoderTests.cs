@@ -69,6 +69,20 @@ public sealed class PromptEncoderTests
         Assert.Equal(encoder.EncodePrompt(small), encoder.EncodePrompt(small, newTokens: 10));
     }
 
+    // Every word is a token: five are the template's, ten of the fifteen are left, and the longest text gives first.
+    [Theory]
+    [InlineData(30, 4, 4, "dog dog", "dog dog dog dog", "dog dog dog dog")]
+    [InlineData(1, 30, 4, "dog", "dog dog dog dog dog", "dog dog dog dog")]
+    [InlineData(1, 4, 30, "dog", "dog dog dog dog", "dog dog dog dog dog")]
+    public void A_judge_prompt_says_what_it_kept(int context, int a, int b, string keptContext, string keptA, string keptB)
+    {
+        var world = new WordLevelTokenizer(SelfJudge.Preferences.World.Vocabulary.Words, SelfJudge.Preferences.World.Vocabulary.SpecialTokens);
+        string Words(int n) => string.Join(' ', Enumerable.Repeat("dog", n));
+        var fit = new PromptEncoder(world, DialogueTemplate.World, 16).FitJudge(JudgeTemplate.World, Words(context), Words(a), Words(b));
+        Assert.Equal((15, keptContext, keptA, keptB), (fit.Prompt.Ids.Length, fit.Context, fit.ResponseA, fit.ResponseB));
+        Assert.Equal(fit.Prompt.Ids, new PromptEncoder(world, DialogueTemplate.World, 16).EncodeJudge(JudgeTemplate.World, Words(context), Words(a), Words(b)).Ids);
+    }
+
     [Theory]
     [InlineData("""{"chat_template": "{{ '<|im_start|>' + x + '<|im_end|>' }}"}""", "chatml", null)]
     [InlineData("""{"chat_template": [{"name": "tool_use", "template": "<|im_start|><|im_end|>"}, {"name": "default", "template": "<|start_header_id|><|end_header_id|><|eot_id|>"}]}""", "llama-3", null)]

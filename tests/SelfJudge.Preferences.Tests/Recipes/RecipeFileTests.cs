@@ -63,6 +63,11 @@ public sealed class RecipeFileTests
     [InlineData("  learning_rate: 1e-3", "  lerning_rate: 1e-3", "r.yaml:9: unknown key 'stages[0].lerning_rate'; known here are name, method,")]
     [InlineData("name: small", "nmae: small", "r.yaml:1: unknown key 'nmae'")]
     [InlineData("r: 4, alpha", "rank: 4, alpha", "r.yaml:16: unknown key 'stages[1].adapter.rank'; known here are r, alpha, targets")]
+    [InlineData("steps: 10", "steps: 10\n    epochs: 1", "r.yaml:7: stages[0].epochs: give steps or epochs, not both")]
+    [InlineData("steps: 10", "epochs: -1", "r.yaml:6: stages[0].epochs: must be 0 or more")]
+    [InlineData("steps: 10", "epochs: 0", "stages[0].steps: must be 1 or more, or give epochs")]
+    [InlineData("steps: 5", "epochs: 3", "stages[1].epochs: the built-in world's prompts have no end: give steps")]
+    [InlineData("name: small", "model: {max_length: 8}", "r.yaml:1: model.max_length: must be 16 or more tokens")]
     [InlineData("steps: 10", "steps: ten", "r.yaml:6: ")]
     [InlineData("steps: 10", "steps: 0", "r.yaml:6: stages[0].steps: must be 1 or more")]
     [InlineData("method: jsft", "method: jfst", "r.yaml:5: ")]
@@ -107,8 +112,10 @@ public sealed class RecipeFileTests
     [Fact]
     public void Every_recipe_that_comes_with_the_project_is_valid()
     {
-        var recipes = Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "recipes"), "*.yaml");
-        Assert.NotEmpty(recipes);
+        var recipes = Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "recipes"), "*.yaml", SearchOption.AllDirectories);
+        Assert.Equal(["hh-jsft.yaml", "hh-self-judge.yaml", "ultrafeedback-jsft-p.yaml", "ultrafeedback-jsft-pr.yaml", "ultrafeedback-jsft.yaml", "ultrafeedback-self-judge.yaml"],
+            recipes.Where(r => Path.GetFileName(Path.GetDirectoryName(r)) == "paper").Select(r => Path.GetFileName(r)).Order(StringComparer.Ordinal));
+        Assert.Contains(recipes, r => Path.GetFileName(r) == "demo.yaml");
         Assert.All(recipes, r => RecipeFile.Load(r));
     }
 
