@@ -61,6 +61,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         var remaining = recipe.Stages.Skip(_finished.Count).ToList();
         Enter(remaining.FirstOrDefault());
         var data = await catalog.Get(recipe);
+        data.Check(recipe);
         foreach (var stage in remaining)
         {
             Enter(stage);
@@ -155,7 +156,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     {
         var isOnPolicy = stage.Method == StageMethod.SelfJudge;
         var seed = Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/rollout"), step);
-        return Task.WhenAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{step}/{i}", new PromptRequest(
+        return FirstFailure.OrAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{step}/{i}", new PromptRequest(
             i, data.Prompt((long)(step - 1) * stage.Prompts + i).ToWire(),
             opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Initial, recipe.Judge.Templates,
             stage.Samples, SamplingSettings.From(recipe.Sampling), Seeds.Derive(seed, i),

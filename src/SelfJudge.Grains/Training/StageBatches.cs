@@ -41,8 +41,10 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
     }
 
     /// <summary>dpo: static pairs.</summary>
-    public IReadOnlyList<PreferencePair> Offline(int step) =>
-        [.. Enumerable.Range(0, stage.Prompts).Select(i => ExampleBuilder.Pair(encoder, At(_policyOrder, (long)step * stage.Prompts + i)))];
+    public IReadOnlyList<PreferencePair> Offline(int step) => [.. OfflineExamples(step).Select(e => ExampleBuilder.Pair(encoder, e))];
+
+    /// <summary>dpo: the pairs of a step as the data has them.</summary>
+    public IEnumerable<PreferenceExample> OfflineExamples(int step) => Enumerable.Range(0, stage.Prompts).Select(i => At(_policyOrder, (long)step * stage.Prompts + i));
 
     private static bool HasRationales(PreferenceExample pair) => pair is { ChosenRationale: not null, RejectedRationale: not null };
 

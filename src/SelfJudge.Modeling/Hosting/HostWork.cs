@@ -8,23 +8,32 @@ namespace SelfJudge.Modeling.Hosting;
 /// <param name="Model">The id of the model that it concerns. Requests on one model keep their order where one of them is exclusive.</param>
 internal abstract record HostWork(string Model, Cohort? Cohort)
 {
+    /// <summary>Nobody waits for its result any more.</summary>
+    public abstract bool IsAbandoned { get; }
+
     /// <summary>Ends the request without a result.</summary>
     public abstract void Fail(Exception reason);
 }
 
 internal sealed record GenerateWork(string Model, GenerationJob Job, Cohort? Cohort) : HostWork(Model, Cohort)
 {
+    public override bool IsAbandoned => Job.IsAbandoned;
+
     public override void Fail(Exception reason) => Job.Fail(reason);
 }
 
 internal sealed record JudgeWork(string Model, IReadOnlyList<EncodedJudgePrompt> Prompts, TaskCompletionSource<JudgeProbabilities[]> Completion, Cohort? Cohort, CancellationToken Cancellation) : HostWork(Model, Cohort)
 {
+    public override bool IsAbandoned => Cancellation.IsCancellationRequested;
+
     public override void Fail(Exception reason) => Completion.TrySetException(reason);
 }
 
 /// <summary>Something that runs alone: a training step, a load. It waits for the generations of its model to end, and those asked for later wait for it.</summary>
 internal sealed record ExclusiveWork(string Model, Action Run, Action<Exception> OnFailure, bool IsTraining) : HostWork(Model, null)
 {
+    public override bool IsAbandoned => false;
+
     public override void Fail(Exception reason) => OnFailure(reason);
 }
 

@@ -72,16 +72,17 @@ public sealed class PromptEncoder
     /// letters follow it. A prompt that is too long loses text from the longest of context and responses, never from the
     /// template.
     /// </summary>
+    /// <param name="room">Tokens that are to follow it, the judge token among them.</param>
     /// <exception cref="ArgumentException">The template alone is too long, or the vocabulary has no piece "A" or "B".</exception>
-    public EncodedJudgePrompt EncodeJudge(JudgeTemplate template, string context, string responseA, string responseB)
+    public EncodedJudgePrompt EncodeJudge(JudgeTemplate template, string context, string responseA, string responseB, int room = 1)
     {
         string[] contents = [context, responseA, responseB];
         while (true)
         {
             var prompt = EncodeWhole(template, template.Render(contents[0], contents[1], contents[2]));
-            if (prompt.Ids.Length < MaxLength)
+            if (prompt.Ids.Length <= MaxLength - room)
                 return prompt;
-            Shorten(contents, prompt.Ids.Length - MaxLength + 1, template);
+            Shorten(contents, prompt.Ids.Length - MaxLength + room, template);
         }
     }
 

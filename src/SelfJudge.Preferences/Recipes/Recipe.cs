@@ -62,7 +62,7 @@ public sealed record ModelRecipe
 
     public InitRecipe Init { get; init; } = new();
 
-    /// <summary>The dialogue template by name, or the path of a file with one.</summary>
+    /// <summary>The dialogue template by name, or the path of a file with one; "auto" for the model's own, where it is a known one, which the console resolves before a run.</summary>
     public string DialogueTemplate { get; init; } = "world";
 }
 

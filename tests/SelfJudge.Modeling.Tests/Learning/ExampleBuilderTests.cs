@@ -55,6 +55,25 @@ public sealed class ExampleBuilderTests
         Assert.Equal("<assistant> hammer , saw . </s>", Spell(ExampleBuilder.Policy(encoder, new PreferenceExample([new Turn(Role.User, "name two tools .")], "hammer , saw .", "x")).Tokens));
     }
 
+    [Theory]
+    [InlineData(16, "<judge> cat A dog dog dog dog B cow better overall A A good good B")]
+    [InlineData(12, "<judge> cat A dog B cow better overall A A good good")]
+    public void A_judgment_longer_than_the_model_loses_text_and_the_end_of_its_rationale(int length, string text)
+    {
+        var pair = new PreferenceExample([new Turn(Role.User, "cat")], "dog dog dog dog dog dog", "cow", "good good", "poor fair");
+        var example = ExampleBuilder.Judge(new PromptEncoder(World, DialogueTemplate.World, length), JudgeTemplate.World, pair, swapped: false, rationale: true);
+        Assert.Equal(text, Spell(example.Tokens));
+        Assert.Equal(length, example.Parts.Length);
+    }
+
+    [Fact]
+    public void A_static_pair_longer_than_the_model_loses_the_prompts_beginning_and_the_responses_ends()
+    {
+        var encoder = new PromptEncoder(World, DialogueTemplate.World, 8);
+        var pair = ExampleBuilder.Pair(encoder, new PreferenceExample([new Turn(Role.User, "name two tools .")], "hammer , saw , hammer .", "saw ."));
+        Assert.Equal(("two tools . <assistant>", "hammer , saw ,", "saw . </s>"), (Spell(pair.Prompt), Spell(pair.Chosen), Spell(pair.Rejected)));
+    }
+
     [Fact]
     public void With_the_papers_template_the_loss_falls_on_the_answer_alone()
     {
