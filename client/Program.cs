@@ -8,6 +8,7 @@ using Spectre.Console;
 var root = new RootCommand("SelfJudge.Actors: align language models by on-policy self-judgment.")
 {
     DemoCommand.Create(),
+    JsftCommand.Create(),
     TrainCommand.Create(),
     SubmitCommand.Create(),
     CompareCommand.Create(),

@@ -22,11 +22,14 @@ internal static class RunNames
     /// <exception cref="UserError">There is no such run.</exception>
     public static (RunFolder Folder, string RunId) Find(string run)
     {
-        foreach (var path in new[] { run, Path.Combine(Root, run) })
-            if (new RunFolder(Path.GetFullPath(path)) is var folder && File.Exists(folder.Recipe))
-                return (folder, Path.GetFileName(folder.Path.TrimEnd(Path.DirectorySeparatorChar)));
+        if (TryFind(run) is { } folder)
+            return (folder, Path.GetFileName(folder.Path.TrimEnd(Path.DirectorySeparatorChar)));
         throw new UserError($"there is no run '{run}': neither a run's folder nor an id under {Root}/; 'runs' lists those that are there");
     }
+
+    /// <summary>The folder of a run as <see cref="Find"/> finds it; null where there is none such.</summary>
+    public static RunFolder? TryFind(string run) =>
+        new[] { run, Path.Combine(Root, run) }.Select(path => new RunFolder(Path.GetFullPath(path))).FirstOrDefault(f => File.Exists(f.Recipe));
 
     /// <summary>Every run under <c>runs/</c>.</summary>
     public static IEnumerable<string> All() => !Directory.Exists(Root) ? [] :

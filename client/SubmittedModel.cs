@@ -3,6 +3,7 @@ using SelfJudge.Client.Commands;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
@@ -45,8 +46,7 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
     private static SubmittedModel ResolveModel(string? named, string? dialogueTemplate, string? judgeTemplate)
     {
         dialogueTemplate = CommonOptions.ParseTemplate(dialogueTemplate);
-        if (judgeTemplate is not null && JudgeTemplate.BuiltIn.All(t => t.Name != judgeTemplate))
-            throw new UserError($"--judge-template {judgeTemplate} is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}");
+        judgeTemplate = judgeTemplate is null ? null : CommonOptions.ParseJudgeTemplate(judgeTemplate);
         var path = named ?? RunNames.All().LastOrDefault(r => File.Exists(new RunFolder(r).Result))
             ?? throw new UserError("there is no completed run under runs/: name a model with --model RUN or --model DIR");
         return File.Exists(Path.Combine(path, "config.json")) || AdapterFolder.IsAdapter(path)
@@ -71,20 +71,11 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
         var baseModel = AdapterFolder.IsAdapter(folder) ? AdapterFolder.ReadConfig(folder).BaseModel : null;
         if (AdapterFolder.IsAdapter(folder) && (baseModel is null || !Directory.Exists(baseModel)))
             throw new UserError($"the adapter in {folder} stands on {baseModel ?? "a model that it does not name"}, which is no folder here; correct base_model_name_or_path in its adapter_config.json");
-        // The built-in world's tokenizer knows the world's words only.
-        var isWorld = WordTokenizer(baseModel ?? folder);
-        var template = dialogueTemplate ?? (isWorld ? DialogueTemplate.World : ModelFolder.ReadDialogueTemplate(baseModel ?? folder))?.Name;
-        if (template is null)
-        {
-            template = DialogueTemplate.Paper.Name;
-            Console.Error.WriteLine($"note: {baseModel ?? folder} has no chat_template, so its prompts are put by the dialogue template '{template}'; --template names another: {DialogueTemplate.Known}");
-        }
+        var template = dialogueTemplate ?? DialogueTemplates.Of(baseModel ?? folder, "--template");
         List<ModelReference> chain = [];
         if (baseModel is not null)
             chain.Add(new ModelReference($"submit/{baseModel}", Path.GetFullPath(baseModel), null, null, template));
         chain.Add(new ModelReference($"submit/{folder}", folder, null, baseModel is null ? null : chain[0].Id, template));
-        return new SubmittedModel(folder, chain, [judgeTemplate ?? (isWorld ? JudgeTemplate.World : JudgeTemplate.HhHelpful).Name], new SamplingOptions());
+        return new SubmittedModel(folder, chain, [judgeTemplate ?? (ModelFolder.ReadTokenizer(baseModel ?? folder) is WordLevelTokenizer ? JudgeTemplate.World : JudgeTemplate.HhHelpful).Name], new SamplingOptions());
     }
-
-    private static bool WordTokenizer(string folder) => ModelFolder.ReadTokenizer(folder) is Modeling.Tokenizers.WordLevelTokenizer;
 }

@@ -13,6 +13,8 @@ internal static class CommonOptions
 
     public static Option<string?> Out() => new("--out") { Description = "The run's folder; runs/<id> if left out." };
 
+    public static Option<string[]> Settings() => new("--set") { Description = "A key of the recipe and its value, as key=value; stages go by name or place, as stages.Self-Judge.steps=20." };
+
     public static Argument<string> Run() => new("run") { Description = "A run's folder, or its id under runs/." };
 
     public static Option<string?> Template() => new("--template") { Description = "The dialogue template by name, or the path of a file with one; the model's own, where it is a known one, if left out." };
@@ -28,6 +30,21 @@ internal static class CommonOptions
         catch (ArgumentException e)
         {
             throw new UserError($"--template {template}: {e.Message}");
+        }
+    }
+
+    /// <summary>A judge template's name, or the absolute path of its file.</summary>
+    /// <exception cref="UserError">There is none such.</exception>
+    public static string ParseJudgeTemplate(string template)
+    {
+        try
+        {
+            _ = JudgeTemplate.ByName(template);
+            return JudgeTemplate.IsFile(template) ? Path.GetFullPath(template) : template;
+        }
+        catch (ArgumentException e)
+        {
+            throw new UserError(e.Message);
         }
     }
 

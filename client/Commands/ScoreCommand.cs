@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using SelfJudge.Abstractions;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Templates;
 
@@ -16,7 +18,7 @@ internal static class ScoreCommand
 
     public static Command Create()
     {
-        var data = new Option<string>("--data") { Description = "Preference rows: .jsonl or .jsonl.gz.", Required = true };
+        var data = new Option<string>("--data") { Description = "Preference rows: a file or a folder, as training takes them, or rows of token ids such as a run's last-step.jsonl.", Required = true };
         var noTemplate = new Option<bool>("--no-template") { Description = "Take the texts as they stand: no dialogue template, no end token." };
         var beta = new Option<double>("--beta") { Description = "β of the losses.", DefaultValueFactory = _ => 0.1 };
         var loss = new Option<PreferenceLossKind>("--loss") { Description = "The loss whose mean is printed; the file has all three.", DefaultValueFactory = _ => PreferenceLossKind.Sigmoid };
@@ -33,11 +35,12 @@ internal static class ScoreCommand
             var (path, verbatim) = (parse.GetValue(data)!, parse.GetValue(noTemplate));
             var resolved = model.Resolve(parse, template: verbatim ? DialogueTemplate.Plain.Name : null);
             // Every row is read once before any is computed: an error in the last one costs nothing.
-            var count = ScoredRows.Read(path, verbatim).Count();
+            var vocabulary = resolved.Chain[0].Folder is { } folder ? ModelFolder.ReadConfig(folder).VocabSize : (int?)null;
+            var count = ScoredRows.Read(path, verbatim, vocabulary).Count();
             try
             {
                 await using var loaded = await model.Open(parse, resolved);
-                var means = await Score(loaded, ScoredRows.Read(path, verbatim), verbatim, b, Path.GetFullPath(parse.GetValue(output)!), cancellation);
+                var (means, recorded) = await Score(loaded, ScoredRows.Read(path, verbatim, vocabulary), verbatim, b, Path.GetFullPath(parse.GetValue(output)!), cancellation);
                 var (name, mean) = parse.GetValue(loss) switch
                 {
                     PreferenceLossKind.Sigmoid => ("sigmoid", means.Sigmoid),
@@ -45,6 +48,8 @@ internal static class ScoreCommand
                     _ => ("ipo", means.Ipo),
                 };
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} rows in {parse.GetValue(output)}: mean {name} loss {mean:0.000000}, margin {means.Margin:0.000000}, accuracy {means.Accuracy:0.0000}"));
+                if (recorded.Rows > 0)
+                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{recorded.Rows} rows bring log-probabilities of their own; the largest difference from them is {recorded.Policy:0.0e+00} under the policy, {recorded.Reference:0.0e+00} under the reference"));
                 return RunExecutor.Succeeded;
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -59,9 +64,10 @@ internal static class ScoreCommand
         return command;
     }
 
-    private static async Task<ScoreMeans> Score(LoadedModel loaded, IEnumerable<ScoredRow> rows, bool verbatim, double beta, string output, CancellationToken cancellation)
+    private static async Task<(ScoreMeans Means, RecordedDifference Recorded)> Score(LoadedModel loaded, IEnumerable<ScoredRow> rows, bool verbatim, double beta, string output, CancellationToken cancellation)
     {
         var (total, count, tooLong, positions) = (new ScoreMeans(0, 0, 0, 0, 0), 0, 0, 0);
+        var difference = new RecordedDifference(0, 0, 0);
         var temporary = $"{output}.writing-{Environment.ProcessId}";
         try
         {
@@ -69,7 +75,7 @@ internal static class ScoreCommand
             {
                 foreach (var chunk in rows.Chunk(ChunkRows))
                 {
-                    var responses = chunk.SelectMany(r => new[] { new GivenResponse(r.Prompt, r.Chosen), new GivenResponse(r.Prompt, r.Rejected) }).ToList();
+                    var responses = chunk.SelectMany(Responses).ToList();
                     Task<LogProbsResponse> Ask(string id) => loaded.Policy.LogProbs(new LogProbsRequest(id, responses, verbatim), cancellation);
                     var policy = await Ask(loaded.Model.Id);
                     // Without an adapter policy and reference are one model.
@@ -83,6 +89,7 @@ internal static class ScoreCommand
                             throw new UserError($"row {score.Row}: the model gives no finite log-probability (chosen {chosen.LogProb}, rejected {rejected.LogProb})");
                         await file.WriteLineAsync(JsonSerializer.Serialize(score, Json));
                         total = total.Add(score);
+                        difference = difference.With(score, chunk[i].Recorded);
                         count++;
                         if (chosen.PromptTokens + Math.Max(chosen.Tokens, rejected.Tokens) > positions)
                             tooLong++;
@@ -99,7 +106,17 @@ internal static class ScoreCommand
         }
         if (tooLong > 0)
             await Console.Error.WriteLineAsync($"{tooLong} of {count} rows are longer than the model's {positions} positions; they are scored whole, beyond what the model was made for");
-        return total;
+        return (total, difference);
+    }
+
+    private static GivenResponse[] Responses(ScoredRow row)
+    {
+        DialogueTurn[] turns = [.. row.Prompt.Select(t => new DialogueTurn(t.Role, t.Content))];
+        return
+        [
+            new GivenResponse(turns, row.Chosen, row.Ids is null ? null : new ResponseIds(row.Ids.Prompt, row.Ids.Chosen)),
+            new GivenResponse(turns, row.Rejected, row.Ids is null ? null : new ResponseIds(row.Ids.Prompt, row.Ids.Rejected)),
+        ];
     }
 
     private static StreamWriter Open(string path)
@@ -126,6 +143,14 @@ internal sealed record RowScore(int Row, double PolicyChosenLogp, double PolicyR
         return new RowScore(row, pair.PolicyChosen, pair.PolicyRejected, pair.ReferenceChosen, pair.ReferenceRejected, pair.ChosenTokens, pair.RejectedTokens,
             sigmoid.Margin, sigmoid.Loss, Loss(PreferenceLossKind.Hinge).Loss, Loss(PreferenceLossKind.Ipo).Loss);
     }
+}
+
+/// <summary>How far scores are at most, in nats, from what their rows say of themselves.</summary>
+internal sealed record RecordedDifference(int Rows, double Policy, double Reference)
+{
+    public RecordedDifference With(RowScore s, RecordedLogProbs? r) => r is null ? this : new(Rows + 1,
+        Math.Max(Policy, Math.Max(Math.Abs(s.PolicyChosenLogp - r.PolicyChosen), Math.Abs(s.PolicyRejectedLogp - r.PolicyRejected))),
+        Math.Max(Reference, Math.Max(Math.Abs(s.RefChosenLogp - r.ReferenceChosen), Math.Abs(s.RefRejectedLogp - r.ReferenceRejected))));
 }
 
 /// <summary>Means over rows.</summary>

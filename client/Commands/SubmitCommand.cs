@@ -17,7 +17,7 @@ internal static class SubmitCommand
         var model = new Option<string?>("--model") { Description = "A run, or the folder of a model or an adapter; the newest completed run if left out." };
         var output = new Option<string>("--out") { Description = "The file for the results, one JSON line per prompt. If it holds some already, the rest is done.", Required = true };
         var template = CommonOptions.Template();
-        var judgeTemplate = new Option<string?>("--judge-template") { Description = "The judge template by name." };
+        var judgeTemplate = new Option<string?>("--judge-template") { Description = "The judge template by name or .yaml file; the run's own, or that of Table 14, if left out." };
         var temperature = new Option<double?>("--temperature") { Description = "Sampling temperature." };
         var topP = new Option<double?>("--top-p") { Description = "Nucleus sampling." };
         var maxNewTokens = new Option<int?>("--max-new-tokens") { Description = "The longest completion in tokens." };

@@ -50,8 +50,13 @@ public sealed record SampleResponse([property: Id(0)] int[] PromptIds, [property
 
 /// <summary>A response and what it answers.</summary>
 /// <param name="Turns">The dialogue up to the response.</param>
+/// <param name="Ids">Both as token ids, which are then taken as they stand; null where the texts are to be tokenized.</param>
 [GenerateSerializer, Immutable, Alias("sj.GivenResponse")]
-public sealed record GivenResponse([property: Id(0)] IReadOnlyList<DialogueTurn> Turns, [property: Id(1)] string Response);
+public sealed record GivenResponse([property: Id(0)] IReadOnlyList<DialogueTurn> Turns, [property: Id(1)] string Response, [property: Id(2)] ResponseIds? Ids = null);
+
+/// <summary>The token ids of a prompt, begin token included, and of a response to it.</summary>
+[GenerateSerializer, Immutable, Alias("sj.ResponseIds")]
+public sealed record ResponseIds([property: Id(0)] int[] Prompt, [property: Id(1)] int[] Response);
 
 /// <summary>Asks a policy replica how likely given responses are.</summary>
 /// <param name="Model">The id of the model on the host.</param>

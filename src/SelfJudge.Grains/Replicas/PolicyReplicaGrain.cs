@@ -26,7 +26,7 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
     public async IAsyncEnumerable<string> Stream(SampleRequest request, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var encoder = host.EncoderOf(request.Model);
-        var prompt = new SamplePrompt(encoder.EncodePrompt(request.Turns.ToTurns()), request.Seeds, request.Sampling.ToOptions());
+        var prompt = new SamplePrompt(encoder.EncodePrompt(request.Turns.ToTurns(), request.Sampling.MaxNewTokens), request.Seeds, request.Sampling.ToOptions());
         var (ids, shown) = (new List<int>(), "");
         await foreach (var id in host.StreamAsync(request.Model, prompt, cancellation))
         {
@@ -46,7 +46,8 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
     public async Task<LogProbsResponse> LogProbs(LogProbsRequest request, CancellationToken cancellation)
     {
         var encoder = host.EncoderOf(request.Model);
-        var sequences = request.Responses.Select(r => request.Verbatim
+        var sequences = request.Responses.Select(r => r.Ids is { } ids ? new ResponseSequence(ids.Prompt, ids.Response)
+            : request.Verbatim
             ? new ResponseSequence(encoder.Encode([new TemplatePart(string.Concat(r.Turns.Select(t => t.Content)), false)], begin: true), encoder.Tokenizer.Encode(r.Response))
             : new ResponseSequence(encoder.EncodePrompt(r.Turns.ToTurns()), encoder.EncodeAnswer(r.Response))).ToList();
         var logProbs = await HostCalls.WithBackOff(() => host.LogProbsAsync(request.Model, sequences, cancellation), cancellation);

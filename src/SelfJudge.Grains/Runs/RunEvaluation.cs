@@ -57,7 +57,18 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     {
         var model = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, stage);
         var samples = rejection.DefaultIfEmpty(1).Max();
-        var outcomes = await Task.WhenAll(_prompts.Select((prompt, i) => Answer(model, stage, prompt, i, samples)));
+        using var abandon = new CancellationTokenSource();
+        var answering = _prompts.Select((prompt, i) => Answer(model, stage, prompt, i, samples, abandon.Token)).ToList();
+        try
+        {
+            await FirstFailure.OrAll(answering);
+        }
+        catch
+        {
+            await abandon.CancelAsync();
+            throw;
+        }
+        var outcomes = await Task.WhenAll(answering);
         _scores.Add(Score(stage, outcomes.Select(o => o.Completions[0])));
         // The same samples serve every smaller tournament.
         foreach (var n in Powers(samples))
@@ -84,11 +95,11 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     // 1, 2, 4, … and the number itself.
     private static IEnumerable<int> Powers(int samples) => samples == 1 ? [] : Enumerable.Range(0, 31).Select(i => 1 << i).TakeWhile(n => n < samples).Append(samples);
 
-    private Task<PromptOutcome> Answer(LoadedModel model, string stage, WorldPrompt prompt, int index, int samples) =>
+    private Task<PromptOutcome> Answer(LoadedModel model, string stage, WorldPrompt prompt, int index, int samples, CancellationToken cancellation) =>
         grains.GetGrain<IPromptGrain>($"{runId}/evaluation/{stage}/{index}").Play(new PromptRequest(
             index, [.. WorldTrainingData.ToTurns(prompt).Select(t => new DialogueTurn(t.Role, t.Content))], model.Host, model.Id, model.Host, model.Id, recipe.Judge.Templates, samples,
             SamplingSettings.From(recipe.Sampling), Seeds.Derive(Seeds.Derive(recipe.Seed, "evaluation"), index),
-            recipe.Deterministic ? $"{runId}/evaluation/{stage}" : null, _prompts.Count, null), CancellationToken.None);
+            recipe.Deterministic ? $"{runId}/evaluation/{stage}" : null, _prompts.Count, null), cancellation);
 
     private async Task<Completion> Champion(LoadedModel model, string stage, PromptOutcome outcome, int index, int n)
     {

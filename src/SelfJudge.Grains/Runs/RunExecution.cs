@@ -63,6 +63,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         var data = await catalog.Get(recipe);
         if (recipe.Stages.FirstOrDefault(s => s.Steps == 0) is { } open)
             throw new RecipeException($"stage {open.Name} has epochs but no steps: a run is started with the steps that its data makes of them");
+        data.Check(recipe);
         foreach (var stage in remaining)
         {
             Enter(stage);
@@ -158,7 +159,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     {
         var isOnPolicy = stage.Method.IsOnPolicy();
         var seed = Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/rollout"), step);
-        return Task.WhenAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{step}/{i}", new PromptRequest(
+        return FirstFailure.OrAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{step}/{i}", new PromptRequest(
             i, data.Prompt((long)(step - 1) * stage.Prompts + i).ToWire(),
             opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Evaluator, recipe.TemplatesOf(stage),
             stage.Samples, SamplingSettings.From(recipe.Sampling), Seeds.Derive(seed, i),

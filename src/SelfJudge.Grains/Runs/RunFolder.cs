@@ -31,5 +31,9 @@ public sealed record RunFolder(string Path)
     public string OutputOf(Recipe recipe, StageRecipe stage) =>
         stage != recipe.Stages[^1] ? System.IO.Path.Combine(Stages, stage.Name) : In(stage.Adapter is null ? "final" : "adapter");
 
+    /// <summary>What a preference stage trained on last, and how likely it is under the stage's final policy and its reference; beside the stage's model.</summary>
+    public string LastStepOf(Recipe recipe, StageRecipe stage) =>
+        stage != recipe.Stages[^1] ? System.IO.Path.Combine(Stages, $"{stage.Name}.last-step.jsonl") : In("last-step.jsonl");
+
     private string In(string name) => System.IO.Path.Combine(Path, name);
 }

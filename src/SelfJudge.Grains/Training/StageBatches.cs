@@ -38,8 +38,10 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
     }
 
     /// <summary>dpo, rm: static pairs.</summary>
-    public IReadOnlyList<PreferencePair> Offline(int step) =>
-        [.. Enumerable.Range(0, stage.Prompts).Select(i => ExampleBuilder.Pair(encoder, At(_policyOrder, (long)step * stage.Prompts + i)))];
+    public IReadOnlyList<PreferencePair> Offline(int step) => [.. OfflineExamples(step).Select(e => ExampleBuilder.Pair(encoder, e))];
+
+    /// <summary>dpo, rm: the pairs of a step as the data has them.</summary>
+    public IEnumerable<PreferenceExample> OfflineExamples(int step) => Enumerable.Range(0, stage.Prompts).Select(i => At(_policyOrder, (long)step * stage.Prompts + i));
 
     private PreferenceExample At(int[] order, long n) => data.Pairs[order[n % order.Length]];
 }

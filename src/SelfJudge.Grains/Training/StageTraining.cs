@@ -165,8 +165,22 @@ internal sealed class StageTraining : IAsyncDisposable
         await Durable;
         var judge = Stage.Method == StageMethod.Sft || _data.HeldOutPairs.Count == 0 ? new Dictionary<string, double>() : Stage.Method == StageMethod.Rm ? await MeasureRewards() : await MeasureJudge();
         var output = _folder.OutputOf(Recipe, Stage);
+        await WriteLastStep();
         await _host.SaveAsync(Policy, output, BaseModel());
         return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge, Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters);
+    }
+
+    // Before the model itself, so that a stage that counts as finished has it.
+    private async Task WriteLastStep()
+    {
+        IReadOnlyList<LastStepRow> rows = Stage.Method switch
+        {
+            StageMethod.Dpo => [.. _batches.OfflineExamples(Stage.Steps - 1).Zip(_batches.Offline(Stage.Steps - 1), (e, p) => LastStepRow.Of(RunStep, Stage, e, p))],
+            StageMethod.SelfJudge or StageMethod.OffPolicy => [.. TripletLog.ReadLastStep(_folder, Stage.Name).Select(LastStepRow.Of)],
+            _ => [],
+        };
+        if (rows.Count > 0)
+            await LastStepRow.Write(_folder.LastStepOf(Recipe, Stage), rows, _host, Policy, InitialModel);
     }
 
     /// <summary>Counts what came to light outside a step.</summary>

@@ -88,11 +88,26 @@ public sealed class TripletLog : IDisposable
         File.Delete(folder.TripletJournal);
     }
 
+    /// <summary>The rows of the last step of a stage that left any, from the journal, in the order of training.</summary>
+    public static IReadOnlyList<TripletRow> ReadLastStep(RunFolder folder, string stage)
+    {
+        var last = new List<TripletRow>();
+        foreach (var row in Read(folder.TripletJournal).Where(r => r.Stage == stage))
+        {
+            if (last.Count > 0 && last[0].Step != row.Step)
+                last.Clear();
+            last.Add(row);
+        }
+        return [.. last.OrderBy(r => r.PromptIndex).ThenBy(r => r.Match)];
+    }
+
     private static IEnumerable<TripletRow> Read(string journal)
     {
         if (!File.Exists(journal))
             yield break;
-        foreach (var line in File.ReadLines(journal))
+        // A log that is open for writing may be read.
+        using var file = new StreamReader(new FileStream(journal, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        while (file.ReadLine() is { } line)
         {
             TripletRow? row = null;
             try

@@ -14,6 +14,8 @@ internal sealed class CohortGathering(TimeSpan timeout, TimeProvider time)
             return new Batch(work.Model, [work]);
         if (!_open.TryGetValue(cohort.Key, out var gathered))
             _open[cohort.Key] = gathered = ([], time.GetTimestamp());
+        // Who asked for them is gone: what is asked for under this key from now on is another attempt.
+        Leave(gathered.Members);
         // A member that comes again, after a caller's retry, takes the place of its first coming.
         if (gathered.Members.FindIndex(m => m.Cohort!.Ordinal == cohort.Ordinal) is var at and >= 0)
         {
@@ -27,14 +29,29 @@ internal sealed class CohortGathering(TimeSpan timeout, TimeProvider time)
         return new Batch(work.Model, [.. gathered.Members.OrderBy(m => m.Cohort!.Ordinal)]);
     }
 
-    /// <summary>Fails the members of cohorts that have waited too long.</summary>
+    /// <summary>Lets abandoned members go, and fails those of cohorts that have waited too long.</summary>
     public void FailOverdue()
     {
+        foreach (var (key, (members, _)) in _open.ToList())
+        {
+            Leave(members);
+            if (members.Count == 0)
+                _open.Remove(key);
+        }
         foreach (var (key, (members, since)) in _open.Where(c => time.GetElapsedTime(c.Value.Since) > timeout).ToList())
         {
             _open.Remove(key);
             foreach (var member in members)
                 member.Fail(new CohortIncompleteException(key, members.Count, members[0].Cohort!.Size, timeout));
+        }
+    }
+
+    private static void Leave(List<HostWork> members)
+    {
+        foreach (var abandoned in members.Where(m => m.IsAbandoned).ToList())
+        {
+            abandoned.Fail(new OperationCanceledException($"request {abandoned.Cohort!.Ordinal} of batch '{abandoned.Cohort.Key}' was abandoned"));
+            members.Remove(abandoned);
         }
     }
 

@@ -8,12 +8,17 @@ namespace SelfJudge.Modeling.Hosting;
 /// <param name="Model">The id of the model that it concerns. Requests on one model keep their order where one of them is exclusive.</param>
 internal abstract record HostWork(string Model, Cohort? Cohort)
 {
+    /// <summary>Nobody waits for its result any more.</summary>
+    public abstract bool IsAbandoned { get; }
+
     /// <summary>Ends the request without a result.</summary>
     public abstract void Fail(Exception reason);
 }
 
 internal sealed record GenerateWork(string Model, GenerationJob Job, Cohort? Cohort) : HostWork(Model, Cohort)
 {
+    public override bool IsAbandoned => Job.IsAbandoned;
+
     public override void Fail(Exception reason) => Job.Fail(reason);
 }
 
@@ -23,6 +28,8 @@ internal abstract record ReadWork(string Model, Cohort? Cohort) : HostWork(Model
 /// <summary>What is read off each item by itself, whatever it is batched with.</summary>
 internal abstract record ReadWork<TItem, TResult>(string Model, IReadOnlyList<TItem> Items, TaskCompletionSource<TResult[]> Completion, Cohort? Cohort, CancellationToken Cancellation) : ReadWork(Model, Cohort)
 {
+    public override bool IsAbandoned => Cancellation.IsCancellationRequested;
+
     public override void Fail(Exception reason) => Completion.TrySetException(reason);
 }
 
@@ -35,6 +42,8 @@ internal sealed record RewardWork(string Model, IReadOnlyList<ResponseSequence> 
 /// <summary>Something that runs alone: a training step, a load. It waits for the generations of its model to end, and those asked for later wait for it.</summary>
 internal sealed record ExclusiveWork(string Model, Action Run, Action<Exception> OnFailure, bool IsTraining) : HostWork(Model, null)
 {
+    public override bool IsAbandoned => false;
+
     public override void Fail(Exception reason) => OnFailure(reason);
 }
 

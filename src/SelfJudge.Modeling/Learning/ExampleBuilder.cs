@@ -25,26 +25,33 @@ public static class ExampleBuilder
         return new SupervisedExample([.. tokens.Skip(excess)], [.. parts.Skip(excess)]);
     }
 
-    /// <summary>template(x, y⁺, y⁻) → A, or swapped template(x, y⁻, y⁺) → B, then the rationale where one is asked for, then the end token; of what comes after the judge token, as much as the model's length leaves room for.</summary>
+    /// <summary>
+    /// template(x, y⁺, y⁻) → A, or swapped template(x, y⁻, y⁺) → B, then the rationale where one is asked for, then the end
+    /// token. Where that is longer than the model takes, what follows the judge token has a quarter of the room for sure,
+    /// or what the prompt leaves, and loses its end.
+    /// </summary>
     public static SupervisedExample Judge(PromptEncoder encoder, JudgeTemplate template, PreferenceExample example, bool swapped, bool rationale)
     {
         var (a, b) = swapped ? (example.Rejected, example.Chosen) : (example.Chosen, example.Rejected);
-        var prompt = encoder.EncodeJudge(template, template.Context(example.Prompt), a, b);
         var (aboutA, aboutB) = swapped ? (example.RejectedRationale, example.ChosenRationale) : (example.ChosenRationale, example.RejectedRationale);
         int[] tail = [.. rationale && aboutA is not null && aboutB is not null ? encoder.Tokenizer.Encode(template.Rationale(aboutA, aboutB)) : [], encoder.EosToken];
-        tail = tail[..Math.Min(tail.Length, Math.Max(0, encoder.MaxLength - prompt.Ids.Length - 1))];
+        var prompt = encoder.EncodeJudge(template, template.Context(example.Prompt), a, b, room: 1 + Math.Min(tail.Length, encoder.MaxLength / 4));
+        tail = tail[..Math.Min(tail.Length, encoder.MaxLength - prompt.Ids.Length - 1)];
         return new SupervisedExample(
             [.. prompt.Ids, swapped ? prompt.TokenB : prompt.TokenA, .. tail],
             [.. Enumerable.Repeat(TokenPart.JudgePrompt, prompt.Ids.Length), TokenPart.JudgeToken, .. Enumerable.Repeat(TokenPart.Rationale, tail.Length)]);
     }
 
-    /// <summary>The ids of a static pair, for offline learning. Responses end with the end token. Where prompt and response are longer than the model takes, first the prompt loses its beginning, down to half of it, then the response its end.</summary>
+    /// <summary>
+    /// The ids of a static pair, for offline learning. Responses end with the end token. Where it is longer than the
+    /// model takes, the prompt loses its beginning, down to half of what the model takes, and a response its end.
+    /// </summary>
     public static PreferencePair Pair(PromptEncoder encoder, PreferenceExample example)
     {
         int[] chosen = encoder.EncodeAnswer(example.Chosen), rejected = encoder.EncodeAnswer(example.Rejected);
         var prompt = encoder.EncodePrompt(example.Prompt, Math.Max(chosen.Length, rejected.Length));
-        int[] Within(int[] response) => response[..Math.Min(response.Length, encoder.MaxLength - prompt.Length)];
-        return new PreferencePair(prompt, Within(chosen), Within(rejected));
+        int[] Fit(int[] answer) => answer[..Math.Min(answer.Length, encoder.MaxLength - prompt.Length)];
+        return new PreferencePair(prompt, Fit(chosen), Fit(rejected));
     }
 
     /// <summary>A prompt and its response as the policy sampled it, to be learned as it stands.</summary>

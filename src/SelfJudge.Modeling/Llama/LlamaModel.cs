@@ -23,6 +23,7 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     /// <summary>Hidden states [T, D] after the final norm. With a tape, what <see cref="Backward"/> needs is kept on it.</summary>
     public Tensor Hidden(PackedBatch batch, Tape? tape = null)
     {
+        CheckPositions(batch);
         var x = Kernels.Embed(Weights.Embedding, batch.Tokens);
         for (var i = 0; i < Weights.Layers.Count; i++)
             x = Layer(i, x, batch, tape);
@@ -34,6 +35,7 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     /// <summary>Hidden states [T, D] of sequences continued from their cache slots, to which the new tokens are appended.</summary>
     public Tensor Hidden(PackedBatch batch, KvCache cache, int[] slots)
     {
+        CheckPositions(batch);
         var lengths = Array.ConvertAll(slots, cache.Length);
         var x = Kernels.Embed(Weights.Embedding, batch.Tokens);
         for (var i = 0; i < Weights.Layers.Count; i++)
@@ -55,6 +57,13 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
 
     /// <summary>The scalar head [1, D]: the adapter's where it brings one, else that of the base weights; null where there is none.</summary>
     public Tensor? Score => Adapter?.Score ?? Weights.Score;
+
+    // Kernels read the rotary table without looking where it ends.
+    private void CheckPositions(PackedBatch batch)
+    {
+        if (batch.Positions.Length > 0 && batch.Positions.Max() is var last && last >= rotary.Positions)
+            throw new ArgumentException($"a sequence of {last + 1} tokens is longer than the {rotary.Positions} positions of the model");
+    }
 
     /// <summary>Logits [rows, vocab] of hidden states [rows, D].</summary>
     public Tensor Logits(Tensor hidden) => Ops.MatMul(hidden, Weights.Head.Transposed);

@@ -72,20 +72,21 @@ public sealed class PromptEncoder
     /// letters follow it. A prompt that is too long loses text from the longest of context and responses, never from the
     /// template.
     /// </summary>
+    /// <param name="room">Tokens that are to follow it, the judge token among them.</param>
     /// <exception cref="ArgumentException">The template alone is too long, or the vocabulary has no piece "A" or "B".</exception>
-    public EncodedJudgePrompt EncodeJudge(JudgeTemplate template, string context, string responseA, string responseB) =>
-        FitJudge(template, context, responseA, responseB).Prompt;
+    public EncodedJudgePrompt EncodeJudge(JudgeTemplate template, string context, string responseA, string responseB, int room = 1) =>
+        FitJudge(template, context, responseA, responseB, room).Prompt;
 
     /// <summary><see cref="EncodeJudge"/>, and what it kept of context and responses.</summary>
-    public (EncodedJudgePrompt Prompt, string Context, string ResponseA, string ResponseB) FitJudge(JudgeTemplate template, string context, string responseA, string responseB)
+    public (EncodedJudgePrompt Prompt, string Context, string ResponseA, string ResponseB) FitJudge(JudgeTemplate template, string context, string responseA, string responseB, int room = 1)
     {
         string[] contents = [context, responseA, responseB];
         while (true)
         {
             var prompt = EncodeWhole(template, template.Render(contents[0], contents[1], contents[2]));
-            if (prompt.Ids.Length < MaxLength)
+            if (prompt.Ids.Length <= MaxLength - room)
                 return (prompt, contents[0], contents[1], contents[2]);
-            Shorten(contents, prompt.Ids.Length - MaxLength + 1, template);
+            Shorten(contents, prompt.Ids.Length - MaxLength + room, template);
         }
     }
 

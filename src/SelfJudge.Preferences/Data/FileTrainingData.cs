@@ -37,7 +37,9 @@ public sealed class FileTrainingData : TrainingData
     public override IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
     public override int? PromptCount => _prompts.Count;
 
-    public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, Pairs);
+    public override IReadOnlyCollection<string> Principles => [.. _byPrinciple.Keys.Order(StringComparer.Ordinal)];
+
+    public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, []);
 
     /// <summary>Every prompt once per epoch, in an order of its own in each.</summary>
     public override IReadOnlyList<Turn> Prompt(long n)

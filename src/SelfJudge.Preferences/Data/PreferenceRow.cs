@@ -58,7 +58,7 @@ internal static class PreferenceRow
         : prompt.Count == 0 || prompt[^1].Role != Role.User ? new([], "the prompt does not end with a user's turn")
         : new([new PreferenceExample(prompt, chosen, rejected)], null);
 
-    private static string Answer(JsonElement row, string key, IReadOnlyList<Turn> prompt)
+    public static string Answer(JsonElement row, string key, IReadOnlyList<Turn> prompt)
     {
         if (!row.TryGetProperty(key, out var value) || value.ValueKind != JsonValueKind.Array)
             return Text(row, key);

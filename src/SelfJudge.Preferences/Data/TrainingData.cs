@@ -16,8 +16,28 @@ public abstract class TrainingData
     /// <summary>The static preference pairs, labelled overall.</summary>
     public abstract IReadOnlyList<PreferenceExample> Pairs { get; }
 
-    /// <summary>The pairs that a judge template of a principle learns: labelled by that principle, or the overall ones where the data has none of it.</summary>
-    public virtual IReadOnlyList<PreferenceExample> PairsFor(string? principle) => Pairs;
+    /// <summary>The principles that the data has labels of.</summary>
+    public abstract IReadOnlyCollection<string> Principles { get; }
+
+    /// <summary>The pairs that a judge template of a principle learns: labelled by that principle, or the overall ones where it is null; empty where the data has none of it.</summary>
+    public abstract IReadOnlyList<PreferenceExample> PairsFor(string? principle);
+
+    /// <summary>Checks that the data has what a recipe's stages learn from.</summary>
+    /// <exception cref="DataException">It has not; the message names stage and judge template.</exception>
+    public void Check(Recipe recipe)
+    {
+        foreach (var stage in recipe.Stages)
+        {
+            if (stage.Method is StageMethod.Sft or StageMethod.Jsft or StageMethod.Dpo or StageMethod.Rm && Pairs.Count == 0)
+                throw new DataException($"stage '{stage.Name}' learns from pairs, and the data has none but those held out");
+            // A template of a principle learns that principle's own labels: the overall ones would teach it something else under its name.
+            if (stage.Method == StageMethod.Jsft && stage.JudgePairs > 0)
+                foreach (var template in recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName))
+                    if (PairsFor(template.Principle).Count == 0)
+                        throw new DataException($"stage '{stage.Name}': judge template '{template.Name}' judges by the principle {template.Principle}, of which the data has no labels; "
+                            + $"{(Principles.Count == 0 ? "it has labels of no principle" : $"it has those of {string.Join(", ", Principles)}")}: take a template without a principle, or other data");
+        }
+    }
 
     /// <summary>The pairs that a template's judge examples are made of. With rationales, pairs that have none are left out, where others have one (Table 18).</summary>
     public IReadOnlyList<PreferenceExample> JudgePairs(JudgeTemplate template, bool rationale)

@@ -25,7 +25,9 @@ public sealed class WorldTrainingData : TrainingData
     public override IReadOnlyList<PreferenceExample> Pairs { get; }
     public override IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
 
-    public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, Pairs);
+    public override IReadOnlyCollection<string> Principles => _byPrinciple.Keys;
+
+    public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, []);
 
     public override IReadOnlyList<Turn> Prompt(long n) => ToTurns(WorldPrompts.Instance.Draw(new CounterRandom(Seeds.Derive(_promptSeed, n))));
 

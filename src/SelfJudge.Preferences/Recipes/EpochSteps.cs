@@ -21,15 +21,15 @@ public static class EpochSteps
 
     /// <summary>
     /// The examples of one epoch, and how many a step takes. sft and jsft: every chosen response once and, by every
-    /// template, every pair in both orders (section 3.1); dpo: pairs; off-policy and self-judge: prompts.
+    /// template, every pair in both orders (section 3.1); dpo and rm: pairs; methods that sample: prompts.
     /// </summary>
     private static (long Examples, long PerStep) PerStep(Recipe recipe, StageRecipe stage, TrainingData data)
     {
-        if (stage.Method is StageMethod.OffPolicy or StageMethod.SelfJudge)
+        if (stage.Method.IsRollout())
             return (data.PromptCount ?? throw new RecipeException($"stage {stage.Name}: the prompts have no end: give steps, not epochs"), stage.Prompts);
-        if (stage.Method == StageMethod.Dpo)
+        if (stage.Method is StageMethod.Dpo or StageMethod.Rm)
             return (data.Pairs.Count, stage.Prompts);
-        var templates = stage.JudgePairs == 0 ? [] : recipe.Judge.Templates.Select(JudgeTemplate.ByName).ToList();
+        var templates = stage.JudgePairs == 0 ? [] : recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName).ToList();
         return ((stage.PolicyExamples == 0 ? 0 : data.Pairs.Count) + templates.Sum(t => 2L * data.JudgePairs(t, stage.Rationale).Count), stage.PolicyExamples + 2L * stage.JudgePairs * templates.Count);
     }
 }

@@ -66,7 +66,7 @@ public sealed record ModelRecipe
 
     public InitRecipe Init { get; init; } = new();
 
-    /// <summary>The dialogue template by name, or the path of a file with one.</summary>
+    /// <summary>The dialogue template by name, or the path of a file with one; "auto" for the model's own, where it is a known one, which the console resolves before a run.</summary>
     public string DialogueTemplate { get; init; } = "world";
 
     /// <summary>The longest sequence, prompt and answer together, in tokens; the model's positions where null. Of what is longer, dialogues lose their beginning, judge prompts text of their context and responses.</summary>

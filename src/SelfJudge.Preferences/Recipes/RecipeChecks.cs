@@ -45,7 +45,7 @@ internal static class RecipeChecks
     {
         try
         {
-            _ = DialogueTemplate.ByName(template);
+            _ = template == DialogueTemplate.Auto ? null : DialogueTemplate.ByName(template);
             return null;
         }
         catch (ArgumentException e)

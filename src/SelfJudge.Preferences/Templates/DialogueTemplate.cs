@@ -47,6 +47,9 @@ public sealed record DialogueTemplate(string Name, string SystemFormat, string U
 
     public static IReadOnlyList<DialogueTemplate> BuiltIn { get; } = [World, Paper, PaperUltraFeedback, Plain, Llama2Chat, Llama3, ChatMl, Zephyr];
 
+    /// <summary>In a recipe: the template that the model itself shows.</summary>
+    public const string Auto = "auto";
+
     /// <param name="nameOrPath">A built-in template's name, or the path of a template file, see <see cref="DialogueTemplateFile"/>.</param>
     /// <exception cref="ArgumentException">No template has that name, or the file is not one; the message says why.</exception>
     public static DialogueTemplate ByName(string nameOrPath) => BuiltIn.FirstOrDefault(t => t.Name == nameOrPath)

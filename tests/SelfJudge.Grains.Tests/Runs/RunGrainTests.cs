@@ -122,6 +122,25 @@ public sealed class RunGrainTests : IDisposable
         Assert.Equal((RunState.Failed, "model host fake has no model 'run/Self-Judge'; load it first"), (failed.State, failed.Message));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_prompt_that_fails_ends_the_run_with_its_own_error_while_the_others_of_its_batch_wait(bool atFirst)
+    {
+        await using var cluster = await GrainCluster.Start();
+        var recipe = TestRuns.SelfJudge();
+        await Complete(cluster, "whole", recipe);
+        // As in a host whose batch is never complete: two of three wait, for longer than this test has patience.
+        cluster.Host.OnSample = call => call.Cohort!.Key.Contains(atFirst ? "/1/" : "/3/", StringComparison.Ordinal)
+            ? call.Cohort.Ordinal == 1 ? throw new ArgumentException("the prompt has no tokens") : Task.Delay(Timeout.Infinite)
+            : Task.CompletedTask;
+        var failed = await Complete(cluster, "run", recipe);
+        Assert.Equal((RunState.Failed, "the prompt has no tokens", atFirst ? 0 : 2), (failed.State, failed.Message, failed.Step));
+        Assert.Equal(0, cluster.Host.OpenTrainings);
+        cluster.Host.OnSample = _ => Task.CompletedTask;
+        await AssertSameEnd(cluster, recipe, new RunFolder(_folder.In("run")));
+    }
+
     [Fact]
     public async Task Samples_that_stay_stale_are_refused_and_counted_and_the_run_ends_all_the_same()
     {

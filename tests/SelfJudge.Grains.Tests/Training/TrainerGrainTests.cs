@@ -269,6 +269,24 @@ public sealed class TrainerGrainTests : IDisposable
     }
 
     [Fact]
+    public async Task A_finished_stage_leaves_what_it_trained_on_last_with_its_log_probabilities()
+    {
+        await using var cluster = await GrainCluster.Start();
+        await Open(cluster, TestRuns.SelfJudge(steps: 3));
+        await cluster.Publish(TestRuns.Batch("run", 1, 0, matches: [0]));
+        await Trainer(cluster).TrainOnTriplets(1, 1, default);
+        await cluster.Publish(TestRuns.Batch("run", 2, 4, version: 1, matches: [1, 0]));
+        await Trainer(cluster).TrainOnTriplets(2, 1, default);
+        // The last step has nothing to learn from; the stage is opened anew before it.
+        await Open(cluster, TestRuns.SelfJudge(steps: 3));
+        await cluster.Publish(TestRuns.Batch("run", 3, 0, version: 2));
+        await Trainer(cluster).TrainOnTriplets(3, 1, default);
+        await Trainer(cluster).FinishStage();
+        string Line(int match) => $$"""{"run_step":2,"stage":"Self-Judge","step":2,"prompt":"what is the opposite of hot ?","chosen":"answer 10{{match}}","rejected":"answer 20{{match}}","prompt_ids":[4,{{match}}],"chosen_ids":[10{{match}},0],"rejected_ids":[20{{match}},0],"policy_chosen_logp":-1,"policy_rejected_logp":-1,"ref_chosen_logp":-1,"ref_rejected_logp":-1}""";
+        Assert.Equal([Line(0), Line(1)], await File.ReadAllLinesAsync(Path.Combine(_folder.Path, "last-step.jsonl")));
+    }
+
+    [Fact]
     public async Task A_supervised_stage_trains_on_its_data_step_by_step()
     {
         await using var cluster = await GrainCluster.Start();

@@ -120,6 +120,19 @@ public sealed class ModelHostTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_batch_asked_for_anew_does_not_mix_with_what_was_abandoned_of_its_first_time()
+    {
+        using var abandon = new CancellationTokenSource();
+        var left = Enumerable.Range(1, 2).Select(i => _host.SampleAsync("base", Prompt(i), new Cohort("again", 3, i), abandon.Token)).ToList();
+        await abandon.CancelAsync();
+        // With the two that were left this would be a whole batch, and the two that follow would wait for it in vain.
+        var again = Enumerable.Range(0, 3).Select(i => _host.SampleAsync("base", Prompt(i), new Cohort("again", 3, i), default)).ToList();
+        Assert.All(await Task.WhenAll(again), Assert.NotEmpty);
+        foreach (var task in left)
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => task);
+    }
+
+    [Fact]
     public async Task A_cohort_of_judgments_counts_members_that_have_nothing_to_judge()
     {
         var first = _host.JudgeAsync("base", [Judge("cat", "dog"), Judge("dog", "cat")], new Cohort("judge", 2, 1), default);

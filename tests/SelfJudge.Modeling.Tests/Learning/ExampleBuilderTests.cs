@@ -56,15 +56,14 @@ public sealed class ExampleBuilderTests
     }
 
     [Theory]
-    [InlineData(12, "<judge> cat A dog B cow better overall A A good good")] // the rationale and the end token have what is left
-    [InlineData(10, "<judge> cat A dog B cow better overall A A")]
-    [InlineData(16, "<judge> cat A dog B cow better overall A A good good B poor fair </s>")]
-    public void A_rationale_takes_no_more_room_than_there_is(int length, string text)
+    [InlineData(16, "<judge> cat A dog dog dog dog B cow better overall A A good good B")]
+    [InlineData(12, "<judge> cat A dog B cow better overall A A good good")]
+    public void A_judgment_longer_than_the_model_loses_text_and_the_end_of_its_rationale(int length, string text)
     {
-        var encoder = new PromptEncoder(World, DialogueTemplate.World, length);
-        var example = ExampleBuilder.Judge(encoder, JudgeTemplate.World, new PreferenceExample([new Turn(Role.User, "cat")], "dog", "cow", "good good", "poor fair"), swapped: false, rationale: true);
+        var pair = new PreferenceExample([new Turn(Role.User, "cat")], "dog dog dog dog dog dog", "cow", "good good", "poor fair");
+        var example = ExampleBuilder.Judge(new PromptEncoder(World, DialogueTemplate.World, length), JudgeTemplate.World, pair, swapped: false, rationale: true);
         Assert.Equal(text, Spell(example.Tokens));
-        Assert.Equal(example.Tokens.Length, example.Parts.Length);
+        Assert.Equal(length, example.Parts.Length);
     }
 
     [Theory]

@@ -56,6 +56,15 @@ public sealed class LlamaModelTests : IDisposable
     }
 
     [Fact]
+    public void A_sequence_longer_than_the_rotary_table_is_refused()
+    {
+        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        var model = TestModels.Model(weights);
+        _ = model.Hidden(TestModels.Batch(128, 3));
+        Assert.Equal("a sequence of 129 tokens is longer than the 128 positions of the model", Assert.Throws<ArgumentException>(() => model.Hidden(TestModels.Batch(3, 129))).Message);
+    }
+
+    [Fact]
     public void With_every_parameter_alike_the_logits_are_torchtunes()
     {
         using var json = JsonDocument.Parse(File.ReadAllText(SharedData.Path("numbers/expected.json")));

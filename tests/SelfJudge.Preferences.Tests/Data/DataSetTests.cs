@@ -51,6 +51,21 @@ public sealed class DataSetTests : IDisposable
     }
 
     [Fact]
+    public void A_judge_template_of_a_principle_without_labels_is_named_before_it_learns_others()
+    {
+        var file = Write("p.jsonl", [.. Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "{{i}}", "chosen": "a", "rejected": "b"}""")]);
+        var jsft = new StageRecipe { Name = "JM-P", Method = StageMethod.Jsft, JudgePairs = 1 };
+        Recipe Recipe(string template, StageRecipe stage) => new() { Data = new DataRecipe { Pairs = file }, Judge = new JudgeRecipe { Templates = ["hh-helpful", template] }, Stages = [stage] };
+        void Check(Recipe recipe) => new FileTrainingData(recipe.Data, 1).Check(recipe);
+        Assert.Equal("stage 'JM-P': judge template 'ultrafeedback-honesty' judges by the principle honesty, of which the data has no labels; it has labels of no principle: take a template without a principle, or other data",
+            Assert.Throws<DataException>(() => Check(Recipe("ultrafeedback-honesty", jsft))).Message);
+        Check(Recipe("ultrafeedback", jsft));
+        Check(Recipe("ultrafeedback-honesty", jsft with { Method = StageMethod.SelfJudge, JudgePairs = 0 })); // whoever judges learned it elsewhere
+        var world = new Recipe { Data = new DataRecipe { WorldPairs = 20 }, Judge = new JudgeRecipe { Templates = ["ultrafeedback-honesty", "world-follows"] }, Stages = [jsft] };
+        new WorldTrainingData(20, 1).Check(world);
+    }
+
+    [Fact]
     public void Ultrafeedback_ranks_by_mean_rating_and_pairs_by_principle()
     {
         static string Completion(string text, string help, string honest) => $$$"""{"response": "{{{text}}}", "custom_system_prompt": "be {{{text}}}", "annotations": {"helpfulness": {"Rating": "{{{help}}}", "Rationale": "about {{{text}}}"}, "honesty": [{"Rating": "{{{honest}}}", "Rationale": "Text 1 wins"}]}}""";

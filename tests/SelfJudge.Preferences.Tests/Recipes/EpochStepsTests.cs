@@ -64,6 +64,7 @@ public sealed class EpochStepsTests
     {
         public override IReadOnlyList<PreferenceExample> Pairs => pairs;
         public override IReadOnlyList<PreferenceExample> HeldOutPairs => [];
+        public override IReadOnlyCollection<string> Principles => byPrinciple.Count == 0 ? [] : ["honesty"];
         public override int? PromptCount => pairs.DistinctBy(p => p.Prompt[0].Content).Count();
         public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? pairs : byPrinciple;
         public override IReadOnlyList<Turn> Prompt(long n) => pairs[(int)(n % pairs.Count)].Prompt;

@@ -1,0 +1,94 @@
+using SelfJudge.Client.Commands;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Client;
+
+/// <summary>A recipe as it is to be run: settings applied, names resolved, and everything that it names looked at before there is a run.</summary>
+internal static class RunRecipe
+{
+    /// <summary>The recipe with its settings. Paths are absolute, since a run may be resumed from anywhere.</summary>
+    /// <param name="model">In place of the recipe's model: a Hugging Face folder, or a run, whose result is meant.</param>
+    /// <param name="data">In place of the recipe's data: files or folders of pairs.</param>
+    /// <param name="judgeTemplates">In place of the recipe's.</param>
+    /// <exception cref="UserError">A file or folder that it names is not there, or cannot be started from.</exception>
+    /// <exception cref="DataException">A file of prompts or pairs has a row that cannot be read, or lacks what a stage learns from.</exception>
+    /// <exception cref="InvalidDataException">The model folder is not one that can be used.</exception>
+    public static (Recipe Recipe, FileTrainingData? Data) Load(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings)
+    {
+        var recipe = RecipeFile.Load(path, [.. Named(model, data, judgeTemplates), .. settings]);
+        var template = recipe.Model.DialogueTemplate;
+        var folder = recipe.Model.Path is { } named ? ModelFolderOf(named) : null;
+        // What cannot be read is said here, before there is a run.
+        if (folder is not null)
+        {
+            _ = ModelFolder.ReadConfig(folder);
+            _ = ModelFolder.ReadTokenizer(folder);
+        }
+        if (template == DialogueTemplate.Auto)
+            template = folder is null ? DialogueTemplate.World.Name : DialogueTemplates.Of(folder, "in a recipe: model.dialogue_template");
+        recipe = recipe with
+        {
+            Model = recipe.Model with { Path = folder, DialogueTemplate = DialogueTemplate.Absolute(template) },
+            Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts"), Sources = [.. recipe.Data.Sources.Select(s => s with { Path = Existing(s.Path, "data.sources")! })] },
+            Judge = recipe.Judge with { Templates = [.. recipe.Judge.Templates.Select(t => JudgeTemplate.IsFile(t) ? Existing(t, "judge.templates")! : t)] },
+        };
+        foreach (var file in recipe.Judge.Templates.Where(JudgeTemplate.IsFile))
+            _ = CommonOptions.ParseJudgeTemplate(file);
+        var read = recipe.Data.WorldPairs > 0 ? null : new FileTrainingData(recipe.Data, recipe.Seed);
+        if (read is not null)
+            Print(read.Report);
+        read?.Check(recipe);
+        if (folder is not null)
+            ModelFolder.CheckWeights(folder, ModelFolder.ReadConfig(folder));
+        return (recipe.Stages.All(s => s.Epochs == 0) ? recipe : EpochSteps.Resolve(recipe, read ?? TrainingData.Load(recipe.Data, recipe.Seed)), read);
+    }
+
+    private static IEnumerable<string> Named(string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates)
+    {
+        if (model is not null)
+            yield return $"model.path={Scalar(model)}";
+        if (data.Count > 0)
+        {
+            yield return "data.world_pairs=0";
+            yield return "data.prompts=null";
+            yield return data.Count == 1 ? $"data.pairs={Scalar(data[0])}" : "data.pairs=null";
+            yield return data.Count == 1 ? "data.sources=[]" : $"data.sources=[{string.Join(", ", data.Select(d => $"{{path: {Quoted(d)}}}"))}]";
+        }
+        if (judgeTemplates.Count > 0)
+            yield return $"judge.templates=[{string.Join(", ", judgeTemplates.Select(Quoted))}]";
+    }
+
+    // A path that YAML would read as something else is quoted; others stay as their user wrote them.
+    private static string Scalar(string text) => text.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '_' or '-' or '.') ? text : Quoted(text);
+
+    private static string Quoted(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
+
+    private static string? Existing(string? named, string key) => named is null ? null
+        : Path.Exists(named) ? Path.GetFullPath(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
+
+    // Training starts from whole weights: an adapter on top of them has to be merged first.
+    private static string ModelFolderOf(string named)
+    {
+        var folder = named;
+        if (!File.Exists(Path.Combine(named, "config.json")) && RunNames.TryFind(named) is { } run)
+        {
+            var recipe = RecipeFile.Load(run.Recipe);
+            folder = run.OutputOf(recipe, recipe.Stages[^1]);
+            if (!Directory.Exists(folder))
+                throw new UserError($"model.path: the run in {run.Path} has no model yet: {folder} is not there; go on with it by 'resume {run.Path}', or name one of {run.Path}/stages");
+        }
+        if (AdapterFolder.IsAdapter(folder))
+            throw new UserError($"model.path: {folder} is an adapter, and a run starts from whole weights; merge it first: convert --model {named} --merge --out DIR");
+        return Existing(folder, "model.path")!;
+    }
+
+    private static void Print(DataReport report)
+    {
+        Console.WriteLine($"data: {report.Read} rows read, {report.Kept} kept");
+        foreach (var (reason, rows) in report.Skipped)
+            Console.WriteLine($"  {rows.Count} skipped, {reason}: {string.Join(", ", rows.Places.Take(3))}{(rows.Count > 3 ? ", …" : "")}");
+    }
+}
