@@ -21,6 +21,34 @@ public sealed record Estimate(double Mean, double Low, double High)
         return new Estimate(share, Math.Max(0, middle - half), Math.Min(1, middle + half));
     }
 
+    /// <summary>
+    /// The mean of values by seed and by prompt, the prompts the same for every seed. Its variance is that of the seeds' means
+    /// over the seeds, plus that of the prompts' means over the prompts; the interval is Student's, at the degrees of freedom of
+    /// Welch and Satterthwaite. One seed leaves the prompts alone, one value each the seeds.
+    /// </summary>
+    public static Estimate OfCrossed(IReadOnlyList<IReadOnlyList<double>> values)
+    {
+        var mean = values.Average(v => v.Average());
+        var bySeed = Part([.. values.Select(v => v.Average())]);
+        var byPrompt = Part([.. Enumerable.Range(0, values[0].Count).Select(i => values.Average(v => v[i]))]);
+        var variance = bySeed.Variance + byPrompt.Variance;
+        if (variance == 0)
+            return new Estimate(mean, mean, mean);
+        var freedom = variance * variance / (bySeed.PerFreedom + byPrompt.PerFreedom);
+        var half = StudentT.InvCDF(0, 1, freedom, 0.975) * Math.Sqrt(variance);
+        return new Estimate(mean, mean - half, mean + half);
+
+        // The variance of the mean, and its square by the degrees of freedom it was estimated with.
+        static (double Variance, double PerFreedom) Part(IReadOnlyList<double> means)
+        {
+            if (means.Count < 2)
+                return (0, 0);
+            var middle = means.Average();
+            var variance = means.Sum(m => (m - middle) * (m - middle)) / (means.Count - 1) / means.Count;
+            return (variance, variance * variance / (means.Count - 1));
+        }
+    }
+
     private static Estimate Of(IReadOnlyCollection<double> values, double quantile)
     {
         var mean = values.Average();

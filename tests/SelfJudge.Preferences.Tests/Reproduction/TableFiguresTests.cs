@@ -1,0 +1,80 @@
+using System.Text.Json;
+using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Reproduction;
+
+namespace SelfJudge.Preferences.Tests.Reproduction;
+
+public sealed class TableFiguresTests
+{
+    private static MeasuredStage Stage(double accuracy, params double[] gold) =>
+        new(accuracy, new Dictionary<int, MeasuredAnswers> { [1] = new(gold, 5, 0.1) }, new Dictionary<string, double> { ["steps"] = 60 }, 10);
+
+    private static readonly PaperTable Table = new("1", "t", "f", "",
+        [new("1", "a", PaperMetric.WinRate, 44.88, "r", "A"), new("1", "b", PaperMetric.WinRate, 25, "r", "B"), new("1", "a", PaperMetric.JudgeAccuracy, null, "r", "A")],
+        [new("1", PaperMetric.WinRate, "a", "b")]);
+
+    private static readonly MeasuredAnswers[] Baseline = [new([0.5, 0.5], 5, 0), new([0.5, 0.5], 5, 0)];
+
+    [Fact]
+    public void Rows_are_means_over_seeds_against_the_baseline_of_the_same_seed()
+    {
+        var table = TableFigures.Of(Table, cell => cell.Stage == "A" ? [Stage(0.8, 0.9, 0.9), Stage(0.7, 0.9, 0.1)] : [Stage(0.5, 0.1, 0.5), Stage(0.5, 0.1, 0.1)], Baseline);
+        Assert.Equal([0.75, 0.125, 0.75], table.Rows.Select(r => r.Mean));
+        Assert.Equal(0.4488, table.Rows[0].Paper!.Value, 12);
+        Assert.Equal([true, true, null], table.Rows.Select(r => r.OrderingHolds));
+        Assert.Equal(0.625, table.Claims.Single().Difference.Mean, 12);
+        Assert.True(table.Claims.Single().Holds);
+        Assert.Equal(60, table.Rows[0].Budget["steps"]);
+    }
+
+    [Fact]
+    public void A_finding_that_came_out_the_other_way_is_said_of_both_rows()
+    {
+        var table = TableFigures.Of(Table, cell => cell.Stage == "A" ? [Stage(0.8, 0.1, 0.1), Stage(0.7, 0.1, 0.1)] : [Stage(0.5, 0.9, 0.9), Stage(0.5, 0.9, 0.9)], Baseline);
+        Assert.Equal([false, false, null], table.Rows.Select(r => r.OrderingHolds));
+        Assert.False(table.Claims.Single().Holds);
+        Assert.True(table.Claims.Single().IsClear);
+    }
+
+    [Fact]
+    public void The_json_has_the_keys_of_its_rows()
+    {
+        var table = TableFigures.Of(Table, _ => [Stage(0.8, 0.9, 0.9), Stage(0.7, 0.9, 0.1)], Baseline);
+        using var json = JsonDocument.Parse(TableFigures.ToJson([table]));
+        Assert.Equal(3, json.RootElement.GetArrayLength());
+        var row = json.RootElement[0];
+        Assert.Equal(["table", "row", "metric", "paper", "mean", "ci95", "seeds", "ordering_holds", "budget", "seconds"], row.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(("win_rate", 2, 2), (row.GetProperty("metric").GetString(), row.GetProperty("ci95").GetArrayLength(), row.GetProperty("seeds").GetInt32()));
+    }
+
+    [Fact]
+    public void A_crossed_interval_by_hand()
+    {
+        // Seeds' means 1 and 3: variance 2 over 2. Prompts' means 1, 2, 3: variance 1 over 3. (4/3)² / (1 + 1/18) degrees.
+        var estimate = Estimate.OfCrossed([[0, 1, 2], [2, 3, 4]]);
+        Assert.Equal(2, estimate.Mean, 12);
+        var degrees = 16.0 / 9 / (1 + 1 / 18.0);
+        var half = MathNet.Numerics.Distributions.StudentT.InvCDF(0, 1, degrees, 0.975) * Math.Sqrt(4 / 3.0);
+        Assert.Equal(half, estimate.High - 2, 9);
+        Assert.Equal(half, 2 - estimate.Low, 9);
+    }
+
+    [Fact]
+    public void One_seed_leaves_the_prompts_and_one_value_the_seeds()
+    {
+        Assert.Equal(Estimate.OfFew([1, 2, 4, 5]), Estimate.OfCrossed([[1, 2, 4, 5]]));
+        Assert.Equal(Estimate.OfFew([1, 2, 4]), Estimate.OfCrossed([[1], [2], [4]]));
+        Assert.Equal(new Estimate(3, 3, 3), Estimate.OfCrossed([[3, 3], [3, 3]]));
+    }
+
+    [Fact]
+    public void Every_finding_names_rows_that_its_table_has()
+    {
+        Assert.All(PaperTables.All, t => Assert.All(t.Claims, c =>
+        {
+            Assert.Single(t.Cells, x => x.Row == c.Above && x.Metric == c.Metric);
+            Assert.Single(t.Cells, x => x.Row == c.Below && x.Metric == c.Metric);
+        }));
+        Assert.Equal([2, 4, 8, 16, 32], PaperTables.TournamentsOf("JSFT"));
+    }
+}
