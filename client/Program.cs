@@ -19,6 +19,7 @@ var root = new RootCommand("SelfJudge.Actors: align language models by on-policy
     ConvertCommand.Create(),
     RecipesCommand.Create(),
     DataCommand.Create(),
+    ReproduceCommand.Create(),
 };
 foreach (var command in RunsCommands.Create().Concat(TokenizeCommands.Create()))
     root.Add(command);

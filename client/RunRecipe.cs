@@ -32,7 +32,8 @@ internal static class RunRecipe
         recipe = recipe with
         {
             Model = recipe.Model with { Path = folder, DialogueTemplate = DialogueTemplate.Absolute(template) },
-            Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts"), Sources = [.. recipe.Data.Sources.Select(s => s with { Path = Existing(s.Path, "data.sources")! })] },
+            Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts"), ExtraAnswers = Existing(recipe.Data.ExtraAnswers, "data.extra_answers"), Sources = [.. recipe.Data.Sources.Select(s => s with { Path = Existing(s.Path, "data.sources")! })] },
+            Stages = [.. recipe.Stages.Select(s => s with { Judge = NamedModel(recipe, s.Judge, "judge"), Reward = NamedModel(recipe, s.Reward, "reward") })],
             Judge = recipe.Judge with { Templates = [.. recipe.Judge.Templates.Select(t => JudgeTemplate.IsFile(t) ? Existing(t, "judge.templates")! : t)] },
         };
         foreach (var file in recipe.Judge.Templates.Where(JudgeTemplate.IsFile))
@@ -69,8 +70,12 @@ internal static class RunRecipe
     private static string? Existing(string? named, string key) => named is null ? null
         : Path.Exists(named) ? Path.GetFullPath(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
 
+    // A stage's judge or reward: a word, an earlier stage, or else a model.
+    private static string? NamedModel(Recipe recipe, string? named, string key) =>
+        named is null or "policy" or "oracle" || recipe.Stages.Any(s => s.Name == named) ? named : ModelFolderOf(named, key);
+
     // Training starts from whole weights: an adapter on top of them has to be merged first.
-    private static string ModelFolderOf(string named)
+    private static string ModelFolderOf(string named, string key = "model.path")
     {
         var folder = named;
         if (!File.Exists(Path.Combine(named, "config.json")) && RunNames.TryFind(named) is { } run)
@@ -78,11 +83,11 @@ internal static class RunRecipe
             var recipe = RecipeFile.Load(run.Recipe);
             folder = run.OutputOf(recipe, recipe.Stages[^1]);
             if (!Directory.Exists(folder))
-                throw new UserError($"model.path: the run in {run.Path} has no model yet: {folder} is not there; go on with it by 'resume {run.Path}', or name one of {run.Path}/stages");
+                throw new UserError($"{key}: the run in {run.Path} has no model yet: {folder} is not there; go on with it by 'resume {run.Path}', or name one of {run.Path}/stages");
         }
         if (AdapterFolder.IsAdapter(folder))
-            throw new UserError($"model.path: {folder} is an adapter, and a run starts from whole weights; merge it first: convert --model {named} --merge --out DIR");
-        return Existing(folder, "model.path")!;
+            throw new UserError($"{key}: {folder} is an adapter, and a run starts from whole weights; merge it first: convert --model {named} --merge --out DIR");
+        return Existing(folder, key)!;
     }
 
     private static void Print(DataReport report)

@@ -9,7 +9,7 @@ namespace SelfJudge.Grains.Reporting;
 /// <summary>A run as one self-contained page.</summary>
 internal static class HtmlReport
 {
-    private const string Style = """
+    internal const string Style = """
         :root { color-scheme: light dark; --ink: #1f2937; --soft: #6b7280; --line: #e5e7eb; --back: #ffffff; --panel: #f9fafb; }
         @media (prefers-color-scheme: dark) { :root { --ink: #e5e7eb; --soft: #9ca3af; --line: #374151; --back: #111827; --panel: #1f2937; } }
         body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); max-width: 1000px; margin: 2rem auto; padding: 0 1rem; }

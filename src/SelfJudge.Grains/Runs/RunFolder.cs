@@ -15,6 +15,8 @@ public sealed record RunFolder(string Path)
     public string Samples => In("samples.jsonl");
     public string Stages => In("stages");
     public string StageResults => In("stages.json");
+    /// <summary>Every answer of the evaluation.</summary>
+    public string Answers => In("answers.jsonl");
     public string Result => In("result.json");
     public string Report => In("report.html");
 

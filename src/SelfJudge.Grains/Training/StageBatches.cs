@@ -12,7 +12,8 @@ namespace SelfJudge.Grains.Training;
 internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingData data, PromptEncoder encoder)
 {
     private readonly JudgeTemplate[] _templates = [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)];
-    private readonly int[] _policyOrder = CounterRandom.Permutation(data.Pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/policy order"));
+    private readonly int[] _answerOrder = CounterRandom.Permutation(data.Answers.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/policy order"));
+    private readonly int[] _pairOrder = CounterRandom.Permutation(data.Pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/policy order"));
     // A template of a principle learns that principle's own pairs.
     private readonly Dictionary<string, (IReadOnlyList<PreferenceExample> Pairs, int[] Order)> _judged = recipe.TemplatesOf(stage).Distinct().Select(JudgeTemplate.ByName).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t =>
     {
@@ -25,7 +26,7 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
     {
         var examples = new List<SupervisedExample>();
         for (var i = 0; i < stage.PolicyExamples; i++)
-            examples.Add(ExampleBuilder.Policy(encoder, At(_policyOrder, (long)step * stage.PolicyExamples + i)));
+            examples.Add(ExampleBuilder.Policy(encoder, data.Answers[_answerOrder[((long)step * stage.PolicyExamples + i) % _answerOrder.Length]]));
         for (var i = 0; i < stage.JudgePairs; i++)
             foreach (var template in _templates)
             {
@@ -41,7 +42,5 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
     public IReadOnlyList<PreferencePair> Offline(int step) => [.. OfflineExamples(step).Select(e => ExampleBuilder.Pair(encoder, e))];
 
     /// <summary>dpo, rm: the pairs of a step as the data has them.</summary>
-    public IEnumerable<PreferenceExample> OfflineExamples(int step) => Enumerable.Range(0, stage.Prompts).Select(i => At(_policyOrder, (long)step * stage.Prompts + i));
-
-    private PreferenceExample At(int[] order, long n) => data.Pairs[order[n % order.Length]];
+    public IEnumerable<PreferenceExample> OfflineExamples(int step) => Enumerable.Range(0, stage.Prompts).Select(i => data.Pairs[_pairOrder[((long)step * stage.Prompts + i) % _pairOrder.Length]]);
 }

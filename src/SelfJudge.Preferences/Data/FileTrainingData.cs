@@ -25,6 +25,8 @@ public sealed class FileTrainingData : TrainingData
         var chance = new CounterRandom(Seeds.Derive(seed, "weights"));
         var training = read.SelectMany(s => s.Pairs.Where(p => !heldOut.Contains(Key(p))).SelectMany(p => Enumerable.Repeat(p, Copies(s.Weight, chance)))).ToList();
         Pairs = [.. training.Where(p => p.Principle is null)];
+        var extra = recipe.ExtraAnswers is null ? [] : PreferenceFiles.ReadPairs(recipe.ExtraAnswers, seed, new DataReport(), recipe.MaxMalformed).Where(p => p.Principle is null && !heldOut.Contains(Key(p))).ToList();
+        Answers = extra.Count == 0 ? Pairs : [.. Pairs, .. extra];
         _byPrinciple = training.Where(p => p.Principle is not null).GroupBy(p => p.Principle!).ToDictionary(g => g.Key, g => (IReadOnlyList<PreferenceExample>)[.. g]);
         HeldOutPairs = [.. read.SelectMany(s => s.Pairs).Where(p => p.Principle is null && heldOut.Contains(Key(p)))];
         _prompts = recipe.Prompts is null ? [.. Pairs.DistinctBy(Key).Select(p => p.Prompt)] : PreferenceFiles.ReadPrompts(recipe.Prompts, new DataReport(), recipe.MaxMalformed);
@@ -34,6 +36,7 @@ public sealed class FileTrainingData : TrainingData
     public DataReport Report { get; } = new();
 
     public override IReadOnlyList<PreferenceExample> Pairs { get; }
+    public override IReadOnlyList<PreferenceExample> Answers { get; }
     public override IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
     public override int? PromptCount => _prompts.Count;
 

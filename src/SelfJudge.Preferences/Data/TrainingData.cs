@@ -16,6 +16,9 @@ public abstract class TrainingData
     /// <summary>The static preference pairs, labelled overall.</summary>
     public abstract IReadOnlyList<PreferenceExample> Pairs { get; }
 
+    /// <summary>What the policy learns to answer from: the pairs, and answers that no judgment goes with.</summary>
+    public virtual IReadOnlyList<PreferenceExample> Answers => Pairs;
+
     /// <summary>The principles that the data has labels of.</summary>
     public abstract IReadOnlyCollection<string> Principles { get; }
 
@@ -59,7 +62,7 @@ public abstract class TrainingData
 
     /// <summary>Loads what a recipe names.</summary>
     /// <exception cref="DataException">A file is missing or damaged; the message names file and line.</exception>
-    public static TrainingData Load(DataRecipe recipe, ulong seed) => recipe.WorldPairs > 0 ? new WorldTrainingData(recipe.WorldPairs, seed) : new FileTrainingData(recipe, seed);
+    public static TrainingData Load(DataRecipe recipe, ulong seed) => recipe.WorldPairs > 0 ? new WorldTrainingData(recipe.WorldPairs, seed, recipe.WorldExtraAnswers) : new FileTrainingData(recipe, seed);
 }
 
 /// <summary>Data that cannot be used. The message names the file, the line, and what to do.</summary>

@@ -13,16 +13,18 @@ public sealed class WorldTrainingData : TrainingData
     private readonly ulong _promptSeed;
     private readonly Dictionary<string, IReadOnlyList<PreferenceExample>> _byPrinciple;
 
-    public WorldTrainingData(int pairs, ulong seed)
+    public WorldTrainingData(int pairs, ulong seed, int extraAnswers = 0)
     {
         _promptSeed = Seeds.Derive(seed, "prompts");
         var drawn = WorldData.TrainingPairs(pairs, seed);
         Pairs = [.. drawn.Select(ToExample)];
+        Answers = extraAnswers == 0 ? Pairs : [.. Pairs, .. WorldData.TrainingPairs(extraAnswers, Seeds.Derive(seed, "extra answers")).Select(ToExample)];
         _byPrinciple = Enum.GetValues<Principle>().ToDictionary(p => p.Name(), p => (IReadOnlyList<PreferenceExample>)[.. drawn.Select(pair => ToExample(pair, p)).OfType<PreferenceExample>()]);
         HeldOutPairs = [.. WorldData.PairsOf(WorldPrompts.Instance.Test, HeldOutSeed).Select(ToExample)];
     }
 
     public override IReadOnlyList<PreferenceExample> Pairs { get; }
+    public override IReadOnlyList<PreferenceExample> Answers { get; }
     public override IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
 
     public override IReadOnlyCollection<string> Principles => _byPrinciple.Keys;

@@ -30,6 +30,6 @@ public static class EpochSteps
         if (stage.Method is StageMethod.Dpo or StageMethod.Rm)
             return (data.Pairs.Count, stage.Prompts);
         var templates = stage.JudgePairs == 0 ? [] : recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName).ToList();
-        return ((stage.PolicyExamples == 0 ? 0 : data.Pairs.Count) + templates.Sum(t => 2L * data.JudgePairs(t, stage.Rationale).Count), stage.PolicyExamples + 2L * stage.JudgePairs * templates.Count);
+        return ((stage.PolicyExamples == 0 ? 0 : data.Answers.Count) + templates.Sum(t => 2L * data.JudgePairs(t, stage.Rationale).Count), stage.PolicyExamples + 2L * stage.JudgePairs * templates.Count);
     }
 }

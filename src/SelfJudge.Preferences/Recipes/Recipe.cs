@@ -45,6 +45,12 @@ public sealed record DataRecipe
     /// <summary>Several files or folders of pairs, weighted, in place of <see cref="Pairs"/>.</summary>
     public IReadOnlyList<DataSource> Sources { get; init; } = [];
 
+    /// <summary>Pairs of the built-in world whose chosen responses the policy learns beyond those of <see cref="WorldPairs"/>; the judge never sees them.</summary>
+    public int WorldExtraAnswers { get; init; }
+
+    /// <summary>A file or folder of pairs whose chosen responses the policy learns beyond the pairs' own; the judge never sees them (Table 2: HH's online split).</summary>
+    public string? ExtraAnswers { get; init; }
+
     /// <summary>The share of rows that may be malformed; with more the run does not start.</summary>
     public double MaxMalformed { get; init; } = 0.01;
 }
@@ -234,6 +240,9 @@ public sealed record StageRecipe
 
     /// <summary>Whether the evaluation samples this stage's model. Off for stages that only show a judge.</summary>
     public bool Evaluate { get; init; } = true;
+
+    /// <summary>Whether its model answers prompts: all but reward models do.</summary>
+    public bool IsPolicy => Method != StageMethod.Rm;
 }
 
 /// <summary>AdamW.</summary>

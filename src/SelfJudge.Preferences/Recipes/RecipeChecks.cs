@@ -17,6 +17,8 @@ internal static class RecipeChecks
         yield return (data.WorldPairs == 0 || !HasPairs(data) && data.Prompts is null, "data", "give world_pairs or files, not both");
         yield return (data.Pairs is null || data.Sources.Count == 0, "data.sources", "give pairs or sources, not both");
         yield return (data.Sources.All(source => source.Path.Length > 0 && source.Weight is > 0 and <= 1000), "data.sources", "each needs a path, and a weight of more than 0 and at most 1000");
+        yield return (data.WorldExtraAnswers >= 0 && (data.WorldExtraAnswers == 0 || data.WorldPairs > 0), "data.world_extra_answers", "goes with world_pairs, 0 or more; for files there is extra_answers");
+        yield return (data.ExtraAnswers is null || data.WorldPairs == 0, "data.extra_answers", "goes with files of pairs; for the world there is world_extra_answers");
         yield return (data.MaxMalformed is >= 0 and <= 1, "data.max_malformed", "is a share of the rows, from 0 to 1");
         yield return (recipe.Sampling.Problem() is null, "sampling", recipe.Sampling.Problem() ?? "");
         yield return (DialogueProblem(recipe.Model.DialogueTemplate) is null, "model.dialogue_template", DialogueProblem(recipe.Model.DialogueTemplate) ?? "");

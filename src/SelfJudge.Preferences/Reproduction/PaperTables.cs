@@ -16,6 +16,20 @@ public enum PaperMetric
     Repetition,
 }
 
+/// <summary>How a metric is named and written.</summary>
+public static class PaperMetrics
+{
+    public static string Label(this PaperMetric metric) => metric switch
+    {
+        PaperMetric.WinRate => "win rate, %",
+        PaperMetric.JudgeAccuracy => "judge accuracy, %",
+        PaperMetric.Length => "length, words",
+        _ => "repetition, %",
+    };
+
+    public static string Show(this PaperMetric metric, double value) => metric == PaperMetric.Length ? $"{value:0.0}" : $"{value * 100:0.0}";
+}
+
 /// <summary>A cell of one of the paper's tables or figures, and what stands for it here.</summary>
 /// <param name="Table">"1" to "9", or "figure 4", "figure 5".</param>
 /// <param name="Row">What the row is called there.</param>

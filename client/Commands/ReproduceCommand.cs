@@ -1,0 +1,36 @@
+using System.CommandLine;
+using SelfJudge.Preferences.Reproduction;
+
+namespace SelfJudge.Client.Commands;
+
+/// <summary>The paper's tables and figures, on the built-in world.</summary>
+internal static class ReproduceCommand
+{
+    public static Command Create()
+    {
+        var known = PaperTables.All.Select(t => t.Id).ToList();
+        var what = new Argument<string?>("what") { Description = "all, where neither --table nor --figure is given.", Arity = ArgumentArity.ZeroOrOne };
+        var table = new Option<string[]>("--table") { Description = $"A table of the paper: {string.Join(", ", known.Where(k => !k.Contains(' ', StringComparison.Ordinal)))}.", AllowMultipleArgumentsPerToken = true };
+        var figure = new Option<string[]>("--figure") { Description = "A figure of the paper: 4 or 5.", AllowMultipleArgumentsPerToken = true };
+        var seeds = new Option<int>("--seeds") { Description = "Seeds 1 to K; intervals are over seeds and prompts.", DefaultValueFactory = _ => 3 };
+        var settings = CommonOptions.Settings();
+        var output = CommonOptions.Out();
+        var verbose = CommonOptions.Verbose();
+        var command = new Command("reproduce", "Run what the paper's tables compare, and show its figures beside ours.") { what, table, figure, seeds, settings, output, verbose };
+        command.SetAction((parse, cancellation) =>
+        {
+            var ids = (parse.GetValue(table) ?? []).Concat((parse.GetValue(figure) ?? []).Select(f => $"figure {f}")).ToList();
+            if (parse.GetValue(what) is { } word && (word != "all" || ids.Count > 0))
+                throw new UserError($"'{word}': say all, or name tables and figures with --table and --figure");
+            if (ids.Find(id => !known.Contains(id)) is { } unknown)
+                throw new UserError($"{(unknown.StartsWith("figure", StringComparison.Ordinal) ? "--figure " + unknown[7..] : "--table " + unknown)}: known are {string.Join(", ", known)}");
+            if (parse.GetValue(seeds) < 1)
+                throw new UserError($"--seeds {parse.GetValue(seeds)}: must be 1 or more");
+            var tables = PaperTables.All.Where(t => ids.Count == 0 || ids.Contains(t.Id)).ToList();
+            // One folder by default, so that a second call goes on with the first one's runs.
+            var root = Path.GetFullPath(parse.GetValue(output) ?? Path.Combine("runs", "reproduce"));
+            return new Reproduction(root, tables, parse.GetValue(seeds), parse.GetValue(settings) ?? []).Run(parse.GetValue(verbose), cancellation);
+        });
+        return command;
+    }
+}

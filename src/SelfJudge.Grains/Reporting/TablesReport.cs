@@ -1,0 +1,66 @@
+using System.Text;
+using SelfJudge.Preferences.Reproduction;
+using static SelfJudge.Grains.Reporting.SvgChart;
+
+namespace SelfJudge.Grains.Reporting;
+
+/// <summary>The paper's tables beside what was measured here, as one self-contained page.</summary>
+public static class TablesReport
+{
+    /// <param name="prompts">Held-out prompts that every policy answered.</param>
+    /// <param name="recipes">Name and text of every recipe that was run.</param>
+    public static string Render(IReadOnlyList<ReproducedTable> tables, int seeds, int prompts, double seconds, IReadOnlyList<(string Name, string Text)> recipes)
+    {
+        var html = new StringBuilder();
+        html.Append($"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>The paper's tables · SelfJudge.Actors</title><style>{HtmlReport.Style} .no {{ color: #dc2626; font-weight: 600; }} .yes {{ color: #059669; }}</style></head><body>");
+        html.Append($"<h1>The paper's tables, reproduced on the built-in world</h1><p class=lead>Lee et al. 2024 · {seeds} {(seeds == 1 ? "seed" : "seeds")} · {prompts} held-out prompts · {seconds / 60:0.0} min for what was not finished before · SelfJudge.Actors {typeof(TablesReport).Assembly.GetName().Version!.ToString(3)}</p>");
+        html.Append("<p>The paper aligns Llama-2-7B on HH-Helpful and UltraFeedback and has GPT-4 judge; here a model of some two hundred thousand parameters learns the built-in world, whose oracle judges. The figures cannot agree; whether what the paper found holds is what is compared. Win rates are against the SFT model of the same seed on the same prompts, ties as half; the paper's are its own, on AlpacaEval. Intervals are 95 %, over seeds and prompts together. A finding is tested by the paired difference: <i>clear</i> if its interval leaves zero out.</p>");
+        Summary(html, tables);
+        foreach (var table in tables)
+            Table(html, table);
+        html.Append("<h2>Settings</h2><p>Every method's settings stand in its recipe, commented. They were chosen on validation prompts, which are neither trained on nor measured here; the held-out prompts of this report were not looked at for any choice. Steps, prompts and samples of the methods that sample are the same wherever the paper's are.</p>");
+        foreach (var (name, text) in recipes)
+            html.Append($"<details><summary>{Text(name)}.yaml</summary><pre>{Text(text)}</pre></details>");
+        return html.Append("</body></html>").ToString();
+    }
+
+    private static void Summary(StringBuilder html, IReadOnlyList<ReproducedTable> tables)
+    {
+        html.Append("<h2>What holds</h2><table><tr><th>table<th class=text>the paper's finding<th>holds</tr>");
+        foreach (var table in tables.Where(t => t.Claims.Count > 0))
+            html.Append($"<tr><td>{Text(Name(table.Table))}<td class=text>{Text(table.Table.Finding)}<td>{table.Claims.Count(c => c.Holds)} of {table.Claims.Count}</tr>");
+        html.Append("</table>");
+    }
+
+    private static void Table(StringBuilder html, ReproducedTable reproduced)
+    {
+        var table = reproduced.Table;
+        html.Append($"<h2>{Text(Name(table))}: {Text(table.Title)}</h2><p>{Text(table.Finding)}{(table.Departs.Length > 0 ? $" <span class=soft>{Text(table.Departs)}</span>" : "")}</p>");
+        if (table.Id.StartsWith("figure", StringComparison.Ordinal))
+            Charts(html, reproduced);
+        html.Append("<table><tr><th><th class=text>metric<th>paper<th>here<th>95 %<th>ordering<th class=text>budget<th>seconds</tr>");
+        foreach (var row in reproduced.Rows)
+            html.Append($"<tr><td>{Text(row.Row)}<td class=text>{row.Metric.Label()}<td>{(row.Paper is { } paper ? row.Metric.Show(paper) : "")}<td>{row.Metric.Show(row.Mean)}<td>{row.Metric.Show(row.Ci95[0])} to {row.Metric.Show(row.Ci95[1])}<td>{row.OrderingHolds switch { true => "<span class=yes>holds</span>", false => "<span class=no>does not</span>", null => "" }}"
+                + $"<td class=\"text soft\">{Text(string.Join(", ", row.Budget.Where(b => b.Value > 0).Select(b => $"{b.Value:#,0} {b.Key.Replace('_', ' ')}")))}<td>{row.Seconds:0}</tr>");
+        html.Append("</table>");
+        if (reproduced.Claims.Count == 0)
+            return;
+        html.Append("<table><tr><th>finding<th>difference<th>95 %<th>here</tr>");
+        foreach (var c in reproduced.Claims)
+            html.Append($"<tr><td>{Text(c.Claim.Above)} above {Text(c.Claim.Below)}, {c.Claim.Metric.Label()}<td>{c.Claim.Metric.Show(c.Difference.Mean)}<td>{c.Claim.Metric.Show(c.Difference.Low)} to {c.Claim.Metric.Show(c.Difference.High)}<td>{(c.Holds ? "<span class=yes>holds</span>" : "<span class=no>does not hold</span>")}{(c.IsClear ? ", clear" : ", not clear")}</tr>");
+        html.Append("</table>");
+    }
+
+    // Rows "JM, N = 4" and "round 2" are points of a line; the x axis is the number in them.
+    private static void Charts(StringBuilder html, ReproducedTable reproduced)
+    {
+        var isTournaments = reproduced.Table.Id == "figure 4";
+        html.Append("<div class=charts>");
+        foreach (var metric in reproduced.Rows.GroupBy(r => r.Metric))
+            html.Append(Lines(metric.Key.Label(), isTournaments ? "N samples" : "round", [.. metric.GroupBy(r => isTournaments ? r.Row.Split(',')[0] : "").Select(line =>
+                new Series(line.Key, [.. line.Select((r, i) => (isTournaments ? double.Parse(r.Row.Split('=')[1]) : i, metric.Key == PaperMetric.Length ? r.Mean : r.Mean * 100))]))], markers: true, logarithmicX: isTournaments));
+        html.Append("</div>");
+    }
+
+    private static string Name(PaperTable table) => table.Id.StartsWith("figure", StringComparison.Ordinal) ? "Figure" + table.Id[6..] : "Table " + table.Id;
+}

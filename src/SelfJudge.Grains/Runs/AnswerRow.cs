@@ -1,0 +1,17 @@
+using System.Text.Json;
+
+namespace SelfJudge.Grains.Runs;
+
+/// <summary>One answer of the evaluation: a line of <c>answers.jsonl</c>.</summary>
+/// <param name="Policy">The stage whose model answered.</param>
+/// <param name="Samples">Chosen by a tournament of so many; 1 is the first sample.</param>
+/// <param name="Prompt">Its place among the held-out prompts.</param>
+/// <param name="Gold">The oracle's mean over principles; null without an oracle.</param>
+public sealed record AnswerRow(string Policy, int Samples, int Prompt, string Question, string Answer, double? Gold)
+{
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    public string ToJson() => JsonSerializer.Serialize(this, Json);
+
+    public static IEnumerable<AnswerRow> Read(string path) => File.ReadLines(path).Select(line => JsonSerializer.Deserialize<AnswerRow>(line, Json)!);
+}

@@ -1,0 +1,61 @@
+using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Reproduction;
+
+namespace SelfJudge.Preferences.Tests.Recipes;
+
+/// <summary>Rules of the recipes that the paper's methods need.</summary>
+public sealed class MethodRecipeTests
+{
+    private const string Sft = "{name: SFT, method: sft, steps: 1, learning_rate: 1, policy_examples: 1}";
+
+    private static Recipe Parse(string stage) => RecipeFile.Parse($"{{data: {{world_pairs: 10}}, stages: [{Sft}, {{name: S, from: SFT, steps: 5, learning_rate: 1, prompts: 2, {stage}}}]}}", "r.yaml");
+
+    [Theory]
+    [InlineData("method: raft", "reward: Raft needs what rewards its samples")]
+    [InlineData("method: ppo, reward: RM, judge: SFT", "judge: Ppo asks no judge")]
+    [InlineData("method: self-judge, reward: SFT", "reward: SelfJudge rewards nothing")]
+    [InlineData("method: off-policy, judge: policy", "judge: OffPolicy samples the initial policy")]
+    [InlineData("method: rso, samples: 1", "samples: a preference needs at least 2")]
+    [InlineData("method: rso, acceptance_beta: 0", "acceptance_beta: must be more than 0")]
+    [InlineData("method: rest, reward: SFT, policy_examples: 1, grow_steps: 5", "grow_steps: must be 1 or more, and fewer than the steps")]
+    [InlineData("method: rest, reward: SFT, policy_examples: 1, grow_steps: 2, thresholds: [1.0]", "thresholds: are quantiles")]
+    [InlineData("method: rest, reward: SFT, grow_steps: 2", "policy_examples: must be 1 or more")]
+    [InlineData("method: ppo, reward: SFT, ppo: {mini_batch: 0}", "ppo.mini_batch: mini_batch and inner_epochs")]
+    [InlineData("method: ppo, reward: SFT, ppo: {target_kl: 0}", "ppo.target_kl: target_kl")]
+    [InlineData("method: self-judge, judge_templates: []", "judge_templates: name at least one")]
+    [InlineData("method: self-judge, judge_templates: [nobody]", "'nobody' is unknown")]
+    public void What_a_method_cannot_use_is_refused(string stage, string problem) =>
+        Assert.Contains(problem, Assert.Throws<RecipeException>(() => Parse(stage)).Message);
+
+    [Theory]
+    [InlineData("method: ppo, samples: 1, reward: SFT")]
+    [InlineData("method: self-judge, judge: policy")]
+    [InlineData("method: self-judge, judge: oracle")]
+    [InlineData("method: rest, reward: SFT, policy_examples: 1, grow_steps: 2")]
+    [InlineData("method: rm")]
+    public void What_it_can_is_read(string stage) => Assert.Equal("S", Parse(stage).Stages[1].Name);
+
+    [Fact]
+    public void Only_the_world_has_an_oracle() =>
+        Assert.Contains("judge: only the built-in world has an oracle", Assert.Throws<RecipeException>(() =>
+            RecipeFile.Parse("{data: {pairs: p}, model: {path: m}, stages: [{name: S, method: self-judge, judge: oracle, steps: 5, learning_rate: 1, prompts: 2}]}", "r.yaml")).Message);
+
+    [Fact]
+    public void Templates_come_from_the_stage_it_starts_from()
+    {
+        var recipe = RecipeFile.Parse("{data: {world_pairs: 10}, stages: [{name: A, method: jsft, steps: 1, learning_rate: 1, judge_pairs: 1, judge_templates: [world-honest]}, {name: B, from: A, method: self-judge, steps: 1, learning_rate: 1, prompts: 1}, {name: C, method: sft, steps: 1, learning_rate: 1, policy_examples: 1}]}", "r.yaml");
+        Assert.Equal(["world-honest"], recipe.TemplatesOf(recipe.Stages[1]));
+        Assert.Equal(["world"], recipe.TemplatesOf(recipe.Stages[2]));
+    }
+
+    // What is written twice is trained once only if it is the same.
+    [Fact]
+    public void A_stage_of_one_name_is_the_same_in_every_recipe_of_the_tables()
+    {
+        var recipes = PaperTables.All.SelectMany(t => t.Cells).Select(c => c.Recipe).Distinct().Where(r => !r.StartsWith("size-", StringComparison.Ordinal) && r != "jsft-extra")
+            .ToDictionary(r => r, r => RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", r + ".yaml")));
+        foreach (var stage in recipes.SelectMany(r => r.Value.Stages.Select(s => (Recipe: r.Key, Run: StageRun.Of(r.Value, s.Name, "/r", _ => null)[^1]))).GroupBy(s => s.Run.Stage))
+            Assert.True(stage.Select(s => s.Run.Folder).Distinct().Count() == 1, $"{stage.Key} differs: {string.Join(", ", stage.Select(s => $"{s.Recipe} {s.Run.Folder}"))}");
+        Assert.All(PaperTables.All.SelectMany(t => t.Cells).Where(c => recipes.ContainsKey(c.Recipe)), c => Assert.Contains(recipes[c.Recipe].Stages, s => s.Name == c.Stage));
+    }
+}
