@@ -64,7 +64,7 @@ internal sealed class Reproduction(string root, IReadOnlyList<PaperTable> tables
     }
 
     // Every policy is measured by whatever any of the tables asks of it: what is finished serves them all.
-    private static EvaluationRecipe? EvaluationOf(StageRecipe stage) => !stage.IsPolicy ? null
+    private static EvaluationRecipe? EvaluationOf(StageRecipe stage) => !stage.Method.IsPolicy() ? null
         : new EvaluationRecipe { Baseline = stage.Name, Rejection = PaperTables.TournamentsOf(stage.Name).Count > 0 ? [stage.Name] : [], RejectionSamples = PaperTables.TournamentsOf(stage.Name) };
 
     private RunFolder FolderOf(StageRun run) => new(Path.Combine(root, $"seed-{run.Recipe.Seed}", run.Folder));

@@ -135,6 +135,9 @@ public enum StageMethod
 /// <summary>What stages of a method do.</summary>
 public static class StageMethods
 {
+    /// <summary>Whether its model answers prompts: all but reward models do.</summary>
+    public static bool IsPolicy(this StageMethod method) => method != StageMethod.Rm;
+
     /// <summary>Whether its steps begin with samples of prompts.</summary>
     public static bool IsRollout(this StageMethod method) => method is StageMethod.OffPolicy or StageMethod.SelfJudge or StageMethod.Rso or StageMethod.Rest or StageMethod.Raft or StageMethod.Ppo;
 
@@ -240,9 +243,6 @@ public sealed record StageRecipe
 
     /// <summary>Whether the evaluation samples this stage's model. Off for stages that only show a judge.</summary>
     public bool Evaluate { get; init; } = true;
-
-    /// <summary>Whether its model answers prompts: all but reward models do.</summary>
-    public bool IsPolicy => Method != StageMethod.Rm;
 }
 
 /// <summary>AdamW.</summary>
