@@ -1,5 +1,6 @@
 using System.CommandLine;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
@@ -53,9 +54,33 @@ internal static class TrainCommand
         }
         foreach (var template in recipe.Judge.Templates.Where(JudgeTemplate.IsFile))
             _ = Template(template);
+        if (recipe.Evaluation is { Judge: { } judge } evaluation && judge != EvaluationRecipe.Oracle && recipe.Stages.All(s => s.Name != judge))
+        {
+            recipe = recipe with { Evaluation = evaluation with { Judge = Existing(judge, "evaluation.judge") } };
+            CheckJudge("evaluation.judge", recipe.Evaluation.Judge!, recipe.Judge.Templates);
+        }
+        else if (recipe is { Evaluation: not null, Data.WorldPairs: 0, Model.Path: { } start })
+            CheckJudge("model.path", start, recipe.Judge.Templates);
         if (recipe.Data.WorldPairs == 0)
             Print(new FileTrainingData(recipe.Data, recipe.Seed).Report);
         return recipe;
+    }
+
+    // It is asked at the end of the run only: whether it can judge at all is found out before.
+    private static void CheckJudge(string key, string folder, IReadOnlyList<string> templates)
+    {
+        if (AdapterFolder.IsAdapter(folder))
+            folder = AdapterFolder.ReadConfig(folder).BaseModel is { } named && Directory.Exists(named) ? named : throw new UserError($"{key}: the adapter in {folder} names no base model that is here; correct base_model_name_or_path in its adapter_config.json");
+        var encoder = new PromptEncoder(ModelFolder.ReadTokenizer(folder), DialogueTemplate.Paper, ModelFolder.ReadConfig(folder).MaxPositionEmbeddings);
+        foreach (var template in templates.Select(Template))
+            try
+            {
+                _ = encoder.EncodeJudge(template, "x", "x", "y");
+            }
+            catch (ArgumentException e)
+            {
+                throw new UserError($"{key} {folder} cannot judge: {e.Message}");
+            }
     }
 
     private static void Print(DataReport report)

@@ -192,7 +192,13 @@ internal sealed class StageTraining : IAsyncDisposable
         ["learning_rate"] = learningRate,
     };
 
-    private Task<IReadOnlyDictionary<string, double>> MeasureJudge() => JudgeMetrics.Measure(_host, Policy, _data.HeldOutPairs, [.. Recipe.Judge.Templates.Select(JudgeTemplate.ByName)]);
+    private async Task<IReadOnlyDictionary<string, double>> MeasureJudge()
+    {
+        JudgeTemplate[] templates = [.. Recipe.Judge.Templates.Select(JudgeTemplate.ByName)];
+        var figures = new Dictionary<string, double>(await JudgeMetrics.Measure(_host, Policy, _data.HeldOutPairs, templates));
+        Add(figures, await JudgeMetrics.MeasureByPrinciple(_host, Policy, _data.HeldOutPairsFor, templates));
+        return figures;
+    }
 
     // What an adapter says that it stands on.
     private string BaseModel() => Path.GetFullPath(Stage.From is { } from ? _folder.OutputOf(Recipe, Recipe.Stages.Single(s => s.Name == from)) : Recipe.Model.Path ?? _folder.Path);
