@@ -1,4 +1,5 @@
 using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Recipes;
 using Spectre.Console;
 
 namespace SelfJudge.Client;
@@ -13,17 +14,20 @@ internal static class ResultView
         if (result.Policies.Count > 0)
         {
             AnsiConsole.Write(Policies(result));
+            // Under the oracle's wide table it is the caption.
+            if (result.EvaluationJudge is { Name: not EvaluationRecipe.Oracle } judged)
+                Console.WriteLine($"{result.Policies[0].NPrompts} held-out prompts, judged by {judged.Description}; win rate against {Baseline(result)}, ties as half");
             foreach (var example in result.Examples.Take(ShownExamples))
             {
                 Console.WriteLine();
                 AnsiConsole.MarkupLineInterpolated($"[bold]{example.Prompt}[/]");
                 foreach (var answer in example.Answers)
-                    AnsiConsole.MarkupLineInterpolated($"  [grey]{answer.Policy,-28}[/] {answer.Gold:0.00}  {answer.Answer}");
+                    AnsiConsole.MarkupLineInterpolated($"  [grey]{answer.Policy,-28}[/] {(answer.Gold is { } gold ? $"{gold:0.00}  " : "")}{answer.Answer}");
             }
             Console.WriteLine();
         }
         foreach (var judge in result.Judges)
-            Console.WriteLine($"judge {judge.Stage}: accuracy {judge.Accuracy:0.000} on held-out pairs, swap consistency {judge.SwapConsistency:0.000}");
+            Console.WriteLine($"judge {judge.Stage}: accuracy {judge.Accuracy:0.000} on held-out pairs, swap consistency {judge.SwapConsistency:0.000}{string.Concat((judge.AccuracyByPrinciple ?? new Dictionary<string, double>()).Select(p => $"; {p.Key.Replace('_', ' ')} {p.Value:0.000}"))}");
         var t = result.Triplets;
         if (t.Made > 0)
             Console.WriteLine($"triplets: {t.Made} made, {t.Trained} trained, {t.IdenticalSkipped} identical skipped, {t.StaleRefused} stale refused, {t.DuplicatesDropped} duplicates dropped");
@@ -45,13 +49,16 @@ internal static class ResultView
         Console.WriteLine($"seconds per run {result.TotalSeconds.Mean:0} ({result.TotalSeconds.Low:0}–{result.TotalSeconds.High:0})");
     }
 
+    private static string Baseline(RunResult result) => RecipeFile.Parse(result.Recipe, "recipe").Evaluation!.Baseline;
+
     private static Table Policies(RunResult result)
     {
         var table = new Table().Border(TableBorder.Simple).AddColumn("policy");
-        foreach (var column in new[] { "gold", "helpful", "honest", "follows", "truthful", "win rate", "95 %", "length", "repetition" })
+        var hasGold = result.Policies[0].GoldMean is not null;
+        foreach (var column in hasGold ? ["gold", "helpful", "honest", "follows", "truthful", "win rate", "95 %", "length", "repetition"] : new[] { "win rate", "95 %", "length", "repetition" })
             table.AddColumn(new TableColumn(column).RightAligned().NoWrap());
         foreach (var p in result.Policies)
-            table.AddRow([Markup.Escape(p.Name), $"{p.GoldMean:0.000}", .. p.GoldByPrinciple.Values.Select(v => $"{v:0.000}"), $"{p.WinRate * 100:0.0} %", $"{p.WinRateCi95[0] * 100:0.0}–{p.WinRateCi95[1] * 100:0.0}", $"{p.MeanLength:0.0}", $"{p.Repetition:0.000}"]);
-        return table.Caption($"{result.Policies[0].NPrompts} held-out prompts, gold oracle; win rate against {result.Policies[0].Name}, ties as half");
+            table.AddRow([Markup.Escape(p.Name), .. hasGold ? new[] { $"{p.GoldMean:0.000}" } : [], .. p.GoldByPrinciple.Values.Select(v => $"{v:0.000}"), $"{p.WinRate * 100:0.0} %", $"{p.WinRateCi95[0] * 100:0.0}–{p.WinRateCi95[1] * 100:0.0}", $"{p.MeanLength:0.0}", $"{p.Repetition:0.000}"]);
+        return result.EvaluationJudge is { Name: not EvaluationRecipe.Oracle } ? table : table.Caption($"{result.Policies[0].NPrompts} held-out prompts, gold oracle; win rate against {Markup.Escape(Baseline(result))}, ties as half");
     }
 }

@@ -1,5 +1,6 @@
 using SelfJudge.Client.Commands;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
@@ -38,6 +39,13 @@ internal static class RunRecipe
         };
         foreach (var file in recipe.Judge.Templates.Where(JudgeTemplate.IsFile))
             _ = CommonOptions.ParseJudgeTemplate(file);
+        if (recipe.Evaluation is { Judge: { } judge } evaluation && judge != EvaluationRecipe.Oracle && recipe.Stages.All(s => s.Name != judge))
+        {
+            recipe = recipe with { Evaluation = evaluation with { Judge = Existing(judge, "evaluation.judge") } };
+            CheckJudge("evaluation.judge", recipe.Evaluation.Judge!, recipe.Judge.Templates);
+        }
+        else if (recipe is { Evaluation: not null, Data.WorldPairs: 0, Model.Path: { } start })
+            CheckJudge("model.path", start, recipe.Judge.Templates);
         var read = recipe.Data.WorldPairs > 0 ? null : new FileTrainingData(recipe.Data, recipe.Seed);
         if (read is not null)
             Print(read.Report);
@@ -45,6 +53,23 @@ internal static class RunRecipe
         if (folder is not null)
             ModelFolder.CheckWeights(folder, ModelFolder.ReadConfig(folder));
         return (recipe.Stages.All(s => s.Epochs == 0) ? recipe : EpochSteps.Resolve(recipe, read ?? TrainingData.Load(recipe.Data, recipe.Seed)), read);
+    }
+
+    // It is asked at the end of the run only: whether it can judge at all is found out before.
+    private static void CheckJudge(string key, string folder, IReadOnlyList<string> templates)
+    {
+        if (AdapterFolder.IsAdapter(folder))
+            folder = AdapterFolder.ReadConfig(folder).BaseModel is { } named && Directory.Exists(named) ? named : throw new UserError($"{key}: the adapter in {folder} names no base model that is here; correct base_model_name_or_path in its adapter_config.json");
+        var encoder = new PromptEncoder(ModelFolder.ReadTokenizer(folder), DialogueTemplate.Paper, ModelFolder.ReadConfig(folder).MaxPositionEmbeddings);
+        foreach (var template in templates.Select(CommonOptions.ParseJudgeTemplate))
+            try
+            {
+                _ = encoder.EncodeJudge(template, "x", "x", "y");
+            }
+            catch (ArgumentException e)
+            {
+                throw new UserError($"{key} {folder} cannot judge: {e.Message}");
+            }
     }
 
     private static IEnumerable<string> Named(string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates)

@@ -46,22 +46,29 @@ internal static class HtmlReport
     {
         if (result.Policies.Count == 0)
             return;
-        html.Append($"<h2>Policies</h2><p>Answers to {result.Policies[0].NPrompts} held-out prompts, scored by the world's gold oracle, which training never asks. Win rate against {Text(recipe.Evaluation!.Baseline)}, ties as half, with its 95 % interval over prompts.</p>");
-        html.Append("<table><tr><th>policy<th>gold<th>helpful<th>honest<th>follows<th>truthful<th>win rate<th>length<th>repetition</tr>");
+        html.Append($"<h2>Policies</h2><p>Answers to {result.Policies[0].NPrompts} held-out prompts, judged by {Text(result.EvaluationJudge?.Description ?? "the world's gold oracle, which training never asks")}. Win rate against {Text(recipe.Evaluation!.Baseline)}, ties as half, with its 95 % interval over prompts.{JudgeHealth(result.EvaluationJudge)}</p>");
+        var hasGold = result.Policies[0].GoldMean is not null;
+        html.Append($"<table><tr><th>policy{(hasGold ? "<th>gold<th>helpful<th>honest<th>follows<th>truthful" : "")}<th>win rate<th>length<th>repetition</tr>");
         foreach (var p in result.Policies)
-            html.Append($"<tr><td>{Text(p.Name)}<td>{p.GoldMean:0.000}{string.Concat(p.GoldByPrinciple.Values.Select(v => $"<td>{v:0.000}"))}<td>{p.WinRate * 100:0.0} %<td>{p.MeanLength:0.0}<td>{p.Repetition:0.000}</tr>");
+            html.Append($"<tr><td>{Text(p.Name)}{(hasGold ? $"<td>{p.GoldMean:0.000}" : "")}{string.Concat(p.GoldByPrinciple.Values.Select(v => $"<td>{v:0.000}"))}<td>{p.WinRate * 100:0.0} %<td>{p.MeanLength:0.0}<td>{p.Repetition:0.000}</tr>");
         html.Append("</table>").Append(Bars($"Win rate against {recipe.Evaluation.Baseline}", [.. result.Policies.Where(p => p.Name != recipe.Evaluation.Baseline).Select(p => new Bar(p.Name, p.WinRate, p.WinRateCi95[0], p.WinRateCi95[1]))], 0.5));
     }
+
+    private static string JudgeHealth(EvaluationJudgeResult? judge) => judge is { SwapConsistency: not null }
+        ? $" Of the judge's {judge.Judged} verdicts: swap consistency {judge.SwapConsistency:0.000}, position bias {judge.PositionBias:+0.000;-0.000}, p(A) + p(B) {judge.JudgeMass:0.000}." : "";
 
     private static void Judges(StringBuilder html, RunResult result, Recipe recipe, IReadOnlyList<MetricsRow> metrics)
     {
         if (result.Judges.Count > 0)
         {
-            html.Append("<h2>Judges</h2><p>Every model as a judge of held-out pairs whose better response the oracle knows (pairs it scores alike are left out). Swap consistency: how often both orders of presentation agree; one half is chance. Position bias: the preference for whatever stands first.</p>");
+            html.Append($"<h2>Judges</h2><p>Every model as a judge of held-out pairs whose better response {(recipe.Data.WorldPairs > 0 ? "the oracle knows (pairs it scores alike are left out)" : "the data names")}. Swap consistency: how often both orders of presentation agree; one half is chance. Position bias: the preference for whatever stands first.</p>");
             html.Append("<table><tr><th>model<th>accuracy<th>swap consistency<th>position bias<th>ties<th>p(A) + p(B)</tr>");
             foreach (var j in result.Judges)
                 html.Append($"<tr><td>{Text(j.Stage)}<td>{j.Accuracy:0.000}<td>{j.SwapConsistency:0.000}<td>{j.PositionBias:+0.000;-0.000}<td>{j.TieRate:0.000}<td>{j.JudgeMass:0.000}</tr>");
             html.Append("</table>");
+            var principles = result.Judges.SelectMany(j => j.AccuracyByPrinciple?.Keys ?? []).Distinct().ToList();
+            if (principles.Count > 0)
+                html.Append($"<p>Accuracy of each principle's judge template on that principle's own pairs:</p><table><tr><th>model{string.Concat(principles.Select(p => $"<th>{Text(p.Replace('_', ' '))}"))}</tr>{string.Concat(result.Judges.Select(j => $"<tr><td>{Text(j.Stage)}{string.Concat(principles.Select(p => $"<td>{(j.AccuracyByPrinciple?.TryGetValue(p, out var value) == true ? value.ToString("0.000") : "")}"))}</tr>"))}</table>");
             foreach (var stage in recipe.Stages.Where(s => s.Method == StageMethod.Jsft))
                 html.Append($"<p><b>{Text(stage.Name)}</b> {Departure(stage)}</p>");
         }
@@ -123,9 +130,10 @@ internal static class HtmlReport
         html.Append("<h2>Self-rejection by tournament</h2>");
         if (result.Rejection.Count > 0)
         {
+            var hasGold = result.Rejection[0].GoldMean is not null;
             IReadOnlyList<Series> Of(Func<RejectionPoint, double> value) => [.. result.Rejection.GroupBy(r => r.Policy).Select(g => new Series(g.Key, [.. g.Select(r => ((double)r.N, value(r)))]))];
             html.Append("<p>Each model samples N answers and plays them against each other with itself as the judge; the champion is the answer.</p><div class=charts>");
-            html.Append(Lines("Gold score", "N samples", Of(r => r.GoldMean), markers: true, logarithmicX: true)).Append(Lines("Length of the answer, words", "N samples", Of(r => r.MeanLength), markers: true, logarithmicX: true)).Append("</div>");
+            html.Append(Lines(hasGold ? "Gold score" : "Win rate against the baseline", "N samples", Of(r => (hasGold ? r.GoldMean : r.WinRate) ?? 0.5), markers: true, logarithmicX: true)).Append(Lines("Length of the answer, words", "N samples", Of(r => r.MeanLength), markers: true, logarithmicX: true)).Append("</div>");
         }
         if (result.Bracket is { } bracket)
             html.Append(BracketDrawing.Draw(bracket));

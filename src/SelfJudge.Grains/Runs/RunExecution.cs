@@ -75,7 +75,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         }
         Enter(null);
         await TripletLog.FinishAsync(_folder);
-        await new RunEvaluation(runId, request, recipe, _folder, _finished, grains).Run(Elapsed);
+        await new RunEvaluation(runId, request, recipe, _folder, _finished, data, grains).Run(Elapsed);
     }
 
     public RunStatus Status(RunState state, string? message)

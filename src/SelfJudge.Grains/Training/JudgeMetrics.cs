@@ -10,6 +10,9 @@ namespace SelfJudge.Grains.Training;
 /// <summary>Figures of a judge by the names under which they are logged.</summary>
 internal static class JudgeMetrics
 {
+    /// <summary>What the figures of single principles are called, before the principle's name.</summary>
+    public const string AccuracyOf = "judge/accuracy/";
+
     /// <summary>Accuracy on pairs whose better response is known (an exact tie counts one half), and the judge's health.</summary>
     public static async Task<IReadOnlyDictionary<string, double>> Measure(IModelHost host, string model, IReadOnlyList<PreferenceExample> pairs, IReadOnlyList<JudgeTemplate> templates)
     {
@@ -35,6 +38,17 @@ internal static class JudgeMetrics
             ["judge/tie_rate"] = margins.Average(m => m == 0 ? 1.0 : 0.0),
             ["judge/ab_mass"] = 1,
         };
+    }
+
+    /// <summary>Accuracy of the templates of each principle on that principle's own pairs, by principle; of principles without pairs nothing is said.</summary>
+    /// <param name="pairsFor">The pairs of a principle.</param>
+    public static async Task<IReadOnlyDictionary<string, double>> MeasureByPrinciple(IModelHost host, string model, Func<string, IReadOnlyList<PreferenceExample>> pairsFor, IReadOnlyList<JudgeTemplate> templates)
+    {
+        var figures = new Dictionary<string, double>();
+        foreach (var principle in templates.Where(t => t.Principle is not null).GroupBy(t => t.Principle!))
+            if (pairsFor(principle.Key) is { Count: > 0 } pairs)
+                figures[AccuracyOf + principle.Key] = (await Measure(host, model, pairs, [.. principle]))["judge/accuracy"];
+        return figures;
     }
 
     public static IReadOnlyDictionary<string, double> Health(IEnumerable<Verdict> verdicts)

@@ -243,7 +243,13 @@ internal sealed class StageTraining : IAsyncDisposable
         ["learning_rate"] = learningRate,
     };
 
-    private Task<IReadOnlyDictionary<string, double>> MeasureJudge() => JudgeMetrics.Measure(_host, Policy, _data.HeldOutPairs, [.. Recipe.TemplatesOf(Stage).Select(JudgeTemplate.ByName)]);
+    private async Task<IReadOnlyDictionary<string, double>> MeasureJudge()
+    {
+        JudgeTemplate[] templates = [.. Recipe.TemplatesOf(Stage).Select(JudgeTemplate.ByName)];
+        var figures = new Dictionary<string, double>(await JudgeMetrics.Measure(_host, Policy, _data.HeldOutPairs, templates));
+        Add(figures, await JudgeMetrics.MeasureByPrinciple(_host, Policy, _data.HeldOutPairsFor, templates));
+        return figures;
+    }
 
     private Task<IReadOnlyDictionary<string, double>> MeasureRewards() => JudgeMetrics.MeasureRewards(_host, Policy, _data.HeldOutPairs);
 

@@ -10,7 +10,7 @@ public sealed class FileTrainingData : TrainingData
     private const int HeldOutEvery = 10;
 
     private readonly IReadOnlyList<IReadOnlyList<Turn>> _prompts;
-    private readonly Dictionary<string, IReadOnlyList<PreferenceExample>> _byPrinciple;
+    private readonly Dictionary<string, IReadOnlyList<PreferenceExample>> _byPrinciple, _heldOutByPrinciple;
     private readonly ulong _seed;
     private Tuple<long, int[]>? _order; // A reference, so that calls from several threads see a whole one.
 
@@ -27,9 +27,12 @@ public sealed class FileTrainingData : TrainingData
         Pairs = [.. training.Where(p => p.Principle is null)];
         var extra = recipe.ExtraAnswers is null ? [] : PreferenceFiles.ReadPairs(recipe.ExtraAnswers, seed, new DataReport(), recipe.MaxMalformed).Where(p => p.Principle is null && !heldOut.Contains(Key(p))).ToList();
         Answers = extra.Count == 0 ? Pairs : [.. Pairs, .. extra];
-        _byPrinciple = training.Where(p => p.Principle is not null).GroupBy(p => p.Principle!).ToDictionary(g => g.Key, g => (IReadOnlyList<PreferenceExample>)[.. g]);
-        HeldOutPairs = [.. read.SelectMany(s => s.Pairs).Where(p => p.Principle is null && heldOut.Contains(Key(p)))];
-        _prompts = recipe.Prompts is null ? [.. Pairs.DistinctBy(Key).Select(p => p.Prompt)] : PreferenceFiles.ReadPrompts(recipe.Prompts, new DataReport(), recipe.MaxMalformed);
+        _byPrinciple = ByPrinciple(training);
+        var withheld = read.SelectMany(s => s.Pairs).Where(p => heldOut.Contains(Key(p))).ToList();
+        HeldOutPairs = [.. withheld.Where(p => p.Principle is null)];
+        _heldOutByPrinciple = ByPrinciple(withheld);
+        HeldOutPrompts = [.. withheld.DistinctBy(Key).Select(p => p.Prompt)];
+        _prompts = recipe.Prompts is null ? [.. Pairs.DistinctBy(Key).Select(p => p.Prompt)] : Training(PreferenceFiles.ReadPrompts(recipe.Prompts, new DataReport(), recipe.MaxMalformed), heldOut, recipe.Prompts);
     }
 
     /// <summary>What became of the rows of pairs.</summary>
@@ -39,10 +42,13 @@ public sealed class FileTrainingData : TrainingData
     public override IReadOnlyList<PreferenceExample> Answers { get; }
     public override IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
     public override int? PromptCount => _prompts.Count;
+    public override IReadOnlyList<IReadOnlyList<Turn>> HeldOutPrompts { get; }
 
     public override IReadOnlyCollection<string> Principles => [.. _byPrinciple.Keys.Order(StringComparer.Ordinal)];
 
     public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, []);
+
+    public override IReadOnlyList<PreferenceExample> HeldOutPairsFor(string principle) => _heldOutByPrinciple.GetValueOrDefault(principle, []);
 
     /// <summary>Every prompt once per epoch, in an order of its own in each.</summary>
     public override IReadOnlyList<Turn> Prompt(long n)
@@ -54,7 +60,19 @@ public sealed class FileTrainingData : TrainingData
         return _prompts[order.Item2[(int)place]];
     }
 
+    // A file of prompts may hold some of those that the pairs' data holds out.
+    private static IReadOnlyList<IReadOnlyList<Turn>> Training(IReadOnlyList<IReadOnlyList<Turn>> prompts, HashSet<string> heldOut, string file)
+    {
+        IReadOnlyList<IReadOnlyList<Turn>> kept = [.. prompts.Where(p => !heldOut.Contains(Key(p)))];
+        return kept.Count > 0 ? kept : throw new DataException($"{file}: every prompt of it is one that the pairs hold out; give it other prompts, or leave data.prompts out");
+    }
+
+    private static Dictionary<string, IReadOnlyList<PreferenceExample>> ByPrinciple(IEnumerable<PreferenceExample> pairs) =>
+        pairs.Where(p => p.Principle is not null).GroupBy(p => p.Principle!).ToDictionary(g => g.Key, g => (IReadOnlyList<PreferenceExample>)[.. g]);
+
     private static int Copies(double weight, CounterRandom chance) => (int)weight + (weight % 1 > 0 && chance.Chance(weight % 1) ? 1 : 0);
 
-    private static string Key(PreferenceExample pair) => string.Join('\0', pair.Prompt.Select(t => $"{t.Role}\0{t.Content}"));
+    private static string Key(PreferenceExample pair) => Key(pair.Prompt);
+
+    private static string Key(IReadOnlyList<Turn> prompt) => string.Join('\0', prompt.Select(t => $"{t.Role}\0{t.Content}"));
 }

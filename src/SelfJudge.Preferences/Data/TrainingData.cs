@@ -55,6 +55,12 @@ public abstract class TrainingData
     /// <summary>Pairs over prompts that training never sees, to measure the judge with; empty where there are none.</summary>
     public abstract IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
 
+    /// <summary>Held-out pairs labelled by one principle; empty where the data has none of it.</summary>
+    public abstract IReadOnlyList<PreferenceExample> HeldOutPairsFor(string principle);
+
+    /// <summary>Prompts that training never sees, to compare policies on; empty where the data holds none out.</summary>
+    public abstract IReadOnlyList<IReadOnlyList<Turn>> HeldOutPrompts { get; }
+
     /// <summary>The n-th prompt of the endless sequence that on-policy stages sample.</summary>
     public abstract IReadOnlyList<Turn> Prompt(long n);
 

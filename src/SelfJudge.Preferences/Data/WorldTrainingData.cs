@@ -11,7 +11,7 @@ public sealed class WorldTrainingData : TrainingData
     private const ulong HeldOutSeed = 7;
 
     private readonly ulong _promptSeed;
-    private readonly Dictionary<string, IReadOnlyList<PreferenceExample>> _byPrinciple;
+    private readonly Dictionary<string, IReadOnlyList<PreferenceExample>> _byPrinciple, _heldOutByPrinciple;
 
     public WorldTrainingData(int pairs, ulong seed, int extraAnswers = 0)
     {
@@ -19,21 +19,29 @@ public sealed class WorldTrainingData : TrainingData
         var drawn = WorldData.TrainingPairs(pairs, seed);
         Pairs = [.. drawn.Select(ToExample)];
         Answers = extraAnswers == 0 ? Pairs : [.. Pairs, .. WorldData.TrainingPairs(extraAnswers, Seeds.Derive(seed, "extra answers")).Select(ToExample)];
-        _byPrinciple = Enum.GetValues<Principle>().ToDictionary(p => p.Name(), p => (IReadOnlyList<PreferenceExample>)[.. drawn.Select(pair => ToExample(pair, p)).OfType<PreferenceExample>()]);
-        HeldOutPairs = [.. WorldData.PairsOf(WorldPrompts.Instance.Test, HeldOutSeed).Select(ToExample)];
+        _byPrinciple = ByPrinciple(drawn);
+        var heldOut = WorldData.PairsOf(WorldPrompts.Instance.Test, HeldOutSeed);
+        HeldOutPairs = [.. heldOut.Select(ToExample)];
+        _heldOutByPrinciple = ByPrinciple(heldOut);
     }
 
     public override IReadOnlyList<PreferenceExample> Pairs { get; }
     public override IReadOnlyList<PreferenceExample> Answers { get; }
     public override IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
+    public override IReadOnlyList<IReadOnlyList<Turn>> HeldOutPrompts => [.. WorldPrompts.Instance.Test.Select(ToTurns)];
 
     public override IReadOnlyCollection<string> Principles => _byPrinciple.Keys;
 
     public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, []);
 
+    public override IReadOnlyList<PreferenceExample> HeldOutPairsFor(string principle) => _heldOutByPrinciple.GetValueOrDefault(principle, []);
+
     public override IReadOnlyList<Turn> Prompt(long n) => ToTurns(WorldPrompts.Instance.Draw(new CounterRandom(Seeds.Derive(_promptSeed, n))));
 
     public static IReadOnlyList<Turn> ToTurns(WorldPrompt prompt) => [new Turn(Role.User, prompt.Text)];
+
+    private static Dictionary<string, IReadOnlyList<PreferenceExample>> ByPrinciple(IReadOnlyList<WorldPair> pairs) =>
+        Enum.GetValues<Principle>().ToDictionary(p => p.Name(), p => (IReadOnlyList<PreferenceExample>)[.. pairs.Select(pair => ToExample(pair, p)).OfType<PreferenceExample>()]);
 
     private static PreferenceExample ToExample(WorldPair pair) =>
         new(ToTurns(pair.Prompt), pair.Chosen, pair.Rejected, WorldData.Grades(pair.ChosenScore), WorldData.Grades(pair.RejectedScore));

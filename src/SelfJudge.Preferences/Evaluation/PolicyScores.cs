@@ -3,32 +3,36 @@ using SelfJudge.Preferences.World;
 
 namespace SelfJudge.Preferences.Evaluation;
 
-/// <summary>A policy's answers to the evaluation prompts and what the gold oracle gives them.</summary>
+/// <summary>A policy's answers to the evaluation prompts and, where the prompts are the built-in world's, what the gold oracle gives them.</summary>
 public sealed class PolicyScores
 {
-    private readonly IReadOnlyList<string> _answers;
     private readonly IReadOnlyList<GoldScore> _scores;
 
-    public PolicyScores(string name, IReadOnlyList<WorldPrompt> prompts, IReadOnlyList<string> answers)
+    /// <param name="prompts">The world's prompts; null where the prompts are others, which the oracle cannot score.</param>
+    public PolicyScores(string name, IReadOnlyList<WorldPrompt>? prompts, IReadOnlyList<string> answers)
     {
-        Name = name;
-        _answers = answers;
-        _scores = [.. prompts.Zip(answers, GoldOracle.Score)];
+        (Name, Answers) = (name, answers);
+        _scores = [.. (prompts ?? []).Zip(answers, GoldOracle.Score)];
     }
 
     public string Name { get; }
+    public IReadOnlyList<string> Answers { get; }
 
-    /// <summary>The mean over principles, prompt by prompt.</summary>
+    /// <summary>The mean over principles, prompt by prompt; empty without an oracle.</summary>
     public IReadOnlyList<double> Gold => [.. _scores.Select(s => s.Mean)];
-    public double MeanLength => _answers.Average(a => a.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length);
-    public double Repetition => _answers.Average(a => Evaluation.Repetition.Of(a));
 
-    public PolicyResult Against(PolicyScores baseline)
-    {
-        var wins = WinRate.Of(Gold, baseline.Gold);
-        return new PolicyResult(Name, Gold.Average(), Enum.GetValues<Principle>().ToDictionary(p => JsonNamingPolicy.SnakeCaseLower.ConvertName(p.ToString()), p => _scores.Average(s => s[p])),
-            wins.Mean, [wins.Low, wins.High], MeanLength, Repetition, _answers.Count);
-    }
+    /// <summary>The mean over principles and prompts; null without an oracle.</summary>
+    public double? GoldMean => _scores.Count == 0 ? null : Gold.Average();
+    public double MeanLength => Answers.Average(a => a.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length);
+    public double Repetition => Answers.Average(a => Evaluation.Repetition.Of(a));
 
-    public AnswerResult Answer(int prompt) => new(Name, _answers[prompt], _scores[prompt].Mean);
+    /// <summary>With the win rate by the oracle.</summary>
+    public PolicyResult Against(PolicyScores baseline) => With(WinRate.Of(Gold, baseline.Gold));
+
+    /// <summary>With a win rate that a judge gave.</summary>
+    public PolicyResult With(Estimate wins) => new(
+        Name, GoldMean, _scores.Count == 0 ? new Dictionary<string, double>() : Enum.GetValues<Principle>().ToDictionary(p => JsonNamingPolicy.SnakeCaseLower.ConvertName(p.ToString()), p => _scores.Average(s => s[p])),
+        wins.Mean, [wins.Low, wins.High], MeanLength, Repetition, Answers.Count);
+
+    public AnswerResult Answer(int prompt) => new(Name, Answers[prompt], _scores.Count == 0 ? null : _scores[prompt].Mean);
 }

@@ -30,10 +30,13 @@ public sealed record RunResult
     /// <summary>Every stage's model as a judge on held-out pairs.</summary>
     public IReadOnlyList<JudgeResult> Judges { get; init; } = [];
 
-    /// <summary>Measured by the gold oracle; empty where there is none.</summary>
+    /// <summary>On held-out prompts; empty where the run has no evaluation.</summary>
     public IReadOnlyList<PolicyResult> Policies { get; init; } = [];
 
-    /// <summary>Gold score and length of tournament winners against the number of samples.</summary>
+    /// <summary>Who gave the win rates; null where there are none.</summary>
+    public EvaluationJudgeResult? EvaluationJudge { get; init; }
+
+    /// <summary>What tournament winners are worth, against the number of samples.</summary>
     public IReadOnlyList<RejectionPoint> Rejection { get; init; } = [];
     public required TripletResult Triplets { get; init; }
 
@@ -57,16 +60,28 @@ public sealed record RunResult
 public sealed record StageResult(string Name, string Method, double Seconds, long Tokens, double TokensPerSecond, long TrainedParameters, string Output);
 
 /// <summary>A model as a judge on held-out pairs.</summary>
-public sealed record JudgeResult(string Stage, double Accuracy, double SwapConsistency, double PositionBias, double TieRate, double JudgeMass);
+/// <param name="AccuracyByPrinciple">Of each principle's judge template on that principle's own pairs; empty where templates name no principles.</param>
+public sealed record JudgeResult(string Stage, double Accuracy, double SwapConsistency, double PositionBias, double TieRate, double JudgeMass, IReadOnlyDictionary<string, double>? AccuracyByPrinciple = null);
+
+/// <summary>Who compared the policies' answers.</summary>
+/// <param name="Description">How reports call it.</param>
+/// <param name="IsIndependent">Whether it had no part in training the policies.</param>
+/// <param name="Judged">Pairs of answers that it was asked about.</param>
+/// <param name="SwapConsistency">See <see cref="Judging.JudgeHealth"/>; null, as are those after it, where the judge knows no order.</param>
+public sealed record EvaluationJudgeResult(string Name, string Description, bool IsIndependent, int Judged, double? SwapConsistency, double? PositionBias, double? JudgeMass);
 
 /// <summary>A policy on held-out prompts.</summary>
+/// <param name="GoldMean">The oracle's mean score; null without an oracle.</param>
+/// <param name="GoldByPrinciple">Empty without an oracle.</param>
 /// <param name="WinRateCi95">Lower and upper end.</param>
 /// <param name="MeanLength">Words of an answer.</param>
 /// <param name="Repetition">Mean share of three-word sequences that occurred earlier in the same answer.</param>
-public sealed record PolicyResult(string Name, double GoldMean, IReadOnlyDictionary<string, double> GoldByPrinciple, double WinRate, IReadOnlyList<double> WinRateCi95, double MeanLength, double Repetition, int NPrompts);
+public sealed record PolicyResult(string Name, double? GoldMean, IReadOnlyDictionary<string, double> GoldByPrinciple, double WinRate, IReadOnlyList<double> WinRateCi95, double MeanLength, double Repetition, int NPrompts);
 
 /// <summary>Tournament winners among N samples.</summary>
-public sealed record RejectionPoint(string Policy, int N, double GoldMean, double MeanLength, double Repetition);
+/// <param name="GoldMean">Null without an oracle.</param>
+/// <param name="WinRate">Against the baseline's plain answers.</param>
+public sealed record RejectionPoint(string Policy, int N, double? GoldMean, double MeanLength, double Repetition, double? WinRate = null);
 
 public sealed record TripletResult(long Made, long Trained, long StaleRefused, long IdenticalSkipped, long DuplicatesDropped);
 

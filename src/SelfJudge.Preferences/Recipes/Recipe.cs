@@ -270,11 +270,17 @@ public sealed record AdapterRecipe
 /// <summary>Prompts that training never sees.</summary>
 public enum HeldOutSplit { Test, Validation }
 
-/// <summary>Measurement at the end, by the gold oracle of the built-in world.</summary>
+/// <summary>Measurement at the end: every evaluated stage's model answers held-out prompts, and a judge compares its answers with the baseline's.</summary>
 public sealed record EvaluationRecipe
 {
+    /// <summary>The name by which the judge may be the built-in world's oracle.</summary>
+    public const string Oracle = "oracle";
+
     /// <summary>The stage that win rates are against.</summary>
     public string Baseline { get; init; } = "SFT";
+
+    /// <summary>Who compares: oracle, for the built-in world's; a stage's name; the path of a model folder. Where null, the oracle in the built-in world, and elsewhere the first jsft stage or, without one, the model that the run starts from.</summary>
+    public string? Judge { get; init; }
 
     /// <summary>Which held-out prompts: settings are chosen on those of validation, results stand on those of test.</summary>
     public HeldOutSplit Split { get; init; } = HeldOutSplit.Test;

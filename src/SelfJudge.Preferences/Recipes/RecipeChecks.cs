@@ -113,7 +113,12 @@ internal static class RecipeChecks
     private static IEnumerable<(bool Holds, string Key, string Otherwise)> EvaluationChecks(Recipe recipe, EvaluationRecipe evaluation)
     {
         var names = recipe.Stages.Select(s => s.Name).ToList();
-        yield return (recipe.Data.WorldPairs > 0, "baseline", "only the built-in world has an oracle to evaluate by");
+        var isWorld = recipe.Data.WorldPairs > 0;
+        yield return (isWorld || HasPairs(recipe.Data), "prompts", "data.prompts alone holds no prompts out to evaluate on; give data.pairs or data.sources");
+        yield return (isWorld || evaluation.Judge != EvaluationRecipe.Oracle, "judge", "only the built-in world has an oracle; name a stage or a model folder");
+        yield return (evaluation.Judge is null or EvaluationRecipe.Oracle || names.Contains(evaluation.Judge) || evaluation.Judge.IndexOfAny(['/', '\\']) >= 0 || Directory.Exists(evaluation.Judge), "judge",
+            $"'{evaluation.Judge}' is neither '{EvaluationRecipe.Oracle}' nor a model folder nor a stage; those are {string.Join(", ", names)}");
+        yield return (isWorld || evaluation.Split == HeldOutSplit.Test, "split", "only the built-in world has validation prompts");
         yield return (names.Contains(evaluation.Baseline), "baseline", $"'{evaluation.Baseline}' is not a stage; those are {string.Join(", ", names)}");
         foreach (var name in evaluation.Rejection)
             yield return (names.Contains(name), "rejection", $"'{name}' is not a stage; those are {string.Join(", ", names)}");

@@ -68,6 +68,25 @@ public sealed class HtmlReportTests
     }
 
     [Fact]
+    public void Without_an_oracle_the_judge_is_named_and_no_gold_is_shown()
+    {
+        var full = Result("which bird ?");
+        var html = HtmlReport.Render(full with
+        {
+            EvaluationJudge = new EvaluationJudgeResult("JSFT", "JSFT, the model's own judge; not independent", false, 170, 0.91, -0.02, 0.97),
+            Policies = [.. full.Policies.Select(p => p with { GoldMean = null, GoldByPrinciple = new Dictionary<string, double>() })],
+            Rejection = [new RejectionPoint("JSFT", 1, null, 9, 0, 0.5), new RejectionPoint("JSFT", 4, null, 11, 0, 0.7)],
+            Judges = [full.Judges[0] with { AccuracyByPrinciple = new Dictionary<string, double> { ["honesty"] = 0.75, ["instruction_following"] = 0.5 } }],
+        }, Metrics());
+        Assert.Contains("Answers to 180 held-out prompts, judged by JSFT, the model&#39;s own judge; not independent. Win rate against SFT", html);
+        Assert.Contains("Of the judge's 170 verdicts: swap consistency 0.910, position bias -0.020, p(A) + p(B) 0.970.", html);
+        Assert.Contains("<tr><th>policy<th>win rate<th>length<th>repetition</tr><tr><td>SFT<td>62.5 %<td>9.0<td>0.010</tr>", html);
+        Assert.Contains("<h3>Win rate against the baseline", html);
+        Assert.DoesNotContain("<h3>Gold score", html);
+        Assert.Contains("<th>model<th>honesty<th>instruction following</tr><tr><td>which bird ?<td>0.750<td>0.500</tr>", html);
+    }
+
+    [Fact]
     public void Without_figures_there_is_a_page_all_the_same() =>
         Assert.Equal(["Stages", "Settings"], Regex.Matches(HtmlReport.Render(Result("x") with { Policies = [], Judges = [], Rejection = [], Bracket = null, Examples = [] }, []), "<h2>(.*?)</h2>").Select(m => m.Groups[1].Value));
 

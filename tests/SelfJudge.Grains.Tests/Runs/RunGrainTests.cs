@@ -48,6 +48,45 @@ public sealed class RunGrainTests : IDisposable
     }
 
     [Fact]
+    public async Task On_file_data_a_stage_of_the_run_judges_held_out_prompts()
+    {
+        await using var cluster = await GrainCluster.Start();
+        var pairs = _folder.In("pairs.jsonl");
+        Directory.CreateDirectory(Path.GetDirectoryName(pairs)!);
+        File.WriteAllLines(pairs, Enumerable.Range(0, 60).Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
+        var recipe = TestRuns.SelfJudge(steps: 1) with
+        {
+            Data = new DataRecipe { Pairs = pairs },
+            Model = new ModelRecipe { Path = _folder.In("start") },
+            Stages =
+            [
+                new StageRecipe { Name = "JSFT", Method = StageMethod.Jsft, Steps = 1, LearningRate = 1e-3, PolicyExamples = 2, JudgePairs = 1 },
+                TestRuns.SelfJudge(steps: 1).Stages[0] with { From = "JSFT" },
+            ],
+            Evaluation = new EvaluationRecipe { Baseline = "JSFT", Rejection = [TestRuns.Stage], RejectionSamples = [4] },
+        };
+        Directory.CreateDirectory(_folder.In("start"));
+        File.WriteAllText(Path.Combine(_folder.In("start"), "fake-model.txt"), "1");
+        var status = await Complete(cluster, "run", recipe);
+        Assert.Equal((RunState.Completed, null), (status.State, status.Message));
+        var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
+        Assert.Equal(("JSFT", "JSFT, the model's own judge; not independent", false), (result.EvaluationJudge!.Name, result.EvaluationJudge.Description, result.EvaluationJudge.IsIndependent));
+        Assert.Equal(["JSFT", TestRuns.Stage, $"{TestRuns.Stage} + rejection N=4"], result.Policies.Select(p => p.Name));
+        Assert.All(result.Policies, p => Assert.Equal((null, 0, 6), (p.GoldMean, p.GoldByPrinciple.Count, p.NPrompts)));
+        // One prompt in ten is held out, and all six are shown; of two answers the judge takes the longer.
+        Assert.Equal(6, result.Examples.Count);
+        int Words(ExampleResult example, int policy) => example.Answers[policy].Answer.Split(' ').Length;
+        for (var i = 0; i < 3; i++)
+            Assert.Equal(result.Examples.Average(e => Words(e, i) > Words(e, 0) ? 1 : Words(e, i) < Words(e, 0) ? 0 : 0.5), result.Policies[i].WinRate, 12);
+        Assert.True(result.Policies[2].WinRate > 0.5); // its tournament's judge prefers the longer, too
+        Assert.Equal(result.Policies[2].WinRate, result.Rejection.Single(r => r.N == 4).WinRate);
+        Assert.Equal((1.0, 0.8), (result.EvaluationJudge.SwapConsistency!.Value, Math.Round(result.EvaluationJudge.JudgeMass!.Value, 12)));
+        Assert.Equal([1.0, 1.0], result.Judges.Select(j => j.Accuracy));
+        Assert.All(result.Examples.SelectMany(e => e.Answers), a => Assert.Null(a.Gold));
+        Assert.Contains("judged by JSFT, the model&#39;s own judge; not independent", File.ReadAllText(new RunFolder(_folder.In("run")).Report));
+    }
+
+    [Fact]
     public async Task The_next_steps_prompts_are_asked_while_a_step_is_made_and_sample_from_the_new_version()
     {
         await using var cluster = await GrainCluster.Start();

@@ -48,6 +48,22 @@ public sealed class FiguresTests
     }
 
     [Fact]
+    public async Task Each_principles_template_is_measured_on_its_own_pairs()
+    {
+        var host = new FakeModelHost();
+        host.Load("judge");
+        IReadOnlyList<Turn> prompt = [new Turn(Role.User, "what is the opposite of hot ?")];
+        IReadOnlyList<PreferenceExample> Pairs(string principle) => principle switch
+        {
+            "honesty" => [new(prompt, "cat cat", "cat"), new(prompt, "cat", "dog dog"), new(prompt, "cat cat cat", "dog")],
+            "truthfulness" => [new(prompt, "cat", "cat cat")],
+            _ => [],
+        };
+        var figures = await JudgeMetrics.MeasureByPrinciple(host, "judge", Pairs, [JudgeTemplate.World, .. Enum.GetValues<Preferences.World.Principle>().Select(JudgeTemplate.WorldFor)]);
+        Assert.Equal(new Dictionary<string, double> { ["judge/accuracy/honesty"] = 2.0 / 3, ["judge/accuracy/truthfulness"] = 0 }, figures);
+    }
+
+    [Fact]
     public void Without_verdicts_a_judges_health_is_unknown() => Assert.True(double.IsNaN(JudgeMetrics.Health([Verdict.Identical])["judge/tie_rate"]));
 
     [Fact]

@@ -198,7 +198,28 @@ public sealed class DataSetTests : IDisposable
             var pairs = data.PairsFor(JudgeTemplate.ByName(name).Principle);
             Assert.InRange(pairs.Count, 20, 200);
             Assert.All(pairs, p => Assert.Equal(JudgeTemplate.ByName(name).Principle, p.Principle));
+            // Held out, too, and over prompts that training never sees.
+            var heldOut = data.HeldOutPairsFor(JudgeTemplate.ByName(name).Principle!);
+            Assert.InRange(heldOut.Count, 100, data.HeldOutPairs.Count);
+            Assert.All(heldOut, p => Assert.Equal(JudgeTemplate.ByName(name).Principle, p.Principle));
+            Assert.Empty(heldOut.Select(p => p.Prompt[0].Content).Except(data.HeldOutPrompts.Select(p => p[0].Content)));
         }
+    }
+
+    [Fact]
+    public void Pairs_of_a_principle_are_held_out_with_their_prompt()
+    {
+        static string Rated(int rating) => string.Join(", ", new[] { "helpfulness", "honesty", "instruction_following", "truthfulness" }.Select(p => $$"""
+            "{{p}}": {"Rating": "{{rating}}"}
+            """));
+        var file = Write("uf.jsonl", [.. Enumerable.Range(0, 30).Select(i => $$"""{"instruction": "p{{i}}", "completions": [{"response": "good", "annotations": { {{Rated(5)}} } }, {"response": "bad", "annotations": { {{Rated(2)}} } }]}""")]);
+        var data = new FileTrainingData(new DataRecipe { Pairs = file }, 1);
+        Assert.Equal((3, 3), (data.HeldOutPrompts.Count, data.HeldOutPairs.Count));
+        var honest = data.HeldOutPairsFor("honesty");
+        Assert.Equal(data.HeldOutPrompts.Select(p => p[0].Content).Order(), honest.Select(p => p.Prompt[0].Content).Order());
+        Assert.All(honest, p => Assert.Equal(("honesty", "good", "bad"), (p.Principle, p.Chosen, p.Rejected)));
+        Assert.Equal(27, data.PairsFor("honesty").Count);
+        Assert.Empty(data.HeldOutPairsFor("politeness"));
     }
 
     [Fact]

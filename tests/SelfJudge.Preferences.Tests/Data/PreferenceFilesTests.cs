@@ -67,5 +67,33 @@ public sealed class PreferenceFilesTests : IDisposable
         Assert.Empty(data.Pairs.Select(p => p.Prompt[0].Content).Intersect(data.HeldOutPairs.Select(p => p.Prompt[0].Content)));
     }
 
+    [Fact]
+    public void Held_out_prompts_are_those_of_the_held_out_pairs_and_no_file_of_prompts_brings_them_back()
+    {
+        Write([.. Enumerable.Range(0, 30).SelectMany(i => new[] { $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}""", $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "c"}""" })]);
+        var heldOut = TrainingData.Load(new DataRecipe { Pairs = _file }, seed: 3).HeldOutPrompts.Select(p => p[0].Content).ToList();
+        Assert.Equal((3, 3), (heldOut.Count, heldOut.Distinct().Count()));
+        var prompts = Path.ChangeExtension(_file, ".prompts.jsonl");
+        try
+        {
+            File.WriteAllLines(prompts, ["""{"prompt": "q"}""", $$"""{"prompt": "{{heldOut[0]}}"}"""]);
+            var data = TrainingData.Load(new DataRecipe { Pairs = _file, Prompts = prompts }, seed: 3);
+            Assert.Equal(["q", "q"], new[] { data.Prompt(0), data.Prompt(1) }.Select(p => p[0].Content));
+            File.WriteAllLines(prompts, [$$"""{"prompt": "{{heldOut[0]}}"}"""]);
+            Assert.StartsWith($"{prompts}: every prompt of it is one that the pairs hold out", Assert.Throws<DataException>(() => TrainingData.Load(new DataRecipe { Pairs = _file, Prompts = prompts }, seed: 3)).Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(prompts);
+        }
+    }
+
+    [Fact]
+    public void Answers_have_their_tokens_where_the_file_says_them()
+    {
+        Write("""{"prompt": "p", "answer": "x y"}""", """{"prompt": [{"role": "user", "content": "q"}], "answer": "z", "winner": 1, "completions": [{"tokens": 3}, {"tokens": 5}]}""");
+        Assert.Equal([("p", "x y", null), ("q", "z", 5)], PreferenceFiles.ReadAnswers(_file).Select(a => (a.Prompt[0].Content, a.Answer, a.Tokens)));
+    }
+
     private void Write(params string[] lines) => File.WriteAllLines(_file, lines);
 }

@@ -86,6 +86,21 @@ public sealed class RecipeFileTests
     }
 
     [Theory]
+    [InlineData("data.pairs=p.jsonl", "evaluation.judge=oracle", "evaluation.judge: only the built-in world has an oracle; name a stage or a model folder")]
+    [InlineData("data.pairs=p.jsonl", "evaluation.judge=JFST", "evaluation.judge: 'JFST' is neither 'oracle' nor a model folder nor a stage; those are JSFT, Self-Judge")]
+    [InlineData("data.pairs=p.jsonl", "evaluation.split=validation", "evaluation.split: only the built-in world has validation prompts")]
+    [InlineData("data.prompts=p.jsonl", "stages=[{name: JSFT, method: self-judge, steps: 1, prompts: 1, learning_rate: 1}]", "evaluation.prompts: data.prompts alone holds no prompts out to evaluate on; give data.pairs or data.sources")]
+    public void An_evaluation_that_cannot_be_is_named(string data, string setting, string message) =>
+        Assert.Contains(message, Assert.Throws<RecipeException>(() => RecipeFile.Parse(Small, "r.yaml", ["model.path=m", "data.world_pairs=0", data, "evaluation={baseline: JSFT}", setting])).Message);
+
+    [Theory]
+    [InlineData("JSFT")]
+    [InlineData("models/judge")]
+    [InlineData("null")]
+    public void Without_an_oracle_a_stage_or_a_model_folder_judges(string judge) =>
+        Assert.Equal(judge == "null" ? null : judge, RecipeFile.Parse(Small, "r.yaml", ["model.path=m", "data.world_pairs=0", "data.pairs=p.jsonl", "evaluation={baseline: JSFT}", $"evaluation.judge={judge}"]).Evaluation!.Judge);
+
+    [Theory]
     [InlineData("steps", "--set steps: write it as key=value")]
     [InlineData("stages.DPO.steps=3", "--set stages.DPO.steps=3: 'stages' has no element 'DPO'")]
     [InlineData("stages.JSFT.stpes=3", "--set stages.JSFT.stpes=3: unknown key 'stages.JSFT.stpes'")]

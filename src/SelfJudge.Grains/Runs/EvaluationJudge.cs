@@ -1,0 +1,24 @@
+using SelfJudge.Preferences.Recipes;
+
+namespace SelfJudge.Grains.Runs;
+
+/// <summary>Who compares a run's policies, by its recipe.</summary>
+/// <param name="Description">How reports call it.</param>
+/// <param name="IsIndependent">Whether it had no part in training the policies.</param>
+/// <param name="Stage">The stage whose model it is; null for the model that the run starts from.</param>
+/// <param name="Folder">A model from elsewhere.</param>
+internal sealed record EvaluationJudge(string Name, string Description, bool IsIndependent, bool IsOracle, string? Stage, string? Folder)
+{
+    public static EvaluationJudge Of(Recipe recipe, EvaluationRecipe evaluation)
+    {
+        var named = evaluation.Judge ?? (recipe.Data.WorldPairs > 0 ? EvaluationRecipe.Oracle : recipe.Stages.FirstOrDefault(s => s.Method == StageMethod.Jsft)?.Name);
+        if (named == EvaluationRecipe.Oracle)
+            return new EvaluationJudge(named, "the world's gold oracle, which training never asks", true, true, null, null);
+        // Whatever stage it is, its policies descend from the same model, or were trained by its verdicts.
+        if (recipe.Stages.Any(s => s.Name == named))
+            return new EvaluationJudge(named!, $"{named}, the model's own judge; not independent", false, false, named, null);
+        return named is null || recipe.Model.Path is { } start && Path.GetFullPath(start) == Path.GetFullPath(named)
+            ? new EvaluationJudge(recipe.Model.Path ?? "start", "the model that the run starts from, the model's own judge; not independent", false, false, null, null)
+            : new EvaluationJudge(named, named, true, false, null, named);
+    }
+}

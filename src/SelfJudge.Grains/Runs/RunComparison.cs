@@ -1,0 +1,58 @@
+using SelfJudge.Abstractions;
+using SelfJudge.Grains.Replicas;
+using SelfJudge.Grains.Training;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Templates;
+
+namespace SelfJudge.Grains.Runs;
+
+/// <summary>Win rates of a run's policies against its baseline, by the judge that its recipe names.</summary>
+internal sealed class RunComparison(string runId, RunRequest request, Recipe recipe, EvaluationJudge judge, IReadOnlyList<IReadOnlyList<Turn>> prompts, PolicyScores baseline, IGrainFactory grains)
+{
+    private readonly Dictionary<PolicyScores, Estimate> _known = new() { [baseline] = new Estimate(0.5, 0.5, 0.5) };
+    private readonly List<PairJudgment> _judgments = [];
+    private ReplicaJudge? _replica;
+
+    /// <summary>The win rate of a policy; of the same answers it is asked for once.</summary>
+    public async Task<Estimate> WinRateOf(PolicyScores policy)
+    {
+        if (judge.IsOracle)
+            return WinRate.Of(policy.Gold, baseline.Gold);
+        if (_known.TryGetValue(policy, out var known))
+            return known;
+        var replica = _replica ??= await Load();
+        var judgments = await Task.WhenAll(prompts.Select((prompt, i) => replica.Judge(prompt, policy.Answers[i], baseline.Answers[i],
+            recipe.Deterministic ? new BatchMembership($"{runId}/evaluation/judge/{policy.Name}", prompts.Count, i) : null, CancellationToken.None)));
+        _judgments.AddRange(judgments);
+        var summary = ComparisonSummary.Of(judgments, 0);
+        return _known[policy] = new Estimate(summary.WinRate!.Value, summary.WinRateCi95![0], summary.WinRateCi95[1]);
+    }
+
+    /// <summary>The judge, and what its verdicts so far say of it.</summary>
+    public EvaluationJudgeResult Judge()
+    {
+        var summary = ComparisonSummary.Of(_judgments, 0);
+        return new EvaluationJudgeResult(judge.Name, judge.Description, judge.IsIndependent, _judgments.Count(j => j.Verdict!.Judgments.Count > 0), summary.SwapConsistency, summary.PositionBias, summary.JudgeMass);
+    }
+
+    private async Task<ReplicaJudge> Load()
+    {
+        var loaded = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, judge.Folder is null ? judge.Stage : baseline.Name);
+        var model = judge.Folder is null ? loaded.Id : await LoadFolder(loaded.Host, judge.Folder);
+        return new ReplicaJudge([grains.GetGrain<IJudgeReplicaGrain>(loaded.Host)], model, recipe.Judge.Templates);
+    }
+
+    // Under the run's name, so that it is freed with the run's own models.
+    private async Task<string> LoadFolder(string host, string folder)
+    {
+        var (id, baseId) = ($"{runId}/evaluation/judge", $"{runId}/evaluation/judge-base");
+        var replica = grains.GetGrain<IPolicyReplicaGrain>(host);
+        if (AdapterFolder.IsAdapter(folder))
+            await replica.Load(new ModelReference(baseId, AdapterFolder.ReadConfig(folder).BaseModel, null, null, recipe.Model.DialogueTemplate));
+        await replica.Load(new ModelReference(id, folder, null, AdapterFolder.IsAdapter(folder) ? baseId : null, recipe.Model.DialogueTemplate));
+        return id;
+    }
+}

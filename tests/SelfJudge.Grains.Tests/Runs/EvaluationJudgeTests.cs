@@ -1,0 +1,35 @@
+using SelfJudge.Grains.Runs;
+using SelfJudge.Preferences.Recipes;
+
+namespace SelfJudge.Grains.Tests.Runs;
+
+public sealed class EvaluationJudgeTests
+{
+    [Theory]
+    [InlineData(100, null, "oracle", true, null, null)]
+    [InlineData(100, "JSFT", "JSFT", false, "JSFT", null)]
+    [InlineData(0, null, "JSFT", false, "JSFT", null)]
+    [InlineData(0, "/models/start", "/models/start", false, null, null)] // what the run starts from
+    [InlineData(0, "/models/x/../start", "/models/start", false, null, null)]
+    [InlineData(0, "/models/other", "/models/other", true, null, "/models/other")]
+    public void The_judge_is_as_the_recipe_says(int worldPairs, string? named, string name, bool isIndependent, string? stage, string? folder)
+    {
+        var judge = EvaluationJudge.Of(Recipe(worldPairs, StageMethod.Jsft), new EvaluationRecipe { Judge = named });
+        Assert.Equal((name, isIndependent, stage, folder, name == "oracle"), (judge.Name, judge.IsIndependent, judge.Stage, judge.Folder, judge.IsOracle));
+        Assert.Equal(!isIndependent, judge.Description.EndsWith("the model's own judge; not independent", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Without_a_jsft_stage_the_model_that_the_run_starts_from_judges()
+    {
+        var judge = EvaluationJudge.Of(Recipe(0, StageMethod.Sft), new EvaluationRecipe());
+        Assert.Equal(("/models/start", null, null, false), (judge.Name, judge.Stage, judge.Folder, judge.IsIndependent));
+    }
+
+    private static Recipe Recipe(int worldPairs, StageMethod method) => new()
+    {
+        Data = new DataRecipe { WorldPairs = worldPairs },
+        Model = new ModelRecipe { Path = "/models/start" },
+        Stages = [new StageRecipe { Name = "JSFT", Method = method }],
+    };
+}
