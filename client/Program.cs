@@ -9,6 +9,7 @@ var root = new RootCommand("SelfJudge.Actors: align language models by on-policy
 {
     DemoCommand.Create(),
     TrainCommand.Create(),
+    PlanCommand.Create(),
     SubmitCommand.Create(),
     GenerateCommand.Create(),
     ChatCommand.Create(),

@@ -29,14 +29,21 @@ internal static class TrainCommand
         return command;
     }
 
+    /// <summary>The recipe with a model and data in place of its own, and with its settings.</summary>
+    /// <exception cref="RecipeException">The file or a setting is wrong.</exception>
+    public static Recipe Read(string path, string? model, string? data, IEnumerable<string> settings)
+    {
+        IEnumerable<string> named = [.. model is null ? [] : new[] { $"model.path={model}" }, .. data is null ? [] : new[] { "data.world_pairs=0", "data.prompts=null", "data.sources=[]", $"data.pairs={data}" }];
+        return RecipeFile.Load(path, named.Concat(settings));
+    }
+
     /// <summary>The recipe with its settings, paths made absolute: a run may be resumed from anywhere.</summary>
     /// <exception cref="UserError">A file or folder that it names is not there.</exception>
     /// <exception cref="DataException">A file of prompts or pairs has a row that cannot be read.</exception>
     /// <exception cref="InvalidDataException">The model folder is not one that can be used.</exception>
     private static Recipe Load(string path, string? model, string? data, IEnumerable<string> settings)
     {
-        IEnumerable<string> named = [.. model is null ? [] : new[] { $"model.path={model}" }, .. data is null ? [] : new[] { "data.world_pairs=0", "data.prompts=null", "data.sources=[]", $"data.pairs={data}" }];
-        var recipe = RecipeFile.Load(path, named.Concat(settings));
+        var recipe = Read(path, model, data, settings);
         static string? Existing(string? named, string key) => named is null ? null
             : Path.Exists(named) ? Path.GetFullPath(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
         recipe = recipe with

@@ -69,9 +69,7 @@ internal sealed class StageTraining : IAsyncDisposable
         var checkpoints = new CheckpointStore(folder.Checkpoints, recipe.KeepCheckpoints);
         var epoch = checkpoints.TakeOver(epochFloor);
         var initial = await RunModels.EnsureLoaded(host, runId, recipe, folder, stage.From);
-        var isSupervised = stage.Method is StageMethod.Sft or StageMethod.Jsft;
-        var training = await host.OpenTrainingAsync(new TrainingSpec(RunModels.IdOf(runId, stageName), initial, isSupervised ? null : initial,
-            stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null, Seeds.Derive(recipe.Seed, $"{stageName}/adapter"), ToOptions(stage.Optimizer)), CancellationToken.None);
+        var training = await host.OpenTrainingAsync(SpecOf(runId, recipe, stage, initial), CancellationToken.None);
         try
         {
             var progress = StageProgress.None;
@@ -90,6 +88,13 @@ internal sealed class StageTraining : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>What a stage has a host train, from the model <paramref name="initial"/>.</summary>
+    public static TrainingSpec SpecOf(string runId, Recipe recipe, StageRecipe stage, string initial) =>
+        new(RunModels.IdOf(runId, stage.Name), initial, stage.Method is StageMethod.Sft or StageMethod.Jsft ? null : initial, LoraOf(stage), Seeds.Derive(recipe.Seed, $"{stage.Name}/adapter"), ToOptions(stage.Optimizer));
+
+    /// <summary>The shape of the adapter that a stage adds; null where it adds none.</summary>
+    public static LoraConfig? LoraOf(StageRecipe stage) => stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null;
 
     /// <summary>The next step of a supervised or offline stage.</summary>
     public async Task<IReadOnlyDictionary<string, double>> StepOnData()

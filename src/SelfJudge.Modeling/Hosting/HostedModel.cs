@@ -55,9 +55,13 @@ internal sealed class HostedModel : IDisposable
         set => Interlocked.Exchange(ref _version, value);
     }
 
-    /// <summary>Keeps its prompts and examples to so many tokens, where that is fewer than its positions.</summary>
-    public HostedModel Within(int? maxLength)
+    /// <summary>Sequences that each lane generates at once, where the host's bound is not lower.</summary>
+    public int MaxActiveSequences { get; private set; } = int.MaxValue;
+
+    /// <summary>Keeps its prompts and examples to so many tokens, where that is fewer than its positions, and its lanes to so many sequences.</summary>
+    public HostedModel Within(int? maxLength, int? maxActiveSequences)
     {
+        MaxActiveSequences = maxActiveSequences ?? int.MaxValue;
         if (maxLength < Encoder.MaxLength)
             Encoder = new PromptEncoder(Encoder.Tokenizer, Encoder.Dialogue, maxLength.Value);
         return this;
