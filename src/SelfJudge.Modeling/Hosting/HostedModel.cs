@@ -83,10 +83,13 @@ internal sealed class Lane(LlamaModel model, int maxForwardTokens) : IDisposable
     private readonly List<GenerationJob> _running = [];
     private GenerationEngine? _engine;
 
-    /// <summary>Sequences in generation and in waiting.</summary>
-    public int Load => (_engine?.Active ?? 0) + _waiting.Sum(j => j.Request.Seeds.Count);
+    /// <summary>Sequences in generation.</summary>
+    public int Active => _engine?.Active ?? 0;
 
-    public bool IsEmpty => _waiting.Count == 0 && (_engine?.Active ?? 0) == 0;
+    /// <summary>Sequences in generation and in waiting.</summary>
+    public int Load => Active + _waiting.Sum(j => j.Request.Seeds.Count);
+
+    public bool IsEmpty => _waiting.Count == 0 && Active == 0;
 
     public void Add(GenerationJob job) => _waiting.Enqueue(job);
 
