@@ -10,6 +10,7 @@ var root = new RootCommand("SelfJudge.Actors: align language models by on-policy
     DemoCommand.Create(),
     JsftCommand.Create(),
     TrainCommand.Create(),
+    PlanCommand.Create(),
     SubmitCommand.Create(),
     CompareCommand.Create(),
     GenerateCommand.Create(),

@@ -19,7 +19,7 @@ internal static class RunRecipe
     /// <exception cref="InvalidDataException">The model folder is not one that can be used.</exception>
     public static (Recipe Recipe, FileTrainingData? Data) Load(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings)
     {
-        var recipe = RecipeFile.Load(path, [.. Named(model, data, judgeTemplates), .. settings]);
+        var recipe = Read(path, model, data, judgeTemplates, settings);
         var template = recipe.Model.DialogueTemplate;
         var folder = recipe.Model.Path is { } named ? ModelFolderOf(named) : null;
         // What cannot be read is said here, before there is a run.
@@ -55,13 +55,18 @@ internal static class RunRecipe
         return (recipe.Stages.All(s => s.Epochs == 0) ? recipe : EpochSteps.Resolve(recipe, read ?? TrainingData.Load(recipe.Data, recipe.Seed)), read);
     }
 
+    /// <summary>The recipe with a model, data and judge templates in place of its own, and with its settings; nothing that it names is looked at.</summary>
+    /// <exception cref="RecipeException">The file or a setting is wrong.</exception>
+    public static Recipe Read(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings) =>
+        RecipeFile.Load(path, [.. Named(model, data, judgeTemplates), .. settings]);
+
     // It is asked at the end of the run only: whether it can judge at all is found out before.
     private static void CheckJudge(string key, string folder, IReadOnlyList<string> templates)
     {
         if (AdapterFolder.IsAdapter(folder))
             folder = AdapterFolder.ReadConfig(folder).BaseModel is { } named && Directory.Exists(named) ? named : throw new UserError($"{key}: the adapter in {folder} names no base model that is here; correct base_model_name_or_path in its adapter_config.json");
         var encoder = new PromptEncoder(ModelFolder.ReadTokenizer(folder), DialogueTemplate.Paper, ModelFolder.ReadConfig(folder).MaxPositionEmbeddings);
-        foreach (var template in templates.Select(CommonOptions.ParseJudgeTemplate))
+        foreach (var template in templates.Select(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t))))
             try
             {
                 _ = encoder.EncodeJudge(template, "x", "x", "y");

@@ -81,6 +81,7 @@ public sealed record LogProbsResponse([property: Id(0)] IReadOnlyList<ResponseLo
 /// <param name="Folder">A Hugging Face model folder, or a PEFT adapter folder on top of <paramref name="BaseId"/>, on a file system that the host sees.</param>
 /// <param name="Initial">The shape of a model of random weights.</param>
 /// <param name="MaxLength">The longest sequence in tokens, where it is to be shorter than the model's positions.</param>
+/// <param name="MaxActiveSequences">Sequences that a worker generates from it at once, where that is to be fewer than the host's bound.</param>
 [GenerateSerializer, Immutable, Alias("sj.ModelReference")]
 public sealed record ModelReference(
     [property: Id(0)] string Id,
@@ -88,7 +89,8 @@ public sealed record ModelReference(
     [property: Id(2)] InitialModelSettings? Initial,
     [property: Id(3)] string? BaseId,
     [property: Id(4)] string DialogueTemplate,
-    [property: Id(5)] int? MaxLength = null);
+    [property: Id(5)] int? MaxLength = null,
+    [property: Id(6)] int? MaxActiveSequences = null);
 
 /// <summary>A model of random weights over the built-in world's vocabulary.</summary>
 [GenerateSerializer, Immutable, Alias("sj.InitialModelSettings")]

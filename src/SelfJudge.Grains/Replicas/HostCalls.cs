@@ -30,7 +30,7 @@ internal static class HostCalls
 
     public static Cohort? ToCohort(this BatchMembership? batch) => batch is null ? null : new Cohort(batch.Key, batch.Size, batch.Ordinal);
 
-    public static ModelSource ToSource(this ModelReference model) => new(model.Folder, model.Initial?.ToInitialModel(), model.BaseId, model.DialogueTemplate, model.MaxLength);
+    public static ModelSource ToSource(this ModelReference model) => new(model.Folder, model.Initial?.ToInitialModel(), model.BaseId, model.DialogueTemplate, model.MaxLength, model.MaxActiveSequences);
 
     private static InitialModel ToInitialModel(this InitialModelSettings s) => new(new LlamaConfig
     {

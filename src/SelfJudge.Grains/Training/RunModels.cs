@@ -18,12 +18,12 @@ public static class RunModels
     {
         var id = IdOf(runId, stageName);
         if (stageName is null)
-            return [new ModelReference(id, recipe.Model.Path, recipe.Model.Path is null ? ToSettings(recipe.Model.Init, Seeds.Derive(recipe.Seed, "weights")) : null, null, recipe.Model.DialogueTemplate, recipe.Model.MaxLength)];
+            return [new ModelReference(id, recipe.Model.Path, recipe.Model.Path is null ? ToSettings(recipe.Model.Init, Seeds.Derive(recipe.Seed, "weights")) : null, null, recipe.Model.DialogueTemplate, recipe.Model.MaxLength, recipe.Model.MaxActiveSequences)];
         var stage = recipe.Stages.Single(s => s.Name == stageName);
         var output = folder.OutputOf(recipe, stage);
         return AdapterFolder.IsAdapter(output)
-            ? [.. Chain(runId, recipe, folder, stage.From), new ModelReference(id, output, null, IdOf(runId, stage.From), recipe.Model.DialogueTemplate, recipe.Model.MaxLength)]
-            : [new ModelReference(id, output, null, null, recipe.Model.DialogueTemplate, recipe.Model.MaxLength)];
+            ? [.. Chain(runId, recipe, folder, stage.From), new ModelReference(id, output, null, IdOf(runId, stage.From), recipe.Model.DialogueTemplate, recipe.Model.MaxLength, recipe.Model.MaxActiveSequences)]
+            : [new ModelReference(id, output, null, null, recipe.Model.DialogueTemplate, recipe.Model.MaxLength, recipe.Model.MaxActiveSequences)];
     }
 
     /// <summary>Loads a finished stage's model, and first, where it is an adapter, the model that it stands on. Returns its id.</summary>

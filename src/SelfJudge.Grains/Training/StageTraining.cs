@@ -77,9 +77,7 @@ internal sealed class StageTraining : IAsyncDisposable
         var epoch = checkpoints.TakeOver(epochFloor);
         var initial = await RunModels.EnsureLoaded(host, runId, recipe, folder, stage.From);
         var evaluator = await StageEvaluator.Open(host, runId, recipe, folder, stage, initial);
-        var training = await host.OpenTrainingAsync(new TrainingSpec(RunModels.IdOf(runId, stageName), initial, stage.Method.HasReference() ? initial : null,
-            stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null, Seeds.Derive(recipe.Seed, $"{stageName}/adapter"), ToOptions(stage.Optimizer))
-        { Head = HeadOf(stage.Method) }, CancellationToken.None);
+        var training = await host.OpenTrainingAsync(SpecOf(runId, recipe, stage, initial), CancellationToken.None);
         try
         {
             var progress = StageProgress.None;
@@ -98,6 +96,13 @@ internal sealed class StageTraining : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>What a stage has a host train, from the model <paramref name="initial"/>.</summary>
+    public static TrainingSpec SpecOf(string runId, Recipe recipe, StageRecipe stage, string initial) =>
+        new(RunModels.IdOf(runId, stage.Name), initial, stage.Method.HasReference() ? initial : null, LoraOf(stage), Seeds.Derive(recipe.Seed, $"{stage.Name}/adapter"), ToOptions(stage.Optimizer)) { Head = HeadOf(stage.Method) };
+
+    /// <summary>The shape of the adapter that a stage adds; null where it adds none.</summary>
+    public static LoraConfig? LoraOf(StageRecipe stage) => stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null;
 
     /// <summary>The next step of a supervised or offline stage.</summary>
     public async Task<IReadOnlyDictionary<string, double>> StepOnData()

@@ -58,9 +58,13 @@ internal sealed class HostedModel : IDisposable
         set => Interlocked.Exchange(ref _version, value);
     }
 
-    /// <summary>Keeps its prompts and examples to so many tokens, where that is fewer than its positions.</summary>
-    public HostedModel Within(int? maxLength)
+    /// <summary>Sequences that each lane generates at once, where the host's bound is not lower.</summary>
+    public int MaxActiveSequences { get; private set; } = int.MaxValue;
+
+    /// <summary>Keeps its prompts and examples to so many tokens, where that is fewer than its positions, and its lanes to so many sequences.</summary>
+    public HostedModel Within(int? maxLength, int? maxActiveSequences)
     {
+        MaxActiveSequences = maxActiveSequences ?? int.MaxValue;
         if (maxLength < Encoder.MaxLength)
             Encoder = new PromptEncoder(Encoder.Tokenizer, Encoder.Dialogue, maxLength.Value);
         return this;
@@ -82,10 +86,13 @@ internal sealed class Lane(LlamaModel model, int maxForwardTokens) : IDisposable
     private readonly List<GenerationJob> _running = [];
     private GenerationEngine? _engine;
 
-    /// <summary>Sequences in generation and in waiting.</summary>
-    public int Load => (_engine?.Active ?? 0) + _waiting.Sum(j => j.Request.Seeds.Count);
+    /// <summary>Sequences in generation.</summary>
+    public int Active => _engine?.Active ?? 0;
 
-    public bool IsEmpty => _waiting.Count == 0 && (_engine?.Active ?? 0) == 0;
+    /// <summary>Sequences in generation and in waiting.</summary>
+    public int Load => Active + _waiting.Sum(j => j.Request.Seeds.Count);
+
+    public bool IsEmpty => _waiting.Count == 0 && Active == 0;
 
     public void Add(GenerationJob job) => _waiting.Enqueue(job);
 

@@ -92,7 +92,8 @@ public interface IPolicyTraining : IAsyncDisposable
 /// <param name="Base">The id of the loaded model that an adapter folder stands on.</param>
 /// <param name="DialogueTemplate">The name of the template that its prompts use.</param>
 /// <param name="MaxLength">The longest sequence in tokens that it is trained on and asked with, where that is to be shorter than its positions.</param>
-public sealed record ModelSource(string? Folder, InitialModel? Initial, string? Base, string DialogueTemplate, int? MaxLength = null);
+/// <param name="MaxActiveSequences">Sequences that a worker generates from it at once, where that is to be fewer than <see cref="ModelHostOptions.MaxActiveSequences"/>.</param>
+public sealed record ModelSource(string? Folder, InitialModel? Initial, string? Base, string DialogueTemplate, int? MaxLength = null, int? MaxActiveSequences = null);
 
 /// <summary>A model of random weights over the built-in world's vocabulary.</summary>
 public sealed record InitialModel(Llama.LlamaConfig Config, ulong Seed);

@@ -64,7 +64,7 @@ public sealed class ModelHost : IModelHost, IDisposable
     public Task LoadAsync(string model, ModelSource source, CancellationToken cancellation) => RunExclusive(model, () =>
     {
         if (!_models.ContainsKey(model))
-            _models[model] = Load(model, source).Within(source.MaxLength);
+            _models[model] = Load(model, source).Within(source.MaxLength, source.MaxActiveSequences);
         return true;
     });
 
@@ -144,7 +144,7 @@ public sealed class ModelHost : IModelHost, IDisposable
         var reference = spec.Reference is null ? null : Find(spec.Reference);
         if (_models.TryRemove(spec.Policy, out var earlier))
             earlier.Dispose();
-        var hosted = NewPolicy(spec, from).Within(from.Encoder.MaxLength);
+        var hosted = NewPolicy(spec, from).Within(from.Encoder.MaxLength, from.MaxActiveSequences);
         _models[spec.Policy] = hosted;
         return new PolicyTraining(this, hosted, reference, new PolicyTrainer(hosted.Model, reference?.Model, _workers, spec.Optimizer), hosted.Model.Adapter?.Config);
     });
@@ -314,7 +314,7 @@ public sealed class ModelHost : IModelHost, IDisposable
         _workers.Run(worker =>
         {
             foreach (var model in _models.Values)
-                sampled[worker] += model.Lanes[worker].Run(_options.SliceTokens, _options.MaxActiveSequences, model.Version);
+                sampled[worker] += model.Lanes[worker].Run(_options.SliceTokens, Math.Min(_options.MaxActiveSequences, model.MaxActiveSequences), model.Version);
         });
         _meter.AddSampled(sampled.Sum());
     }

@@ -77,6 +77,9 @@ public sealed record ModelRecipe
 
     /// <summary>The longest sequence, prompt and answer together, in tokens; the model's positions where null. Of what is longer, dialogues lose their beginning, judge prompts text of their context and responses.</summary>
     public int? MaxLength { get; init; }
+
+    /// <summary>Sequences that a worker of the host generates at once, which bounds the memory of their keys and values; the host's own bound where null.</summary>
+    public int? MaxActiveSequences { get; init; }
 }
 
 /// <summary>The shape of a model of random weights over the built-in world's words.</summary>

@@ -23,6 +23,7 @@ internal static class RecipeChecks
         yield return (recipe.Sampling.Problem() is null, "sampling", recipe.Sampling.Problem() ?? "");
         yield return (DialogueProblem(recipe.Model.DialogueTemplate) is null, "model.dialogue_template", DialogueProblem(recipe.Model.DialogueTemplate) ?? "");
         yield return (recipe.Model.MaxLength is null or >= 16, "model.max_length", "must be 16 or more tokens");
+        yield return (recipe.Model.MaxActiveSequences is null or >= 1, "model.max_active_sequences", "must be 1 or more");
         yield return (recipe.Judge.Templates.Count > 0, "judge.templates", "name at least one template");
         foreach (var template in recipe.Judge.Templates.Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])))
             yield return (JudgeTemplate.IsFile(template) || JudgeTemplate.BuiltIn.Any(t => t.Name == template), "judge.templates", $"'{template}' is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}, and .yaml files");

@@ -71,6 +71,23 @@ public sealed class ModelHostTests : IAsyncLifetime
         Assert.Equal((expected, expected), (_host.EncoderOf("short").MaxLength, _host.EncoderOf("short/policy").MaxLength));
     }
 
+    [Theory]
+    [InlineData(4, 4)]
+    [InlineData(1, 2)] // the samples of one prompt belong together
+    [InlineData(null, 20)]
+    public async Task So_many_sequences_are_generated_at_once_and_no_more(int? asked, int expected)
+    {
+        using var host = new ModelHost(new ModelHostOptions { Workers = 1, SliceTokens = 1 });
+        await host.LoadAsync("base", new ModelSource(null, new InitialModel(Config with { EosTokenIds = [] }, 3), null, "world", null, asked), default);
+        var sampling = Task.WhenAll(Enumerable.Range(0, 10).Select(i => host.SampleAsync("base", new SamplePrompt(host.EncoderOf("base").EncodePrompt([new Turn(Role.User, "cat")]), [1, 2], Options), new Cohort("c", 10, i), default)));
+        var most = 0;
+        while (!sampling.IsCompleted)
+            most = Math.Max(most, await host.RunExclusive("another", () => host.Find("base").Lanes[0].Active));
+        Assert.Equal(expected, most);
+        // Who else is generated meanwhile changes nothing.
+        Assert.Single((await sampling).Select(s => string.Join('|', s.Select(x => string.Join(' ', x.Ids)))).Distinct());
+    }
+
     [Fact]
     public async Task Sampling_judging_and_training_interleave()
     {

@@ -68,6 +68,7 @@ public sealed class RecipeFileTests
     [InlineData("steps: 10", "epochs: 0", "stages[0].steps: must be 1 or more, or give epochs")]
     [InlineData("steps: 5", "epochs: 3", "stages[1].epochs: the built-in world's prompts have no end: give steps")]
     [InlineData("name: small", "model: {max_length: 8}", "r.yaml:1: model.max_length: must be 16 or more tokens")]
+    [InlineData("name: small", "model: {max_active_sequences: 0}", "r.yaml:1: model.max_active_sequences: must be 1 or more")]
     [InlineData("steps: 10", "steps: ten", "r.yaml:6: ")]
     [InlineData("steps: 10", "steps: 0", "r.yaml:6: stages[0].steps: must be 1 or more")]
     [InlineData("method: jsft", "method: jfst", "r.yaml:5: ")]

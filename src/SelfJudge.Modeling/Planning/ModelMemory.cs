@@ -1,0 +1,65 @@
+using SelfJudge.Modeling.Llama;
+
+namespace SelfJudge.Modeling.Planning;
+
+/// <summary>
+/// Bytes that a model of a given shape takes, by what <see cref="LlamaModel"/>, <see cref="Tape"/> and
+/// <see cref="KvCache"/> keep. Activations are float32. With T tokens, D the hidden size, I the inner size, Q and R the
+/// widths of a query row and of a fused query, key and value row, H heads, L layers, V words.
+/// </summary>
+public static class ModelMemory
+{
+    /// <summary>Bytes of a float32.</summary>
+    public const int FloatBytes = 4;
+
+    // Elements of the largest block of logits, see TokenLogProbs.
+    private const long LogitElements = 4 << 20;
+
+    /// <summary>Elements of all base weights.</summary>
+    public static long Parameters(LlamaConfig config) => ParameterLayout.Of(config).Size;
+
+    /// <summary>Elements of an adapter's matrices: rank · (inputs + outputs) of every adapted projection.</summary>
+    public static long Parameters(LlamaConfig config, LoraConfig lora) => ParameterLayout.Of(config, lora).Size;
+
+    /// <summary>Floats that one layer leaves on the tape per token: 4·D + R + Q + H + 3·I, and the adapter's rank for every projection that it adapts.</summary>
+    public static long TapeFloats(LlamaConfig config, LoraConfig? lora) => LayerFloats(config, lora) + config.HiddenSize;
+
+    /// <summary>Bytes at the peak of one forward and backward pass over <paramref name="tokens"/> packed tokens.</summary>
+    /// <param name="checkpointing">Only the input of each layer is kept, D per token; one layer at a time is computed anew.</param>
+    public static long Training(LlamaConfig config, LoraConfig? lora, long tokens, bool checkpointing)
+    {
+        long hidden = config.HiddenSize, layers = config.NumHiddenLayers;
+        var kept = checkpointing ? layers * hidden + LayerFloats(config, lora) : layers * TapeFloats(config, lora);
+        // The last layer's output, its norm, and the gradients of both; then what the gradient of one layer takes.
+        var passing = 4 * hidden + 3L * config.IntermediateSize + 2 * hidden + config.Heads.QueryWidth + config.Heads.RowWidth;
+        return FloatBytes * tokens * (kept + passing) + Logits(config, tokens);
+    }
+
+    /// <summary>Bytes at the peak of a forward pass that keeps no tape: one layer's activations, and every layer's output, which the pass frees at its end.</summary>
+    public static long Forward(LlamaConfig config, LoraConfig? lora, long tokens) =>
+        FloatBytes * tokens * ((config.NumHiddenLayers + 2L) * config.HiddenSize + LayerFloats(config, lora)) + Logits(config, tokens);
+
+    /// <summary>Bytes of keys and values: 2 · L · (key and value width) per token of every slot.</summary>
+    public static long KeyValueCache(LlamaConfig config, long slots, long capacity) => 2L * FloatBytes * config.NumHiddenLayers * config.Heads.KeyValueWidth * slots * capacity;
+
+    /// <summary>Tokens for which a slot has room, when it is to hold a prompt and its longest answer.</summary>
+    public static int Capacity(LlamaConfig config, int prompt, int newTokens) => (Math.Min(config.MaxPositionEmbeddings, prompt + newTokens) + 31) / 32 * 32;
+
+    /// <summary>Slots that a cache has once it has taken in <paramref name="sequences"/>, so many at a time: it grows by halves.</summary>
+    public static int Slots(int sequences, int atATime)
+    {
+        var slots = 0;
+        for (var taken = 0; taken < sequences; taken += atATime)
+            if (taken + atATime > slots)
+                slots = Math.Max(taken + atATime, slots * 3 / 2);
+        return slots;
+    }
+
+    // What one layer makes per token on its way to its output.
+    private static long LayerFloats(LlamaConfig config, LoraConfig? lora) =>
+        3L * config.HiddenSize + config.Heads.RowWidth + config.Heads.QueryWidth + config.Heads.Heads + 3L * config.IntermediateSize
+        + (lora is null ? 0 : (long)lora.Rank * Projection.Modules.Count(lora.TargetModules.Contains));
+
+    // A block of logits, the hidden states that it is of, and their gradient.
+    private static long Logits(LlamaConfig config, long tokens) => FloatBytes * Math.Min(tokens, Math.Max(1, LogitElements / config.VocabSize)) * (config.VocabSize + 2L * config.HiddenSize);
+}
