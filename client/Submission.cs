@@ -17,7 +17,10 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
     // Enough to fill a host's batches, few enough that the first results come early.
     private const int Window = 128;
 
-    private readonly string _job = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { model.Name, model.JudgeTemplates, model.Chain[^1].DialogueTemplate, sampling, samples, seed }))));
+    private readonly string _job = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { model.Name, JudgeTemplates = model.JudgeTemplates.Select(Content), model.Chain[^1].DialogueTemplate, sampling, samples, seed }))));
+
+    // A file with a judge template is what stands in it: changed, it makes other results.
+    private static string Content(string judgeTemplate) => JudgeTemplate.IsFile(judgeTemplate) ? File.ReadAllText(judgeTemplate) : judgeTemplate;
 
     /// <summary>Results that the output file holds already. A last line cut short is cut off.</summary>
     /// <exception cref="UserError">The file belongs to another submission, or is damaged.</exception>
