@@ -18,7 +18,10 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
     private const int Window = 128;
 
     /// <summary>Model, templates, sampling and seed by their hash: the same in every line of its file.</summary>
-    public string Job { get; } = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { model.Name, model.JudgeTemplates, model.Chain[^1].DialogueTemplate, sampling, samples, seed }))));
+    public string Job { get; } = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { model.Name, JudgeTemplates = model.JudgeTemplates.Select(Content), model.Chain[^1].DialogueTemplate, sampling, samples, seed }))));
+
+    // A file with a judge template is what stands in it: changed, it makes other results.
+    private static string Content(string judgeTemplate) => JudgeTemplate.IsFile(judgeTemplate) ? File.ReadAllText(judgeTemplate) : judgeTemplate;
 
     /// <summary>Results that the output file holds already. A last line cut short is cut off.</summary>
     /// <exception cref="UserError">The file belongs to another submission, or is damaged.</exception>

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text;
 using SelfJudge.Abstractions;
+using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Templates;
 
@@ -19,6 +21,7 @@ internal static class ChatCommand
         {
             var resolved = model.Resolve(parse);
             var settings = SamplingSettings.From(sampling.Resolve(parse, resolved.Sampling));
+            var encoder = Encoder(resolved);
             await using var loaded = await model.Open(parse, resolved);
             var turns = new List<DialogueTurn>();
             try
@@ -31,7 +34,7 @@ internal static class ChatCommand
                     if (await Console.In.ReadLineAsync(cancellation) is not { Length: > 0 } said)
                         return RunExecutor.Succeeded;
                     turns.Add(new DialogueTurn(Role.User, said));
-                    turns.Add(new DialogueTurn(Role.Assistant, await Answer(loaded, turns, Seeds.Derive(parse.GetValue(sampling.Seed), turn), settings, cancellation)));
+                    turns.Add(new DialogueTurn(Role.Assistant, await Answer(loaded, encoder, turns, Seeds.Derive(parse.GetValue(sampling.Seed), turn), settings, cancellation)));
                 }
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -43,29 +46,29 @@ internal static class ChatCommand
         return command;
     }
 
-    // A dialogue that outgrows the model loses its oldest exchange, and says so.
-    private static async Task<string> Answer(LoadedModel loaded, List<DialogueTurn> turns, ulong seed, SamplingSettings settings, CancellationToken cancellation)
+    // A dialogue that outgrows the model loses its oldest exchanges, and says so; what is said last loses its beginning only.
+    private static async Task<string> Answer(LoadedModel loaded, PromptEncoder? encoder, List<DialogueTurn> turns, ulong seed, SamplingSettings settings, CancellationToken cancellation)
     {
-        while (true)
+        while (turns.Count > 2 && encoder is not null && encoder.IsCut([.. turns.Select(t => new Turn(t.Role, t.Content))], settings.MaxNewTokens))
         {
-            var answer = new StringBuilder();
-            try
-            {
-                await foreach (var piece in loaded.Policy.Stream(new SampleRequest(loaded.Model.Id, [.. turns], [seed], settings, null), cancellation).WithCancellation(cancellation))
-                {
-                    answer.Append(piece);
-                    await Console.Out.WriteAsync(piece);
-                }
-                Console.WriteLine();
-                return answer.ToString();
-            }
-            catch (ArgumentException e) when (answer.Length == 0)
-            {
-                if (turns.Count < 3)
-                    throw new UserError(e.Message);
-                turns.RemoveRange(0, 2);
-                await Console.Error.WriteLineAsync("(the dialogue is longer than the model's context: its oldest exchange is left out)");
-            }
+            turns.RemoveRange(0, 2);
+            await Console.Error.WriteLineAsync("(the dialogue is longer than the model's context: its oldest exchange is left out)");
         }
+        var answer = new StringBuilder();
+        await foreach (var piece in loaded.Policy.Stream(new SampleRequest(loaded.Model.Id, [.. turns], [seed], settings, null), cancellation).WithCancellation(cancellation))
+        {
+            answer.Append(piece);
+            await Console.Out.WriteAsync(piece);
+        }
+        Console.WriteLine();
+        return answer.ToString();
+    }
+
+    // The model's own is with its host; this one counts tokens here. Models of random weights are in no folder, and nobody talks with them.
+    private static PromptEncoder? Encoder(SubmittedModel model)
+    {
+        if (model.Chain[0].Folder is not { } folder)
+            return null;
+        return new PromptEncoder(ModelFolder.ReadTokenizer(folder), DialogueTemplate.ByName(model.Chain[^1].DialogueTemplate), ModelFolder.ReadConfig(folder).MaxPositionEmbeddings);
     }
 }

@@ -99,6 +99,25 @@ public sealed class SubmitTests(UninterruptedRun uninterrupted) : IDisposable
     }
 
     [Fact]
+    public async Task A_judge_template_of_a_file_judges_as_the_built_in_one_of_the_same_words()
+    {
+        await Submit(1, samples: 2);
+        var builtIn = Assert.Single(Lines());
+        var template = _folder.Write("mine.yaml", "name: mine", "text: \"<judge> {context} A {response_a} B {response_b} better overall \"", "user: \"{content}\"");
+        string[] arguments = [.. await Arguments(1, samples: 2), "--judge-template", "mine.yaml"];
+        await AssertRefused("1: made with another model, template, sampling, number of samples or seed; name another file with --out", arguments);
+        File.Delete(Answers);
+        var ended = await _folder.Client(arguments);
+        Assert.True(ended.ExitCode == 0, ended.ToString());
+        double[] Probabilities(JsonNode line) => [.. new[] { "forward", "swapped" }.SelectMany(order => new[] { "a", "b" }.Select(token => (double)line["matches"]![0]!["judgments"]![0]![order]![token]!))];
+        Assert.All(Probabilities(builtIn).Zip(Probabilities(Assert.Single(Lines()))), p => Assert.Equal(p.First, p.Second, 1e-5));
+
+        _folder.Write("mine.yaml", "name: mine", "text: \"{context} {response_a}\"");
+        var wrong = await _folder.Client(arguments);
+        Assert.Equal((1, $"{Path.GetFileName(template)}: judge template 'mine': the placeholder {{response_b}} must stand exactly once, but stands 0 times\n"), (wrong.ExitCode, wrong.Errors));
+    }
+
+    [Fact]
     public async Task One_sample_is_its_own_winner()
     {
         var ended = await Submit(2, samples: 1);

@@ -17,8 +17,9 @@ public static class ModelConversion
     /// <param name="model">The model folder.</param>
     /// <param name="adapter">An adapter's folder, or null. Merged: W + scale·B·A. Else it goes into <c>adapter/</c> of the target, standing on the target.</param>
     /// <param name="bf16">Write BF16, rounded to nearest, instead of F32.</param>
+    /// <param name="maxShardBytes">More weights than that are divided among several files; see <see cref="ShardedSafeTensors"/>.</param>
     /// <exception cref="InvalidDataException">A folder is damaged, not supported, or the two do not fit.</exception>
-    public static void Convert(string model, string? adapter, bool merge, bool bf16, string target)
+    public static void Convert(string model, string? adapter, bool merge, bool bf16, string target, long maxShardBytes = long.MaxValue)
     {
         var config = ModelFolder.ReadConfig(model);
         using var weights = ModelFolder.OpenWeights(model, config);
@@ -31,12 +32,12 @@ public static class ModelConversion
             WriteConfig(model, config, bf16, temporary);
             foreach (var file in TokenizerFiles.Where(f => File.Exists(Path.Combine(model, f))))
                 File.Copy(Path.Combine(model, file), Path.Combine(temporary, file));
-            SafeTensors.Write(Path.Combine(temporary, "model.safetensors"), [.. ParameterLayout.Of(config).Parameters.Select(p => new TensorSource(p.Name, p.Shape, (first, block) =>
+            ShardedSafeTensors.Write(temporary, [.. ParameterLayout.Of(config).Parameters.Select(p => new TensorSource(p.Name, p.Shape, (first, block) =>
             {
                 weights.Read(p.Name, first, block);
                 if (deltas.TryGetValue(p.Name, out var delta))
                     delta.AddTo(first, block);
-            }))], bf16);
+            }))], bf16, maxShardBytes);
             if (lora is not null && !merge)
             {
                 var folder = Directory.CreateDirectory(Path.Combine(temporary, "adapter")).FullName;

@@ -56,11 +56,16 @@ public sealed class PromptEncoder
     public int[] EncodePrompt(IReadOnlyList<Turn> turns, int newTokens)
     {
         var ids = EncodePrompt(turns);
-        var longest = MaxLength - Math.Min(newTokens, MaxLength / 2);
+        var longest = LongestPrompt(newTokens);
         if (ids.Length <= longest)
             return ids;
         return Tokenizer.BosToken is { } bos && ids[0] == bos ? [bos, .. ids[^(longest - 1)..]] : ids[^longest..];
     }
+
+    /// <summary>Whether the prompt for an answer of up to <paramref name="newTokens"/> would lose its beginning.</summary>
+    public bool IsCut(IReadOnlyList<Turn> turns, int newTokens) => EncodePrompt(turns).Length > LongestPrompt(newTokens);
+
+    private int LongestPrompt(int newTokens) => MaxLength - Math.Min(newTokens, MaxLength / 2);
 
     /// <summary>An answer and its end token.</summary>
     public int[] EncodeAnswer(string answer) => [.. Tokenizer.Encode(answer + _beforeEnd), EosToken];

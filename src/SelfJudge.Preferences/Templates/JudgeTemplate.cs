@@ -33,6 +33,12 @@ public sealed record JudgeTemplate
     public string Format { get; }
     public string? Principle { get; }
 
+    /// <summary>How the context has a user's turn, with <c>{content}</c>.</summary>
+    public string UserLine { get; private init; } = "User: {content}";
+
+    /// <summary>How the context has a turn of the assistant, with <c>{content}</c>.</summary>
+    public string AssistantLine { get; private init; } = "Assistant: {content}";
+
     /// <summary>The two judge tokens' spellings.</summary>
     public const string TokenA = "A";
     public const string TokenB = "B";
@@ -71,7 +77,10 @@ public sealed record JudgeTemplate
         World, HhHelpful, UltraFeedback, .. Enum.GetValues<Rule>().SelectMany(p => new[] { WorldFor(p), UltraFeedbackFor(p, rationale: false), UltraFeedbackFor(p, rationale: true) }),
     ];
 
-    /// <summary>A built-in template, or one of a file whose name ends with .yaml: <c>name</c>, <c>principle</c> (may be left out), <c>text</c>.</summary>
+    /// <summary>
+    /// A built-in template, or one of a file whose name ends with .yaml: <c>name</c>, <c>text</c>, and, where wanted,
+    /// <c>principle</c>, <c>user</c> and <c>assistant</c>, the lines of the context with <c>{content}</c>.
+    /// </summary>
     /// <exception cref="ArgumentException">No template has that name, or the file is none; the message names it.</exception>
     public static JudgeTemplate ByName(string name) => IsFile(name) ? Load(name) : BuiltIn.FirstOrDefault(t => t.Name == name)
         ?? throw new ArgumentException($"unknown judge template '{name}'; known are {string.Join(", ", BuiltIn.Select(t => t.Name))}, and .yaml files");
@@ -83,6 +92,8 @@ public sealed record JudgeTemplate
         public string Name { get; init; } = "";
         public string? Principle { get; init; }
         public string Text { get; init; } = "";
+        public string? User { get; init; }
+        public string? Assistant { get; init; }
     }
 
     private static JudgeTemplate Load(string path)
@@ -92,7 +103,8 @@ public sealed record JudgeTemplate
         try
         {
             var file = new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build().Deserialize<TemplateFile?>(File.ReadAllText(path)) ?? new TemplateFile();
-            return file.Name.Length > 0 ? new JudgeTemplate(file.Name, file.Text, file.Principle) : throw new ArgumentException("a judge template needs name and text");
+            var template = file.Name.Length > 0 ? new JudgeTemplate(file.Name, file.Text, file.Principle) : throw new ArgumentException("a judge template needs name and text");
+            return template with { UserLine = Line("user", file.User) ?? template.UserLine, AssistantLine = Line("assistant", file.Assistant) ?? template.AssistantLine };
         }
         catch (ArgumentException e)
         {
@@ -103,6 +115,9 @@ public sealed record JudgeTemplate
             throw new ArgumentException($"{path}:{e.Start.Line}: {e.InnerException?.Message ?? e.Message}");
         }
     }
+
+    private static string? Line(string key, string? line) => line is null || line.Split("{content}").Length == 2 ? line
+        : throw new ArgumentException($"{key}: the placeholder {{content}} must stand exactly once, but stands {line.Split("{content}").Length - 1} times");
 
     private static JudgeTemplate WorldOverall() => new("world", WorldFormat("overall")) { Kind = Style.World };
 
@@ -173,13 +188,13 @@ public sealed record JudgeTemplate
     /// <summary>What follows the judge token where rationales are learned (Table 18).</summary>
     public string Rationale(string aboutA, string aboutB) => Kind == Style.World ? $"A {aboutA} B {aboutB}" : $"\nEvaluation of Response A: {aboutA}\nEvaluation of Response B: {aboutB}";
 
-    /// <summary>The judge's view of a dialogue: its turns as lines of <c>User: …</c> and <c>Assistant: …</c>; the bare prompt where the template is the world's, or asks for an instruction and there is but one turn.</summary>
+    /// <summary>The judge's view of a dialogue: its turns as lines of <c>User: …</c> and <c>Assistant: …</c>, or as the template has them; the bare prompt where the template is the world's, or asks for an instruction and there is but one turn.</summary>
     public string Context(IReadOnlyList<Turn> turns)
     {
         var said = turns.Where(t => t.Role != Role.System).ToList();
         return Kind == Style.World ? string.Join(' ', turns.Select(t => t.Content))
             : Kind == Style.Instruction && said.Count == 1 ? said[0].Content
-            : string.Join('\n', said.Select(t => $"{t.Role}: {t.Content}"));
+            : string.Join('\n', said.Select(t => (t.Role == Role.User ? UserLine : AssistantLine).Replace("{content}", t.Content, StringComparison.Ordinal)));
     }
 
     private enum Style { Dialogue, Instruction, World }

@@ -227,6 +227,12 @@ public sealed class DataSetTests : IDisposable
     {
         var good = Write("good.yaml", "name: mine", "principle: honesty", "text: \"{context} {response_a} {response_b} \"");
         Assert.Equal(("mine", "honesty"), (JudgeTemplate.ByName(good).Name, JudgeTemplate.ByName(good).Principle));
+        IReadOnlyList<Turn> turns = [new Turn(Role.User, "a {content}"), new Turn(Role.Assistant, "b"), new Turn(Role.User, "c")];
+        Assert.Equal("User: a {content}\nAssistant: b\nUser: c", JudgeTemplate.ByName(good).Context(turns));
+        var lines = Write("lines.yaml", "name: mine", "text: \"{context} {response_a} {response_b} \"", "user: \"Q: {content}\"", "assistant: \"<{content}>\"");
+        Assert.Equal("Q: a {content}\n<b>\nQ: c", JudgeTemplate.ByName(lines).Context(turns));
+        var line = Write("line.yaml", "name: mine", "text: \"{context} {response_a} {response_b} \"", "user: Question");
+        Assert.Equal($"{line}: user: the placeholder {{content}} must stand exactly once, but stands 0 times", Assert.Throws<ArgumentException>(() => JudgeTemplate.ByName(line)).Message);
         var bad = Write("bad.yaml", "name: mine", "text: \"{context} {response_a}\"");
         Assert.Equal($"{bad}: judge template 'mine': the placeholder {{response_b}} must stand exactly once, but stands 0 times", Assert.Throws<ArgumentException>(() => JudgeTemplate.ByName(bad)).Message);
     }
