@@ -86,12 +86,19 @@ public sealed class TorchKernels : IKernels
     {
         foreach (var (start, length) in step.DecayRanges)
             Ops.ScaleInto(weights.narrow(0, start, length), 1f - step.LearningRate * step.WeightDecay);
-        Ops.ScaleInto(gradient, step.GradientScale);
-        var one = Ops.Affine(gradient.narrow(0, 0, 1), 0, 1);
-        Ops.DecayAndAdd(mean, step.Beta1, gradient, one, 1 - step.Beta1);
-        Ops.DecayAndAdd(variance, step.Beta2, gradient, gradient, 1 - step.Beta2);
         var rate = step.LearningRate / (1 - Math.Pow(step.Beta1, step.Step));
-        Ops.AddRatio(weights, -rate, mean, variance, 1 / Math.Sqrt(1 - Math.Pow(step.Beta2, step.Step)), step.Epsilon);
+        var correction = 1 / Math.Sqrt(1 - Math.Pow(step.Beta2, step.Step));
+        foreach (var (start, length) in Ops.Blocks(weights.NumberOfElements))
+        {
+            using var scope = Ops.Scope();
+            Tensor Block(Tensor whole) => whole.narrow(0, start, length);
+            Tensor g = Block(gradient), m = Block(mean), v = Block(variance);
+            Ops.ScaleInto(g, step.GradientScale);
+            var one = Ops.Affine(g.narrow(0, 0, 1), 0, 1);
+            Ops.DecayAndAdd(m, step.Beta1, g, one, 1 - step.Beta1);
+            Ops.DecayAndAdd(v, step.Beta2, g, g, 1 - step.Beta2);
+            Ops.AddRatio(Block(weights), -rate, m, v, correction, step.Epsilon);
+        }
     }
 
     // LibTorch has no attention over packed rows: sequences are padded to the longest, attended, and packed again.

@@ -129,7 +129,7 @@ public sealed class PolicyTrainer : IDisposable
                     parts.Add(examples[e].Parts[t]);
                 }
         var coefficients = parts.Select(p => (float)-tokenWeights[(int)p]).ToArray();
-        var tape = new Tape(batch);
+        var tape = new Tape(batch, _options.GradientCheckpointing);
         var hidden = _policy.Hidden(batch, tape);
         var (logProbs, dHidden) = TokenLogProbs.Backward(_policy, hidden, [.. rows], [.. targets], coefficients, _baseGradients[worker]);
         _policy.Backward(tape, dHidden, _baseGradients[worker], _adapterGradients[worker]);
@@ -144,7 +144,7 @@ public sealed class PolicyTrainer : IDisposable
         double[] reference;
         using (Ops.Scope())
             reference = responses.Sums(TokenLogProbs.Forward(_reference!, _reference!.Hidden(responses.Batch), responses.Rows, responses.Targets));
-        var tape = new Tape(responses.Batch);
+        var tape = new Tape(responses.Batch, _options.GradientCheckpointing);
         var hidden = _policy.Hidden(responses.Batch, tape);
         // The loss's slope needs the sums first; the logits are made a second time rather than kept.
         var policy = responses.Sums(TokenLogProbs.Forward(_policy, hidden, responses.Rows, responses.Targets));

@@ -25,7 +25,12 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     {
         var x = Kernels.Embed(Weights.Embedding, batch.Tokens);
         for (var i = 0; i < Weights.Layers.Count; i++)
-            x = Layer(i, x, batch, tape);
+        {
+            var entered = x;
+            x = Layer(i, entered, batch, tape);
+            if (tape is null)
+                entered.Dispose();
+        }
         if (tape is not null)
             tape.Last = x;
         return Kernels.RmsNorm(x, Weights.Norm, _eps);
@@ -46,7 +51,9 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
             var attended = Kernels.AttendCached(qkv, _heads, batch.Offsets, slots, lengths, cache.Layer(i));
             var middle = Project(i, FusedProjection.Output, attended, null, x);
             var gateUp = Project(i, FusedProjection.GateUp, Kernels.RmsNorm(middle, layer.PostAttentionNorm, _eps), null);
+            var entered = x;
             x = scope.MoveToOuter(Project(i, FusedProjection.Down, Kernels.SwiGlu(gateUp), null, middle));
+            entered.Dispose();
         }
         for (var i = 0; i < slots.Length; i++)
             cache.Advance(slots[i], batch.Offsets[i + 1] - batch.Offsets[i]);
@@ -62,13 +69,12 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     /// </summary>
     public void Backward(Tape tape, Tensor dHidden, LlamaWeights? @base, LoraAdapter? adapterGradient)
     {
-        var device = dHidden.device;
         var dX = Ops.ZerosLike(dHidden);
         Kernels.RmsNormBackward(dHidden, tape.Last!, Weights.Norm, _eps, dX, @base?.Norm);
         for (var i = Weights.Layers.Count - 1; i >= 0; i--)
         {
             using var scope = Ops.Scope();
-            LayerBackward(i, tape.Layers[i], tape.Batch, dX, @base, adapterGradient);
+            LayerBackward(i, tape.Checkpointing ? Recompute(i, tape.Inputs[i], tape.Batch) : tape.Layers[i], tape.Batch, dX, @base, adapterGradient);
         }
         if (@base is not null)
             Kernels.EmbedBackward(tape.Batch.Tokens, dX, @base.Embedding);
@@ -77,8 +83,33 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     private Tensor Layer(int index, Tensor x, PackedBatch batch, Tape? tape)
     {
         using var scope = Ops.Scope();
+        var keeps = tape is { Checkpointing: false };
+        var activations = Activate(index, x, batch, keeps);
+        var result = Project(index, FusedProjection.Down, activations.Activated, activations.Down, activations.Middle);
+        if (keeps)
+        {
+            tape!.Layers.Add(activations);
+            scope.MoveToOuter(activations.Made);
+        }
+        else
+            tape?.Inputs.Add(x);
+        return scope.MoveToOuter(result);
+    }
+
+    /// <summary>The activations of a layer as <see cref="Layer"/> had them: the same operations on the same numbers, hence the same bits.</summary>
+    private LayerTape Recompute(int index, Tensor x, PackedBatch batch)
+    {
+        var activations = Activate(index, x, batch, forGradient: true);
+        foreach (var part in Adapter?.Parts(index, FusedProjection.Down) ?? [])
+            activations.Down!.Add(part, Ops.MatMul(activations.Activated, part.A.Transposed));
+        return activations;
+    }
+
+    // A layer up to its last product, of which the gradient needs the input and not the result.
+    private LayerTape Activate(int index, Tensor x, PackedBatch batch, bool forGradient)
+    {
         var layer = Weights.Layers[index];
-        var down = tape is null ? null : new Dictionary<LoraPart, Tensor>();
+        var down = forGradient ? new Dictionary<LoraPart, Tensor>() : null;
         var normed = Kernels.RmsNorm(x, layer.InputNorm, _eps);
         var qkv = Project(index, FusedProjection.Qkv, normed, down);
         Kernels.Rotate(qkv, _heads, batch.Positions, rotary);
@@ -86,44 +117,41 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         var middle = Project(index, FusedProjection.Output, attended, down, x);
         var middleNormed = Kernels.RmsNorm(middle, layer.PostAttentionNorm, _eps);
         var gateUp = Project(index, FusedProjection.GateUp, middleNormed, down);
-        var activated = Kernels.SwiGlu(gateUp);
-        var result = Project(index, FusedProjection.Down, activated, down, middle);
-        if (tape is not null)
+        return new LayerTape
         {
-            tape.Layers.Add(new LayerTape
-            {
-                Input = x,
-                Normed = normed,
-                Qkv = qkv,
-                Attended = attended,
-                LogSumExp = logSumExp,
-                Middle = middle,
-                MiddleNormed = middleNormed,
-                GateUp = gateUp,
-                Activated = activated,
-                Down = down!,
-            });
-            scope.MoveToOuter([normed, qkv, attended, logSumExp, middle, middleNormed, gateUp, activated, .. down!.Values]);
-        }
-        return scope.MoveToOuter(result);
+            Input = x,
+            Normed = normed,
+            Qkv = qkv,
+            Attended = attended,
+            LogSumExp = logSumExp,
+            Middle = middle,
+            MiddleNormed = middleNormed,
+            GateUp = gateUp,
+            Activated = Kernels.SwiGlu(gateUp),
+            Down = down,
+        };
     }
 
     // dX is the gradient of the layer's output on entry, of its input on return: the residual stream adds.
     private void LayerBackward(int index, LayerTape t, PackedBatch batch, Tensor dX, LlamaWeights? @base, LoraAdapter? lora)
     {
         var layer = Weights.Layers[index];
-        var gradient = @base?.Layers[index];
-
-        var dActivated = ProjectBackward(index, FusedProjection.Down, dX, t.Activated, t.Down, gradient, lora);
-        var dGateUp = Kernels.SwiGluBackward(dActivated, t.GateUp);
-        var dMiddleNormed = ProjectBackward(index, FusedProjection.GateUp, dGateUp, t.MiddleNormed, t.Down, gradient, lora);
-        Kernels.RmsNormBackward(dMiddleNormed, t.Middle, layer.PostAttentionNorm, _eps, dX, gradient?.PostAttentionNorm);
-
-        var dAttended = ProjectBackward(index, FusedProjection.Output, dX, t.Attended, t.Down, gradient, lora);
-        var dQkv = Kernels.AttendBackward(dAttended, t.Qkv, t.Attended, t.LogSumExp, _heads, batch.Offsets);
-        Kernels.Rotate(dQkv, _heads, batch.Positions, rotary, inverse: true);
-        var dNormed = ProjectBackward(index, FusedProjection.Qkv, dQkv, t.Normed, t.Down, gradient, lora);
-        Kernels.RmsNormBackward(dNormed, t.Input, layer.InputNorm, _eps, dX, gradient?.InputNorm);
+        var (gradient, down) = (@base?.Layers[index], t.Down!);
+        using (Ops.Scope())
+        {
+            var dActivated = ProjectBackward(index, FusedProjection.Down, dX, t.Activated, down, gradient, lora);
+            var dGateUp = Kernels.SwiGluBackward(dActivated, t.GateUp);
+            var dMiddleNormed = ProjectBackward(index, FusedProjection.GateUp, dGateUp, t.MiddleNormed, down, gradient, lora);
+            Kernels.RmsNormBackward(dMiddleNormed, t.Middle, layer.PostAttentionNorm, _eps, dX, gradient?.PostAttentionNorm);
+        }
+        using (Ops.Scope())
+        {
+            var dAttended = ProjectBackward(index, FusedProjection.Output, dX, t.Attended, down, gradient, lora);
+            var dQkv = Kernels.AttendBackward(dAttended, t.Qkv, t.Attended, t.LogSumExp, _heads, batch.Offsets);
+            Kernels.Rotate(dQkv, _heads, batch.Positions, rotary, inverse: true);
+            var dNormed = ProjectBackward(index, FusedProjection.Qkv, dQkv, t.Normed, down, gradient, lora);
+            Kernels.RmsNormBackward(dNormed, t.Input, layer.InputNorm, _eps, dX, gradient?.InputNorm);
+        }
     }
 
     /// <summary>x·Wᵀ, plus the adapter's part, plus <paramref name="residual"/> where given. Keeps x·Aᵀ in <paramref name="down"/>.</summary>

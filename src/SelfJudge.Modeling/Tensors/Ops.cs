@@ -15,6 +15,8 @@ namespace SelfJudge.Modeling.Tensors;
 /// </summary>
 public static class Ops
 {
+    private const long BlockElements = 4 << 20;
+
     private static readonly Scalar One;
     private static readonly Scalar MinusInfinity;
 
@@ -117,12 +119,24 @@ public static class Ops
         GC.KeepAlive(scalar);
     }
 
-    /// <summary>The Euclidean norm of all elements, accumulated in double precision.</summary>
+    /// <summary>The Euclidean norm of all elements of a flat tensor, accumulated in double precision.</summary>
     public static double Norm(Tensor tensor)
     {
-        RequireScope();
-        using var scope = Scope();
-        return Math.Sqrt(tensor.mul(tensor).sum(ScalarType.Float64).item<double>());
+        var sum = 0.0;
+        foreach (var (start, length) in Blocks(tensor.NumberOfElements))
+        {
+            using var scope = Scope();
+            var block = tensor.narrow(0, start, length);
+            sum += block.mul(block).sum(ScalarType.Float64).item<double>();
+        }
+        return Math.Sqrt(sum);
+    }
+
+    /// <summary>Stretches of a flat tensor, so that what is computed between them takes a few megabytes and not the whole tensor's size again.</summary>
+    public static IEnumerable<(long Start, long Length)> Blocks(long elements)
+    {
+        for (long start = 0; start < elements; start += BlockElements)
+            yield return (start, Math.Min(BlockElements, elements - start));
     }
 
     public static void CopyInto(Tensor target, Tensor source)
