@@ -17,14 +17,17 @@ internal static class TrainCommand
         var settings = new Option<string[]>("--set") { Description = "A key of the recipe and its value, as key=value; stages go by name or place, as stages.Self-Judge.steps=20." };
         var output = CommonOptions.Out();
         var cluster = CommonOptions.Cluster();
+        var device = new DeviceOptions();
         var verbose = CommonOptions.Verbose();
         var command = new Command("train", "Run a recipe.") { recipe, model, data, settings, output, cluster, verbose };
+        device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
+            var computing = device.Resolve(parse, parse.GetValue(cluster));
             var path = parse.GetValue(recipe)!;
             var resolved = Load(path, parse.GetValue(model), parse.GetValue(data), parse.GetValue(settings) ?? []);
             var (folder, runId) = RunNames.New(parse.GetValue(output), resolved.Name);
-            return RunExecutor.Execute(resolved, folder, runId, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
+            return RunExecutor.Execute(resolved, folder, runId, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
         });
         return command;
     }

@@ -1,3 +1,4 @@
+using SelfJudge.Modeling.Native;
 using SelfJudge.SystemTests.Processes;
 
 namespace SelfJudge.SystemTests;
@@ -123,6 +124,18 @@ public sealed class ErrorTests : IDisposable
     [InlineData("--samples 0: must be 1 or more", "submit", "prompts.jsonl", "--samples", "0", "--out", "answers.jsonl")]
     [InlineData("prompts.jsonl: no such file", "submit", "prompts.jsonl", "--out", "answers.jsonl")]
     public async Task A_number_or_file_that_cannot_be_is_refused(string message, params string[] arguments) => await AssertFails(message, arguments);
+
+    [Theory]
+    [InlineData("--device tpu is unknown: write cpu, or cuda:N for the N-th GPU, counted from 0", "--device", "tpu")]
+    [InlineData("--device cuda:0 *", "--device", "cuda:0")]
+    [InlineData("--dtype bfloat16 and --cluster localhost:1 contradict each other: the cluster's models are where its silos have them; start the silo with these options", "--dtype", "bfloat16", "--cluster", "localhost:1")]
+    public async Task A_device_that_is_not_there_or_not_the_clients_to_choose_is_said_first(string message, params string[] options)
+    {
+        if (options[1] == "cuda:0" && TorchRuntime.IsCudaBuild)
+            Assert.Skip("this build can use a GPU");
+        foreach (var command in new[] { SmallRun.Train(Run), ["generate", "--model", _folder["none"], "--prompt", "hello"], ["submit", "none.jsonl", "--out", Run], ["resume", Run] })
+            await AssertFails(message, [.. command, .. options]);
+    }
 
     [Fact]
     public async Task Settings_that_need_one_another_are_checked_together()

@@ -15,6 +15,10 @@ public sealed class TorchKernels : IKernels
 
     public void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable) => Ops.AddRowsInto(dTable, Ops.FromArray(ids, dTable.device), dOut);
 
+    // In the matrix's own type, for which a GPU has units of its own: x is rounded, sums are float32, the result is rounded.
+    public Tensor TimesNarrow(Tensor x, Tensor weight, bool transposed) =>
+        Ops.To(Ops.MatMul(Ops.To(x, weight.dtype), transposed ? weight.t() : weight), ScalarType.Float32);
+
     public Tensor RmsNorm(Tensor x, Tensor weight, float eps) => Ops.Multiply(Ops.Multiply(x, Ops.InverseRms(x, eps)), weight);
 
     public void RmsNormBackward(Tensor dOut, Tensor x, Tensor weight, float eps, Tensor dX, Tensor? dWeight)
@@ -55,6 +59,9 @@ public sealed class TorchKernels : IKernels
         var (q, k, v) = Split(qkv, heads); // [T, heads, dim]
         Ops.PutAtEnds(cache.Keys, slotIndex, placeIndex, k);
         Ops.PutAtRows(cache.Values, slotIndex, placeIndex, v);
+        // Prompts see themselves only. Through the cache, each of their rows would gather all the keys before it.
+        if (Array.TrueForAll(lengths, n => n == 0))
+            return AttendPadded(qkv, heads, offsets);
         // Every row sees its slot's cache up to its own place.
         long longest = rowPlaces.Max() + 1;
         var keys = Ops.Rows(cache.Keys.narrow(3, 0, longest), slotIndex);     // [T, kv, dim, longest]

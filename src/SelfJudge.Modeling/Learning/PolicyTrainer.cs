@@ -27,6 +27,8 @@ public sealed class PolicyTrainer : IDisposable
     /// <param name="reference">What preference losses compare with; null where only supervised steps are made.</param>
     public PolicyTrainer(LlamaModel policy, LlamaModel? reference, WorkerPool workers, OptimizerOptions options)
     {
+        if (policy.Adapter is null && policy.Weights.IsNarrow)
+            throw new ArgumentException("weights held in fewer bits than float32 cannot be trained: steps are smaller than their rounding");
         (_policy, _reference, _workers, _options) = (policy, reference, workers, options);
         _baseGradients = [.. Enumerable.Range(0, workers.Count).Select(_ => policy.Adapter is null ? policy.Weights.NewLike() : null)];
         _adapterGradients = [.. Enumerable.Range(0, workers.Count).Select(_ => policy.Adapter?.NewLike())];

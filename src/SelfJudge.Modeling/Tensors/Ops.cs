@@ -31,6 +31,12 @@ public static class Ops
     /// <summary>Host memory.</summary>
     public static Device Cpu { get; }
 
+    /// <summary>A device by name, such as <c>cuda:0</c>. <see cref="Native.TorchDevices"/> says whether it is there.</summary>
+    public static Device DeviceNamed(string name) => name == "cpu" ? Cpu : device(name);
+
+    /// <summary>GPUs that LibTorch sees; 0 without a driver.</summary>
+    public static int CudaDevices => cuda.is_available() ? cuda.device_count() : 0;
+
     /// <summary>Opens the scope that holds, and at its end frees, every tensor made in it on this thread.</summary>
     public static DisposeScope Scope()
     {
@@ -101,6 +107,20 @@ public static class Ops
     {
         RequireScope();
         target.addmm_(a, b, 1f, scale);
+    }
+
+    /// <summary>target ← a·b.</summary>
+    public static void MatMulInto(Tensor target, Tensor a, Tensor b)
+    {
+        RequireScope();
+        target.addmm_(a, b, 0f, 1f);
+    }
+
+    /// <summary>The tensor in another type; itself where it is of that already.</summary>
+    public static Tensor To(Tensor tensor, ScalarType type)
+    {
+        RequireScope();
+        return tensor.to(type);
     }
 
     /// <summary>target ← target + source.</summary>
