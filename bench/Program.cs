@@ -9,6 +9,7 @@ Benchmark[] benchmarks =
     new("batching", "requests at once against one at a time", DynamicBatching.Measure),
     new("tournament", "a tournament of 16 against a single sample", TournamentCost.Measure),
     new("memory", "policy, reference and judge against one model", RoleMemory.Measure),
+    new("training-memory", "a training step's peak memory with and without gradient checkpointing", TrainingMemory.Measure),
 ];
 
 var only = new Option<string[]>("--only") { Description = "Runs these benchmarks alone.", AllowMultipleArgumentsPerToken = true };
@@ -21,4 +22,9 @@ root.SetAction(async (parse, cancellation) =>
     await Report.Run([.. chosen], parse.GetValue(output)!, cancellation);
     return 0;
 });
+var part = new Command(TrainingMemory.Command) { Hidden = true };
+var parts = new Argument<string[]>("case");
+part.Add(parts);
+part.SetAction(parse => TrainingMemory.Run(parse.GetValue(parts)!));
+root.Add(part);
 return await root.Parse(args).InvokeAsync();

@@ -21,9 +21,9 @@ internal sealed class LoadedModel : IAsyncDisposable
 
     /// <param name="cluster">A silo's gateway; null starts a silo in this process.</param>
     /// <exception cref="UserError">Nobody answers there, or the cluster has no model host.</exception>
-    public static async Task<LoadedModel> Open(SubmittedModel model, string? cluster, bool verbose)
+    public static async Task<LoadedModel> Open(SubmittedModel model, string? cluster, DeviceChoice device, bool verbose)
     {
-        var session = cluster is null ? await Session.Embed(verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster));
+        var session = cluster is null ? await Session.Embed(device, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster));
         try
         {
             var hosts = await session.Grains.GetGrain<IModelHostsGrain>(0).List();

@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
+using SelfJudge.Client.Commands;
 using SelfJudge.Grains.Hosting;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Hosting;
@@ -33,12 +34,12 @@ internal sealed class Session : IAsyncDisposable
 
     /// <summary>Starts a silo in this process that executes a run in <paramref name="folder"/>.</summary>
     /// <exception cref="UserError">The folder cannot be written, or another process executes the run.</exception>
-    public static async Task<Session> Embed(RunFolder folder, string runId, bool verbose)
+    public static async Task<Session> Embed(RunFolder folder, string runId, DeviceChoice device, bool verbose)
     {
         var held = Hold(folder);
         try
         {
-            var server = await Start(folder.Storage, verbose);
+            var server = await Start(folder.Storage, device, verbose);
             var o = server.Options;
             new RunAddress(runId, Environment.ProcessId, o.GatewayPort, o.ClusterId, o.ServiceId, server.Dashboard.ToString()).Write(folder);
             return new Session(server.Grains, server, null, held, folder) { Dashboard = server.Dashboard };
@@ -51,9 +52,9 @@ internal sealed class Session : IAsyncDisposable
     }
 
     /// <summary>Starts a silo in this process whose grains leave nothing behind.</summary>
-    public static async Task<Session> Embed(bool verbose)
+    public static async Task<Session> Embed(DeviceChoice device, bool verbose)
     {
-        var server = await Start(null, verbose);
+        var server = await Start(null, device, verbose);
         return new Session(server.Grains, server, null, null, null) { Dashboard = server.Dashboard };
     }
 
@@ -84,9 +85,9 @@ internal sealed class Session : IAsyncDisposable
         }
     }
 
-    private static async Task<SelfJudgeServer> Start(string? storage, bool verbose)
+    private static async Task<SelfJudgeServer> Start(string? storage, DeviceChoice device, bool verbose)
     {
-        var server = SelfJudgeServer.Build(new ServerOptions { Storage = storage, ModelHost = new ModelHostOptions { Name = EmbeddedHost }, LogToConsole = verbose });
+        var server = SelfJudgeServer.Build(new ServerOptions { Storage = storage, ModelHost = new ModelHostOptions { Name = EmbeddedHost, Device = device.Device, Dtype = device.Dtype }, LogToConsole = verbose });
         await server.StartAsync();
         return server;
     }

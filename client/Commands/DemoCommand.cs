@@ -13,32 +13,35 @@ internal static class DemoCommand
         var seeds = new Option<int>("--seeds") { Description = "Repeat the run over so many seeds, and report mean and interval.", DefaultValueFactory = _ => 1 };
         var quick = new Option<bool>("--quick") { Description = "A shorter run with smaller numbers, under a minute." };
         var output = CommonOptions.Out();
+        var device = new DeviceOptions();
         var verbose = CommonOptions.Verbose();
         var command = new Command("demo", "Align a small model by self-judgment, from nothing, and show that it worked.") { seed, seeds, quick, output, verbose };
+        device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
+            var computing = device.Resolve(parse, null);
             var name = parse.GetValue(quick) ? "demo-quick" : "demo";
             if (parse.GetValue(quick))
                 Console.WriteLine("--quick: fewer steps and prompts; its figures are not the demo's");
             return parse.GetValue(seeds) switch
             {
                 < 1 => throw new UserError($"--seeds {parse.GetValue(seeds)}: must be 1 or more"),
-                1 => Run(name, parse.GetValue(seed), parse.GetValue(output), parse.GetValue(verbose), cancellation),
-                var count => RunSeeds(name, parse.GetValue(seed), count, parse.GetValue(output), parse.GetValue(verbose), cancellation),
+                1 => Run(name, parse.GetValue(seed), parse.GetValue(output), computing, parse.GetValue(verbose), cancellation),
+                var count => RunSeeds(name, parse.GetValue(seed), count, parse.GetValue(output), computing, parse.GetValue(verbose), cancellation),
             };
         });
         return command;
     }
 
-    private static Task<int> Run(string name, ulong seed, string? output, bool verbose, CancellationToken cancellation)
+    private static Task<int> Run(string name, ulong seed, string? output, DeviceChoice device, bool verbose, CancellationToken cancellation)
     {
         var recipe = RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", name + ".yaml"), [$"seed={seed}"]);
         var (folder, runId) = RunNames.New(output, name);
-        return RunExecutor.Execute(recipe, folder, runId, null, verbose, cancellation);
+        return RunExecutor.Execute(recipe, folder, runId, null, device, verbose, cancellation);
     }
 
     // One after the other: each run has the machine to itself, as a single demo does.
-    private static async Task<int> RunSeeds(string name, ulong first, int count, string? output, bool verbose, CancellationToken cancellation)
+    private static async Task<int> RunSeeds(string name, ulong first, int count, string? output, DeviceChoice device, bool verbose, CancellationToken cancellation)
     {
         var root = RunNames.New(output, name).Folder.Path;
         var results = new List<RunResult>();
@@ -46,7 +49,7 @@ internal static class DemoCommand
         {
             var path = Path.Combine(root, $"seed-{seed}");
             Console.WriteLine($"seed {seed}, {results.Count + 1} of {count}");
-            if (await Run(name, seed, path, verbose, cancellation) is not RunExecutor.Succeeded and var code)
+            if (await Run(name, seed, path, device, verbose, cancellation) is not RunExecutor.Succeeded and var code)
                 return code;
             results.Add(RunResult.FromJson(await File.ReadAllTextAsync(new Grains.Runs.RunFolder(path).Result, CancellationToken.None)));
         }

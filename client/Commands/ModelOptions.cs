@@ -10,19 +10,25 @@ internal sealed class ModelOptions
     public Option<string?> Adapter { get; } = new("--adapter") { Description = "The folder of a PEFT adapter to put onto the model." };
     public Option<string?> Template { get; } = new("--template") { Description = "The dialogue template by name." };
     public Option<string?> Cluster { get; } = CommonOptions.Cluster();
+    public DeviceOptions Device { get; } = new();
     public Option<bool> Verbose { get; } = CommonOptions.Verbose();
 
     public void AddTo(Command command)
     {
         foreach (var option in new Option[] { Model, Adapter, Template, Cluster, Verbose })
             command.Add(option);
+        Device.AddTo(command);
     }
 
+    /// <summary>The model, and what it is to run on, checked before any of it is loaded.</summary>
     /// <param name="template">The dialogue template where none is named.</param>
-    public SubmittedModel Resolve(ParseResult parse, string? judgeTemplate = null, string? template = null) =>
-        SubmittedModel.Resolve(parse.GetValue(Model), parse.GetValue(Template) ?? template, judgeTemplate, parse.GetValue(Adapter));
+    public SubmittedModel Resolve(ParseResult parse, string? judgeTemplate = null, string? template = null)
+    {
+        _ = Device.Resolve(parse, parse.GetValue(Cluster));
+        return SubmittedModel.Resolve(parse.GetValue(Model), parse.GetValue(Template) ?? template, judgeTemplate, parse.GetValue(Adapter));
+    }
 
-    public Task<LoadedModel> Open(ParseResult parse, SubmittedModel model) => LoadedModel.Open(model, parse.GetValue(Cluster), parse.GetValue(Verbose));
+    public Task<LoadedModel> Open(ParseResult parse, SubmittedModel model) => LoadedModel.Open(model, parse.GetValue(Cluster), Device.Resolve(parse, parse.GetValue(Cluster)), parse.GetValue(Verbose));
 }
 
 /// <summary>The options that say how text is drawn; what is left out is as the run's recipe, or else the paper, has it.</summary>

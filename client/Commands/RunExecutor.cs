@@ -11,9 +11,9 @@ internal static class RunExecutor
     public const int Succeeded = 0, Failed = 1, Cancelled = 3;
 
     /// <summary>Starts a run, or goes on with it, and follows it to its end. Returns the exit code.</summary>
-    public static async Task<int> Execute(Recipe recipe, RunFolder folder, string runId, string? cluster, bool verbose, CancellationToken cancellation)
+    public static async Task<int> Execute(Recipe recipe, RunFolder folder, string runId, string? cluster, DeviceChoice device, bool verbose, CancellationToken cancellation)
     {
-        await using var session = cluster is null ? await Session.Embed(folder, runId, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster), folder, runId);
+        await using var session = cluster is null ? await Session.Embed(folder, runId, device, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster), folder, runId);
         Console.WriteLine($"run {runId} in {folder.Path}{(session.Dashboard is null ? "" : $"; dashboard {session.Dashboard}")}");
         var run = session.Grains.GetGrain<IRunGrain>(runId);
         await run.Start(new RunRequest(RecipeFile.Render(recipe), folder.Path));

@@ -116,16 +116,19 @@ internal static class RunsCommands
     {
         var run = CommonOptions.Run();
         var cluster = CommonOptions.Cluster();
+        var device = new DeviceOptions();
         var verbose = CommonOptions.Verbose();
         var command = new Command("resume", "Go on with a run that was cancelled, failed or killed.") { run, cluster, verbose };
+        device.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
+            var computing = device.Resolve(parse, parse.GetValue(cluster));
             var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
             if (File.Exists(folder.Result))
                 throw new UserError($"run {runId} is completed: 'show {folder.Path}' prints its result");
             if (parse.GetValue(cluster) is null)
                 await CheckClusterIsDone(folder, runId);
-            return await RunExecutor.Execute(RecipeFile.Load(folder.Recipe), folder, runId, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
+            return await RunExecutor.Execute(RecipeFile.Load(folder.Recipe), folder, runId, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
         });
         return command;
     }

@@ -23,13 +23,16 @@ internal static class SubmitCommand
         var maxNewTokens = new Option<int?>("--max-new-tokens") { Description = "The longest completion in tokens." };
         var seed = new Option<ulong>("--seed") { Description = "Seed of all samples and brackets.", DefaultValueFactory = _ => 1 };
         var cluster = CommonOptions.Cluster();
+        var device = new DeviceOptions();
         var verbose = CommonOptions.Verbose();
         var command = new Command("submit", "Answer a batch of prompts, each by a tournament among the model's own completions.")
         {
             prompts, samples, model, output, template, judgeTemplate, temperature, topP, maxNewTokens, seed, cluster, verbose,
         };
+        device.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
+            var computing = device.Resolve(parse, parse.GetValue(cluster));
             if (parse.GetValue(samples) < 1)
                 throw new UserError($"--samples {parse.GetValue(samples)}: must be 1 or more");
             var file = Path.GetFullPath(parse.GetValue(output)!);
@@ -47,12 +50,12 @@ internal static class SubmitCommand
             if (sampling.Problem() is { } problem)
                 throw new UserError(problem);
             var submission = new Submission(batch, resolved, sampling, parse.GetValue(samples), parse.GetValue(seed), file);
-            return await Run(submission, batch.Count, file, resolved.Name, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
+            return await Run(submission, batch.Count, file, resolved.Name, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
         });
         return command;
     }
 
-    private static async Task<int> Run(Submission submission, int count, string file, string model, string? cluster, bool verbose, CancellationToken cancellation)
+    private static async Task<int> Run(Submission submission, int count, string file, string model, string? cluster, DeviceChoice device, bool verbose, CancellationToken cancellation)
     {
         var results = submission.ReadDone().ToList();
         var before = results.Count;
@@ -60,7 +63,7 @@ internal static class SubmitCommand
             Console.WriteLine($"{file} holds {before} of {count} results already");
         if (before < count)
         {
-            await using var session = cluster is null ? await Session.Embed(verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster));
+            await using var session = cluster is null ? await Session.Embed(device, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster));
             Console.WriteLine($"{count - before} prompts to {model}{(session.Dashboard is null ? "" : $"; dashboard {session.Dashboard}")}");
             var clock = Stopwatch.StartNew();
             var said = TimeSpan.Zero;

@@ -13,13 +13,16 @@ internal static class TrainCommand
         var settings = CommonOptions.Settings();
         var output = CommonOptions.Out();
         var cluster = CommonOptions.Cluster();
+        var device = new DeviceOptions();
         var verbose = CommonOptions.Verbose();
         var command = new Command("train", "Run a recipe.") { recipe, model, data, settings, output, cluster, verbose };
+        device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
+            var computing = device.Resolve(parse, parse.GetValue(cluster));
             var (resolved, _) = RunRecipe.Load(parse.GetValue(recipe)!, parse.GetValue(model), parse.GetValue(data) ?? [], [], parse.GetValue(settings) ?? []);
             var (folder, runId) = RunNames.New(parse.GetValue(output), resolved.Name);
-            return RunExecutor.Execute(resolved, folder, runId, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
+            return RunExecutor.Execute(resolved, folder, runId, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
         });
         return command;
     }

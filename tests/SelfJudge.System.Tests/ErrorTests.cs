@@ -124,6 +124,16 @@ public sealed class ErrorTests : IDisposable
     [InlineData("prompts.jsonl: no such file", "submit", "prompts.jsonl", "--out", "answers.jsonl")]
     public async Task A_number_or_file_that_cannot_be_is_refused(string message, params string[] arguments) => await AssertFails(message, arguments);
 
+    [Theory]
+    [InlineData("--device tpu is unknown: write cpu, or cuda:N for the N-th GPU, counted from 0", "--device", "tpu")]
+    [InlineData("--device cuda:99 *", "--device", "cuda:99")]
+    [InlineData("--dtype bfloat16 and --cluster localhost:1 contradict each other: the cluster's models are where its silos have them; start the silo with these options", "--dtype", "bfloat16", "--cluster", "localhost:1")]
+    public async Task A_device_that_is_not_there_or_not_the_clients_to_choose_is_said_first(string message, params string[] options)
+    {
+        foreach (var command in new[] { SmallRun.Train(Run), ["generate", "--model", _folder["none"], "--prompt", "hello"], ["submit", "none.jsonl", "--out", Run], ["resume", Run] })
+            await AssertFails(message, [.. command, .. options]);
+    }
+
     [Fact]
     public async Task Settings_that_need_one_another_are_checked_together()
     {

@@ -268,7 +268,7 @@ internal sealed class StageTraining : IAsyncDisposable
     // What an adapter says that it stands on.
     private string BaseModel() => Path.GetFullPath(Stage.From is { } from ? _folder.OutputOf(Recipe, Recipe.Stages.Single(s => s.Name == from)) : Recipe.Model.Path ?? _folder.Path);
 
-    private static OptimizerOptions ToOptions(OptimizerRecipe o) => new(o.Beta1, o.Beta2, 1e-8, o.WeightDecay, o.ClipNorm, o.MaxTokensPerBatch);
+    private static OptimizerOptions ToOptions(OptimizerRecipe o) => new(o.Beta1, o.Beta2, 1e-8, o.WeightDecay, o.ClipNorm, o.MaxTokensPerBatch, o.GradientCheckpointing);
 
     private static void Add(Dictionary<string, double> figures, IEnumerable<KeyValuePair<string, double>> more)
     {

@@ -1,9 +1,6 @@
 using System.Numerics.Tensors;
 using System.Text.Json.Nodes;
 using SelfJudge.Modeling.Llama;
-using SelfJudge.Modeling.Tensors;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Checkpoints;
 
@@ -15,7 +12,8 @@ internal sealed class CheckpointTensors : IDisposable
 {
     private const string WeightsFile = "model.safetensors";
     private const string IndexFile = "model.safetensors.index.json";
-    private const int BlockElements = 1 << 24; // the bytes of a whole tensor may be more than a span can hold
+    private const long LargestBlock = 1 << 24; // the bytes of a whole tensor may be more than a span can hold
+    private const long TransferBlock = 1 << 20;
 
     private static readonly string[] FloatTypes = ["F32", "F16", "BF16"];
 
@@ -97,22 +95,11 @@ internal sealed class CheckpointTensors : IDisposable
     /// <exception cref="InvalidDataException">A weight is not finite: everything computed from it would be NaN.</exception>
     public void ReadInto(FlatBuffer buffer)
     {
-        var inPlace = buffer.Flat.device_type == DeviceType.CPU && buffer.Flat.dtype == ScalarType.Float32;
+        // What is not read in place goes through a block: a small one, so that it costs nothing beside the model.
+        var size = buffer.IsHostFloat32 ? LargestBlock : TransferBlock;
         foreach (var parameter in buffer.Layout.Parameters)
-            for (long first = 0; first < parameter.Size; first += BlockElements)
-            {
-                using var scope = Ops.Scope();
-                var count = (int)Math.Min(BlockElements, parameter.Size - first);
-                var target = buffer.Flat.narrow(0, parameter.Offset + first, count);
-                if (inPlace)
-                {
-                    Read(parameter.Name, first, Ops.Floats(target));
-                    continue;
-                }
-                var block = new float[count];
-                Read(parameter.Name, first, block);
-                Ops.CopyInto(target, Ops.FromArray(block, buffer.Flat.device));
-            }
+            for (long first = 0; first < parameter.Size; first += size)
+                buffer.Fill(parameter, first, Math.Min(size, parameter.Size - first), (p, at, block) => Read(p.Name, at, block));
     }
 
     /// <summary>Elements of a tensor from <paramref name="first"/> on, checked to be finite.</summary>

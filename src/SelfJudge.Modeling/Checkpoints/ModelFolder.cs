@@ -36,12 +36,12 @@ public static class ModelFolder
         using var tensors = OpenWeights(folder, config);
     }
 
-    /// <summary>Reads weights as float32 onto a device, straight from the memory map into their place.</summary>
+    /// <summary>Reads weights onto a device, straight from the memory map into their place, or into a narrower type by way of a small block.</summary>
     /// <exception cref="InvalidDataException">As <see cref="CheckWeights"/>; or a weight is not finite.</exception>
-    public static LlamaWeights ReadWeights(string folder, LlamaConfig config, Device device)
+    public static LlamaWeights ReadWeights(string folder, LlamaConfig config, Device device, ScalarType type = ScalarType.Float32)
     {
         using var tensors = OpenWeights(folder, config);
-        var weights = new LlamaWeights(config, device);
+        var weights = new LlamaWeights(config, device, type);
         try
         {
             tensors.ReadInto(weights.Buffer);

@@ -13,6 +13,7 @@ using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.World;
+using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Hosting;
 
@@ -30,6 +31,9 @@ public sealed class ModelHost : IModelHost, IDisposable
     private readonly Thread _thread;
     private readonly CancellationTokenSource _stopping = new();
     private readonly HostMeter _meter;
+    private readonly Device _device;
+    private readonly ScalarType _frozenType;
+    private readonly IKernels _kernels;
 
     // Below here: the device thread's alone.
     private readonly WorkerPool _workers;
@@ -39,12 +43,17 @@ public sealed class ModelHost : IModelHost, IDisposable
     public ModelHost(ModelHostOptions options, TimeProvider? time = null)
     {
         _options = options;
+        var device = TorchDevices.Resolve(options.Device);
         _time = time ?? TimeProvider.System;
         _queue = new BlockingCollection<HostWork>(options.QueueCapacity);
         _meter = new HostMeter(_time);
         _cohorts = new CohortGathering(options.CohortTimeout, _time);
         TorchRuntime.EnsureLoaded();
-        _workers = new WorkerPool(options.Workers);
+        _device = Ops.DeviceNamed(device);
+        var isCpu = device == TorchDevices.Cpu;
+        _frozenType = options.Dtype == WeightDtype.BFloat16 || options.Dtype == WeightDtype.Auto && !isCpu ? ScalarType.BFloat16 : ScalarType.Float32;
+        _kernels = options.Kernels ?? (isCpu ? CpuKernels.Instance : TorchKernels.Instance);
+        _workers = new WorkerPool(isCpu ? options.Workers : 1);
         _thread = new Thread(Loop) { IsBackground = true, Name = $"model host {options.Name}" };
         _thread.Start();
     }
@@ -53,7 +62,7 @@ public sealed class ModelHost : IModelHost, IDisposable
 
     public HostStatus Status => _meter.Status(_queue.Count, [.. _models.Keys.Order(StringComparer.Ordinal)]);
 
-    public int Workers => _options.Workers;
+    public int Workers => _workers.Count;
 
     public ModelDescription DescriptionOf(string model) => Find(model).Description;
 
@@ -146,7 +155,7 @@ public sealed class ModelHost : IModelHost, IDisposable
             earlier.Dispose();
         var hosted = NewPolicy(spec, from).Within(from.Encoder.MaxLength, from.MaxActiveSequences);
         _models[spec.Policy] = hosted;
-        return new PolicyTraining(this, hosted, reference, new PolicyTrainer(hosted.Model, reference?.Model, _workers, spec.Optimizer), hosted.Model.Adapter?.Config);
+        return new PolicyTraining(this, hosted, reference?.Weights.Use(), new PolicyTrainer(hosted.Model, reference?.Model, _workers, spec.Optimizer), hosted.Model.Adapter?.Config);
     });
 
     public Task SaveAsync(string model, string folder, string baseModelName) => RunExclusive(model, () =>
@@ -178,6 +187,20 @@ public sealed class ModelHost : IModelHost, IDisposable
         var completion = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         Enqueue(new ExclusiveWork(model, () => completion.TrySetResult(body()), e => completion.TrySetException(e), isTraining));
         return completion.Task;
+    }
+
+    /// <summary>
+    /// After its last step a fully trained model is one of those that are not trained: it goes on in their type, as it
+    /// would if it were loaded from its folder, so that a resumed run computes with what an uninterrupted one has.
+    /// </summary>
+    internal void Freeze(HostedModel trained)
+    {
+        if (trained.Model.Adapter is not null || _frozenType == ScalarType.Float32 || !_models.TryGetValue(trained.Id, out var hosted) || hosted != trained)
+            return;
+        var weights = new SharedWeights(trained.Model.Weights.Clone(_frozenType));
+        _models[trained.Id] = NewModel(trained.Id, weights, null, trained.Encoder.Tokenizer, trained.Encoder.Dialogue);
+        _models[trained.Id].Version = trained.Version;
+        trained.Dispose();
     }
 
     internal HostMeter Meter => _meter;
@@ -401,20 +424,20 @@ public sealed class ModelHost : IModelHost, IDisposable
         if (source.Initial is { } initial)
         {
             var tokenizer = new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens);
-            return NewModel(id, new SharedWeights(LlamaWeights.Random(initial.Config, initial.Seed)), null, tokenizer, dialogue);
+            return NewModel(id, new SharedWeights(LlamaWeights.Random(initial.Config, initial.Seed, _device, _frozenType)), null, tokenizer, dialogue);
         }
         var folder = source.Folder ?? throw new ArgumentException($"model '{id}': neither a folder nor an initial model is given");
         if (source.Base is { } baseId)
         {
             var @base = Find(baseId);
-            return NewModel(id, @base.Weights, AdapterFolder.Read(folder, @base.Model.Config, Ops.Cpu), @base.Encoder.Tokenizer, dialogue);
+            return NewModel(id, @base.Weights, AdapterFolder.Read(folder, @base.Model.Config, _device), @base.Encoder.Tokenizer, dialogue);
         }
         var config = ModelFolder.ReadConfig(folder);
         var text = ModelFolder.ReadTokenizer(folder);
         // Sampling stops at whatever may end an answer: the configuration's tokens, and the template's.
         var ending = new PromptEncoder(text, dialogue, config.MaxPositionEmbeddings).EosToken;
         config = config with { EosTokenIds = [.. config.EosTokenIds.Union(ModelFolder.ReadGenerationEos(folder)).Append(ending).Distinct()] };
-        return NewModel(id, new SharedWeights(ModelFolder.ReadWeights(folder, config, Ops.Cpu)), null, text, dialogue);
+        return NewModel(id, new SharedWeights(ModelFolder.ReadWeights(folder, config, _device, _frozenType)), null, text, dialogue);
     }
 
     private HostedModel NewPolicy(TrainingSpec spec, HostedModel from)
@@ -422,12 +445,12 @@ public sealed class ModelHost : IModelHost, IDisposable
         var config = from.Model.Config;
         var withHead = spec.Head != ScalarHead.None;
         if (spec.Lora is null && from.Model.Adapter is null)
-            return NewModel(spec.Policy, new SharedWeights(withHead ? from.Model.Weights.CloneWithScalarHead() : from.Model.Weights.Clone()), null, from.Encoder.Tokenizer, from.Encoder.Dialogue, spec.Head);
+            return NewModel(spec.Policy, new SharedWeights(withHead ? from.Model.Weights.CloneWithScalarHead() : from.Model.Weights.Clone(ScalarType.Float32)), null, from.Encoder.Tokenizer, from.Encoder.Dialogue, spec.Head);
         if (withHead && spec.Lora is null && from.Model.Score is null)
             throw new ArgumentException($"'{spec.From}' has an adapter without a scalar head: merge it first, or train an adapter of another shape on its base");
         if (spec.Lora is not null && from.Model.Adapter is not null)
             throw new ArgumentException($"'{spec.From}' has an adapter already: train that one on (leave the adapter's shape out), or merge it first");
-        var adapter = spec.Lora is { } lora ? LoraAdapter.Random(config, lora with { ScalarHead = withHead }, Ops.Cpu, spec.Seed) : from.Model.Adapter!.Clone();
+        var adapter = spec.Lora is { } lora ? LoraAdapter.Random(config, lora with { ScalarHead = withHead }, _device, spec.Seed) : from.Model.Adapter!.Clone();
         return NewModel(spec.Policy, from.Weights, adapter, from.Encoder.Tokenizer, from.Encoder.Dialogue, spec.Head);
     }
 
@@ -435,7 +458,7 @@ public sealed class ModelHost : IModelHost, IDisposable
     {
         var config = weights.Weights.Config;
         var rotary = new RotaryTable(RotaryFrequencies.Compute(config), config.MaxPositionEmbeddings);
-        var model = new LlamaModel(weights.Weights, adapter, CpuKernels.Instance, rotary);
+        var model = new LlamaModel(weights.Weights, adapter, _kernels, rotary);
         var encoder = new PromptEncoder(tokenizer, dialogue, config.MaxPositionEmbeddings);
         return new HostedModel(id, weights, adapter, model, encoder, _workers.Count, _options.MaxForwardTokens) { HasValueHead = head == ScalarHead.Value };
     }

@@ -5,8 +5,11 @@ using SelfJudge.Preferences.Learning;
 namespace SelfJudge.Modeling.Hosting;
 
 /// <summary>Training on a <see cref="ModelHost"/>: each call is one exclusive piece of work of the device thread.</summary>
-internal sealed class PolicyTraining(ModelHost host, HostedModel policy, HostedModel? reference, PolicyTrainer trainer, LoraConfig? lora) : IPolicyTraining
+/// <param name="referenceWeights">Those of the reference, in use until the training is disposed; null without one.</param>
+internal sealed class PolicyTraining(ModelHost host, HostedModel policy, SharedWeights? referenceWeights, PolicyTrainer trainer, LoraConfig? lora) : IPolicyTraining
 {
+    private bool _isDisposed;
+
     public string Policy => policy.Id;
 
     public Task<StepReport> SupervisedStepAsync(IReadOnlyList<SupervisedExample> examples, PartWeights weights, double learningRate) =>
@@ -14,7 +17,7 @@ internal sealed class PolicyTraining(ModelHost host, HostedModel policy, HostedM
 
     public Task<StepReport> PreferenceStepAsync(IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, double learningRate)
     {
-        if (reference is null)
+        if (referenceWeights is null)
             throw new InvalidOperationException($"'{policy.Id}' was opened without a reference model, which a preference loss needs");
         return Step(() => trainer.PreferenceStep(pairs, loss, learningRate));
     }
@@ -23,7 +26,7 @@ internal sealed class PolicyTraining(ModelHost host, HostedModel policy, HostedM
 
     public Task<StepReport> PpoStepAsync(IReadOnlyList<RewardedResponse> responses, PpoOptions options, double klCoefficient, double learningRate)
     {
-        if (reference is null)
+        if (referenceWeights is null)
             throw new InvalidOperationException($"'{policy.Id}' was opened without a reference model, which PPO's penalty needs");
         return Step(() => trainer.PpoStep(responses, options, klCoefficient, learningRate));
     }
@@ -43,7 +46,12 @@ internal sealed class PolicyTraining(ModelHost host, HostedModel policy, HostedM
 
     public async ValueTask DisposeAsync() => await host.RunExclusive(policy.Id, () =>
     {
+        if (_isDisposed)
+            return true;
+        _isDisposed = true;
         trainer.Dispose();
+        referenceWeights?.Release();
+        host.Freeze(policy);
         return true;
     });
 

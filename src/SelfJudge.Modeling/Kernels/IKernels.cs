@@ -28,6 +28,12 @@ public interface IKernels
     /// <summary>Adds the rows of <paramref name="dOut"/> [T, D] to the gradient rows of their tokens.</summary>
     void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable);
 
+    /// <summary>
+    /// x·Wᵀ [T, outputs], or where not <paramref name="transposed"/> x·W [T, inputs], for a frozen matrix W [outputs, inputs]
+    /// that is held in fewer bits than float32. <paramref name="x"/> and the result are float32.
+    /// </summary>
+    Tensor TimesNarrow(Tensor x, Tensor weight, bool transposed);
+
     /// <summary>x / sqrt(mean(x²) + eps) · weight, row by row.</summary>
     Tensor RmsNorm(Tensor x, Tensor weight, float eps);
 

@@ -15,6 +15,10 @@ public sealed class TorchKernels : IKernels
 
     public void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable) => Ops.AddRowsInto(dTable, Ops.FromArray(ids, dTable.device), dOut);
 
+    // In the matrix's own type, for which a GPU has units of its own: x is rounded, sums are float32, the result is rounded.
+    public Tensor TimesNarrow(Tensor x, Tensor weight, bool transposed) =>
+        Ops.To(Ops.MatMul(Ops.To(x, weight.dtype), transposed ? weight.t() : weight), ScalarType.Float32);
+
     public Tensor RmsNorm(Tensor x, Tensor weight, float eps) => Ops.Multiply(Ops.Multiply(x, Ops.InverseRms(x, eps)), weight);
 
     public void RmsNormBackward(Tensor dOut, Tensor x, Tensor weight, float eps, Tensor dX, Tensor? dWeight)
@@ -55,6 +59,9 @@ public sealed class TorchKernels : IKernels
         var (q, k, v) = Split(qkv, heads); // [T, heads, dim]
         Ops.PutAtEnds(cache.Keys, slotIndex, placeIndex, k);
         Ops.PutAtRows(cache.Values, slotIndex, placeIndex, v);
+        // Prompts see themselves only. Through the cache, each of their rows would gather all the keys before it.
+        if (Array.TrueForAll(lengths, n => n == 0))
+            return AttendPadded(qkv, heads, offsets);
         // Every row sees its slot's cache up to its own place.
         long longest = rowPlaces.Max() + 1;
         var keys = Ops.Rows(cache.Keys.narrow(3, 0, longest), slotIndex);     // [T, kv, dim, longest]
@@ -86,12 +93,19 @@ public sealed class TorchKernels : IKernels
     {
         foreach (var (start, length) in step.DecayRanges)
             Ops.ScaleInto(weights.narrow(0, start, length), 1f - step.LearningRate * step.WeightDecay);
-        Ops.ScaleInto(gradient, step.GradientScale);
-        var one = Ops.Affine(gradient.narrow(0, 0, 1), 0, 1);
-        Ops.DecayAndAdd(mean, step.Beta1, gradient, one, 1 - step.Beta1);
-        Ops.DecayAndAdd(variance, step.Beta2, gradient, gradient, 1 - step.Beta2);
         var rate = step.LearningRate / (1 - Math.Pow(step.Beta1, step.Step));
-        Ops.AddRatio(weights, -rate, mean, variance, 1 / Math.Sqrt(1 - Math.Pow(step.Beta2, step.Step)), step.Epsilon);
+        var correction = 1 / Math.Sqrt(1 - Math.Pow(step.Beta2, step.Step));
+        foreach (var (start, length) in Ops.Blocks(weights.NumberOfElements))
+        {
+            using var scope = Ops.Scope();
+            Tensor Block(Tensor whole) => whole.narrow(0, start, length);
+            Tensor g = Block(gradient), m = Block(mean), v = Block(variance);
+            Ops.ScaleInto(g, step.GradientScale);
+            var one = Ops.Affine(g.narrow(0, 0, 1), 0, 1);
+            Ops.DecayAndAdd(m, step.Beta1, g, one, 1 - step.Beta1);
+            Ops.DecayAndAdd(v, step.Beta2, g, g, 1 - step.Beta2);
+            Ops.AddRatio(Block(weights), -rate, m, v, correction, step.Epsilon);
+        }
     }
 
     // LibTorch has no attention over packed rows: sequences are padded to the longest, attended, and packed again.

@@ -31,6 +31,8 @@ public sealed class PolicyTrainer : IDisposable
     /// <param name="reference">What preference losses compare with; null where only supervised steps are made.</param>
     public PolicyTrainer(LlamaModel policy, LlamaModel? reference, WorkerPool workers, OptimizerOptions options)
     {
+        if (policy.Adapter is null && policy.Weights.IsNarrow)
+            throw new ArgumentException("weights held in fewer bits than float32 cannot be trained: steps are smaller than their rounding");
         (_policy, _reference, _workers, _options) = (policy, reference, workers, options);
         _baseGradients = [.. Enumerable.Range(0, workers.Count).Select(_ => policy.Adapter is null ? policy.Weights.NewLike() : null)];
         _adapterGradients = [.. Enumerable.Range(0, workers.Count).Select(_ => policy.Adapter?.NewLike())];
@@ -186,7 +188,7 @@ public sealed class PolicyTrainer : IDisposable
                     parts.Add(examples[e].Parts[t]);
                 }
         var coefficients = parts.Select(p => (float)-tokenWeights[(int)p]).ToArray();
-        var tape = new Tape(batch);
+        var tape = new Tape(batch, _options.GradientCheckpointing);
         var hidden = _policy.Hidden(batch, tape);
         var (logProbs, dHidden) = TokenLogProbs.Backward(_policy, hidden, [.. rows], [.. targets], coefficients, _baseGradients[worker]);
         _policy.Backward(tape, dHidden, _baseGradients[worker], _adapterGradients[worker]);
@@ -201,7 +203,7 @@ public sealed class PolicyTrainer : IDisposable
         double[] reference;
         using (Ops.Scope())
             reference = responses.Sums(TokenLogProbs.Forward(_reference!, _reference!.Hidden(responses.Batch), responses.Rows, responses.Targets));
-        var tape = new Tape(responses.Batch);
+        var tape = new Tape(responses.Batch, _options.GradientCheckpointing);
         var hidden = _policy.Hidden(responses.Batch, tape);
         // The loss's slope needs the sums first; the logits are made a second time rather than kept.
         var policy = responses.Sums(TokenLogProbs.Forward(_policy, hidden, responses.Rows, responses.Targets));

@@ -35,5 +35,6 @@ public static class ScalarReadings
         Ops.AddMatMulInto(dHead, slopes.t(), Ops.Rows(hidden, index));
     }
 
-    private static Tensor Head(LlamaModel model) => model.Score ?? throw new InvalidOperationException("the model has no scalar head");
+    // Hidden states are float32, whatever the base weights are held in.
+    private static Tensor Head(LlamaModel model) => model.Score is { } score ? Ops.To(score, ScalarType.Float32) : throw new InvalidOperationException("the model has no scalar head");
 }

@@ -43,7 +43,7 @@ public static class TokenLogProbs
             var logits = model.Logits(selected);
             model.Kernels.TargetLogProbs(logits, targets[start..end]).CopyTo(result, start);
             model.Kernels.TargetLogProbsBackward(logits, targets[start..end], coefficients[start..end]);
-            Ops.AddRowsInto(dHidden, index, Ops.MatMul(logits, model.Weights.Head.Weight));
+            Ops.AddRowsInto(dHidden, index, model.LogitsBackward(logits));
             if (@base is not null)
                 Ops.AddMatMulInto(@base.Head.Weight, logits.t(), selected);
         }

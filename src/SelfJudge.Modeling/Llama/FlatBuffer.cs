@@ -4,6 +4,9 @@ using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Llama;
 
+/// <summary>Writes the elements of a parameter from <paramref name="first"/> on.</summary>
+public delegate void FillBlock(Parameter parameter, long first, Span<float> values);
+
 /// <summary>Parameters of one layout in one flat tensor: weights, their gradient, or an optimizer's moments.</summary>
 public sealed class FlatBuffer : IDisposable
 {
@@ -22,6 +25,9 @@ public sealed class FlatBuffer : IDisposable
 
     public FlatBuffer NewLike() => new(Layout, Flat.device, Flat.dtype);
 
+    /// <summary>Whether it can be read and written in place.</summary>
+    public bool IsHostFloat32 => Flat.device_type == TorchSharp.DeviceType.CPU && Flat.dtype == ScalarType.Float32;
+
     /// <summary>A view of one parameter that lives as long as the buffer.</summary>
     public Tensor View(string name) => View(Layout[name].Offset, Layout[name].Shape);
 
@@ -33,6 +39,21 @@ public sealed class FlatBuffer : IDisposable
     {
         using var scope = Ops.Scope();
         return Hold(view.t());
+    }
+
+    /// <summary>Sets elements of a parameter from <paramref name="first"/> on, as float32 in host memory: in place, or by way of a block where the buffer is elsewhere or of another type.</summary>
+    public void Fill(Parameter parameter, long first, long count, FillBlock fill)
+    {
+        using var scope = Ops.Scope();
+        var target = Flat.narrow(0, parameter.Offset + first, count);
+        if (IsHostFloat32)
+        {
+            fill(parameter, first, Ops.Floats(target));
+            return;
+        }
+        var block = Ops.Empty(Ops.Cpu, ScalarType.Float32, count);
+        fill(parameter, first, Ops.Floats(block));
+        Ops.CopyInto(target, block);
     }
 
     /// <summary>Every parameter, copied to managed memory.</summary>

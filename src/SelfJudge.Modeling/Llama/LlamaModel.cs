@@ -8,6 +8,7 @@ namespace SelfJudge.Modeling.Llama;
 /// A Llama decoder (Touvron et al. 2023): RMSNorm, rotary positions, grouped-query attention, SwiGLU; base weights and,
 /// where given, an adapter beside them. The gradient is written out by hand next to the forward pass: it keeps what it
 /// needs and nothing else, adds straight into the gradient buffer, and leaves no graph of temporaries to the collector.
+/// Activations, gradients and adapters are float32; base weights that are not trained may be held in bfloat16.
 /// Shapes: T packed tokens, D hidden size. All calls happen inside a dispose scope, on one thread at a time per scope.
 /// </summary>
 public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKernels kernels, RotaryTable rotary)
@@ -24,12 +25,17 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     public Tensor Hidden(PackedBatch batch, Tape? tape = null)
     {
         CheckPositions(batch);
-        var x = Kernels.Embed(Weights.Embedding, batch.Tokens);
+        var x = Embed(batch.Tokens);
         for (var i = 0; i < Weights.Layers.Count; i++)
-            x = Layer(i, x, batch, tape);
+        {
+            var entered = x;
+            x = Layer(i, entered, batch, tape);
+            if (tape is null)
+                entered.Dispose();
+        }
         if (tape is not null)
             tape.Last = x;
-        return Kernels.RmsNorm(x, Weights.Norm, _eps);
+        return RmsNorm(x, Weights.Norm);
     }
 
     /// <summary>Hidden states [T, D] of sequences continued from their cache slots, to which the new tokens are appended.</summary>
@@ -37,22 +43,24 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     {
         CheckPositions(batch);
         var lengths = Array.ConvertAll(slots, cache.Length);
-        var x = Kernels.Embed(Weights.Embedding, batch.Tokens);
+        var x = Embed(batch.Tokens);
         for (var i = 0; i < Weights.Layers.Count; i++)
         {
             using var scope = Ops.Scope();
             var layer = Weights.Layers[i];
-            var normed = Kernels.RmsNorm(x, layer.InputNorm, _eps);
+            var normed = RmsNorm(x, layer.InputNorm);
             var qkv = Project(i, FusedProjection.Qkv, normed, null);
             Kernels.Rotate(qkv, _heads, batch.Positions, rotary);
             var attended = Kernels.AttendCached(qkv, _heads, batch.Offsets, slots, lengths, cache.Layer(i));
             var middle = Project(i, FusedProjection.Output, attended, null, x);
-            var gateUp = Project(i, FusedProjection.GateUp, Kernels.RmsNorm(middle, layer.PostAttentionNorm, _eps), null);
+            var gateUp = Project(i, FusedProjection.GateUp, RmsNorm(middle, layer.PostAttentionNorm), null);
+            var entered = x;
             x = scope.MoveToOuter(Project(i, FusedProjection.Down, Kernels.SwiGlu(gateUp), null, middle));
+            entered.Dispose();
         }
         for (var i = 0; i < slots.Length; i++)
             cache.Advance(slots[i], batch.Offsets[i + 1] - batch.Offsets[i]);
-        return Kernels.RmsNorm(x, Weights.Norm, _eps);
+        return RmsNorm(x, Weights.Norm);
     }
 
     /// <summary>The scalar head [1, D]: the adapter's where it brings one, else that of the base weights; null where there is none.</summary>
@@ -65,8 +73,11 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
             throw new ArgumentException($"a sequence of {last + 1} tokens is longer than the {rotary.Positions} positions of the model");
     }
 
-    /// <summary>Logits [rows, vocab] of hidden states [rows, D].</summary>
-    public Tensor Logits(Tensor hidden) => Ops.MatMul(hidden, Weights.Head.Transposed);
+    /// <summary>Logits [rows, vocab] of hidden states [rows, D]. They are never rounded to a narrower type, in which neighbouring values of theirs lie an eighth apart.</summary>
+    public Tensor Logits(Tensor hidden) => Weights.IsNarrow ? WidenedProduct.Of(hidden, Weights.Head.Weight, transposed: true) : Ops.MatMul(hidden, Weights.Head.Transposed);
+
+    /// <summary>The gradient [rows, D] of <see cref="Logits"/> with respect to the hidden states.</summary>
+    public Tensor LogitsBackward(Tensor dLogits) => TimesPlain(dLogits, Weights.Head);
 
     /// <summary>
     /// Adds the gradient of every trained parameter, given that of the hidden states [T, D]. Base weights are trained
@@ -74,13 +85,12 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     /// </summary>
     public void Backward(Tape tape, Tensor dHidden, LlamaWeights? @base, LoraAdapter? adapterGradient)
     {
-        var device = dHidden.device;
         var dX = Ops.ZerosLike(dHidden);
-        Kernels.RmsNormBackward(dHidden, tape.Last!, Weights.Norm, _eps, dX, @base?.Norm);
+        Kernels.RmsNormBackward(dHidden, tape.Last!, Wide(Weights.Norm), _eps, dX, @base?.Norm);
         for (var i = Weights.Layers.Count - 1; i >= 0; i--)
         {
             using var scope = Ops.Scope();
-            LayerBackward(i, tape.Layers[i], tape.Batch, dX, @base, adapterGradient);
+            LayerBackward(i, tape.Checkpointing ? Recompute(i, tape.Inputs[i], tape.Batch) : tape.Layers[i], tape.Batch, dX, @base, adapterGradient);
         }
         if (@base is not null)
             Kernels.EmbedBackward(tape.Batch.Tokens, dX, @base.Embedding);
@@ -89,60 +99,81 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     private Tensor Layer(int index, Tensor x, PackedBatch batch, Tape? tape)
     {
         using var scope = Ops.Scope();
+        var keeps = tape is { Checkpointing: false };
+        var activations = Activate(index, x, batch, keeps);
+        var result = Project(index, FusedProjection.Down, activations.Activated, activations.Down, activations.Middle);
+        if (keeps)
+        {
+            tape!.Layers.Add(activations);
+            scope.MoveToOuter(activations.Made);
+        }
+        else
+            tape?.Inputs.Add(x);
+        return scope.MoveToOuter(result);
+    }
+
+    /// <summary>The activations of a layer as <see cref="Layer"/> had them: the same operations on the same numbers, hence the same bits.</summary>
+    private LayerTape Recompute(int index, Tensor x, PackedBatch batch)
+    {
+        var activations = Activate(index, x, batch, forGradient: true);
+        foreach (var part in Adapter?.Parts(index, FusedProjection.Down) ?? [])
+            activations.Down!.Add(part, Ops.MatMul(activations.Activated, part.A.Transposed));
+        return activations;
+    }
+
+    // A layer up to its last product, of which the gradient needs the input and not the result.
+    private LayerTape Activate(int index, Tensor x, PackedBatch batch, bool forGradient)
+    {
         var layer = Weights.Layers[index];
-        var down = tape is null ? null : new Dictionary<LoraPart, Tensor>();
-        var normed = Kernels.RmsNorm(x, layer.InputNorm, _eps);
+        var down = forGradient ? new Dictionary<LoraPart, Tensor>() : null;
+        var normed = RmsNorm(x, layer.InputNorm);
         var qkv = Project(index, FusedProjection.Qkv, normed, down);
         Kernels.Rotate(qkv, _heads, batch.Positions, rotary);
         var (attended, logSumExp) = Kernels.Attend(qkv, _heads, batch.Offsets);
         var middle = Project(index, FusedProjection.Output, attended, down, x);
-        var middleNormed = Kernels.RmsNorm(middle, layer.PostAttentionNorm, _eps);
+        var middleNormed = RmsNorm(middle, layer.PostAttentionNorm);
         var gateUp = Project(index, FusedProjection.GateUp, middleNormed, down);
-        var activated = Kernels.SwiGlu(gateUp);
-        var result = Project(index, FusedProjection.Down, activated, down, middle);
-        if (tape is not null)
+        return new LayerTape
         {
-            tape.Layers.Add(new LayerTape
-            {
-                Input = x,
-                Normed = normed,
-                Qkv = qkv,
-                Attended = attended,
-                LogSumExp = logSumExp,
-                Middle = middle,
-                MiddleNormed = middleNormed,
-                GateUp = gateUp,
-                Activated = activated,
-                Down = down!,
-            });
-            scope.MoveToOuter([normed, qkv, attended, logSumExp, middle, middleNormed, gateUp, activated, .. down!.Values]);
-        }
-        return scope.MoveToOuter(result);
+            Input = x,
+            Normed = normed,
+            Qkv = qkv,
+            Attended = attended,
+            LogSumExp = logSumExp,
+            Middle = middle,
+            MiddleNormed = middleNormed,
+            GateUp = gateUp,
+            Activated = Kernels.SwiGlu(gateUp),
+            Down = down,
+        };
     }
 
     // dX is the gradient of the layer's output on entry, of its input on return: the residual stream adds.
     private void LayerBackward(int index, LayerTape t, PackedBatch batch, Tensor dX, LlamaWeights? @base, LoraAdapter? lora)
     {
         var layer = Weights.Layers[index];
-        var gradient = @base?.Layers[index];
-
-        var dActivated = ProjectBackward(index, FusedProjection.Down, dX, t.Activated, t.Down, gradient, lora);
-        var dGateUp = Kernels.SwiGluBackward(dActivated, t.GateUp);
-        var dMiddleNormed = ProjectBackward(index, FusedProjection.GateUp, dGateUp, t.MiddleNormed, t.Down, gradient, lora);
-        Kernels.RmsNormBackward(dMiddleNormed, t.Middle, layer.PostAttentionNorm, _eps, dX, gradient?.PostAttentionNorm);
-
-        var dAttended = ProjectBackward(index, FusedProjection.Output, dX, t.Attended, t.Down, gradient, lora);
-        var dQkv = Kernels.AttendBackward(dAttended, t.Qkv, t.Attended, t.LogSumExp, _heads, batch.Offsets);
-        Kernels.Rotate(dQkv, _heads, batch.Positions, rotary, inverse: true);
-        var dNormed = ProjectBackward(index, FusedProjection.Qkv, dQkv, t.Normed, t.Down, gradient, lora);
-        Kernels.RmsNormBackward(dNormed, t.Input, layer.InputNorm, _eps, dX, gradient?.InputNorm);
+        var (gradient, down) = (@base?.Layers[index], t.Down!);
+        using (Ops.Scope())
+        {
+            var dActivated = ProjectBackward(index, FusedProjection.Down, dX, t.Activated, down, gradient, lora);
+            var dGateUp = Kernels.SwiGluBackward(dActivated, t.GateUp);
+            var dMiddleNormed = ProjectBackward(index, FusedProjection.GateUp, dGateUp, t.MiddleNormed, down, gradient, lora);
+            Kernels.RmsNormBackward(dMiddleNormed, t.Middle, Wide(layer.PostAttentionNorm), _eps, dX, gradient?.PostAttentionNorm);
+        }
+        using (Ops.Scope())
+        {
+            var dAttended = ProjectBackward(index, FusedProjection.Output, dX, t.Attended, down, gradient, lora);
+            var dQkv = Kernels.AttendBackward(dAttended, t.Qkv, t.Attended, t.LogSumExp, _heads, batch.Offsets);
+            Kernels.Rotate(dQkv, _heads, batch.Positions, rotary, inverse: true);
+            var dNormed = ProjectBackward(index, FusedProjection.Qkv, dQkv, t.Normed, down, gradient, lora);
+            Kernels.RmsNormBackward(dNormed, t.Input, Wide(layer.InputNorm), _eps, dX, gradient?.InputNorm);
+        }
     }
 
     /// <summary>x·Wᵀ, plus the adapter's part, plus <paramref name="residual"/> where given. Keeps x·Aᵀ in <paramref name="down"/>.</summary>
     private Tensor Project(int layer, FusedProjection fused, Tensor x, Dictionary<LoraPart, Tensor>? down, Tensor? residual = null)
     {
-        var weight = Weights.Layers[layer][fused].Transposed;
-        var y = residual is null ? Ops.MatMul(x, weight) : Ops.AddMatMul(residual, x, weight);
+        var y = Times(x, Weights.Layers[layer][fused], residual);
         if (Adapter is null)
             return y;
         foreach (var part in Adapter.Parts(layer, fused))
@@ -157,7 +188,7 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     /// <summary>The gradient of <see cref="Project"/> with respect to x; adds that of the trained matrices.</summary>
     private Tensor ProjectBackward(int layer, FusedProjection fused, Tensor dY, Tensor x, Dictionary<LoraPart, Tensor> down, LayerWeights? @base, LoraAdapter? lora)
     {
-        var dX = Ops.MatMul(dY, Weights.Layers[layer][fused].Weight);
+        var dX = TimesPlain(dY, Weights.Layers[layer][fused]);
         if (@base is not null)
             Ops.AddMatMulInto(@base[fused].Weight, dY.t(), x);
         if (Adapter is null)
@@ -176,6 +207,27 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         }
         return dX;
     }
+
+    // x·Wᵀ, plus the residual where given.
+    private Tensor Times(Tensor x, FusedMatrix matrix, Tensor? residual)
+    {
+        if (!Weights.IsNarrow)
+            return residual is null ? Ops.MatMul(x, matrix.Transposed) : Ops.AddMatMul(residual, x, matrix.Transposed);
+        var y = Kernels.TimesNarrow(x, matrix.Weight, transposed: true);
+        if (residual is not null)
+            Ops.AddInto(y, residual);
+        return y;
+    }
+
+    private Tensor TimesPlain(Tensor x, FusedMatrix matrix) => Weights.IsNarrow ? Kernels.TimesNarrow(x, matrix.Weight, transposed: false) : Ops.MatMul(x, matrix.Weight);
+
+    private Tensor Embed(int[] tokens) => Weights.IsNarrow
+        ? Wide(Ops.Rows(Weights.Embedding, Ops.FromArray(tokens, Weights.Embedding.device)))
+        : Kernels.Embed(Weights.Embedding, tokens);
+
+    private Tensor RmsNorm(Tensor x, Tensor weight) => Kernels.RmsNorm(x, Wide(weight), _eps);
+
+    private Tensor Wide(Tensor weight) => Weights.IsNarrow ? Ops.To(weight, ScalarType.Float32) : weight;
 
     private static Tensor Columns(Tensor y, LoraPart part) => y.narrow(1, part.Projection.Start, part.Projection.Outputs);
 }

@@ -16,6 +16,7 @@ public sealed class LlamaWeights : IDisposable
     {
         Config = config;
         Buffer = buffer;
+        IsNarrow = buffer.Flat.dtype != ScalarType.Float32;
         Embedding = buffer.View("model.embed_tokens.weight");
         Layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(i => new LayerWeights(config, buffer, $"model.layers.{i}."))];
         Norm = buffer.View("model.norm.weight");
@@ -25,6 +26,9 @@ public sealed class LlamaWeights : IDisposable
 
     public LlamaConfig Config { get; }
     public FlatBuffer Buffer { get; }
+
+    /// <summary>Whether they are held in fewer bits than float32: then they can be computed with, and not be trained.</summary>
+    public bool IsNarrow { get; }
 
     /// <summary>[vocab, hidden]</summary>
     public Tensor Embedding { get; }
@@ -40,41 +44,45 @@ public sealed class LlamaWeights : IDisposable
     public FusedMatrix Head { get; }
 
     /// <summary>A model of random weights: matrices normal with <see cref="LlamaConfig.InitializerRange"/>, those that write to the residual stream divided by sqrt(2·layers), norms 1. The same seed gives the same weights everywhere.</summary>
-    public static LlamaWeights Random(LlamaConfig config, ulong seed)
+    public static LlamaWeights Random(LlamaConfig config, ulong seed) => Random(config, seed, Ops.Cpu, ScalarType.Float32);
+
+    /// <summary>The same on a device, rounded to a type.</summary>
+    public static LlamaWeights Random(LlamaConfig config, ulong seed, Device device, ScalarType type)
     {
-        var weights = new LlamaWeights(config, Ops.Cpu);
-        using var scope = Ops.Scope();
+        var weights = new LlamaWeights(config, device, type);
         var residual = config.InitializerRange / MathF.Sqrt(2f * config.NumHiddenLayers);
         foreach (var p in weights.Buffer.Layout.Parameters)
+            weights.Buffer.Fill(p, 0, p.Size, Draw);
+        return weights;
+
+        void Draw(Parameter p, long first, Span<float> values)
         {
-            var values = Ops.Floats(weights.Buffer.View(p.Name));
             if (!p.Decays)
                 values.Fill(1f);
             else
                 CounterRandom.FillNormal(values, Seeds.Derive(seed, p.Name),
                     p.Name.EndsWith("o_proj.weight", StringComparison.Ordinal) || p.Name.EndsWith("down_proj.weight", StringComparison.Ordinal) ? residual : config.InitializerRange);
         }
-        return weights;
     }
 
     /// <summary>A zero buffer of the same shape, for gradients.</summary>
     public LlamaWeights NewLike() => new(Config, Buffer.NewLike());
 
-    /// <summary>A copy with weights of its own.</summary>
-    public LlamaWeights Clone()
+    /// <summary>A copy with weights of its own, in another type if one is named.</summary>
+    public LlamaWeights Clone(ScalarType? type = null)
     {
-        var copy = NewLike();
+        var copy = type is { } other ? new LlamaWeights(Config, Buffer.Flat.device, other) : NewLike();
         using var scope = Ops.Scope();
         Ops.CopyInto(copy.Buffer.Flat, Buffer.Flat);
         return copy;
     }
 
-    /// <summary>A copy with a scalar head, which is zero where this has none: every score begins at 0.</summary>
+    /// <summary>A float32 copy with a scalar head, which is zero where this has none: every score begins at 0.</summary>
     public LlamaWeights CloneWithScalarHead()
     {
         if (Config.ScalarHead)
-            return Clone();
-        var copy = new LlamaWeights(Config with { ScalarHead = true }, Buffer.Flat.device, Buffer.Flat.dtype);
+            return Clone(ScalarType.Float32);
+        var copy = new LlamaWeights(Config with { ScalarHead = true }, Buffer.Flat.device);
         using var scope = Ops.Scope();
         Ops.CopyInto(copy.Buffer.Flat.narrow(0, 0, Buffer.Layout.Size), Buffer.Flat); // the head is the layout's last
         return copy;

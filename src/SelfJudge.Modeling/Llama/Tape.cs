@@ -3,10 +3,17 @@ using static TorchSharp.torch;
 namespace SelfJudge.Modeling.Llama;
 
 /// <summary>What a forward pass keeps for its backward pass. Its tensors belong to the dispose scope of the pass.</summary>
-public sealed class Tape(PackedBatch batch)
+/// <param name="checkpointing">Keep only what enters each layer; the backward pass computes the rest again (Chen et al. 2016).</param>
+public sealed class Tape(PackedBatch batch, bool checkpointing = false)
 {
     public PackedBatch Batch { get; } = batch;
+    internal bool Checkpointing { get; } = checkpointing;
+
+    /// <summary>Per layer its activations; with checkpointing there are none.</summary>
     internal List<LayerTape> Layers { get; } = [];
+
+    /// <summary>[T, D] per layer: the residual stream that enters it. Only with checkpointing.</summary>
+    internal List<Tensor> Inputs { get; } = [];
 
     /// <summary>[T, D] The residual stream before the final norm.</summary>
     internal Tensor? Last { get; set; }
@@ -42,6 +49,8 @@ internal sealed class LayerTape
     /// <summary>[T, Inner]</summary>
     public required Tensor Activated { get; init; }
 
-    /// <summary>x·Aᵀ [T, rank] of each adapted projection.</summary>
-    public required Dictionary<LoraPart, Tensor> Down { get; init; }
+    /// <summary>x·Aᵀ [T, rank] of each adapted projection; null where no gradient is asked for.</summary>
+    public required Dictionary<LoraPart, Tensor>? Down { get; init; }
+
+    public IEnumerable<Tensor> Made => [Normed, Qkv, Attended, LogSumExp, Middle, MiddleNormed, GateUp, Activated, .. Down?.Values.AsEnumerable() ?? []];
 }

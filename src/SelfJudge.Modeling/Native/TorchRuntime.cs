@@ -11,11 +11,15 @@ namespace SelfJudge.Modeling.Native;
 public static class TorchRuntime
 {
     private const string TorchSharpLibrary = "libLibTorchSharp.so";
+    private const string CudaLibrary = "libtorch_cuda.so";
     private const string UnusedVersion = "GLIBCXX_3.4.32";
 
     // In the order in which they need each other. The name of the OpenMP library carries a hash.
     private static readonly string[] Dependencies = ["libgomp-*.so*", "libc10.so", "libtorch_cpu.so", "libtorch.so"];
     private static readonly Lazy<bool> Loaded = new(Load, LazyThreadSafetyMode.ExecutionAndPublication);
+
+    /// <summary>Whether LibTorch came with its CUDA libraries (<c>-p:TorchBackend=cuda</c>). Loads nothing.</summary>
+    public static bool IsCudaBuild { get; } = OperatingSystem.IsLinux() && File.Exists(Path.Combine(NativeFolder(), CudaLibrary));
 
     /// <summary>
     /// Loads LibTorch once; later calls do nothing. Every CPU worker has one intra-op thread: several workers over

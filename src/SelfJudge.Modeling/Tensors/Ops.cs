@@ -15,6 +15,8 @@ namespace SelfJudge.Modeling.Tensors;
 /// </summary>
 public static class Ops
 {
+    private const long BlockElements = 4 << 20;
+
     private static readonly Scalar One;
     private static readonly Scalar MinusInfinity;
 
@@ -28,6 +30,12 @@ public static class Ops
 
     /// <summary>Host memory.</summary>
     public static Device Cpu { get; }
+
+    /// <summary>A device by name, such as <c>cuda:0</c>. <see cref="Native.TorchDevices"/> says whether it is there.</summary>
+    public static Device DeviceNamed(string name) => name == "cpu" ? Cpu : device(name);
+
+    /// <summary>GPUs that LibTorch sees; 0 without a driver.</summary>
+    public static int CudaDevices => cuda.is_available() ? cuda.device_count() : 0;
 
     /// <summary>Opens the scope that holds, and at its end frees, every tensor made in it on this thread.</summary>
     public static DisposeScope Scope()
@@ -101,6 +109,20 @@ public static class Ops
         target.addmm_(a, b, 1f, scale);
     }
 
+    /// <summary>target ← a·b.</summary>
+    public static void MatMulInto(Tensor target, Tensor a, Tensor b)
+    {
+        RequireScope();
+        target.addmm_(a, b, 0f, 1f);
+    }
+
+    /// <summary>The tensor in another type; itself where it is of that already.</summary>
+    public static Tensor To(Tensor tensor, ScalarType type)
+    {
+        RequireScope();
+        return tensor.to(type);
+    }
+
     /// <summary>target ← target + source.</summary>
     public static void AddInto(Tensor target, Tensor source)
     {
@@ -117,12 +139,24 @@ public static class Ops
         GC.KeepAlive(scalar);
     }
 
-    /// <summary>The Euclidean norm of all elements, accumulated in double precision.</summary>
+    /// <summary>The Euclidean norm of all elements of a flat tensor, accumulated in double precision.</summary>
     public static double Norm(Tensor tensor)
     {
-        RequireScope();
-        using var scope = Scope();
-        return Math.Sqrt(tensor.mul(tensor).sum(ScalarType.Float64).item<double>());
+        var sum = 0.0;
+        foreach (var (start, length) in Blocks(tensor.NumberOfElements))
+        {
+            using var scope = Scope();
+            var block = tensor.narrow(0, start, length);
+            sum += block.mul(block).sum(ScalarType.Float64).item<double>();
+        }
+        return Math.Sqrt(sum);
+    }
+
+    /// <summary>Stretches of a flat tensor, so that what is computed between them takes a few megabytes and not the whole tensor's size again.</summary>
+    public static IEnumerable<(long Start, long Length)> Blocks(long elements)
+    {
+        for (long start = 0; start < elements; start += BlockElements)
+            yield return (start, Math.Min(BlockElements, elements - start));
     }
 
     public static void CopyInto(Tensor target, Tensor source)

@@ -259,6 +259,7 @@ public sealed record OptimizerRecipe
     /// <summary>Packed tokens that pass through the model at once; larger steps accumulate gradients.</summary>
     public int MaxTokensPerBatch { get; init; } = 4096;
 
+    /// <summary>Keep only what enters each layer and compute the rest again in the backward pass: the same gradients, a fraction of the memory for activations, a third more time.</summary>
     public bool GradientCheckpointing { get; init; }
 }
 

@@ -1,4 +1,6 @@
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Kernels;
+using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
@@ -80,6 +82,46 @@ public sealed class PolicyTrainerTests : IDisposable
         TestModels.AssertClose(whole, After(1, 20), 1e-4f);
         TestModels.AssertClose(whole, After(2, 10_000), 1e-4f);
         TestModels.AssertClose(whole, After(3, 25), 1e-4f);
+    }
+
+    /// <summary>What is computed again in the backward pass is what the forward pass had, to the bit.</summary>
+    [Theory]
+    [InlineData("cpu", false)]
+    [InlineData("cpu", true)]
+    [InlineData("torch", false)]
+    [InlineData("torch", true)]
+    public void With_gradient_checkpointing_the_steps_have_the_same_bits(string kernels, bool lora)
+    {
+        IKernels by = kernels == "cpu" ? CpuKernels.Instance : TorchKernels.Instance;
+        (float[] Trained, float[] Gradients, double[] Figures) After(bool checkpointing)
+        {
+            using var full = lora ? null : _weights.Clone();
+            using var adapter = lora ? TestModels.Adapter(_weights.Config) : null;
+            using var workers = new WorkerPool(2);
+            using var trainer = new PolicyTrainer(TestModels.Model(full ?? _weights, adapter, by), TestModels.Model(_weights, kernels: by), workers, new OptimizerOptions(ClipNorm: 0, MaxTokensPerBatch: 40, GradientCheckpointing: checkpointing));
+            var tokens = TestModels.Tokens(12, 1);
+            var supervised = trainer.SupervisedStep([new SupervisedExample(tokens, [.. Enumerable.Repeat(TokenPart.Response, 12)])], new PartWeights(1), 1e-2);
+            var mean = Ops.ToArray(trainer.Mean.Flat); // a tenth of the first step's gradient
+            var preference = trainer.PreferenceStep(Pairs, new PreferenceLoss(), 1e-2);
+            return (Ops.ToArray(trainer.Trained.Flat), mean, [supervised.Loss, supervised.GradientNorm, preference.Loss, preference.GradientNorm]);
+        }
+        var (kept, recomputed) = (After(false), After(true));
+        Assert.Equal(kept.Gradients, recomputed.Gradients);
+        Assert.Equal(kept.Trained, recomputed.Trained);
+        Assert.Equal(kept.Figures, recomputed.Figures);
+        Assert.True(kept.Figures[1] > 0 && kept.Figures[3] > 0);
+    }
+
+    [Fact]
+    public void A_checkpointing_tape_keeps_one_tensor_a_layer()
+    {
+        var batch = TestModels.Batch(7, 12);
+        Tape kept = new(batch), checkpointed = new(batch, checkpointing: true);
+        var model = TestModels.Model(_weights);
+        Assert.Equal(Ops.ToArray(model.Hidden(batch, kept)), Ops.ToArray(model.Hidden(batch, checkpointed)));
+        Assert.Equal((2, 0), (kept.Layers.Count, kept.Inputs.Count));
+        Assert.Equal((0, 2), (checkpointed.Layers.Count, checkpointed.Inputs.Count));
+        Assert.All(checkpointed.Inputs, x => Assert.Equal(19 * 20, x.NumberOfElements));
     }
 
     [Fact]

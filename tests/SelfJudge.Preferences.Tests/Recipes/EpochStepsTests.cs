@@ -64,6 +64,8 @@ public sealed class EpochStepsTests
     {
         public override IReadOnlyList<PreferenceExample> Pairs => pairs;
         public override IReadOnlyList<PreferenceExample> HeldOutPairs => [];
+        public override IReadOnlyList<IReadOnlyList<Turn>> HeldOutPrompts => [];
+        public override IReadOnlyList<PreferenceExample> HeldOutPairsFor(string principle) => [];
         public override IReadOnlyCollection<string> Principles => byPrinciple.Count == 0 ? [] : ["honesty"];
         public override int? PromptCount => pairs.DistinctBy(p => p.Prompt[0].Content).Count();
         public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? pairs : byPrinciple;

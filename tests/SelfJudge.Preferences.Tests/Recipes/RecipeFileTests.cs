@@ -34,6 +34,7 @@ public sealed class RecipeFileTests
         Assert.Equal(new PreferenceLoss(), recipe.Stages[1].Loss);
         Assert.Equal(0.9, recipe.Sampling.TopP);
         Assert.True(recipe.Stages[0].LossWeights.PerToken);
+        Assert.False(recipe.Stages[0].Optimizer.GradientCheckpointing);
     }
 
     [Fact]
@@ -55,6 +56,9 @@ public sealed class RecipeFileTests
         var recipe = RecipeFile.Parse(Small, "r.yaml", [setting]);
         Assert.Equal(7, new[] { (int)recipe.Seed, recipe.Stages[1].Steps, recipe.Sampling.MaxNewTokens, recipe.Stages[1].Adapter!.R }.Single(v => v == 7));
     }
+
+    [Fact]
+    public void Gradient_checkpointing_can_be_set() => Assert.True(RecipeFile.Parse(Small, "r.yaml", ["stages.JSFT.optimizer.gradient_checkpointing=true"]).Stages[0].Optimizer.GradientCheckpointing);
 
     [Fact]
     public void A_list_can_be_set() => Assert.Equal(["k_proj", "up_proj"], RecipeFile.Parse(Small, "r.yaml", ["stages.Self-Judge.adapter.targets=[k_proj, up_proj]"]).Stages[1].Adapter!.Targets);

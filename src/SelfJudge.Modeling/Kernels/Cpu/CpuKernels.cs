@@ -30,6 +30,8 @@ public sealed unsafe class CpuKernels : IKernels
             Simd.AddScaled(target + (long)ids[i] * width, 1f, source + (long)i * width, width);
     }
 
+    public Tensor TimesNarrow(Tensor x, Tensor weight, bool transposed) => WidenedProduct.Of(x, weight, transposed);
+
     public Tensor RmsNorm(Tensor x, Tensor weight, float eps)
     {
         int rows = (int)x.size(0), width = (int)x.size(1);
