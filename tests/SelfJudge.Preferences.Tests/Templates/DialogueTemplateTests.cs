@@ -63,7 +63,7 @@ public sealed class DialogueTemplateTests : IDisposable
 
     [Fact]
     public void A_name_that_is_none_is_answered_with_those_that_are() =>
-        Assert.Equal("unknown dialogue template 'chatty'; known are world, paper, plain, llama-2-chat, llama-3, chatml, zephyr, or the path of a template file", Assert.Throws<ArgumentException>(() => DialogueTemplate.ByName("chatty")).Message);
+        Assert.Equal("unknown dialogue template 'chatty'; known are world, paper, paper-ultrafeedback, plain, llama-2-chat, llama-3, chatml, zephyr, or the path of a template file", Assert.Throws<ArgumentException>(() => DialogueTemplate.ByName("chatty")).Message);
 
     [Fact]
     public void A_recipe_takes_a_name_or_a_path()

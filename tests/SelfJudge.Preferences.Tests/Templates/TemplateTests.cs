@@ -46,7 +46,7 @@ public sealed class TemplateTests
 
     [Fact]
     public void Unknown_names_list_the_known_ones() =>
-        Assert.Contains("known are world, paper, plain", Assert.Throws<ArgumentException>(() => DialogueTemplate.ByName("chatty")).Message);
+        Assert.Contains("known are world, paper, paper-ultrafeedback, plain", Assert.Throws<ArgumentException>(() => DialogueTemplate.ByName("chatty")).Message);
 
     private static string Text(IEnumerable<TemplatePart> parts) => string.Concat(parts.Select(p => p.Text));
 }
