@@ -1,5 +1,6 @@
 using System.Text.Json;
 using SelfJudge.Abstractions;
+using SelfJudge.Client.Commands;
 using SelfJudge.Grains.Reporting;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
@@ -29,7 +30,7 @@ internal sealed class Reproduction(string root, IReadOnlyList<PaperTable> tables
         Console.WriteLine($"{plan.Count} runs for {(tables.Count == 1 ? "table" : "tables")} {string.Join(", ", tables.Select(t => t.Id))} over {seeds} seeds; {plan.Count - left.Count} are finished");
         if (left.Count > 0)
         {
-            await using var session = await Session.Embed(verbose);
+            await using var session = await Session.Embed(DeviceChoice.Default, verbose);
             Console.WriteLine($"dashboard {session.Dashboard}");
             foreach (var (i, run) in left.Index())
             {

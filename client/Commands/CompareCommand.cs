@@ -33,9 +33,11 @@ internal static class CompareCommand
         var output = new Option<string>("--out") { Description = "The file for the results, one JSON line per prompt and a summary. If it holds some already, the rest is done.", Required = true };
         var json = new Option<bool>("--json") { Description = "Print the summary as JSON, and nothing else." };
         var cluster = CommonOptions.Cluster();
+        var device = new DeviceOptions();
         var verbose = CommonOptions.Verbose();
         var sampling = new SamplingChoices();
         var command = new Command("compare", "Compare two policies' answers to the same prompts by a judge.") { a, b, prompts, judge, judgeModel, judgeKey, judgeTemplates, template, samples, limit, output, json, cluster, verbose };
+        device.AddTo(command);
         sampling.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
@@ -54,7 +56,8 @@ internal static class CompareCommand
             if (options is [{ } first, { } second] && first != second)
                 await Console.Error.WriteLineAsync($"note: the two are sampled differently, as their recipes say ({first} and {second}); --temperature, --top-p, --top-k and --max-new-tokens set both");
             using var work = new Work(sides, options, named, asked, parse.GetValue(samples), parse.GetValue(sampling.Seed), file, parse.GetValue(json) ? Console.Error : Console.Out);
-            var result = await work.Run(parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
+            var computing = device.Resolve(parse, parse.GetValue(cluster));
+            var result = await work.Run(parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
             if (result is null)
                 return RunExecutor.Cancelled;
             if (parse.GetValue(json))
@@ -95,7 +98,7 @@ internal static class CompareCommand
         }
 
         /// <summary>Returns what it came to; null where it was cancelled.</summary>
-        public async Task<ComparisonResult?> Run(string? cluster, bool verbose, CancellationToken cancellation)
+        public async Task<ComparisonResult?> Run(string? cluster, DeviceChoice device, bool verbose, CancellationToken cancellation)
         {
             var lines = _comparison.ReadDone().ToList();
             if (lines.Count > 0)
@@ -103,7 +106,7 @@ internal static class CompareCommand
             if (lines.Count < _prompts.Count)
             {
                 var done = _submissions.Select(s => s?.ReadDone().ToList()).ToList();
-                await using var session = _judge.Model is not null || done.Any(d => d is not null && d.Count < _prompts.Count) ? cluster is null ? await Session.Embed(verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster)) : null;
+                await using var session = _judge.Model is not null || done.Any(d => d is not null && d.Count < _prompts.Count) ? cluster is null ? await Session.Embed(device, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster)) : null;
                 try
                 {
                     _opened = await _judge.Open(session?.Grains);

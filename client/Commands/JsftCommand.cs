@@ -20,12 +20,15 @@ internal static class JsftCommand
         var settings = CommonOptions.Settings();
         var output = CommonOptions.Out();
         var cluster = CommonOptions.Cluster();
+        var device = new DeviceOptions();
         var verbose = CommonOptions.Verbose();
         var command = new Command("jsft", "Teach a model to answer and to judge, from preference data.") { model, data, recipe, judgeTemplate, epochs, settings, output, cluster, verbose };
+        device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
             if (parse.GetValue(epochs) is { } n && !(n > 0 && double.IsFinite(n)))
                 throw new UserError($"--epochs {n.ToString(CultureInfo.InvariantCulture)}: must be more than 0");
+            var computing = device.Resolve(parse, parse.GetValue(cluster));
             var given = parse.GetValue(settings) ?? [];
             var path = parse.GetValue(recipe) ?? Path.Combine(AppContext.BaseDirectory, "recipes", DefaultRecipe);
             var (resolved, read) = RunRecipe.Load(path, parse.GetValue(model), parse.GetValue(data)!, parse.GetValue(judgeTemplate) ?? [], given);
@@ -36,7 +39,7 @@ internal static class JsftCommand
                 resolved = Over(resolved, read!, parse.GetValue(epochs) ?? 1);
             Console.WriteLine($"{read!.Pairs.Count} training pairs, {read.HeldOutPairs.Count} held out; {string.Join(", ", resolved.Stages.Select(s => $"{s.Name} {s.Steps} steps"))}");
             var (folder, runId) = RunNames.New(parse.GetValue(output), resolved.Name);
-            return RunExecutor.Execute(resolved, folder, runId, parse.GetValue(cluster), parse.GetValue(verbose), cancellation);
+            return RunExecutor.Execute(resolved, folder, runId, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
         });
         return command;
     }

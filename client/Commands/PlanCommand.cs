@@ -76,7 +76,7 @@ internal static class PlanCommand
             "bfloat16" => 2,
             _ => throw new UserError($"--dtype {dtype}: known are auto, float32 and bfloat16"),
         };
-        return new PlanTarget(device, frozen, memory is not null ? ParseMemory(memory) : isCuda ? null : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, new ModelHostOptions { Name = "plan" });
+        return new PlanTarget(device, frozen, memory is not null ? ParseMemory(memory) : isCuda ? null : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, new ModelHostOptions { Name = "plan", Dtype = frozen == 2 ? WeightDtype.BFloat16 : WeightDtype.Float32 });
     }
 
     private static bool HasData(Recipe recipe) => recipe.Data.WorldPairs > 0 || new[] { recipe.Data.Pairs, recipe.Data.Prompts }.Concat(recipe.Data.Sources.Select(s => s.Path)).OfType<string>().All(Path.Exists);

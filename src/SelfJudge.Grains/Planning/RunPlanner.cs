@@ -204,8 +204,8 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
 
     private bool CanMeasure(PromptEncoder? encoder)
     {
-        if (!target.IsCpu || target.FrozenBytes != ModelMemory.FloatBytes)
-            _notes.Add($"nothing was measured: a dry run is made on the CPU in float32, and this plan is for {target.Device}");
+        if (!target.IsCpu)
+            _notes.Add($"nothing was measured: a dry run is made on the CPU, and this plan is for {target.Device}");
         else if (recipe.Model.Path is { } folder && Directory.GetFiles(folder, "*.safetensors").Length == 0)
             _notes.Add($"nothing was measured: {folder} holds no weights, so that all figures are computed from its configuration");
         else if (data is null || encoder is null)

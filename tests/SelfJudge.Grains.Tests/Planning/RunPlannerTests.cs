@@ -137,7 +137,11 @@ public sealed class RunPlannerTests : IDisposable
     private sealed class Rows(IReadOnlyList<PreferenceExample> rows) : TrainingData
     {
         public override IReadOnlyList<PreferenceExample> Pairs => rows;
+        public override IReadOnlyCollection<string> Principles => [];
+        public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => rows;
         public override IReadOnlyList<PreferenceExample> HeldOutPairs => [];
+        public override IReadOnlyList<PreferenceExample> HeldOutPairsFor(string principle) => [];
+        public override IReadOnlyList<IReadOnlyList<Turn>> HeldOutPrompts => [];
         public override int? PromptCount => rows.Count;
         public override IReadOnlyList<Turn> Prompt(long n) => rows[(int)(n % rows.Count)].Prompt;
     }

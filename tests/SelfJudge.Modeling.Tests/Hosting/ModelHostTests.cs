@@ -79,11 +79,14 @@ public sealed class ModelHostTests : IAsyncLifetime
     {
         using var host = new ModelHost(new ModelHostOptions { Workers = 1, SliceTokens = 1 });
         await host.LoadAsync("base", new ModelSource(null, new InitialModel(Config with { EosTokenIds = [] }, 3), null, "world", null, asked), default);
+        using var gate = new ManualResetEventSlim();
+        var gated = host.RunExclusive("gate", () => gate.Wait(TimeSpan.FromMinutes(1)));
         var sampling = Task.WhenAll(Enumerable.Range(0, 10).Select(i => host.SampleAsync("base", new SamplePrompt(host.EncoderOf("base").EncodePrompt([new Turn(Role.User, "cat")]), [1, 2], Options), new Cohort("c", 10, i), default)));
-        var most = 0;
-        while (!sampling.IsCompleted)
-            most = Math.Max(most, await host.RunExclusive("another", () => host.Find("base").Lanes[0].Active));
-        Assert.Equal(expected, most);
+        // One look after each token.
+        var looks = Enumerable.Range(0, 40).Select(_ => host.RunExclusive("another", () => host.Find("base").Lanes[0].Active)).ToList();
+        gate.Set();
+        Assert.True(await gated);
+        Assert.Equal(expected, (await Task.WhenAll(looks)).Max());
         // Who else is generated meanwhile changes nothing.
         Assert.Single((await sampling).Select(s => string.Join('|', s.Select(x => string.Join(' ', x.Ids)))).Distinct());
     }

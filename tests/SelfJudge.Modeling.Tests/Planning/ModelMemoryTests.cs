@@ -96,7 +96,7 @@ public sealed class ModelMemoryTests
         var tape = new Tape(batch);
         _ = model.Hidden(batch, tape);
         var layer = tape.Layers[1];
-        long floats = new[] { layer.Input, layer.Normed, layer.Qkv, layer.Attended, layer.LogSumExp, layer.Middle, layer.MiddleNormed, layer.GateUp, layer.Activated }.Concat(layer.Down.Values).Sum(t => t.NumberOfElements);
+        long floats = new[] { layer.Input, layer.Normed, layer.Qkv, layer.Attended, layer.LogSumExp, layer.Middle, layer.MiddleNormed, layer.GateUp, layer.Activated }.Concat(layer.Down!.Values).Sum(t => t.NumberOfElements);
         Assert.Equal(floats, 14 * ModelMemory.TapeFloats(config, adapter?.Config));
     }
 }
