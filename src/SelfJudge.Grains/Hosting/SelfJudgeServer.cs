@@ -26,6 +26,9 @@ public sealed class SelfJudgeServer : IAsyncDisposable
     // objects, which every garbage collection then looks through.
     private const int SeriesPerInstrument = 200;
 
+    // Every figure of every kind of stage is a stream, and silos of one process share the meter's name.
+    private const int MetricStreams = 10_000;
+
     private readonly WebApplication _app;
 
     private SelfJudgeServer(WebApplication app, ServerOptions options) => (_app, Options) = (app, options);
@@ -57,7 +60,7 @@ public sealed class SelfJudgeServer : IAsyncDisposable
             builder.Services.AddHostedService<ModelHostService>();
         }
         builder.UseOrleans(silo => Configure(silo, options));
-        builder.Services.AddOpenTelemetry().WithMetrics(m => m.AddMeter(RunInstruments.MeterName, "Microsoft.Orleans").AddView("*", new MetricStreamConfiguration { CardinalityLimit = SeriesPerInstrument }).AddPrometheusExporter());
+        builder.Services.AddOpenTelemetry().WithMetrics(m => m.AddMeter(RunInstruments.MeterName, "Microsoft.Orleans").SetMaxMetricStreams(MetricStreams).AddView("*", new MetricStreamConfiguration { CardinalityLimit = SeriesPerInstrument }).AddPrometheusExporter());
         var app = builder.Build();
         app.MapHealth(options.HungAfter);
         app.MapPrometheusScrapingEndpoint("/metrics");

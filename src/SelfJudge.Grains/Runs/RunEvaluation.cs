@@ -23,6 +23,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     private readonly List<PolicyScores> _scores = [];
     private readonly List<(string Stage, int N, PolicyScores Scores)> _rejection = [];
     private IReadOnlyList<IReadOnlyList<Turn>> _prompts = [];
+    private readonly List<AnswerRow> _answers = [];
     private BracketResult? _bracket;
 
     public async Task Run(Func<double> elapsed)
@@ -63,6 +64,8 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
             Recipe = RecipeFile.Render(recipe),
             Environment = new EnvironmentResult("cpu", Environment.ProcessorCount, System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription, typeof(RunEvaluation).Assembly.GetName().Version!.ToString(3)),
         };
+        if (_answers.Count > 0)
+            AtomicFolder.WriteFile(folder.Answers, string.Concat(_answers.Select(a => a.ToJson() + "\n")));
         AtomicFolder.WriteFile(folder.Report, HtmlReport.Render(result, [.. MetricsLog.Read(folder.Metrics)]));
         AtomicFolder.WriteFile(folder.Result, result.ToJson());
     }
@@ -85,6 +88,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
         var outcomes = await Task.WhenAll(answering);
         var first = Score(stage, outcomes.Select(o => o.Completions[0]));
         _scores.Add(first);
+        Note(stage, 1, first);
         // The same samples serve every smaller tournament.
         foreach (var n in Powers(samples))
         {
@@ -96,6 +100,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
             var champions = n == samples ? [.. outcomes.Select(o => o.Champion)] : await Task.WhenAll(outcomes.Select((o, i) => Champion(model, stage, o, i, n)));
             var scores = Score($"{stage} + rejection N={n}", champions);
             _rejection.Add((stage, n, scores));
+            Note(stage, n, scores);
             if (rejection.Contains(n))
                 _scores.Add(scores);
         }
@@ -117,7 +122,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
 
     private Task<PromptOutcome> Answer(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples, CancellationToken cancellation) =>
         grains.GetGrain<IPromptGrain>($"{runId}/evaluation/{stage}/{index}").Play(new PromptRequest(
-            index, prompt.ToWire(), model.Host, model.Id, model.Host, model.Id, recipe.Judge.Templates, samples,
+            index, prompt.ToWire(), model.Host, model.Id, model.Host, model.Id, Templates(stage), samples,
             SamplingSettings.From(recipe.Sampling), Seeds.Derive(Seeds.Derive(recipe.Seed, "evaluation"), index),
             recipe.Deterministic ? $"{runId}/evaluation/{stage}" : null, _prompts.Count, null), cancellation);
 
@@ -125,12 +130,17 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     {
         Bracket bracket = await grains.GetGrain<ITournamentGrain>($"{runId}/evaluation/{stage}/{index}/{n}").Play(new TournamentRequest(
             model.Host, model.Id, _prompts[index].ToWire(),
-            [.. outcome.Completions.Take(n).Select(c => c.Text)], recipe.Judge.Templates, Seeds.Derive(recipe.Seed, index, n),
+            [.. outcome.Completions.Take(n).Select(c => c.Text)], Templates(stage), Seeds.Derive(recipe.Seed, index, n),
             recipe.Deterministic ? $"{runId}/evaluation/{stage}/{n}" : null, _prompts.Count, index), CancellationToken.None);
         return outcome.Completions[bracket.Champion];
     }
 
+    private void Note(string stage, int samples, PolicyScores scores) =>
+        _answers.AddRange(Enumerable.Range(0, _prompts.Count).Select(i => new AnswerRow(stage, samples, i, _prompts[i][^1].Content, scores.Answer(i).Answer, scores.Answer(i).Gold)));
+
     private PolicyScores Score(string name, IEnumerable<Completion> answers) => new(name, _worldPrompts, [.. answers.Select(a => a.Text)]);
+
+    private IReadOnlyList<string> Templates(string stage) => recipe.TemplatesOf(recipe.Stages.Single(s => s.Name == stage));
 
     private string MethodOf(string stage) => JsonNamingPolicy.KebabCaseLower.ConvertName(recipe.Stages.Single(s => s.Name == stage).Method.ToString());
 }
