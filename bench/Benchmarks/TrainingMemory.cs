@@ -2,6 +2,7 @@ using SelfJudge.Bench.Measures;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Learning;
 
@@ -40,11 +41,15 @@ internal static class TrainingMemory
     public static async Task<IReadOnlyList<Figure>> Measure(Workbench bench)
     {
         var figures = new List<Figure>();
-        foreach (var (method, name) in new[] { ("dpo", "DPO step by adapter"), ("sft", "SFT step on all weights") })
+        foreach (var (method, name, lora) in new[] { ("dpo", "DPO step by adapter", Adapter), ("sft", "SFT step on all weights", null) })
         {
             double kept = (await PeakMemory.InProcessOfItsOwn(Command, method))[0], recomputed = (await PeakMemory.InProcessOfItsOwn(Command, method, "checkpointing"))[0];
             figures.Add(new Figure($"{name}, peak beside weights and optimizer", Megabytes(kept), "MB"));
             figures.Add(new Figure($"{name}, with gradient checkpointing", Megabytes(recomputed), "MB", recomputed / kept, "of without", Target.AtMost(0.5)));
+            // Either step passes two sequences at once.
+            double counted = ModelMemory.Training(Model, lora, Sequences * Length, checkpointing: false), countedRecomputed = ModelMemory.Training(Model, lora, Sequences * Length, checkpointing: true);
+            figures.Add(new Figure($"{name}, as plan counts it", Megabytes(counted), "MB", counted / kept, "of measured"));
+            figures.Add(new Figure($"{name}, with gradient checkpointing, as plan counts it", Megabytes(countedRecomputed), "MB", countedRecomputed / recomputed, "of measured"));
         }
         var logits = (await PeakMemory.InProcessOfItsOwn(Command, "logits"))[0];
         var whole = (double)Length * Model.VocabSize * sizeof(float);

@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace SelfJudge.Bench.Measures;
 
 /// <summary>What a process's memory grows to, by the kernel's account of its resident pages.</summary>
-internal static class PeakMemory
+internal static partial class PeakMemory
 {
     /// <summary>Resident bytes now.</summary>
     public static long Resident()
@@ -16,6 +17,9 @@ internal static class PeakMemory
     /// <summary>Bytes by which the process's resident memory rises, at its highest, while something is done.</summary>
     public static async Task<long> Growth(Func<Task> body)
     {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        _ = Trim(0); // what was freed before would be taken again unseen
         var before = Resident();
         File.WriteAllText("/proc/self/clear_refs", "5"); // sets the high-water mark to what is resident now
         await body();
@@ -32,6 +36,9 @@ internal static class PeakMemory
             ? [.. output.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(n => long.Parse(n, CultureInfo.InvariantCulture))]
             : throw new InvalidOperationException($"measuring {string.Join(' ', arguments)} failed with exit code {process.ExitCode}");
     }
+
+    [LibraryImport("libc", EntryPoint = "malloc_trim")]
+    private static partial int Trim(nint pad);
 
     private static long Read(string key)
     {

@@ -15,7 +15,7 @@ public sealed class ErrorTests : IDisposable
     public async Task An_unknown_key_of_a_recipe_is_named_with_its_line()
     {
         var recipe = _folder.Write("recipe.yaml", "name: mine", "data:", "  world_pears: 100");
-        await AssertFails($"{recipe}:3: unknown key 'data.world_pears'; known here are world_pairs, pairs, prompts, sources, max_malformed", "train", "--recipe", recipe, "--out", Run);
+        await AssertFails($"{recipe}:3: unknown key 'data.world_pears'; known here are world_pairs, pairs, prompts, sources, world_extra_answers, extra_answers, max_malformed", "train", "--recipe", recipe, "--out", Run);
     }
 
     [Fact]

@@ -30,14 +30,14 @@ public static class ModelMemory
     {
         long hidden = config.HiddenSize, layers = config.NumHiddenLayers;
         var kept = checkpointing ? layers * hidden + LayerFloats(config, lora) : layers * TapeFloats(config, lora);
-        // The last layer's output, its norm, and the gradients of both; then what the gradient of one layer takes.
-        var passing = 4 * hidden + 3L * config.IntermediateSize + 2 * hidden + config.Heads.QueryWidth + config.Heads.RowWidth;
+        // The last layer's output, its norm, and the gradients of both; then what the gradient of one layer takes, in its larger half.
+        var passing = 4 * hidden + hidden + Math.Max(3L * config.IntermediateSize, config.Heads.QueryWidth + config.Heads.RowWidth);
         return FloatBytes * tokens * (kept + passing) + Logits(config, tokens);
     }
 
-    /// <summary>Bytes at the peak of a forward pass that keeps no tape: one layer's activations, and every layer's output, which the pass frees at its end.</summary>
+    /// <summary>Bytes at the peak of a forward pass that keeps no tape: one layer's activations, what entered it and what it gives.</summary>
     public static long Forward(LlamaConfig config, LoraConfig? lora, long tokens) =>
-        FloatBytes * tokens * ((config.NumHiddenLayers + 2L) * config.HiddenSize + LayerFloats(config, lora)) + Logits(config, tokens);
+        FloatBytes * tokens * (3L * config.HiddenSize + LayerFloats(config, lora)) + Logits(config, tokens);
 
     /// <summary>Bytes of keys and values: 2 · L · (key and value width) per token of every slot.</summary>
     public static long KeyValueCache(LlamaConfig config, long slots, long capacity) => 2L * FloatBytes * config.NumHiddenLayers * config.Heads.KeyValueWidth * slots * capacity;
