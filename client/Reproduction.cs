@@ -1,4 +1,3 @@
-using System.Text.Json;
 using SelfJudge.Abstractions;
 using SelfJudge.Client.Commands;
 using SelfJudge.Grains.Reporting;
@@ -12,10 +11,11 @@ namespace SelfJudge.Client;
 
 /// <summary>The paper's tables on the built-in world: every stage that they need, once for each seed, as a run in a folder of its own.</summary>
 /// <param name="root">Holds <c>seed-K/</c> with the runs, <c>tables.json</c> and <c>report.html</c>.</param>
+/// <param name="quick">A fortieth of the steps, on few prompts.</param>
 /// <param name="settings">Put on top of every recipe.</param>
-internal sealed class Reproduction(string root, IReadOnlyList<PaperTable> tables, int seeds, IReadOnlyList<string> settings)
+internal sealed class Reproduction(string root, IReadOnlyList<PaperTable> tables, int seeds, bool quick, IReadOnlyList<string> settings)
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private const int QuickShare = 40, QuickPrompts = 24;
 
     private readonly Dictionary<string, Recipe> _recipes = new(StringComparer.Ordinal);
     private readonly Dictionary<(ulong Seed, string Recipe, string Stage), StageRun> _runs = [];
@@ -60,13 +60,25 @@ internal sealed class Reproduction(string root, IReadOnlyList<PaperTable> tables
     private Recipe RecipeOf(string name)
     {
         if (!_recipes.TryGetValue(name, out var recipe))
-            _recipes[name] = recipe = RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", name + ".yaml"), settings);
+        {
+            recipe = RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", name + ".yaml"), settings);
+            _recipes[name] = recipe = quick ? recipe with { Stages = [.. recipe.Stages.Select(Shortened)] } : recipe;
+        }
         return recipe;
     }
 
+    // ReST needs steps that gather and, for each of its thresholds, steps that learn.
+    private static StageRecipe Shortened(StageRecipe stage) => stage with
+    {
+        Steps = stage.Method == StageMethod.Rest ? 2 + stage.Thresholds.Count : Math.Max(2, stage.Steps / QuickShare),
+        GrowSteps = Math.Min(stage.GrowSteps, 2),
+        CheckpointEvery = Math.Max(1, stage.CheckpointEvery / QuickShare),
+        MeasureEvery = 0,
+    };
+
     // Every policy is measured by whatever any of the tables asks of it: what is finished serves them all.
-    private static EvaluationRecipe? EvaluationOf(StageRecipe stage) => !stage.Method.IsPolicy() ? null
-        : new EvaluationRecipe { Baseline = stage.Name, Rejection = PaperTables.TournamentsOf(stage.Name).Count > 0 ? [stage.Name] : [], RejectionSamples = PaperTables.TournamentsOf(stage.Name) };
+    private EvaluationRecipe? EvaluationOf(StageRecipe stage) => !stage.Method.IsPolicy() ? null
+        : new EvaluationRecipe { Prompts = quick ? QuickPrompts : 0, Baseline = stage.Name, Rejection = PaperTables.TournamentsOf(stage.Name).Count > 0 ? [stage.Name] : [], RejectionSamples = PaperTables.TournamentsOf(stage.Name) };
 
     private RunFolder FolderOf(StageRun run) => new(Path.Combine(root, $"seed-{run.Recipe.Seed}", run.Folder));
 

@@ -13,10 +13,11 @@ internal static class ReproduceCommand
         var table = new Option<string[]>("--table") { Description = $"A table of the paper: {string.Join(", ", known.Where(k => !k.Contains(' ', StringComparison.Ordinal)))}.", AllowMultipleArgumentsPerToken = true };
         var figure = new Option<string[]>("--figure") { Description = "A figure of the paper: 4 or 5.", AllowMultipleArgumentsPerToken = true };
         var seeds = new Option<int>("--seeds") { Description = "Seeds 1 to K; intervals are over seeds and prompts.", DefaultValueFactory = _ => 3 };
+        var quick = new Option<bool>("--quick") { Description = "Everything with a fortieth of the steps, on few prompts: shows that it runs; its figures mean nothing." };
         var settings = CommonOptions.Settings();
         var output = CommonOptions.Out();
         var verbose = CommonOptions.Verbose();
-        var command = new Command("reproduce", "Run what the paper's tables compare, and show its figures beside ours.") { what, table, figure, seeds, settings, output, verbose };
+        var command = new Command("reproduce", "Run what the paper's tables compare, and show its figures beside ours.") { what, table, figure, seeds, quick, settings, output, verbose };
         command.SetAction((parse, cancellation) =>
         {
             var ids = (parse.GetValue(table) ?? []).Concat((parse.GetValue(figure) ?? []).Select(f => $"figure {f}")).ToList();
@@ -27,9 +28,11 @@ internal static class ReproduceCommand
             if (parse.GetValue(seeds) < 1)
                 throw new UserError($"--seeds {parse.GetValue(seeds)}: must be 1 or more");
             var tables = PaperTables.All.Where(t => ids.Count == 0 || ids.Contains(t.Id)).ToList();
+            if (parse.GetValue(quick))
+                Console.WriteLine("--quick: a fortieth of the steps; its figures mean nothing");
             // One folder by default, so that a second call goes on with the first one's runs.
-            var root = Path.GetFullPath(parse.GetValue(output) ?? Path.Combine("runs", "reproduce"));
-            return new Reproduction(root, tables, parse.GetValue(seeds), parse.GetValue(settings) ?? []).Run(parse.GetValue(verbose), cancellation);
+            var root = Path.GetFullPath(parse.GetValue(output) ?? Path.Combine("runs", parse.GetValue(quick) ? "reproduce-quick" : "reproduce"));
+            return new Reproduction(root, tables, parse.GetValue(seeds), parse.GetValue(quick), parse.GetValue(settings) ?? []).Run(parse.GetValue(verbose), cancellation);
         });
         return command;
     }

@@ -1,0 +1,60 @@
+using System.Text.Json.Nodes;
+using SelfJudge.SystemTests.Processes;
+
+namespace SelfJudge.SystemTests;
+
+/// <summary>The paper's tables from the console, with so few steps that their figures mean nothing.</summary>
+public sealed class ReproduceTests : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    private string Out => _folder["out"];
+
+    public void Dispose() => _folder.Dispose();
+
+    private Task<Ended> Reproduce(params string[] what) => _folder.Client(["reproduce", .. what, "--quick", "--seeds", "2", "--out", Out, "--set", "data.world_pairs=2000"]);
+
+    [Fact]
+    public async Task A_table_is_run_once_and_further_tables_use_what_is_finished()
+    {
+        var first = await Reproduce("--table", "4");
+        Assert.True(first.ExitCode == 0, first.ToString());
+        Assert.Contains("10 runs for table 4 over 2 seeds; 0 are finished", first.Output, StringComparison.Ordinal);
+        var rows = Rows();
+        Assert.Equal([("4", "Offline"), ("4", "Off-policy"), ("4", "On-policy")], rows.Select(r => ((string)r["table"]!, (string)r["row"]!)));
+        Assert.All(rows, r =>
+        {
+            var interval = r["ci95"]!.AsArray().Select(v => (double)v!).ToList();
+            Assert.InRange((double)r["mean"]!, interval[0], interval[1]);
+            Assert.Equal(2, (int)r["seeds"]!);
+            Assert.NotNull(r["ordering_holds"]);
+        });
+        Assert.Equal(0.4488, (double)rows[2]["paper"]!, 9);
+        Assert.True((double)rows[2]["budget"]!["samples"]! > 0);
+        var weights = Weights();
+
+        // Table 9 needs the same JSFT and Self-Judge, and two stages more for each seed.
+        var second = await Reproduce("--table", "4", "9");
+        Assert.True(second.ExitCode == 0, second.ToString());
+        Assert.Contains("14 runs for tables 4, 9 over 2 seeds; 10 are finished", second.Output, StringComparison.Ordinal);
+        Assert.Equal(["4", "4", "4", "9", "9", "9", "9"], Rows().Select(r => (string)r["table"]!));
+        Assert.Equal(rows.Select(r => (double)r["mean"]!), Rows().Take(3).Select(r => (double)r["mean"]!));
+        Assert.All(weights, w => Assert.Equal(w.Value, Weights()[w.Key]));
+        var report = File.ReadAllText(Path.Combine(Out, "report.html"));
+        Assert.Contains("Table 9: The policy as its own judge", report, StringComparison.Ordinal);
+        Assert.Contains("self-judge.yaml", report, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Tables_that_the_paper_does_not_have_are_refused()
+    {
+        var ended = await Reproduce("--table", "7");
+        Assert.Equal(1, ended.ExitCode);
+        Assert.StartsWith("--table 7: known are 1, 2, 3, 4, 5, 6, 8, 9, figure 4, figure 5", ended.Errors, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Out));
+    }
+
+    private List<JsonNode> Rows() => [.. JsonNode.Parse(File.ReadAllText(Path.Combine(Out, "tables.json")))!.AsArray().Select(r => r!)];
+
+    private Dictionary<string, DateTime> Weights() => Directory.GetFiles(Out, "model.safetensors", SearchOption.AllDirectories).Where(f => f.Contains("/final/", StringComparison.Ordinal)).ToDictionary(f => f, File.GetLastWriteTimeUtc);
+}
