@@ -23,19 +23,30 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
 
     public async Task<PromptOutcome> Play(PromptRequest request, CancellationToken cancellation)
     {
-        if (_play is null or { IsFaulted: true } or { IsCanceled: true } || _play.IsCompleted && IsStale((await _play).Completions, request))
+        while (true)
         {
-            _unacknowledged = null;
-            _resend?.Dispose();
-            _resent = 0;
-            _play = PlayOnce(request, cancellation);
+            var isOwn = _play is null or { IsFaulted: true } or { IsCanceled: true } || _play.IsCompleted && IsStale((await _play).Completions, request);
+            if (isOwn)
+            {
+                _unacknowledged = null;
+                _resend?.Dispose();
+                _resent = 0;
+                _play = PlayOnce(request, cancellation);
+            }
+            else if (_unacknowledged is not null)
+                await Publish();
+            try
+            {
+                var outcome = await _play!;
+                if (request.Training is null)
+                    DeactivateOnIdle();
+                return outcome;
+            }
+            catch (OperationCanceledException) when (!isOwn && !cancellation.IsCancellationRequested)
+            {
+                // Whoever asked first has given up; who asks now has not.
+            }
         }
-        else if (_unacknowledged is not null)
-            await Publish();
-        var outcome = await _play;
-        if (request.Training is null)
-            DeactivateOnIdle();
-        return outcome;
     }
 
     public Task Acknowledge()

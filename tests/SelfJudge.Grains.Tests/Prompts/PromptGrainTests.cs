@@ -54,6 +54,24 @@ public sealed class PromptGrainTests
     }
 
     [Fact]
+    public async Task Who_asks_second_is_answered_though_the_first_gives_up()
+    {
+        await using var cluster = await Start();
+        var gate = new Gate();
+        cluster.Host.OnSample = call => call.Number == 1 ? gate.Pass() : Task.CompletedTask;
+        using var givesUp = new CancellationTokenSource();
+        var first = Prompt(cluster).Play(TestRequests.Prompt(), givesUp.Token);
+        await gate.Reached;
+        var second = Prompt(cluster).Play(TestRequests.Prompt(), default);
+        await cluster.Calls.Begun.Until(calls => calls.Count(c => c == (nameof(IPromptGrain.Play), "p")) == 2);
+        await givesUp.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+        Assert.Equal(4, (await second).Completions.Count);
+        Assert.Equal(2, cluster.Host.Sampled.Items.Count);
+        gate.Open();
+    }
+
+    [Fact]
     public async Task Triplets_come_in_the_order_of_the_matches_with_their_lineage()
     {
         await using var cluster = await Start();
