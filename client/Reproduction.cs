@@ -10,7 +10,7 @@ using SelfJudge.Preferences.Reproduction;
 namespace SelfJudge.Client;
 
 /// <summary>The paper's tables on the built-in world: every stage that they need, once for each seed, as a run in a folder of its own.</summary>
-/// <param name="root">Holds <c>seed-K/</c> with the runs, <c>tables.json</c> and <c>report.html</c>.</param>
+/// <param name="root">Holds <c>seed-K/</c> with the runs, <c>tables.json</c>, <c>tables.md</c> and <c>report.html</c>.</param>
 /// <param name="quick">A fortieth of the steps, on few prompts.</param>
 /// <param name="settings">Put on top of every recipe.</param>
 internal sealed class Reproduction(string root, IReadOnlyList<PaperTable> tables, int seeds, bool quick, IReadOnlyList<string> settings)
@@ -111,6 +111,7 @@ internal sealed class Reproduction(string root, IReadOnlyList<PaperTable> tables
         var recipes = tables.SelectMany(t => t.Cells).Select(c => c.Recipe).Distinct().Order(StringComparer.Ordinal).Select(r => (r, File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "recipes", r + ".yaml")))).ToList();
         AtomicFolder.WriteFile(Path.Combine(root, "tables.json"), TableFigures.ToJson(reproduced));
         AtomicFolder.WriteFile(Path.Combine(root, "report.html"), TablesReport.Render(reproduced, seeds, baseline[0].Gold.Count, seconds, recipes));
+        AtomicFolder.WriteFile(Path.Combine(root, "tables.md"), TablesMarkdown.Render(reproduced, seeds, baseline[0].Gold.Count));
         TablesView.Print(reproduced);
         Console.WriteLine($"{seconds / 60:0.0} min; figures: {Path.Combine(root, "tables.json")}, report: {Path.Combine(root, "report.html")}");
     }
