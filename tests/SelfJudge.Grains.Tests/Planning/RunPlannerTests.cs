@@ -117,24 +117,6 @@ public sealed class RunPlannerTests : IDisposable
         Assert.Contains("stage SFT has nothing to learn from", (await Assert.ThrowsAsync<DataException>(() =>
             new RunPlanner(RecipeFile.Parse(World + "  - {name: SFT, method: sft, learning_rate: 1, steps: 4, policy_examples: 2}", "r.yaml"), new Rows([]), Cpu).Plan(dryRun: true, _ => { }, default))).Message);
 
-    [Fact]
-    public void The_longest_are_found_in_one_pass_longest_first_and_of_equal_ones_the_first()
-    {
-        string[] words = ["aa", "b", "ccc", "dd", "eee", "f", "gg"];
-        var passes = 0;
-        IEnumerable<string> Once()
-        {
-            passes++;
-            foreach (var word in words)
-                yield return word;
-        }
-        Assert.Equal(["ccc", "eee", "aa", "dd"], LongestStep.Longest(Once(), w => w.Length, 4));
-        Assert.Equal(1, passes);
-        Assert.Equal(["ccc", "eee", "aa", "dd", "gg", "b", "f", "ccc", "eee"], LongestStep.Longest(words, w => w.Length, 9));
-        Assert.Empty(LongestStep.Longest(words, w => w.Length, 0));
-        Assert.Empty(LongestStep.Longest(Array.Empty<string>(), w => w.Length, 3));
-    }
-
     private Task<RunPlan> Plan(string stage, PlanTarget? target = null, string model = "")
     {
         File.WriteAllText(_folder.In("config.json"), Config);

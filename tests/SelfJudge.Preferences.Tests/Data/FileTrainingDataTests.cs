@@ -7,11 +7,7 @@ using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Preferences.Tests.Data;
 
-// What other tests hold at the same time would be measured with it.
-[CollectionDefinition(nameof(FileTrainingDataTests), DisableParallelization = true)]
-public sealed class FileTrainingDataCollection;
-
-[Collection(nameof(FileTrainingDataTests))]
+[Collection(nameof(Alone))]
 public sealed class FileTrainingDataTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory().FullName;
@@ -54,6 +50,26 @@ public sealed class FileTrainingDataTests : IDisposable
                 AssertRow(training[n], data.Pairs[n]);
         }, TestContext.Current.CancellationToken)));
         Assert.True(GC.GetTotalMemory(true) - before < bytes / 8);
+    }
+
+    [Fact]
+    public void A_temporary_folder_that_takes_no_more_is_named_with_what_to_do()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the variable has another name there");
+        var file = Path.Combine(_folder, "long.jsonl");
+        File.WriteAllText(file, JsonSerializer.Serialize(new { prompt = "q", chosen = new string('x', 5_000_000), rejected = "b" }));
+        var usual = Environment.GetEnvironmentVariable("TMPDIR");
+        try
+        {
+            Environment.SetEnvironmentVariable("TMPDIR", Path.Combine(_folder, "none"));
+            var message = Assert.Throws<DataException>(() => new FileTrainingData(new DataRecipe { Pairs = file }, 1)).Message;
+            Assert.StartsWith($"{Path.Combine(_folder, "none")}/: the training data does not go into a temporary file there: ", message, StringComparison.Ordinal);
+            Assert.EndsWith("Make room, or name another folder with the environment variable TMPDIR.", message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("TMPDIR", usual);
+        }
     }
 
     [Fact]
@@ -130,3 +146,7 @@ public sealed class FileTrainingDataTests : IDisposable
     private static void AssertRow(int row, PreferenceExample pair) =>
         Assert.Equal((Prompt(row), Answer(row, "good"), Answer(row, "bad"), null), (pair.Prompt.Single().Content, pair.Chosen, pair.Rejected, pair.Principle));
 }
+
+/// <summary>Measures the memory of the whole process and changes its environment, so nothing else may run meanwhile.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;
