@@ -40,14 +40,25 @@ internal static class DataCommand
             }
             // What is malformed is shown here, not refused.
             var report = new DataReport();
-            var pairs = parse.GetValue(data)!.SelectMany(path => PreferenceFiles.ReadPairs(path, parse.GetValue(seed), report, maxMalformed: 1)).ToList();
             var encoder = parse.GetValue(model) is { } folder ? new PromptEncoder(ModelFolder.ReadTokenizer(folder), dialogue, Math.Min(parse.GetValue(maxLength) ?? int.MaxValue, ModelFolder.ReadConfig(folder).MaxPositionEmbeddings)) : null;
-            var lengths = encoder is null ? null : Measure(encoder, pairs.Where(p => p.Principle is null));
-            var judged = encoder is null ? null : MeasureJudge(encoder, judging, JudgedPairs(pairs, judging));
+            var policy = encoder is null ? null : new PolicyLengths(encoder);
+            var judgment = encoder is null ? null : new JudgmentLengths(encoder, judging);
+            var pairs = 0;
+            var examples = new List<PreferenceExample>();
+            // The data is gone through once, and of it only the examples are kept.
+            foreach (var pair in parse.GetValue(data)!.SelectMany(path => PreferenceFiles.StreamPairs(path, parse.GetValue(seed), report, maxMalformed: 1)))
+            {
+                pairs++;
+                policy?.Add(pair);
+                judgment?.Add(pair);
+                if (pair.Principle is null && examples.Count < Examples)
+                    examples.Add(pair);
+            }
+            var (lengths, judged) = (policy?.Result, judgment?.Result);
             if (parse.GetValue(json))
-                Console.WriteLine(JsonSerializer.Serialize(new { report.Read, report.Kept, Skipped = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Count), SkippedAt = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Places), report.Malformed, Pairs = pairs.Count, Tokens = lengths, JudgePrompts = judged }, Naming));
+                Console.WriteLine(JsonSerializer.Serialize(new { report.Read, report.Kept, Skipped = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Count), SkippedAt = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Places), report.Malformed, Pairs = pairs, Tokens = lengths, JudgePrompts = judged }, Naming));
             else
-                Print(report, pairs, lengths, judged, encoder, dialogue, judging);
+                Print(report, pairs, examples, lengths, judged, encoder, dialogue, judging);
         });
         return new Command("data", "Work with data sets.") { inspect };
     }
@@ -62,52 +73,100 @@ internal static class DataCommand
     /// <summary>How many of the prompts that are too long lose text from where; some from more than one place.</summary>
     private sealed record JudgeCuts(int Context, int ResponseA, int ResponseB);
 
-    private static Lengths Measure(PromptEncoder encoder, IEnumerable<PreferenceExample> pairs)
+    /// <summary>How often each length occurs: as much as the quantiles need, and no more memory than there are lengths.</summary>
+    private sealed class LengthCounts
+    {
+        private readonly SortedDictionary<int, int> _counts = [];
+
+        public int Total { get; private set; }
+
+        public void Add(int length)
+        {
+            Total++;
+            _counts[length] = _counts.GetValueOrDefault(length) + 1;
+        }
+
+        public Dictionary<string, int> Quantiles() =>
+            Total == 0 ? [] : DataCommand.Quantiles.ToDictionary(q => $"{q:P0}".Replace(" ", "", StringComparison.Ordinal), q => At((int)Math.Round(q * (Total - 1))));
+
+        private int At(int rank)
+        {
+            foreach (var (length, count) in _counts)
+                if ((rank -= count) < 0)
+                    return length;
+            throw new ArgumentOutOfRangeException(nameof(rank));
+        }
+    }
+
+    private sealed class PolicyLengths(PromptEncoder encoder)
     {
         // Examples are cut to the encoder's maximum: lengths are those before.
-        var whole = new PromptEncoder(encoder.Tokenizer, encoder.Dialogue, int.MaxValue);
-        var lengths = pairs.Select(p => ExampleBuilder.Policy(whole, p).Tokens.Length).Order().ToList();
-        return new Lengths(QuantilesOf(lengths), encoder.MaxLength, lengths.Count(n => n > encoder.MaxLength));
+        private readonly PromptEncoder _whole = new(encoder.Tokenizer, encoder.Dialogue, int.MaxValue);
+        private readonly LengthCounts _lengths = new();
+        private int _truncated;
+
+        public Lengths Result => new(_lengths.Quantiles(), encoder.MaxLength, _truncated);
+
+        public void Add(PreferenceExample pair)
+        {
+            if (pair.Principle is not null)
+                return;
+            var length = ExampleBuilder.Policy(_whole, pair).Tokens.Length;
+            _lengths.Add(length);
+            _truncated += length > encoder.MaxLength ? 1 : 0;
+        }
     }
 
-    private static Dictionary<string, int> QuantilesOf(List<int> ordered) =>
-        ordered.Count == 0 ? [] : Quantiles.ToDictionary(q => $"{q:P0}".Replace(" ", "", StringComparison.Ordinal), q => ordered[(int)Math.Round(q * (ordered.Count - 1))]);
-
-    // What a judge template learns: the pairs of its principle where the data has them.
-    private static List<PreferenceExample> JudgedPairs(List<PreferenceExample> pairs, JudgeTemplate template) =>
-        pairs.Exists(p => p.Principle is not null && p.Principle == template.Principle) ? [.. pairs.Where(p => p.Principle == template.Principle)] : [.. pairs.Where(p => p.Principle is null)];
-
-    private static JudgeLengths MeasureJudge(PromptEncoder encoder, JudgeTemplate template, List<PreferenceExample> pairs)
+    // What a judge template learns: the pairs of its principle where the data has them, the overall ones until one comes.
+    private sealed class JudgmentLengths(PromptEncoder encoder, JudgeTemplate template)
     {
-        var whole = new PromptEncoder(encoder.Tokenizer, encoder.Dialogue, int.MaxValue);
-        var lengths = new List<int>();
-        int truncated = 0, context = 0, responseA = 0, responseB = 0;
-        try
+        private readonly PromptEncoder _whole = new(encoder.Tokenizer, encoder.Dialogue, int.MaxValue);
+        private LengthCounts _lengths = new();
+        private string? _principle, _problem;
+        private int _truncated, _context, _responseA, _responseB;
+
+        public JudgeLengths Result => _problem is null
+            ? new(_lengths.Total, _lengths.Quantiles(), encoder.MaxLength, _truncated, new JudgeCuts(_context, _responseA, _responseB), null)
+            : new(0, new Dictionary<string, int>(), encoder.MaxLength, 0, new JudgeCuts(0, 0, 0), _problem);
+
+        public void Add(PreferenceExample pair)
         {
-            foreach (var pair in pairs)
-                foreach (var (a, b) in new[] { (pair.Chosen, pair.Rejected), (pair.Rejected, pair.Chosen) })
-                {
-                    var said = template.Context(pair.Prompt);
-                    var length = whole.EncodeJudge(template, said, a, b).Ids.Length;
-                    lengths.Add(length);
-                    if (length < encoder.MaxLength)
-                        continue;
-                    truncated++;
-                    var kept = encoder.FitJudge(template, said, a, b);
-                    (context, responseA, responseB) = (context + (kept.Context.Length < said.Length ? 1 : 0), responseA + (kept.ResponseA.Length < a.Length ? 1 : 0), responseB + (kept.ResponseB.Length < b.Length ? 1 : 0));
-                }
+            if (_principle is null && pair.Principle is not null && pair.Principle == template.Principle)
+            {
+                (_principle, _lengths, _problem) = (pair.Principle, new(), null);
+                (_truncated, _context, _responseA, _responseB) = (0, 0, 0, 0);
+            }
+            if (_problem is not null || pair.Principle != _principle)
+                return;
+            try
+            {
+                Measure(pair.Prompt, pair.Chosen, pair.Rejected);
+                Measure(pair.Prompt, pair.Rejected, pair.Chosen);
+            }
+            catch (ArgumentException e)
+            {
+                _problem = e.Message;
+            }
         }
-        catch (ArgumentException e)
+
+        private void Measure(IReadOnlyList<Turn> prompt, string a, string b)
         {
-            return new JudgeLengths(0, new Dictionary<string, int>(), encoder.MaxLength, 0, new JudgeCuts(0, 0, 0), e.Message);
+            var said = template.Context(prompt);
+            var length = _whole.EncodeJudge(template, said, a, b).Ids.Length;
+            _lengths.Add(length);
+            if (length < encoder.MaxLength)
+                return;
+            _truncated++;
+            var kept = encoder.FitJudge(template, said, a, b);
+            _context += kept.Context.Length < said.Length ? 1 : 0;
+            _responseA += kept.ResponseA.Length < a.Length ? 1 : 0;
+            _responseB += kept.ResponseB.Length < b.Length ? 1 : 0;
         }
-        lengths.Sort();
-        return new JudgeLengths(lengths.Count, QuantilesOf(lengths), encoder.MaxLength, truncated, new JudgeCuts(context, responseA, responseB), null);
     }
 
-    private static void Print(DataReport report, List<PreferenceExample> pairs, Lengths? lengths, JudgeLengths? judged, PromptEncoder? encoder, DialogueTemplate dialogue, JudgeTemplate judging)
+    private static void Print(DataReport report, int pairs, List<PreferenceExample> examples, Lengths? lengths, JudgeLengths? judged, PromptEncoder? encoder, DialogueTemplate dialogue, JudgeTemplate judging)
     {
-        Console.WriteLine($"rows: {report.Read} read, {report.Kept} kept, {pairs.Count} pairs");
+        Console.WriteLine($"rows: {report.Read} read, {report.Kept} kept, {pairs} pairs");
         foreach (var (reason, rows) in report.Skipped)
             Console.WriteLine($"  skipped {rows.Count}: {reason}: {string.Join(", ", rows.Places.Take(5))}{(rows.Count > 5 ? ", …" : "")}");
         if (lengths is not null)
@@ -116,7 +175,7 @@ internal static class DataCommand
             Console.WriteLine($"judge prompts: none: {problem}");
         else if (judged is not null)
             Console.WriteLine($"tokens per judge prompt ({judging.Name}, {judged.Count} in both orders): {string.Join(", ", judged.Quantiles.Select(q => $"{q.Key} {q.Value}"))}; {judged.Truncated} leave the model's {judged.Maximum} no room for the judge token and lose text: of the context {judged.Cut.Context}, of response A {judged.Cut.ResponseA}, of response B {judged.Cut.ResponseB}");
-        foreach (var pair in pairs.Where(p => p.Principle is null).Take(Examples))
+        foreach (var pair in examples)
         {
             Console.WriteLine("\n--- policy example, what is learned in «»");
             Console.WriteLine(encoder is null ? Spell(dialogue, pair) : Spell(encoder, ExampleBuilder.Policy(encoder, pair)));

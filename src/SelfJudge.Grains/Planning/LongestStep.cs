@@ -36,14 +36,22 @@ internal sealed class LongestStep(Recipe recipe, StageRecipe stage, TrainingData
     public IReadOnlyList<PreferencePair> Offline() => [.. Longest(data.Pairs, p => 2 * Characters(p.Prompt) + p.Chosen.Length + p.Rejected.Length, stage.Prompts).Select(p => ExampleBuilder.Pair(encoder, p))];
 
     /// <summary>Methods that sample.</summary>
-    public IReadOnlyList<IReadOnlyList<Turn>> Prompts() => Longest([.. Enumerable.Range(0, Math.Min(data.PromptCount ?? PromptsLookedAt, 1_000_000)).Select(n => data.Prompt(n))], Characters, stage.Prompts);
+    public IReadOnlyList<IReadOnlyList<Turn>> Prompts() => Longest(Enumerable.Range(0, Math.Min(data.PromptCount ?? PromptsLookedAt, 1_000_000)).Select(n => data.Prompt(n)), Characters, stage.Prompts);
 
     /// <summary>A step as it comes.</summary>
     public StageBatches Typical { get; } = new(recipe, stage, data, encoder);
 
-    private static List<T> Longest<T>(IReadOnlyList<T> items, Func<T, int> characters, int count)
+    // Goes through the items once and holds no more than it returns: of equally long ones the first, longest first.
+    internal static List<T> Longest<T>(IEnumerable<T> items, Func<T, int> characters, int count)
     {
-        var longest = items.OrderByDescending(characters).Take(count).ToList();
+        var kept = new PriorityQueue<T, (int Characters, int Earlier)>();
+        foreach (var (i, item) in items.Index())
+        {
+            kept.Enqueue(item, (characters(item), -i));
+            if (kept.Count > count)
+                kept.Dequeue();
+        }
+        List<T> longest = [.. kept.UnorderedItems.OrderByDescending(k => k.Priority).Select(k => k.Element)];
         // Less data than a step takes comes again within it.
         return longest.Count == 0 ? [] : [.. Enumerable.Range(0, count).Select(i => longest[i % longest.Count])];
     }

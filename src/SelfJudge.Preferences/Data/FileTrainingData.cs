@@ -1,14 +1,21 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Preferences.Data;
 
-/// <summary>Prompts and pairs from files. One prompt in ten is held out, with all its pairs.</summary>
+/// <summary>
+/// Prompts and pairs from files. One prompt in ten is held out, with all its pairs. They are read once, into a temporary
+/// file (<see cref="SpilledList{T}"/>); memory holds some bytes a row, whatever its texts' length. The lists read from
+/// that file at each access, from any thread.
+/// </summary>
 public sealed class FileTrainingData : TrainingData
 {
     private const int HeldOutEvery = 10;
 
+    private readonly SpilledList<PreferenceExample> _pairs = SpilledRows.Pairs(); // As read; every list of pairs is a view of it.
     private readonly IReadOnlyList<IReadOnlyList<Turn>> _prompts;
     private readonly Dictionary<string, IReadOnlyList<PreferenceExample>> _byPrinciple, _heldOutByPrinciple;
     private readonly ulong _seed;
@@ -17,22 +24,38 @@ public sealed class FileTrainingData : TrainingData
     public FileTrainingData(DataRecipe recipe, ulong seed)
     {
         _seed = seed;
-        var sources = recipe.Pairs is null ? recipe.Sources : [new DataSource { Path = recipe.Pairs }];
-        var read = sources.Select(s => (s.Weight, Pairs: PreferenceFiles.ReadPairs(s.Path, seed, Report, recipe.MaxMalformed))).ToList();
-        var keys = read.SelectMany(s => s.Pairs.Select(Key)).Distinct().ToList();
-        var order = CounterRandom.Permutation(keys.Count, Seeds.Derive(seed, "split"));
-        var heldOut = order.Where((_, i) => i % HeldOutEvery == 0).Select(i => keys[i]).ToHashSet();
+        var rows = new List<(UInt128 Key, string? Principle, double Weight)>();
+        foreach (var source in recipe.Pairs is null ? recipe.Sources : [new DataSource { Path = recipe.Pairs }])
+            foreach (var pair in PreferenceFiles.StreamPairs(source.Path, seed, Report, recipe.MaxMalformed))
+            {
+                _pairs.Add(pair);
+                rows.Add((Key(pair.Prompt), pair.Principle, source.Weight));
+            }
+        var heldOut = HeldOut([.. rows.Select(r => r.Key).Distinct()], seed);
         var chance = new CounterRandom(Seeds.Derive(seed, "weights"));
-        var training = read.SelectMany(s => s.Pairs.Where(p => !heldOut.Contains(Key(p))).SelectMany(p => Enumerable.Repeat(p, Copies(s.Weight, chance)))).ToList();
-        Pairs = [.. training.Where(p => p.Principle is null)];
-        var extra = recipe.ExtraAnswers is null ? [] : PreferenceFiles.ReadPairs(recipe.ExtraAnswers, seed, new DataReport(), recipe.MaxMalformed).Where(p => p.Principle is null && !heldOut.Contains(Key(p))).ToList();
-        Answers = extra.Count == 0 ? Pairs : [.. Pairs, .. extra];
+        List<int> training = [], withheld = [], answers = [];
+        for (var i = 0; i < rows.Count; i++)
+            if (heldOut.Contains(rows[i].Key))
+                withheld.Add(i);
+            else
+                training.AddRange(Enumerable.Repeat(i, Copies(rows[i].Weight, chance)));
+        foreach (var extra in recipe.ExtraAnswers is null ? [] : PreferenceFiles.StreamPairs(recipe.ExtraAnswers, seed, new DataReport(), recipe.MaxMalformed))
+            if (extra.Principle is null && !heldOut.Contains(Key(extra.Prompt)))
+            {
+                answers.Add(_pairs.Count);
+                _pairs.Add(extra);
+            }
+        IndexedList<IReadOnlyList<Turn>> PromptsAt(IEnumerable<int> places) => PromptsOf([.. places.DistinctBy(i => rows[i].Key)]);
+        Dictionary<string, IReadOnlyList<PreferenceExample>> ByPrinciple(IEnumerable<int> places) =>
+            places.Where(i => rows[i].Principle is not null).GroupBy(i => rows[i].Principle!).ToDictionary(g => g.Key, IReadOnlyList<PreferenceExample> (g) => At([.. g]));
+        List<int> overall = [.. training.Where(i => rows[i].Principle is null)];
+        Pairs = At([.. overall]);
+        Answers = answers.Count == 0 ? Pairs : At([.. overall, .. answers]);
         _byPrinciple = ByPrinciple(training);
-        var withheld = read.SelectMany(s => s.Pairs).Where(p => heldOut.Contains(Key(p))).ToList();
-        HeldOutPairs = [.. withheld.Where(p => p.Principle is null)];
+        HeldOutPairs = At([.. withheld.Where(i => rows[i].Principle is null)]);
         _heldOutByPrinciple = ByPrinciple(withheld);
-        HeldOutPrompts = [.. withheld.DistinctBy(Key).Select(p => p.Prompt)];
-        _prompts = recipe.Prompts is null ? [.. Pairs.DistinctBy(Key).Select(p => p.Prompt)] : Training(PreferenceFiles.ReadPrompts(recipe.Prompts, new DataReport(), recipe.MaxMalformed), heldOut, recipe.Prompts);
+        HeldOutPrompts = PromptsAt(withheld);
+        _prompts = recipe.Prompts is null ? PromptsAt(overall) : Training(PreferenceFiles.StreamPrompts(recipe.Prompts, new DataReport(), recipe.MaxMalformed), heldOut, recipe.Prompts);
     }
 
     /// <summary>What became of the rows of pairs.</summary>
@@ -60,19 +83,23 @@ public sealed class FileTrainingData : TrainingData
         return _prompts[order.Item2[(int)place]];
     }
 
+    // Of their own, lest the views keep what the constructor needs for itself.
+    private IndexedList<PreferenceExample> At(int[] places) => new(i => _pairs[i], places);
+
+    private IndexedList<IReadOnlyList<Turn>> PromptsOf(int[] places) => new(i => _pairs[i].Prompt, places);
+
+    private static HashSet<UInt128> HeldOut(List<UInt128> keys, ulong seed) =>
+        [.. CounterRandom.Permutation(keys.Count, Seeds.Derive(seed, "split")).Where((_, i) => i % HeldOutEvery == 0).Select(i => keys[i])];
+
     // A file of prompts may hold some of those that the pairs' data holds out.
-    private static IReadOnlyList<IReadOnlyList<Turn>> Training(IReadOnlyList<IReadOnlyList<Turn>> prompts, HashSet<string> heldOut, string file)
+    private static SpilledList<IReadOnlyList<Turn>> Training(IEnumerable<IReadOnlyList<Turn>> prompts, HashSet<UInt128> heldOut, string file)
     {
-        IReadOnlyList<IReadOnlyList<Turn>> kept = [.. prompts.Where(p => !heldOut.Contains(Key(p)))];
+        var kept = SpilledRows.Prompts(prompts.Where(p => !heldOut.Contains(Key(p))));
         return kept.Count > 0 ? kept : throw new DataException($"{file}: every prompt of it is one that the pairs hold out; give it other prompts, or leave data.prompts out");
     }
 
-    private static Dictionary<string, IReadOnlyList<PreferenceExample>> ByPrinciple(IEnumerable<PreferenceExample> pairs) =>
-        pairs.Where(p => p.Principle is not null).GroupBy(p => p.Principle!).ToDictionary(g => g.Key, g => (IReadOnlyList<PreferenceExample>)[.. g]);
-
     private static int Copies(double weight, CounterRandom chance) => (int)weight + (weight % 1 > 0 && chance.Chance(weight % 1) ? 1 : 0);
 
-    private static string Key(PreferenceExample pair) => Key(pair.Prompt);
-
-    private static string Key(IReadOnlyList<Turn> prompt) => string.Join('\0', prompt.Select(t => $"{t.Role}\0{t.Content}"));
+    // Tells prompts apart without keeping their text: among a billion prompts, two of one key have a chance of 1e-21.
+    private static UInt128 Key(IReadOnlyList<Turn> prompt) => XxHash128.HashToUInt128(MemoryMarshal.AsBytes(string.Join('\0', prompt.Select(t => $"{t.Role}\0{t.Content}")).AsSpan()));
 }

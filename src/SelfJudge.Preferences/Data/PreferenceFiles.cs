@@ -17,49 +17,60 @@ public static class PreferenceFiles
 
     /// <summary>The prompts of a path, each row accounted for in the report.</summary>
     /// <param name="maxMalformed">The share of rows that may be malformed.</param>
-    public static IReadOnlyList<IReadOnlyList<Turn>> ReadPrompts(string path, DataReport report, double maxMalformed) => Read<IReadOnlyList<Turn>>(path, report, maxMalformed, (row, _) => ([PreferenceRow.Prompt(row)], null));
+    public static IReadOnlyList<IReadOnlyList<Turn>> ReadPrompts(string path, DataReport report, double maxMalformed) => [.. StreamPrompts(path, report, maxMalformed)];
+
+    /// <summary>As <see cref="ReadPrompts(string, DataReport, double)"/>, a prompt at a time; what is wrong with the path as a whole is said at its end.</summary>
+    internal static IEnumerable<IReadOnlyList<Turn>> StreamPrompts(string path, DataReport report, double maxMalformed) => Read<IReadOnlyList<Turn>>(path, report, maxMalformed, (row, _) => ([PreferenceRow.Prompt(row)], null));
 
     /// <summary>Prompts with their answers: rows <c>{"prompt", "answer"}</c>, and what the console's <c>submit</c> writes. Every row must be one.</summary>
     /// <exception cref="DataException">A row is malformed, or there is none; the message names file and line.</exception>
     public static IReadOnlyList<GivenAnswer> ReadAnswers(string path) =>
-        Read<GivenAnswer>(path, new DataReport(), 0, (row, _) => ([new GivenAnswer(PreferenceRow.Prompt(row), PreferenceRow.Text(row, "answer"), PreferenceRow.AnswerTokens(row))], null));
+        [.. Read<GivenAnswer>(path, new DataReport(), 0, (row, _) => ([new GivenAnswer(PreferenceRow.Prompt(row), PreferenceRow.Text(row, "answer"), PreferenceRow.AnswerTokens(row))], null))];
 
-    /// <summary>The pairs of a path, each row accounted for in the report.</summary>
+    /// <summary>The pairs of a path, each row accounted for in the report. Large data is not held in memory: a pair is read again whenever it is asked for.</summary>
     /// <param name="seed">Draws among the completions of UltraFeedback.</param>
     /// <param name="maxMalformed">The share of rows that may be malformed.</param>
     /// <exception cref="DataException">Too many rows are malformed, or there is none; the message names file and line.</exception>
-    public static IReadOnlyList<PreferenceExample> ReadPairs(string path, ulong seed = 0, DataReport? report = null, double maxMalformed = 0) => Read(path, report ?? new DataReport(), maxMalformed, (row, number) =>
+    public static IReadOnlyList<PreferenceExample> ReadPairs(string path, ulong seed = 0, DataReport? report = null, double maxMalformed = 0) => SpilledRows.Pairs(StreamPairs(path, seed, report ?? new DataReport(), maxMalformed));
+
+    /// <summary>As <see cref="ReadPairs"/>, a pair at a time and once; what is wrong with the path as a whole is said at its end.</summary>
+    public static IEnumerable<PreferenceExample> StreamPairs(string path, ulong seed, DataReport report, double maxMalformed) => Read(path, report, maxMalformed, (row, number) =>
     {
         var prepared = PreferenceRow.Pairs(row, new CounterRandom(Seeds.Derive(Seeds.Derive(seed, "rejected"), number)));
         return (prepared.Pairs, prepared.Skipped);
     });
 
-    private static List<T> Read<T>(string path, DataReport report, double maxMalformed, Func<JsonElement, long, (IReadOnlyList<T>, string?)> read)
+    private static IEnumerable<T> Read<T>(string path, DataReport report, double maxMalformed, Func<JsonElement, long, (IReadOnlyList<T>, string?)> read)
     {
-        var items = new List<T>();
         var before = report.Read;
         foreach (var row in RowFiles.Find(path).SelectMany(RowFiles.Read))
-            try
-            {
-                if (row.Value is not { } value)
-                {
-                    report.Refuse(row.Problem!, row.Place);
-                    continue;
-                }
-                var (found, skipped) = read(value, row.Number);
-                items.AddRange(found);
-                if (skipped is null)
-                    report.Keep();
-                else
-                    report.Skip(skipped, row.Place);
-            }
-            catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException)
-            {
-                report.Refuse(e.Message, row.Place);
-            }
+            foreach (var item in Items(row, report, read))
+                yield return item;
         if (report.Read == before)
             throw new DataException($"{path}: holds no rows");
         report.Check(maxMalformed);
-        return items;
+    }
+
+    private static IReadOnlyList<T> Items<T>(SourceRow row, DataReport report, Func<JsonElement, long, (IReadOnlyList<T>, string?)> read)
+    {
+        try
+        {
+            if (row.Value is not { } value)
+            {
+                report.Refuse(row.Problem!, row.Place);
+                return [];
+            }
+            var (found, skipped) = read(value, row.Number);
+            if (skipped is null)
+                report.Keep();
+            else
+                report.Skip(skipped, row.Place);
+            return found;
+        }
+        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException)
+        {
+            report.Refuse(e.Message, row.Place);
+            return [];
+        }
     }
 }

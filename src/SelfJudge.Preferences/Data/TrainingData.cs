@@ -46,7 +46,8 @@ public abstract class TrainingData
     public IReadOnlyList<PreferenceExample> JudgePairs(JudgeTemplate template, bool rationale)
     {
         var pairs = PairsFor(template.Principle);
-        return rationale && pairs.Any(HasRationales) ? [.. pairs.Where(HasRationales)] : pairs;
+        List<int> explained = rationale ? [.. Enumerable.Range(0, pairs.Count).Where(i => HasRationales(pairs[i]))] : [];
+        return explained.Count == 0 ? pairs : new IndexedList<PreferenceExample>(i => pairs[i], explained);
     }
 
     /// <summary>How many prompts there are before they come again; null where they have no end.</summary>
