@@ -7,9 +7,19 @@ namespace SelfJudge.Grains.Training;
 /// <summary>The training data of a silo's runs, loaded once each; files that change are loaded again.</summary>
 public sealed class DataCatalog
 {
-    private readonly ConcurrentDictionary<(DataRecipe Data, string Sources, ulong Seed, DateTime Pairs, DateTime Prompts), Lazy<TrainingData>> _loaded = new();
+    private readonly ConcurrentDictionary<(DataRecipe Data, string Files, ulong Seed), Lazy<TrainingData>> _loaded = new();
 
-    public Task<TrainingData> Get(Recipe recipe) => Task.Run(() => _loaded.GetOrAdd((recipe.Data with { Sources = [] }, string.Join('\n', recipe.Data.Sources.Select(s => $"{s.Path} {s.Weight} {Changed(s.Path):O}")), recipe.Seed, Changed(recipe.Data.Pairs), Changed(recipe.Data.Prompts)), key => new Lazy<TrainingData>(() => TrainingData.Load(recipe.Data, key.Seed))).Value);
+    public Task<TrainingData> Get(Recipe recipe) => Task.Run(() =>
+    {
+        // Lists compare by reference: the sources' weights go into the text.
+        var data = recipe.Data;
+        IEnumerable<string?> named = [data.Pairs, data.Prompts, data.ExtraAnswers, .. data.Sources.Select(s => s.Path)];
+        var files = string.Join('\n', named.OfType<string>().Select(State).Concat(data.Sources.Select(s => $"{s.Path} {s.Weight}")));
+        return _loaded.GetOrAdd((data with { Sources = [] }, files, recipe.Seed), key => new Lazy<TrainingData>(() => TrainingData.Load(data, key.Seed))).Value;
+    });
 
-    private static DateTime Changed(string? file) => file is null ? default : File.GetLastWriteTimeUtc(file);
+    // A folder is what its files are.
+    private static string State(string path) => Directory.Exists(path)
+        ? string.Join('\n', Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(State))
+        : $"{path} {File.GetLastWriteTimeUtc(path):O} {(File.Exists(path) ? new FileInfo(path).Length : 0)}";
 }
