@@ -47,10 +47,15 @@ internal sealed class Reproduction(string root, IReadOnlyList<PaperTable> tables
     private List<StageRun> Plan()
     {
         var plan = new List<StageRun>();
+        // Every policy is measured by whatever any of the tables asks of it: what is finished serves them all.
+        var tournaments = PaperTables.All.SelectMany(t => t.Cells).Where(c => c.Samples > 1).GroupBy(c => StageRun.Of(RecipeOf(c.Recipe), c.Stage, root)[^1].Folder)
+            .ToDictionary(g => g.Key, g => (IReadOnlyList<int>)[.. g.Select(c => c.Samples).Distinct().Order()]);
         for (var seed = 1UL; seed <= (ulong)seeds; seed++)
             foreach (var (recipe, stage) in tables.SelectMany(t => t.Cells).Select(c => (c.Recipe, c.Stage)).Prepend(("sft", "SFT")).Distinct())
             {
-                var runs = StageRun.Of(RecipeOf(recipe) with { Seed = seed }, stage, Path.Combine(root, $"seed-{seed}"), EvaluationOf);
+                // By the recipes' own seed a stage is the same one for every seed.
+                var kinds = StageRun.Of(RecipeOf(recipe), stage, root).ToDictionary(r => r.Stage, r => tournaments.GetValueOrDefault(r.Folder, []));
+                var runs = StageRun.Of(RecipeOf(recipe) with { Seed = seed }, stage, Path.Combine(root, $"seed-{seed}")).Select(r => r with { Recipe = r.Recipe with { Evaluation = EvaluationOf(r.Recipe.Stages[0], kinds[r.Stage]) } }).ToList();
                 _runs[(seed, recipe, stage)] = runs[^1];
                 plan.AddRange(runs.Where(r => !plan.Exists(p => FolderOf(p).Path == FolderOf(r).Path)));
             }
@@ -76,9 +81,8 @@ internal sealed class Reproduction(string root, IReadOnlyList<PaperTable> tables
         MeasureEvery = 0,
     };
 
-    // Every policy is measured by whatever any of the tables asks of it: what is finished serves them all.
-    private EvaluationRecipe? EvaluationOf(StageRecipe stage) => !stage.Method.IsPolicy() ? null
-        : new EvaluationRecipe { Prompts = quick ? QuickPrompts : 0, Baseline = stage.Name, Rejection = PaperTables.TournamentsOf(stage.Name).Count > 0 ? [stage.Name] : [], RejectionSamples = PaperTables.TournamentsOf(stage.Name) };
+    private EvaluationRecipe? EvaluationOf(StageRecipe stage, IReadOnlyList<int> tournaments) => !stage.Method.IsPolicy() ? null
+        : new EvaluationRecipe { Prompts = quick ? QuickPrompts : 0, Baseline = stage.Name, Rejection = tournaments.Count > 0 ? [stage.Name] : [], RejectionSamples = tournaments };
 
     private RunFolder FolderOf(StageRun run) => new(Path.Combine(root, $"seed-{run.Recipe.Seed}", run.Folder));
 
@@ -122,7 +126,8 @@ internal sealed class Reproduction(string root, IReadOnlyList<PaperTable> tables
         if (_measured.TryGetValue(folder.Path, out var known))
             return known;
         var result = RunResult.FromJson(File.ReadAllText(folder.Result));
-        var answers = AnswerRow.Read(folder.Answers).GroupBy(r => r.Samples).ToDictionary(g => g.Key, g =>
+        // A reward model answers nothing.
+        var answers = (File.Exists(folder.Answers) ? AnswerRow.Read(folder.Answers) : []).GroupBy(r => r.Samples).ToDictionary(g => g.Key, g =>
         {
             var rows = g.OrderBy(r => r.Prompt).ToList();
             return new MeasuredAnswers([.. rows.Select(r => r.Gold ?? throw new UserError($"{folder.Answers}: prompt {r.Prompt} has no gold score"))],

@@ -14,7 +14,7 @@ public sealed class RunsCommandTests(UninterruptedRun uninterrupted) : IDisposab
     [Fact]
     public async Task A_run_is_shown_watched_and_cancelled_by_other_processes_and_gone_on_with()
     {
-        const int Steps = 60;
+        const int Steps = 200; // enough that five consoles have started and ended meanwhile, however busy the machine
         await using var running = _folder.StartClient(SmallRun.Train("runs/one", [.. SmallRun.Set($"stages.Self-Judge.steps={Steps}")]));
         await running.Until(() => SmallRun.NewestCheckpoint(Run) > SmallRun.JsftSteps, "the second stage");
         await using var watching = _folder.StartClient("watch", "one");
@@ -28,6 +28,7 @@ public sealed class RunsCommandTests(UninterruptedRun uninterrupted) : IDisposab
         await AssertFails("runs/one holds a run already: go on with it by 'resume runs/one', or name another folder with --out", SmallRun.Train("runs/one"));
 
         var cancelled = await Succeed("cancel", "one");
+        Assert.Matches("^run one is (cancelled|stopped) after step [0-9]+ of Self-Judge\n$", cancelled.Output);
         var step = int.Parse(Regex.Match(cancelled.Output, "^run one is (cancelled|stopped) after step ([0-9]+) of Self-Judge\n$").Groups[2].Value);
         Assert.InRange(step, 1, Steps - 1);
         var stopped = await running.End();

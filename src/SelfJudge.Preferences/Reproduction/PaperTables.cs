@@ -50,9 +50,6 @@ public sealed record PaperTable(string Id, string Title, string Finding, string 
 /// <summary>The comparisons of Lee et al. 2024, with its figures.</summary>
 public static class PaperTables
 {
-    /// <summary>The largest tournament of figure 4.</summary>
-    public const int MostSamples = 32;
-
     private static readonly int[] Tournaments = [1, 2, 4, 8, 16, 32];
 
     public static IReadOnlyList<PaperTable> All { get; } =
@@ -171,9 +168,6 @@ public static class PaperTables
                 select new PaperCell("figure 5", round == 0 ? "JM" : $"round {round}", metric, null, "iterate", stage)],
             [new("figure 5", PaperMetric.WinRate, "round 1", "JM"), new("figure 5", PaperMetric.WinRate, "round 2", "round 1"), new("figure 5", PaperMetric.WinRate, "round 3", "round 2")]),
     ];
-
-    /// <summary>The numbers of samples by which a stage's model is measured, whichever tables are asked for: what is finished serves them all.</summary>
-    public static IReadOnlyList<int> TournamentsOf(string stage) => [.. All.SelectMany(t => t.Cells).Where(c => c.Stage == stage && c.Samples > 1).Select(c => c.Samples).Distinct().Order()];
 
     private static PaperTable Table(string id, string title, string finding, string departs, IReadOnlyList<PaperCell> cells, IReadOnlyList<PaperClaim> claims) =>
         new(id, title, finding, departs, [.. cells.Select(c => c with { Table = id })], [.. claims.Select(c => c with { Table = id })]);

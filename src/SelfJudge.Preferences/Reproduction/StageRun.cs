@@ -11,14 +11,13 @@ namespace SelfJudge.Preferences.Reproduction;
 /// </summary>
 /// <param name="Stage">The stage by name.</param>
 /// <param name="Folder">Within the folder that holds all of them.</param>
-/// <param name="Recipe">The run, with absolute paths to the models that other runs leave.</param>
+/// <param name="Recipe">The run, with absolute paths to the models that other runs leave; nothing is measured at its end.</param>
 public sealed record StageRun(string Stage, string Folder, Recipe Recipe)
 {
     /// <summary>The runs that a stage needs, each after those that it needs itself, the stage's own last.</summary>
     /// <param name="root">The folder that holds their folders.</param>
-    /// <param name="evaluation">How the model of each stage is to be measured; null leaves it unmeasured.</param>
     /// <exception cref="RecipeException">A stage cannot stand alone: it leaves an adapter.</exception>
-    public static IReadOnlyList<StageRun> Of(Recipe recipe, string stage, string root, Func<StageRecipe, EvaluationRecipe?> evaluation)
+    public static IReadOnlyList<StageRun> Of(Recipe recipe, string stage, string root)
     {
         var runs = new List<StageRun>();
         Add(stage);
@@ -34,14 +33,14 @@ public sealed record StageRun(string Stage, string Folder, Recipe Recipe)
             string? ModelOf(string? named) => named is not null && recipe.Stages.Any(s => s.Name == named) ? Path.Combine(root, Add(named).Folder, "final") : named;
             var alone = own with { From = null, Judge = ModelOf(own.Judge), Reward = ModelOf(own.Reward), JudgeTemplates = recipe.TemplatesOf(own) };
             var model = recipe.Model with { Path = own.From is null ? recipe.Model.Path : ModelOf(own.From) };
-            var whole = recipe with { Name = name, Model = model, Judge = recipe.Judge with { Templates = alone.JudgeTemplates }, Stages = [alone], Evaluation = evaluation(own) };
-            var run = new StageRun(name, $"{FolderName(name)}-{Identity(RecipeFile.Render(whole with { Name = "", Evaluation = null }).Replace(root, "", StringComparison.Ordinal))}", whole);
+            var whole = recipe with { Name = name, Model = model, Judge = recipe.Judge with { Templates = alone.JudgeTemplates }, Stages = [alone], Evaluation = null };
+            var run = new StageRun(name, $"{FolderName(name)}-{Identity(RecipeFile.Render(whole with { Name = "" }).Replace(root, "", StringComparison.Ordinal))}", whole);
             runs.Add(run);
             return run;
         }
     }
 
-    // What a recipe says, wherever its folder lies and however its models are measured.
+    // What a recipe says, wherever its folder lies.
     private static string Identity(string recipe) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(recipe)))[..8];
 
     private static string FolderName(string stage) => string.Concat(stage.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-'));

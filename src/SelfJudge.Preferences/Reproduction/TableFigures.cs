@@ -27,8 +27,8 @@ public sealed record TestedClaim(PaperClaim Claim, Estimate Difference)
 {
     public bool Holds => Difference.Mean > 0;
 
-    /// <summary>Whether its interval is wholly on one side of zero.</summary>
-    public bool IsClear => Difference.Low > 0 || Difference.High < 0;
+    /// <summary>Whether its interval is wholly on one side of zero; a single value has none.</summary>
+    public bool IsClear => Difference.High > Difference.Low && (Difference.Low > 0 || Difference.High < 0);
 }
 
 /// <summary>A table of the paper with its figures and ours.</summary>

@@ -54,7 +54,7 @@ public sealed class MethodRecipeTests
     {
         var recipes = PaperTables.All.SelectMany(t => t.Cells).Select(c => c.Recipe).Distinct().Where(r => !r.StartsWith("size-", StringComparison.Ordinal) && r != "jsft-extra")
             .ToDictionary(r => r, r => RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", r + ".yaml")));
-        foreach (var stage in recipes.SelectMany(r => r.Value.Stages.Select(s => (Recipe: r.Key, Run: StageRun.Of(r.Value, s.Name, "/r", _ => null)[^1]))).GroupBy(s => s.Run.Stage))
+        foreach (var stage in recipes.SelectMany(r => r.Value.Stages.Select(s => (Recipe: r.Key, Run: StageRun.Of(r.Value, s.Name, "/r")[^1]))).GroupBy(s => s.Run.Stage))
             Assert.True(stage.Select(s => s.Run.Folder).Distinct().Count() == 1, $"{stage.Key} differs: {string.Join(", ", stage.Select(s => $"{s.Recipe} {s.Run.Folder}"))}");
         Assert.All(PaperTables.All.SelectMany(t => t.Cells).Where(c => recipes.ContainsKey(c.Recipe)), c => Assert.Contains(recipes[c.Recipe].Stages, s => s.Name == c.Stage));
     }

@@ -15,7 +15,7 @@ public sealed class StageRunTests
           - {name: PPO, method: ppo, from: JM, reward: RM, steps: 5, learning_rate: 1, prompts: 1, samples: 1}
         """, "r.yaml");
 
-    private static IReadOnlyList<StageRun> Runs(Recipe recipe, string stage, string root = "/out") => StageRun.Of(recipe, stage, root, _ => null);
+    private static IReadOnlyList<StageRun> Runs(Recipe recipe, string stage, string root = "/out") => StageRun.Of(recipe, stage, root);
 
     [Fact]
     public void What_a_stage_needs_comes_before_it_and_nothing_else()
