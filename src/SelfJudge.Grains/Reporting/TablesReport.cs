@@ -12,7 +12,7 @@ public static class TablesReport
     public static string Render(IReadOnlyList<ReproducedTable> tables, int seeds, int prompts, double seconds, IReadOnlyList<(string Name, string Text)> recipes)
     {
         var html = new StringBuilder();
-        html.Append($"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>The paper's tables · SelfJudge.Actors</title><style>{HtmlReport.Style} .no {{ color: #dc2626; font-weight: 600; }} .yes {{ color: #059669; }}</style></head><body>");
+        html.Append($"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>The paper's tables · SelfJudge.Actors</title><style>{HtmlReport.Style} .no {{ color: #dc2626; font-weight: 600; }} .yes {{ color: #059669; }} table.cells td:nth-child(-n+6) {{ white-space: nowrap; }}</style></head><body>");
         html.Append($"<h1>The paper's tables, reproduced on the built-in world</h1><p class=lead>Lee et al. 2024 · {seeds} {(seeds == 1 ? "seed" : "seeds")} · {prompts} held-out prompts · {seconds / 60:0.0} min for what was not finished before · SelfJudge.Actors {typeof(TablesReport).Assembly.GetName().Version!.ToString(3)}</p>");
         html.Append("<p>The paper aligns Llama-2-7B on HH-Helpful and UltraFeedback and has GPT-4 judge; here a model of some two hundred thousand parameters learns the built-in world, whose oracle judges. The figures cannot agree; whether what the paper found holds is what is compared. Win rates are against the SFT model of the same seed on the same prompts, ties as half; the paper's are its own, on AlpacaEval. Intervals are 95 %, over seeds and prompts together. A finding is tested by the paired difference: <i>clear</i> if its interval leaves zero out.</p>");
         Summary(html, tables);
@@ -38,7 +38,7 @@ public static class TablesReport
         html.Append($"<h2>{Text(Name(table))}: {Text(table.Title)}</h2><p>{Text(table.Finding)}{(table.Departs.Length > 0 ? $" <span class=soft>{Text(table.Departs)}</span>" : "")}</p>");
         if (table.Id.StartsWith("figure", StringComparison.Ordinal))
             Charts(html, reproduced);
-        html.Append("<table><tr><th><th class=text>metric<th>paper<th>here<th>95 %<th>ordering<th class=text>budget<th>seconds</tr>");
+        html.Append("<table class=cells><tr><th><th class=text>metric<th>paper<th>here<th>95 %<th>ordering<th class=text>budget<th>seconds</tr>");
         foreach (var row in reproduced.Rows)
             html.Append($"<tr><td>{Text(row.Row)}<td class=text>{row.Metric.Label()}<td>{(row.Paper is { } paper ? row.Metric.Show(paper) : "")}<td>{row.Metric.Show(row.Mean)}<td>{row.Metric.Show(row.Ci95[0])} to {row.Metric.Show(row.Ci95[1])}<td>{row.OrderingHolds switch { true => "<span class=yes>holds</span>", false => "<span class=no>does not</span>", null => "" }}"
                 + $"<td class=\"text soft\">{Text(string.Join(", ", row.Budget.Where(b => b.Value > 0).Select(b => $"{b.Value:#,0} {b.Key.Replace('_', ' ')}")))}<td>{row.Seconds:0}</tr>");

@@ -23,12 +23,13 @@ public sealed record TableRow(string Table, string Row, PaperMetric Metric, doub
 
 /// <summary>A finding of the paper, tested here.</summary>
 /// <param name="Difference">Of the row that should be above less the other, paired by seed and prompt; for a judge's accuracy by seed.</param>
-public sealed record TestedClaim(PaperClaim Claim, Estimate Difference)
+/// <param name="Values">What it is the mean of.</param>
+public sealed record TestedClaim(PaperClaim Claim, Estimate Difference, int Values)
 {
     public bool Holds => Difference.Mean > 0;
 
     /// <summary>Whether its interval is wholly on one side of zero; a single value has none.</summary>
-    public bool IsClear => Difference.High > Difference.Low && (Difference.Low > 0 || Difference.High < 0);
+    public bool IsClear => Values > 1 && (Difference.Low > 0 || Difference.High < 0);
 }
 
 /// <summary>A table of the paper with its figures and ours.</summary>
@@ -48,16 +49,15 @@ public static class TableFigures
     /// <param name="baseline">The SFT model's answers, seed by seed, that win rates are against.</param>
     public static ReproducedTable Of(PaperTable table, Func<PaperCell, IReadOnlyList<MeasuredStage>> measured, IReadOnlyList<MeasuredAnswers> baseline)
     {
-        var claims = table.Claims.Select(claim => new TestedClaim(claim, Difference(Cell(claim.Above), Cell(claim.Below), claim.Metric))).ToList();
+        var claims = table.Claims.Select(Test).ToList();
         return new ReproducedTable(table, [.. table.Cells.Select(Row)], claims);
 
         PaperCell CellOf(PaperMetric metric, string row) => table.Cells.Single(c => c.Metric == metric && c.Row == row);
-        Func<PaperMetric, PaperCell> Cell(string row) => metric => CellOf(metric, row);
 
-        Estimate Difference(Func<PaperMetric, PaperCell> above, Func<PaperMetric, PaperCell> below, PaperMetric metric)
+        TestedClaim Test(PaperClaim claim)
         {
-            IReadOnlyList<IReadOnlyList<double>> a = Values(above(metric)), b = Values(below(metric));
-            return Estimate.OfCrossed([.. a.Zip(b, (x, y) => (IReadOnlyList<double>)[.. x.Zip(y, (u, v) => u - v)])]);
+            IReadOnlyList<IReadOnlyList<double>> above = Values(CellOf(claim.Metric, claim.Above)), below = Values(CellOf(claim.Metric, claim.Below));
+            return new TestedClaim(claim, Estimate.OfCrossed([.. above.Zip(below, (x, y) => (IReadOnlyList<double>)[.. x.Zip(y, (u, v) => u - v)])]), above.Sum(v => v.Count));
         }
 
         // By seed, and by prompt where there are prompts.
