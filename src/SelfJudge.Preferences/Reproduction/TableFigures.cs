@@ -73,8 +73,10 @@ public static class TableFigures
         {
             var estimate = Estimate.OfCrossed(Values(cell));
             var stages = measured(cell);
+            // Two or three seeds make wide intervals; a share has no more room than it has.
+            var (low, high) = cell.Metric == PaperMetric.Length ? (estimate.Low, estimate.High) : (Math.Max(0, estimate.Low), Math.Min(1, estimate.High));
             var about = claims.Where(c => c.Claim.Metric == cell.Metric && (c.Claim.Above == cell.Row || c.Claim.Below == cell.Row)).ToList();
-            return new TableRow(table.Id, cell.Row, cell.Metric, cell.Paper / 100, estimate.Mean, [estimate.Low, estimate.High], stages.Count, about.Count == 0 ? null : about.TrueForAll(c => c.Holds),
+            return new TableRow(table.Id, cell.Row, cell.Metric, cell.Paper / 100, estimate.Mean, [low, high], stages.Count, about.Count == 0 ? null : about.TrueForAll(c => c.Holds),
                 stages[0].Budget, stages.Average(s => s.Seconds));
         }
     }

@@ -25,6 +25,8 @@ public sealed class TableFiguresTests
         Assert.Equal(0.625, table.Claims.Single().Difference.Mean, 12);
         Assert.True(table.Claims.Single().Holds);
         Assert.Equal(60, table.Rows[0].Budget["steps"]);
+        // Seeds' means 1 and 0.5: the interval goes far beyond what a share can be.
+        Assert.Equal([0.0, 1.0], table.Rows[0].Ci95);
     }
 
     [Fact]
