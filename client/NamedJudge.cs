@@ -1,18 +1,16 @@
-using Microsoft.Extensions.AI;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Replicas;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client;
 
 /// <summary>A judge as the user names it: the built-in world's oracle, a chat endpoint, or a model of ours.</summary>
 /// <param name="Templates">By name, or the absolute paths of their files; none for the oracle.</param>
-internal sealed record NamedJudge(string Name, IReadOnlyList<string> Templates, SubmittedModel? Model, Func<IChatClient>? Endpoint)
+internal sealed record NamedJudge(string Name, IReadOnlyList<string> Templates, SubmittedModel? Model, JudgeEndpoint? Endpoint)
 {
-    public const string Oracle = "oracle";
-
-    private const int EndpointRequests = 8;
+    public const string Oracle = EvaluationRecipe.Oracle;
 
     /// <param name="named">oracle, an http(s) address, a run, or a model folder.</param>
     /// <exception cref="UserError">There is no such model or template, or something does not go with the judge named.</exception>
@@ -29,13 +27,12 @@ internal sealed record NamedJudge(string Name, IReadOnlyList<string> Templates, 
             var submitted = SubmittedModel.Resolve(named, null, null);
             return new NamedJudge(submitted.Name, templates.Count > 0 ? templates : submitted.JudgeTemplates, submitted, null);
         }
-        if (!Uri.TryCreate(named, UriKind.Absolute, out var address))
-            throw new UserError($"--judge {named}: write the address as https://HOST/v1");
-        if (address.UserInfo.Length > 0)
-            throw new UserError("--judge: leave name and password out of the address; a key goes into an environment variable, named by --judge-key-env");
         if (string.IsNullOrWhiteSpace(model))
             throw new UserError($"--judge {named}: name the model that is to judge there with --judge-model");
-        return new NamedJudge($"{model} at {named}", templates.Count > 0 ? templates : [JudgeTemplate.UltraFeedback.Name], null, () => ChatEndpoint.Open(address, model, keyVariable));
+        var endpoint = new JudgeEndpoint { Name = named, Address = named, Model = model, KeyEnv = keyVariable, Templates = templates.Count > 0 ? templates : new JudgeEndpoint().Templates };
+        if (endpoint.FindProblem() is { } problem)
+            throw new UserError($"--judge: {problem}");
+        return new NamedJudge($"{model} at {named}", endpoint.Templates, null, endpoint);
     }
 
     /// <summary>What is to be said of its independence; null where there is nothing.</summary>
@@ -50,7 +47,7 @@ internal sealed record NamedJudge(string Name, IReadOnlyList<string> Templates, 
     public async Task<IPairJudge> Open(IGrainFactory? grains)
     {
         if (Endpoint is not null)
-            return new ChatJudge(Endpoint(), [.. Templates.Select(JudgeTemplate.ByName)], EndpointRequests);
+            return ChatEndpoint.Judge(Endpoint);
         if (Model is null)
             return OracleJudge.Instance;
         var hosts = await grains!.GetGrain<IModelHostsGrain>(0).List();

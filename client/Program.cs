@@ -1,6 +1,7 @@
 using System.CommandLine;
 using SelfJudge.Client;
 using SelfJudge.Client.Commands;
+using SelfJudge.Grains.Replicas;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 using Spectre.Console;
@@ -32,7 +33,7 @@ try
     // Ctrl-C waits for the end of a step, however long that takes: to exit under a native computation crashes.
     return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
 }
-catch (Exception e) when (e is UserError or RecipeException or DataException or IOException or InvalidDataException or UnauthorizedAccessException)
+catch (Exception e) when (e is UserError or ChatEndpointException or RecipeException or DataException or IOException or InvalidDataException or UnauthorizedAccessException)
 {
     await Console.Error.WriteLineAsync(e.Message);
     return 1;

@@ -35,11 +35,11 @@ internal static class RunRecipe
             Model = recipe.Model with { Path = folder, DialogueTemplate = DialogueTemplate.Absolute(template) },
             Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts"), ExtraAnswers = Existing(recipe.Data.ExtraAnswers, "data.extra_answers"), Sources = [.. recipe.Data.Sources.Select(s => s with { Path = Existing(s.Path, "data.sources")! })] },
             Stages = [.. recipe.Stages.Select(s => s with { Judge = NamedModel(recipe, s.Judge, "judge"), Reward = NamedModel(recipe, s.Reward, "reward") })],
-            Judge = recipe.Judge with { Templates = [.. recipe.Judge.Templates.Select(t => JudgeTemplate.IsFile(t) ? Existing(t, "judge.templates")! : t)] },
+            Judge = recipe.Judge with { Templates = TemplatesOf(recipe.Judge.Templates), Endpoints = [.. recipe.Judge.Endpoints.Select(e => e with { Templates = TemplatesOf(e.Templates) })] },
         };
-        foreach (var file in recipe.Judge.Templates.Where(JudgeTemplate.IsFile))
+        foreach (var file in recipe.Judge.Templates.Concat(recipe.Judge.Endpoints.SelectMany(e => e.Templates)).Where(JudgeTemplate.IsFile))
             _ = CommonOptions.ParseJudgeTemplate(file);
-        if (recipe.Evaluation is { Judge: { } judge } evaluation && judge != EvaluationRecipe.Oracle && recipe.Stages.All(s => s.Name != judge))
+        if (recipe.Evaluation is { Judge: { } judge } evaluation && judge != EvaluationRecipe.Oracle && recipe.Stages.All(s => s.Name != judge) && recipe.Judge.EndpointOf(judge) is null)
         {
             recipe = recipe with { Evaluation = evaluation with { Judge = Existing(judge, "evaluation.judge") } };
             CheckJudge("evaluation.judge", recipe.Evaluation.Judge!, recipe.Judge.Templates);
@@ -97,12 +97,14 @@ internal static class RunRecipe
 
     private static string Quoted(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 
+    private static List<string> TemplatesOf(IReadOnlyList<string> named) => [.. named.Select(t => JudgeTemplate.IsFile(t) ? Existing(t, "judge.templates")! : t)];
+
     private static string? Existing(string? named, string key) => named is null ? null
         : Path.Exists(named) ? Path.GetFullPath(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
 
-    // A stage's judge or reward: a word, an earlier stage, or else a model.
+    // A stage's judge or reward: a word, an earlier stage, an endpoint, or else a model.
     private static string? NamedModel(Recipe recipe, string? named, string key) =>
-        named is null or "policy" or "oracle" || recipe.Stages.Any(s => s.Name == named) ? named : ModelFolderOf(named, key);
+        named is null or StageRecipe.PolicyItself or EvaluationRecipe.Oracle || recipe.Stages.Any(s => s.Name == named) || recipe.Judge.EndpointOf(named) is not null ? named : ModelFolderOf(named, key);
 
     // Training starts from whole weights: an adapter on top of them has to be merged first.
     private static string ModelFolderOf(string named, string key = "model.path")

@@ -86,8 +86,8 @@ public sealed class CompareTests(UninterruptedRun uninterrupted) : IDisposable
     }
 
     [Theory]
-    [InlineData(401, "refuses access (401): name the environment variable that holds its key with --judge-key-env")]
-    [InlineData(404, "has no /v1/chat/completions, or no model 'some-model' (404): write --judge as https://HOST/v1, and --judge-model as the server names it")]
+    [InlineData(401, "refuses access (401): name the environment variable that holds its key (--judge-key-env; in a recipe key_env)")]
+    [InlineData(404, "has no /v1/chat/completions, or no model 'some-model' (404): write the address as https://HOST/v1, and the model as the server names it")]
     public async Task An_endpoint_that_refuses_is_named(int status, string message)
     {
         await using var server = await ChatServer.Start(_ => (status, "no"));
@@ -115,7 +115,7 @@ public sealed class CompareTests(UninterruptedRun uninterrupted) : IDisposable
         await AssertFails($"{a} has no answer to prompt 1, 'Why?': both sides must answer the same prompts\n", ["compare", a, a, "--prompts", prompts, "--judge", "http://127.0.0.1:1/v1", "--judge-model", "m", "--out", Out]);
         await AssertFails("--judge oracle: the oracle knows the built-in world's prompts only, and 'Once upon a time' is none of them; name a model or an endpoint as judge\n", ["compare", a, a, "--judge", "oracle", "--out", Out]);
         await AssertFails("--judge http://127.0.0.1:1/v1: name the model that is to judge there with --judge-model\n", ["compare", a, a, "--judge", "http://127.0.0.1:1/v1", "--out", Out]);
-        await AssertFails("--judge-key-env NO_SUCH_KEY: there is no such environment variable, or it is empty\n", ["compare", a, a, "--judge", "http://127.0.0.1:1/v1", "--judge-model", "m", "--judge-key-env", "NO_SUCH_KEY", "--out", Out]);
+        await AssertFails("the judge at http://127.0.0.1:1/v1: there is no environment variable NO_SUCH_KEY, or it is empty\n", ["compare", a, a, "--judge", "http://127.0.0.1:1/v1", "--judge-model", "m", "--judge-key-env", "NO_SUCH_KEY", "--out", Out]);
         File.WriteAllText(_folder["bad.jsonl"], "{\"prompt\": \"Why?\"}\n");
         await AssertFails($"{_folder["bad.jsonl"]}:1: the row has no text \"answer\"\n", ["compare", a, _folder["bad.jsonl"], "--judge", "oracle", "--out", Out]);
         Assert.False(File.Exists(Out));

@@ -14,6 +14,7 @@ using Orleans.Runtime.MembershipService.SiloMetadata;
 using Orleans.Serialization;
 using SelfJudge.Grains.Placement;
 using SelfJudge.Grains.Prompts;
+using SelfJudge.Grains.Replicas;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Hosting;
 
@@ -119,6 +120,7 @@ public static class SelfJudgeSiloExtensions
         silo.Services.AddPlacementFilter<OnModelHostStrategy, OnModelHostDirector>(ServiceLifetime.Transient);
         silo.Services.AddSelfJudgeExceptions();
         silo.Services.AddSingleton<DataCatalog>();
+        silo.Services.AddSingleton<ChatJudges>();
         silo.Services.AddSingleton<RunInstruments>();
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton(new PromptGrainOptions());

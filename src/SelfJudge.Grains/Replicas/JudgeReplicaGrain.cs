@@ -8,15 +8,16 @@ using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Grains.Replicas;
 
-/// <summary>The judging face of its silo's model host. Calls interleave, so that many tournaments' rounds reach the host together.</summary>
+/// <summary>The judging face of its silo's model host, and of the judges that are no models on it. Calls interleave, so that many tournaments' rounds reach the host together.</summary>
 [Reentrant, OnModelHost(byKey: true), Immovable, GrainType("judge-replica")]
-public sealed class JudgeReplicaGrain(IModelHost host) : Grain, IJudgeReplicaGrain
+public sealed class JudgeReplicaGrain(IModelHost host, ChatJudges chats) : Grain, IJudgeReplicaGrain
 {
     public async Task<IReadOnlyList<Verdict>> Judge(JudgeRequest request, CancellationToken cancellation)
     {
         var turns = request.Turns.ToTurns();
-        if (request.Model == HostJudge.Oracle)
-            return [.. (await Task.WhenAll(request.Pairs.Select(p => OracleJudge.Instance.Judge(turns, p.First, p.Second, cancellation)))).Select(j => j.Verdict!)];
+        // An answer that names neither response prefers neither.
+        if ((request.Model == HostJudge.Oracle ? OracleJudge.Instance : chats.Find(request.Model)) is { } external)
+            return [.. (await Task.WhenAll(request.Pairs.Select(p => external.Judge(turns, p.First, p.Second, cancellation)))).Select(j => j.Verdict ?? Verdict.Unreadable)];
         return await HostJudge.Verdicts(host, request.Model, [.. request.Pairs.Select(p => new Comparison(turns, p.First, p.Second))],
             [.. request.Templates.Select(JudgeTemplate.ByName)], request.Batch.ToCohort(), cancellation);
     }

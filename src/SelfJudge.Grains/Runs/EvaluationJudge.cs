@@ -7,13 +7,19 @@ namespace SelfJudge.Grains.Runs;
 /// <param name="IsIndependent">Whether it had no part in training the policies.</param>
 /// <param name="Stage">The stage whose model it is; null for the model that the run starts from.</param>
 /// <param name="Folder">A model from elsewhere.</param>
-internal sealed record EvaluationJudge(string Name, string Description, bool IsIndependent, bool IsOracle, string? Stage, string? Folder)
+/// <param name="Endpoint">One that is no model of ours.</param>
+internal sealed record EvaluationJudge(string Name, string Description, bool IsIndependent, bool IsOracle, string? Stage, string? Folder, JudgeEndpoint? Endpoint = null)
 {
     public static EvaluationJudge Of(Recipe recipe, EvaluationRecipe evaluation)
     {
         var named = evaluation.Judge ?? (recipe.Data.WorldPairs > 0 ? EvaluationRecipe.Oracle : recipe.Stages.FirstOrDefault(s => s.Method == StageMethod.Jsft)?.Name);
         if (named == EvaluationRecipe.Oracle)
             return new EvaluationJudge(named, "the world's gold oracle, which training never asks", true, true, null, null);
+        if (recipe.Judge.EndpointOf(named) is { } endpoint)
+        {
+            var trains = recipe.Stages.Any(s => s.Judge == named);
+            return new EvaluationJudge(named!, $"{endpoint.Model} at {endpoint.Address}{(trains ? ", which judged in training too; not independent" : "")}", !trains, false, null, null, endpoint);
+        }
         // Whatever stage it is, its policies descend from the same model, or were trained by its verdicts.
         if (recipe.Stages.Any(s => s.Name == named))
             return new EvaluationJudge(named!, $"{named}, the model's own judge; not independent", false, false, named, null);

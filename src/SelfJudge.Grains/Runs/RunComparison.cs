@@ -10,11 +10,12 @@ using SelfJudge.Preferences.Templates;
 namespace SelfJudge.Grains.Runs;
 
 /// <summary>Win rates of a run's policies against its baseline, by the judge that its recipe names.</summary>
-internal sealed class RunComparison(string runId, RunRequest request, Recipe recipe, EvaluationJudge judge, IReadOnlyList<IReadOnlyList<Turn>> prompts, PolicyScores baseline, IGrainFactory grains)
+internal sealed class RunComparison(string runId, RunRequest request, Recipe recipe, EvaluationJudge judge, IReadOnlyList<IReadOnlyList<Turn>> prompts, PolicyScores baseline, IGrainFactory grains) : IDisposable
 {
     private readonly Dictionary<PolicyScores, Estimate> _known = new() { [baseline] = new Estimate(0.5, 0.5, 0.5) };
     private readonly List<PairJudgment> _judgments = [];
     private ReplicaJudge? _replica;
+    private readonly ChatJudge? _chat = judge.Endpoint is { } endpoint ? ChatEndpoint.Judge(endpoint) : null;
 
     /// <summary>The win rate of a policy; of the same answers it is asked for once.</summary>
     public async Task<Estimate> WinRateOf(PolicyScores policy)
@@ -23,19 +24,43 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
             return WinRate.Of(policy.Gold, baseline.Gold);
         if (_known.TryGetValue(policy, out var known))
             return known;
-        var replica = _replica ??= await Load();
-        var judgments = await Task.WhenAll(prompts.Select((prompt, i) => replica.Judge(prompt, policy.Answers[i], baseline.Answers[i],
-            recipe.Deterministic ? new BatchMembership($"{runId}/evaluation/judge/{policy.Name}", prompts.Count, i) : null, CancellationToken.None)));
+        var judgments = await (_chat is null ? JudgeByModel(policy) : JudgeByEndpoint(_chat, policy));
         _judgments.AddRange(judgments);
-        var summary = ComparisonSummary.Of(judgments, 0);
-        return _known[policy] = new Estimate(summary.WinRate!.Value, summary.WinRateCi95![0], summary.WinRateCi95[1]);
+        return _known[policy] = ComparisonSummary.Of(judgments, 0) is { WinRate: { } rate, WinRateCi95: { } interval } ? new Estimate(rate, interval[0], interval[1])
+            : throw new InvalidDataException($"{judge.Description} names neither response in any of its answers, such as '{judgments.SelectMany(j => j.Unreadable).FirstOrDefault()}'");
     }
 
     /// <summary>The judge, and what its verdicts so far say of it.</summary>
     public EvaluationJudgeResult Judge()
     {
         var summary = ComparisonSummary.Of(_judgments, 0);
-        return new EvaluationJudgeResult(judge.Name, judge.Description, judge.IsIndependent, _judgments.Count(j => j.Verdict!.Judgments.Count > 0), summary.SwapConsistency, summary.PositionBias, summary.JudgeMass);
+        return new EvaluationJudgeResult(judge.Name, judge.Description, judge.IsIndependent, _judgments.Count(j => j.Verdict is { Judgments.Count: > 0 }), summary.SwapConsistency, summary.PositionBias, summary.JudgeMass);
+    }
+
+    public void Dispose() => _chat?.Dispose();
+
+    private async Task<IReadOnlyList<PairJudgment>> JudgeByModel(PolicyScores policy)
+    {
+        var replica = _replica ??= await Load();
+        return await Task.WhenAll(prompts.Select((prompt, i) => replica.Judge(prompt, policy.Answers[i], baseline.Answers[i],
+            recipe.Deterministic ? new BatchMembership($"{runId}/evaluation/judge/{policy.Name}", prompts.Count, i) : null, CancellationToken.None)));
+    }
+
+    // After one failure nobody waits for what other requests come to.
+    private async Task<IReadOnlyList<PairJudgment>> JudgeByEndpoint(ChatJudge chat, PolicyScores policy)
+    {
+        using var abandon = new CancellationTokenSource();
+        var judging = prompts.Select((prompt, i) => chat.Judge(prompt, policy.Answers[i], baseline.Answers[i], abandon.Token)).ToList();
+        try
+        {
+            await FirstFailure.OrAll(judging);
+        }
+        catch
+        {
+            await abandon.CancelAsync();
+            throw;
+        }
+        return await Task.WhenAll(judging);
     }
 
     private async Task<ReplicaJudge> Load()

@@ -38,7 +38,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
         var mainJudge = judges.Find(j => recipe.Stages.Any(s => s.Name == j.Stage && s.Method == StageMethod.Jsft));
         var triplets = stages.Aggregate(TripletCounts.None, (sum, s) => sum + s.Triplets);
         var baseline = _scores.Find(s => s.Name == recipe.Evaluation?.Baseline);
-        var comparison = baseline is null ? null : new RunComparison(runId, request, recipe, EvaluationJudge.Of(recipe, recipe.Evaluation!), _prompts, baseline, grains);
+        using var comparison = baseline is null ? null : new RunComparison(runId, request, recipe, EvaluationJudge.Of(recipe, recipe.Evaluation!), _prompts, baseline, grains);
         var policies = new List<PolicyResult>();
         foreach (var scores in comparison is null ? [] : _scores)
             policies.Add(scores.With(await comparison!.WinRateOf(scores)));

@@ -64,6 +64,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         if (recipe.Stages.FirstOrDefault(s => s.Steps == 0) is { } open)
             throw new RecipeException($"stage {open.Name} has epochs but no steps: a run is started with the steps that its data makes of them");
         data.Check(recipe);
+        await TryEndpoints(remaining, data);
         foreach (var stage in remaining)
         {
             Enter(stage);
@@ -76,6 +77,16 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         Enter(null);
         await TripletLog.FinishAsync(_folder);
         await new RunEvaluation(runId, request, recipe, _folder, _finished, data, grains).Run(Elapsed);
+    }
+
+    // An endpoint that cannot judge is to be heard of now, not when the stages before it have been trained.
+    private async Task TryEndpoints(List<StageRecipe> remaining, TrainingData data)
+    {
+        foreach (var endpoint in recipe.Judge.Endpoints.Where(e => remaining.Any(s => s.Judge == e.Name) || recipe.Evaluation?.Judge == e.Name))
+        {
+            using var judge = ChatEndpoint.Judge(endpoint);
+            await judge.Judge(data.Prompt(0), "yes .", "no .", CancellationToken.None);
+        }
     }
 
     public RunStatus Status(RunState state, string? message)

@@ -6,12 +6,12 @@ using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Grains.Training;
 
-/// <summary>What compares or rewards a stage's samples: a model on the host, or the oracle, and how it is asked.</summary>
+/// <summary>What compares or rewards a stage's samples: a model on the host, an endpoint, or the oracle, and how it is asked.</summary>
 internal sealed record StageEvaluator(string Model, EvaluationKind Kind)
 {
     /// <summary>Loads the evaluator that a stage names.</summary>
     /// <param name="initial">The id of the model that the stage starts from, which judges by default.</param>
-    public static async Task<StageEvaluator> Open(IModelHost host, string runId, Recipe recipe, RunFolder folder, StageRecipe stage, string initial)
+    public static async Task<StageEvaluator> Open(IModelHost host, ChatJudges chats, string runId, Recipe recipe, RunFolder folder, StageRecipe stage, string initial)
     {
         if (stage.Method.IsRewarded())
         {
@@ -21,10 +21,18 @@ internal sealed record StageEvaluator(string Model, EvaluationKind Kind)
         var judge = stage.Judge switch
         {
             null => initial,
-            "policy" => RunModels.IdOf(runId, stage.Name),
+            StageRecipe.PolicyItself => RunModels.IdOf(runId, stage.Name),
             HostJudge.Oracle => HostJudge.Oracle,
+            { } name when recipe.Judge.EndpointOf(name) is { } endpoint => Opened(endpoint),
             { } name => await RunModels.EnsureNamed(host, runId, recipe, folder, name),
         };
         return new StageEvaluator(judge, stage.Method == StageMethod.Rso ? EvaluationKind.RejectionSampling : EvaluationKind.Tournament);
+
+        string Opened(JudgeEndpoint endpoint)
+        {
+            var id = $"{runId}/endpoints/{stage.Name}";
+            chats.Open(id, endpoint);
+            return id;
+        }
     }
 }

@@ -1,4 +1,5 @@
 using SelfJudge.Abstractions;
+using SelfJudge.Grains.Replicas;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
@@ -67,7 +68,7 @@ internal sealed class StageTraining : IAsyncDisposable
     private long RunStep => _stepsBefore + Progress.Step;
 
     /// <summary>Opens a stage from its newest checkpoint, or anew. <paramref name="warn"/> hears what is amiss and was got over.</summary>
-    public static async Task<StageTraining> Open(string runId, RunRequest run, string stageName, IModelHost host, DataCatalog catalog, long epochFloor, Action<string> warn)
+    public static async Task<StageTraining> Open(string runId, RunRequest run, string stageName, IModelHost host, ChatJudges chats, DataCatalog catalog, long epochFloor, Action<string> warn)
     {
         var recipe = RecipeFile.Parse(run.Recipe, "recipe.yaml");
         var stage = recipe.Stages.Single(s => s.Name == stageName);
@@ -76,7 +77,7 @@ internal sealed class StageTraining : IAsyncDisposable
         var checkpoints = new CheckpointStore(folder.Checkpoints, recipe.KeepCheckpoints);
         var epoch = checkpoints.TakeOver(epochFloor);
         var initial = await RunModels.EnsureLoaded(host, runId, recipe, folder, stage.From);
-        var evaluator = await StageEvaluator.Open(host, runId, recipe, folder, stage, initial);
+        var evaluator = await StageEvaluator.Open(host, chats, runId, recipe, folder, stage, initial);
         var training = await host.OpenTrainingAsync(SpecOf(runId, recipe, stage, initial), CancellationToken.None);
         try
         {

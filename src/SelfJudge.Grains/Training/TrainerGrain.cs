@@ -7,6 +7,7 @@ using SelfJudge.Abstractions;
 using SelfJudge.Grains.Hosting;
 using SelfJudge.Grains.Placement;
 using SelfJudge.Grains.Prompts;
+using SelfJudge.Grains.Replicas;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Recipes;
@@ -19,7 +20,7 @@ namespace SelfJudge.Grains.Training;
 /// </summary>
 [Reentrant, OnModelHost, Immovable, GrainType("trainer"), ImplicitStreamSubscription(TripletStream.Namespace)]
 public sealed partial class TrainerGrain(
-    [PersistentState("trainer")] IPersistentState<TrainerState> state, IModelHost host, DataCatalog catalog, RunInstruments instruments, TrainerGrainOptions options, ILogger<TrainerGrain> logger)
+    [PersistentState("trainer")] IPersistentState<TrainerState> state, IModelHost host, ChatJudges chats, DataCatalog catalog, RunInstruments instruments, TrainerGrainOptions options, ILogger<TrainerGrain> logger)
     : Grain, ITrainerGrain, IStreamSubscriptionObserver
 {
     private StageTraining? _stage;
@@ -42,7 +43,7 @@ public sealed partial class TrainerGrain(
         state.State.Epoch++;
         await state.WriteStateAsync();
         var warnings = new List<string>();
-        _stage = await StageTraining.Open(Run, assignment.Run, assignment.Stage, host, catalog, state.State.Epoch, warnings.Add);
+        _stage = await StageTraining.Open(Run, assignment.Run, assignment.Stage, host, chats, catalog, state.State.Epoch, warnings.Add);
         _inbox = new TripletInbox(assignment.Stage, _stage.Progress.Step);
         _duplicatesCounted = 0;
         foreach (var warning in warnings)
@@ -112,7 +113,8 @@ public sealed partial class TrainerGrain(
         }
         finally
         {
-            await RunModels.UnloadAll(host, this.GetPrimaryKeyString());
+            chats.CloseAll(Run);
+            await RunModels.UnloadAll(host, Run);
         }
     }
 

@@ -31,11 +31,14 @@ public sealed record TemplateJudgment(string? Principle, JudgeProbabilities Forw
 /// <param name="VotesSecond">Templates that vote for response 2.</param>
 /// <param name="ScoreFirst">Mean score of response 1 over templates, in [0, 1].</param>
 /// <param name="ScoreSecond">Mean score of response 2 over templates, in [0, 1].</param>
-/// <param name="Judgments">What each template said; empty where the two responses are identical and were not judged.</param>
+/// <param name="Judgments">What each template said; empty where no template judged: the responses are identical, or the judge is an oracle, or not understood.</param>
 public sealed record Verdict(int Winner, int VotesFirst, int VotesSecond, double ScoreFirst, double ScoreSecond, IReadOnlyList<TemplateJudgment> Judgments)
 {
     /// <summary>The verdict on two identical responses: a tie, unjudged.</summary>
     public static Verdict Identical { get; } = new(0, 0, 0, 0, 0, []);
+
+    /// <summary>The verdict where the judge's answer names neither response: a tie, which makes no preference.</summary>
+    public static Verdict Unreadable { get; } = new(0, 0, 0, 0, 0, []);
 
     /// <summary>
     /// One template: the higher score wins. Several: each votes, the majority wins, and where the votes are even the

@@ -1,5 +1,6 @@
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Sampling;
+using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Preferences.Recipes;
@@ -99,6 +100,43 @@ public sealed record JudgeRecipe
 {
     /// <summary>Judge templates by name; several vote.</summary>
     public IReadOnlyList<string> Templates { get; init; } = ["world"];
+
+    /// <summary>Judges that are no models of ours, for stages and the evaluation to name.</summary>
+    public IReadOnlyList<JudgeEndpoint> Endpoints { get; init; } = [];
+
+    /// <summary>The endpoint of a name; null where a judge so named is something else.</summary>
+    public JudgeEndpoint? EndpointOf(string? judge) => Endpoints.FirstOrDefault(e => e.Name == judge);
+}
+
+/// <summary>A chat model behind an OpenAI-compatible address as a judge, as OAIF has it (Guo et al. 2024).</summary>
+public sealed record JudgeEndpoint
+{
+    /// <summary>What a <c>judge</c> key calls it.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Up to where <c>/chat/completions</c> follows, such as https://HOST/v1.</summary>
+    public string Address { get; init; } = "";
+
+    /// <summary>As the server names it.</summary>
+    public string Model { get; init; } = "";
+
+    /// <summary>The environment variable of the silos that holds the key; null where none is asked for. The key itself stands nowhere.</summary>
+    public string? KeyEnv { get; init; }
+
+    /// <summary>Judge templates that it is asked by; several vote.</summary>
+    public IReadOnlyList<string> Templates { get; init; } = [JudgeTemplate.UltraFeedback.Name];
+
+    /// <summary>Requests that are under way at once, at most, for each silo.</summary>
+    public int Requests { get; init; } = 8;
+
+    /// <summary>What is wrong with the address or its model; null where nothing is.</summary>
+    public string? FindProblem() =>
+        !Uri.TryCreate(Address, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https") ? "write the address as https://HOST/v1"
+        : address.UserInfo.Length > 0 ? "leave name and password out of the address; a key goes into an environment variable, which is named"
+        : string.IsNullOrWhiteSpace(Model) ? $"name the model that is to judge at {Address}"
+        : Templates.Count == 0 ? "name at least one template"
+        : Requests < 1 ? "requests must be 1 or more"
+        : null;
 }
 
 /// <summary>The methods that a stage can use.</summary>
@@ -157,6 +195,9 @@ public static class StageMethods
 /// <summary>One stage of training.</summary>
 public sealed record StageRecipe
 {
+    /// <summary>The name by which a stage's own policy is its judge.</summary>
+    public const string PolicyItself = "policy";
+
     /// <summary>What tables, reports and later stages call it.</summary>
     public string Name { get; init; } = "";
 
@@ -207,7 +248,8 @@ public sealed record StageRecipe
 
     /// <summary>
     /// off-policy, rso, self-judge: who judges. Null: the model that the stage started from, frozen (the paper's choice).
-    /// <c>policy</c>: the policy as it is (Table 9). <c>oracle</c>: the built-in world's. Else an earlier stage, or a model folder.
+    /// <c>policy</c>: the policy as it is (Table 9). <c>oracle</c>: the built-in world's. Else an earlier stage, a model folder, or
+    /// one of the recipe's <c>judge.endpoints</c>.
     /// </summary>
     public string? Judge { get; init; }
 
@@ -283,7 +325,7 @@ public sealed record EvaluationRecipe
     /// <summary>The stage that win rates are against.</summary>
     public string Baseline { get; init; } = "SFT";
 
-    /// <summary>Who compares: oracle, for the built-in world's; a stage's name; the path of a model folder. Where null, the oracle in the built-in world, and elsewhere the first jsft stage or, without one, the model that the run starts from.</summary>
+    /// <summary>Who compares: oracle, for the built-in world's; a stage's name; that of one of <c>judge.endpoints</c>; the path of a model folder. Where null, the oracle in the built-in world, and elsewhere the first jsft stage or, without one, the model that the run starts from.</summary>
     public string? Judge { get; init; }
 
     /// <summary>Which held-out prompts: settings are chosen on those of validation, results stand on those of test.</summary>

@@ -25,8 +25,14 @@ internal static class RecipeChecks
         yield return (recipe.Model.MaxLength is null or >= 16, "model.max_length", "must be 16 or more tokens");
         yield return (recipe.Model.MaxActiveSequences is null or >= 1, "model.max_active_sequences", "must be 1 or more");
         yield return (recipe.Judge.Templates.Count > 0, "judge.templates", "name at least one template");
-        foreach (var template in recipe.Judge.Templates.Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])))
+        foreach (var template in recipe.Judge.Templates.Concat(recipe.Judge.Endpoints.SelectMany(e => e.Templates)).Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])))
             yield return (JudgeTemplate.IsFile(template) || JudgeTemplate.BuiltIn.Any(t => t.Name == template), "judge.templates", $"'{template}' is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}, and .yaml files");
+        foreach (var (i, endpoint) in recipe.Judge.Endpoints.Index())
+        {
+            var key = $"judge.endpoints[{i}]";
+            yield return (endpoint.Name.Length > 0 && !IsTaken(endpoint.Name), key, $"needs a name that nothing else has, not '{endpoint.Name}'");
+            yield return (endpoint.FindProblem() is null, key, endpoint.FindProblem() ?? "");
+        }
         if (recipe.Model.Path is null)
         {
             var init = recipe.Model.Init;
@@ -42,6 +48,9 @@ internal static class RecipeChecks
         if (recipe.Evaluation is { } evaluation)
             foreach (var check in EvaluationChecks(recipe, evaluation))
                 yield return check with { Key = $"evaluation.{check.Key}" };
+
+        // A judge key says nothing but a name of what it means.
+        bool IsTaken(string name) => name is StageRecipe.PolicyItself or EvaluationRecipe.Oracle || recipe.Stages.Any(s => s.Name == name) || recipe.Judge.Endpoints.Count(e => e.Name == name) > 1;
     }
 
     private static string? DialogueProblem(string template)
@@ -83,8 +92,8 @@ internal static class RecipeChecks
         yield return (!isOnPrompts || stage.Method.IsRewarded() || stage.Samples >= 2, "samples", "a preference needs at least 2 samples");
         yield return (!isOnPrompts || stage.Samples >= 1, "samples", "must be 1 or more");
         yield return (stage.Judge is null || isOnPrompts && !stage.Method.IsRewarded(), "judge", $"{stage.Method} asks no judge");
-        yield return (stage.Judge != "oracle" || recipe.Data.WorldPairs > 0, "judge", "only the built-in world has an oracle");
-        yield return (stage.Judge != "policy" || stage.Method == StageMethod.SelfJudge, "judge", $"{stage.Method} samples the initial policy, which judges by default");
+        yield return (stage.Judge != EvaluationRecipe.Oracle || recipe.Data.WorldPairs > 0, "judge", "only the built-in world has an oracle");
+        yield return (stage.Judge != StageRecipe.PolicyItself || stage.Method == StageMethod.SelfJudge, "judge", $"{stage.Method} samples the initial policy, which judges by default");
         yield return (!stage.Method.IsRewarded() || stage.Reward is not null, "reward", $"{stage.Method} needs what rewards its samples: an earlier stage of method rm, or any other model, which then judges against a blank response");
         yield return (stage.Reward is null || stage.Method.IsRewarded(), "reward", $"{stage.Method} rewards nothing");
         yield return (stage.AcceptanceBeta > 0, "acceptance_beta", "must be more than 0");
@@ -117,8 +126,8 @@ internal static class RecipeChecks
         var isWorld = recipe.Data.WorldPairs > 0;
         yield return (isWorld || HasPairs(recipe.Data), "prompts", "data.prompts alone holds no prompts out to evaluate on; give data.pairs or data.sources");
         yield return (isWorld || evaluation.Judge != EvaluationRecipe.Oracle, "judge", "only the built-in world has an oracle; name a stage or a model folder");
-        yield return (evaluation.Judge is null or EvaluationRecipe.Oracle || names.Contains(evaluation.Judge) || evaluation.Judge.IndexOfAny(['/', '\\']) >= 0 || Directory.Exists(evaluation.Judge), "judge",
-            $"'{evaluation.Judge}' is neither '{EvaluationRecipe.Oracle}' nor a model folder nor a stage; those are {string.Join(", ", names)}");
+        yield return (evaluation.Judge is null or EvaluationRecipe.Oracle || names.Contains(evaluation.Judge) || recipe.Judge.EndpointOf(evaluation.Judge) is not null || evaluation.Judge.IndexOfAny(['/', '\\']) >= 0 || Directory.Exists(evaluation.Judge), "judge",
+            $"'{evaluation.Judge}' is neither '{EvaluationRecipe.Oracle}' nor a model folder nor one of judge.endpoints nor a stage; those are {string.Join(", ", names)}");
         yield return (isWorld || evaluation.Split == HeldOutSplit.Test, "split", "only the built-in world has validation prompts");
         yield return (names.Contains(evaluation.Baseline), "baseline", $"'{evaluation.Baseline}' is not a stage; those are {string.Join(", ", names)}");
         foreach (var name in evaluation.Rejection)

@@ -17,6 +17,7 @@ public static class RecipeFile
         .WithEnumNamingConvention(HyphenatedNamingConvention.Instance)
         .WithTypeMapping<IReadOnlyList<StageRecipe>, List<StageRecipe>>()
         .WithTypeMapping<IReadOnlyList<DataSource>, List<DataSource>>()
+        .WithTypeMapping<IReadOnlyList<JudgeEndpoint>, List<JudgeEndpoint>>()
         .WithTypeMapping<IReadOnlyList<string>, List<string>>()
         .WithTypeMapping<IReadOnlyList<int>, List<int>>()
         .WithTypeMapping<IReadOnlyList<double>, List<double>>()

@@ -5,51 +5,59 @@ using System.Text.Json;
 using Microsoft.Extensions.AI;
 using OpenAI;
 using OpenAI.Chat;
+using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Templates;
 
-namespace SelfJudge.Client;
+namespace SelfJudge.Grains.Replicas;
 
-/// <summary>A model behind an OpenAI-compatible address. Its failures are the user's to put right, and never show the key.</summary>
-internal sealed class ChatEndpoint : DelegatingChatClient
+/// <summary>A chat endpoint cannot be asked. Its message says what its user can do, and never shows the key.</summary>
+public sealed class ChatEndpointException(string message) : Exception(message);
+
+/// <summary>A model behind an OpenAI-compatible address.</summary>
+public sealed class ChatEndpoint : DelegatingChatClient
 {
     private const int Retries = 5;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
+    private readonly JudgeEndpoint _endpoint;
     private readonly Uri _address;
-    private readonly string _model;
-    private readonly string? _keyVariable, _key;
+    private readonly string? _key;
 
-    private ChatEndpoint(IChatClient client, Uri address, string model, string? keyVariable, string? key) : base(client) => (_address, _model, _keyVariable, _key) = (address, model, keyVariable, key);
+    private ChatEndpoint(IChatClient client, JudgeEndpoint endpoint, Uri address, string? key) : base(client) => (_endpoint, _address, _key) = (endpoint, address, key);
 
-    /// <param name="address">Up to where <c>/chat/completions</c> follows, such as https://HOST/v1.</param>
-    /// <param name="keyVariable">The environment variable that holds the key; null where none is asked for.</param>
-    /// <exception cref="UserError">The variable is not set.</exception>
-    public static ChatEndpoint Open(Uri address, string model, string? keyVariable)
+    /// <summary>A judge that asks an endpoint.</summary>
+    /// <exception cref="ChatEndpointException">The environment variable of its key is not set.</exception>
+    public static ChatJudge Judge(JudgeEndpoint endpoint) => new(Open(endpoint), [.. endpoint.Templates.Select(JudgeTemplate.ByName)], endpoint.Requests);
+
+    private static ChatEndpoint Open(JudgeEndpoint endpoint)
     {
-        var key = keyVariable is null ? null : Environment.GetEnvironmentVariable(keyVariable);
-        if (keyVariable is not null && string.IsNullOrWhiteSpace(key))
-            throw new UserError($"--judge-key-env {keyVariable}: there is no such environment variable, or it is empty");
+        var key = endpoint.KeyEnv is null ? null : Environment.GetEnvironmentVariable(endpoint.KeyEnv);
+        if (endpoint.KeyEnv is not null && string.IsNullOrWhiteSpace(key))
+            throw new ChatEndpointException($"the judge at {endpoint.Address}: there is no environment variable {endpoint.KeyEnv}, or it is empty");
+        var address = new Uri(endpoint.Address);
         // The library insists on a key; a server that asks for none takes any.
-        var client = new ChatClient(model, new ApiKeyCredential(key ?? "none"), new OpenAIClientOptions { Endpoint = address, NetworkTimeout = Patience, RetryPolicy = new Patient() });
-        return new ChatEndpoint(client.AsIChatClient(), address, model, keyVariable, key);
+        var client = new ChatClient(endpoint.Model, new ApiKeyCredential(key ?? "none"), new OpenAIClientOptions { Endpoint = address, NetworkTimeout = Patience, RetryPolicy = new Patient() });
+        return new ChatEndpoint(client.AsIChatClient(), endpoint, address, key);
     }
 
-    /// <exception cref="UserError">The endpoint cannot be reached, refuses, fails again and again, or answers something else.</exception>
+    /// <exception cref="ChatEndpointException">The endpoint cannot be reached, refuses, fails again and again, or answers something else.</exception>
     public override async Task<ChatResponse> GetResponseAsync(IEnumerable<Microsoft.Extensions.AI.ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
     {
         try
         {
             return await base.GetResponseAsync(messages, options, cancellationToken);
         }
-        catch (Exception e) when (e is not UserError && !cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new UserError(Redacted($"the judge at {_address} {Problem(e)}"));
+            throw new ChatEndpointException(Redacted($"the judge at {_address} {Problem(e)}"));
         }
     }
 
     private string Problem(Exception e) => e switch
     {
-        ClientResultException { Status: 401 or 403 } refused => $"refuses access ({refused.Status}): {(_keyVariable is null ? "name the environment variable that holds its key with --judge-key-env" : $"is the key in {_keyVariable} the right one?")}",
-        ClientResultException { Status: 404 } => $"has no {_address.AbsolutePath.TrimEnd('/')}/chat/completions, or no model '{_model}' (404): write --judge as https://HOST/v1, and --judge-model as the server names it",
+        ClientResultException { Status: 401 or 403 } refused => $"refuses access ({refused.Status}): {(_endpoint.KeyEnv is null ? "name the environment variable that holds its key (--judge-key-env; in a recipe key_env)" : $"is the key in {_endpoint.KeyEnv} the right one?")}",
+        ClientResultException { Status: 404 } => $"has no {_address.AbsolutePath.TrimEnd('/')}/chat/completions, or no model '{_endpoint.Model}' (404): write the address as https://HOST/v1, and the model as the server names it",
         ClientResultException { Status: 429 } => $"takes no more requests (429), after {Retries} repetitions with growing pauses; try again later",
         ClientResultException { Status: >= 500 } failed => $"fails ({failed.Status}), after {Retries} repetitions with growing pauses: {FirstLine(failed)}",
         ClientResultException { Status: > 0 } refused => $"refuses the request ({refused.Status}): {FirstLine(refused)}",
