@@ -6,18 +6,21 @@ namespace SelfJudge.Client.Commands;
 /// <summary>The paper's tables and figures, on the built-in world.</summary>
 internal static class ReproduceCommand
 {
+    private const int QuickPrompts = 24;
+
     public static Command Create()
     {
         var known = PaperTables.All.Select(t => t.Id).ToList();
         var what = new Argument<string?>("what") { Description = "all, where neither --table nor --figure is given.", Arity = ArgumentArity.ZeroOrOne };
         var table = new Option<string[]>("--table") { Description = $"A table of the paper: {string.Join(", ", known.Where(k => !k.Contains(' ', StringComparison.Ordinal)))}.", AllowMultipleArgumentsPerToken = true };
         var figure = new Option<string[]>("--figure") { Description = "A figure of the paper: 4 or 5.", AllowMultipleArgumentsPerToken = true };
+        var choose = new Option<string[]>("--settings") { Description = $"No tables: the grid of settings on validation prompts, by which the recipes' were chosen; of all methods, or of {string.Join(", ", SettingGrid.All.Select(g => g.Recipe).Distinct())}.", Arity = ArgumentArity.ZeroOrMore, AllowMultipleArgumentsPerToken = true };
         var seeds = new Option<int>("--seeds") { Description = "Seeds 1 to K; intervals are over seeds and prompts.", DefaultValueFactory = _ => 3 };
         var quick = new Option<bool>("--quick") { Description = "Everything with a fortieth of the steps, on few prompts: shows that it runs; its figures mean nothing." };
         var settings = CommonOptions.Settings();
         var output = CommonOptions.Out();
         var verbose = CommonOptions.Verbose();
-        var command = new Command("reproduce", "Run what the paper's tables compare, and show its figures beside ours.") { what, table, figure, seeds, quick, settings, output, verbose };
+        var command = new Command("reproduce", "Run what the paper's tables compare, and show its figures beside ours.") { what, table, figure, choose, seeds, quick, settings, output, verbose };
         command.SetAction((parse, cancellation) =>
         {
             var ids = (parse.GetValue(table) ?? []).Concat((parse.GetValue(figure) ?? []).Select(f => $"figure {f}")).ToList();
@@ -27,12 +30,21 @@ internal static class ReproduceCommand
                 throw new UserError($"{(unknown.StartsWith("figure", StringComparison.Ordinal) ? "--figure " + unknown[7..] : "--table " + unknown)}: known are {string.Join(", ", known)}");
             if (parse.GetValue(seeds) < 1)
                 throw new UserError($"--seeds {parse.GetValue(seeds)}: must be 1 or more");
-            var tables = PaperTables.All.Where(t => ids.Count == 0 || ids.Contains(t.Id)).ToList();
+            var choosing = parse.GetResult(choose) is not null;
+            var named = parse.GetValue(choose) ?? [];
+            if (choosing && (ids.Count > 0 || parse.GetValue(what) is not null))
+                throw new UserError("--settings makes no tables: leave all, --table and --figure out");
+            if (named.FirstOrDefault(n => SettingGrid.All.All(g => g.Recipe != n)) is { } other)
+                throw new UserError($"--settings {other}: known are {string.Join(", ", SettingGrid.All.Select(g => g.Recipe).Distinct())}");
             if (parse.GetValue(quick))
                 Console.WriteLine("--quick: a fortieth of the steps; its figures mean nothing");
             // One folder by default, so that a second call goes on with the first one's runs.
-            var root = Path.GetFullPath(parse.GetValue(output) ?? Path.Combine("runs", parse.GetValue(quick) ? "reproduce-quick" : "reproduce"));
-            return new Reproduction(root, tables, parse.GetValue(seeds), parse.GetValue(quick), parse.GetValue(settings) ?? []).Run(parse.GetValue(verbose), cancellation);
+            var root = Path.GetFullPath(parse.GetValue(output) ?? Path.Combine("runs", (choosing ? "settings" : "reproduce") + (parse.GetValue(quick) ? "-quick" : "")));
+            var stages = new StageRuns(root, parse.GetValue(quick), parse.GetValue(settings) ?? []);
+            var prompts = parse.GetValue(quick) ? QuickPrompts : 0;
+            return choosing
+                ? new SettingSearch(root, stages, [.. SettingGrid.All.Where(g => named.Length == 0 || named.Contains(g.Recipe))], parse.GetValue(seeds), prompts).Run(parse.GetValue(verbose), cancellation)
+                : new Reproduction(root, stages, [.. PaperTables.All.Where(t => ids.Count == 0 || ids.Contains(t.Id))], parse.GetValue(seeds), prompts).Run(parse.GetValue(verbose), cancellation);
         });
         return command;
     }

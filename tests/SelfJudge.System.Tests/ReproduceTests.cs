@@ -46,11 +46,32 @@ public sealed class ReproduceTests : IDisposable
     }
 
     [Fact]
-    public async Task Tables_that_the_paper_does_not_have_are_refused()
+    public async Task Settings_are_tried_on_validation_prompts_and_the_recipes_own_is_marked()
     {
-        var ended = await Reproduce("--table", "7");
+        var ended = await Reproduce("--settings", "dpo-sft");
+        Assert.True(ended.ExitCode == 0, ended.ToString());
+        Assert.Contains("18 runs for 8 settings over 2 seeds; 0 are finished", ended.Output, StringComparison.Ordinal);
+        var rows = File.ReadAllLines(Path.Combine(Out, "settings.md")).Where(l => l.StartsWith("| dpo-sft |", StringComparison.Ordinal)).ToList();
+        Assert.Equal(8, rows.Count);
+        Assert.Single(rows, r => r.Contains(" * |", StringComparison.Ordinal));
+        Assert.Single(rows, r => r.Contains("**", StringComparison.Ordinal));
+        var recipes = Directory.GetFiles(Out, "recipe.yaml", SearchOption.AllDirectories);
+        Assert.Equal(18, recipes.Length);
+        Assert.All(recipes, r => Assert.Contains("split: validation", File.ReadAllText(r), StringComparison.Ordinal));
+
+        var again = await Reproduce("--settings", "dpo-sft");
+        Assert.Contains("18 runs for 8 settings over 2 seeds; 18 are finished", again.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--table 7: known are 1, 2, 3, 4, 5, 6, 8, 9, figure 4, figure 5", "--table", "7")]
+    [InlineData("--settings 7: known are self-judge, off-policy,", "--settings", "7")]
+    [InlineData("--settings makes no tables: leave all, --table and --figure out", "--settings", "dpo", "--table", "1")]
+    public async Task What_the_paper_does_not_have_is_refused(string message, params string[] what)
+    {
+        var ended = await Reproduce(what);
         Assert.Equal(1, ended.ExitCode);
-        Assert.StartsWith("--table 7: known are 1, 2, 3, 4, 5, 6, 8, 9, figure 4, figure 5", ended.Errors, StringComparison.Ordinal);
+        Assert.StartsWith(message, ended.Errors, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Out));
     }
 

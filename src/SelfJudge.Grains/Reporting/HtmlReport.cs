@@ -1,5 +1,6 @@
 using System.Text;
 using SelfJudge.Grains.Runs;
+using SelfJudge.Grains.Training;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
 using static SelfJudge.Grains.Reporting.SvgChart;
@@ -125,6 +126,7 @@ internal static class HtmlReport
         html.Append(Lines("Entropy of the policy, nats per token", "step", Of("objective/entropy", IsRollout)));
         html.Append(Lines("Identical samples, share of pairs", "step", Of("completions/identical_ratio", IsRollout)));
         html.Append(Lines("Swap consistency of verdicts in training", "step", Of("judge/swap_consistency", IsRollout)));
+        html.Append(Lines("Oracle's agreement with verdicts in training", "step", Of(RolloutFigures.OracleAgreement, IsRollout)));
         html.Append("</div><p class=soft>What is healthy: the margin rises steadily while the log-probability of chosen responses falls slowly or not at all, the share of identical samples stays below about one third, and entropy does not collapse. When more than half of the sample pairs are identical, or swap consistency sinks towards one half, the policy has drifted to where the judge is blind: stop earlier, or lower the learning rate.</p>");
     }
 

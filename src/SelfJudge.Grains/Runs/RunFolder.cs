@@ -37,5 +37,9 @@ public sealed record RunFolder(string Path)
     public string LastStepOf(Recipe recipe, StageRecipe stage) =>
         stage != recipe.Stages[^1] ? System.IO.Path.Combine(Stages, $"{stage.Name}.last-step.jsonl") : In("last-step.jsonl");
 
+    /// <summary>What a stage's model, as a judge, made of every held-out pair; beside the stage's model.</summary>
+    public string JudgedPairsOf(Recipe recipe, StageRecipe stage) =>
+        stage != recipe.Stages[^1] ? System.IO.Path.Combine(Stages, $"{stage.Name}.judged-pairs.jsonl") : In("judged-pairs.jsonl");
+
     private string In(string name) => System.IO.Path.Combine(Path, name);
 }

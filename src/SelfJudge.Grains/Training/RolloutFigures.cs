@@ -1,11 +1,16 @@
 using SelfJudge.Abstractions;
+using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.World;
 
 namespace SelfJudge.Grains.Training;
 
 /// <summary>What a step's samples and verdicts looked like, under the names that dashboards know.</summary>
-internal static class RolloutFigures
+public static class RolloutFigures
 {
-    public static IEnumerable<KeyValuePair<string, double>> Of(IReadOnlyList<TripletBatch> batches, IReadOnlyList<Triplet> trained, long policyVersion)
+    /// <summary>The share of triplets whose chosen response is the better one by the built-in world's oracle, of those between which it sees a difference.</summary>
+    public const string OracleAgreement = "judge/oracle_agreement";
+
+    internal static IEnumerable<KeyValuePair<string, double>> Of(IReadOnlyList<TripletBatch> batches, IReadOnlyList<Triplet> trained, long policyVersion)
     {
         if (batches.Count == 0)
             return [];
@@ -28,5 +33,17 @@ internal static class RolloutFigures
         if (rewards.Count > 0)
             figures["rewards/mean"] = rewards.Average();
         return figures;
+    }
+
+    /// <summary>How good the judge is on the policy's own samples, of which held-out pairs say nothing. It is logged, and training never learns of it.</summary>
+    /// <param name="trained">On prompts of the built-in world; of others there is nothing to say.</param>
+    internal static IEnumerable<KeyValuePair<string, double>> AsTheOracleSees(IReadOnlyList<Triplet> trained)
+    {
+        var outcomes = new List<double>(trained.Count);
+        foreach (var triplet in trained)
+            if (WorldPrompts.Find(triplet.Prompt) is { } prompt)
+                outcomes.Add(WinRate.Compare(GoldOracle.Score(prompt, triplet.Chosen.Text).Mean, GoldOracle.Score(prompt, triplet.Rejected.Text).Mean));
+        var told = outcomes.Where(o => o != 0.5).ToList();
+        return told.Count == 0 ? [] : [new(OracleAgreement, told.Average())];
     }
 }

@@ -118,7 +118,7 @@ internal sealed class StageTraining : IAsyncDisposable
         });
         var figures = Figures(report, rate);
         if (Stage.MeasureEvery > 0 && (step + 1) % Stage.MeasureEvery == 0 && step + 1 < Stage.Steps)
-            Add(figures, await MeasureJudge());
+            Add(figures, (await MeasureJudge()).Figures);
         return await Commit(figures, TripletCounts.None, [], []);
     }
 
@@ -140,6 +140,7 @@ internal sealed class StageTraining : IAsyncDisposable
         {
             var figures = training is null ? [] : Figures(await training, rate);
             Add(figures, RolloutFigures.Of(batches, fresh, version));
+            Add(figures, RolloutFigures.AsTheOracleSees(fresh));
             if (figures.TryGetValue("objective/kl", out var kl) && Stage.Method == StageMethod.Ppo)
                 Progress = Progress with { KlCoefficient = Ppo.NextKlCoefficient(KlCoefficient, kl, rewarded.Count, Stage.Ppo) };
             var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
@@ -169,11 +170,13 @@ internal sealed class StageTraining : IAsyncDisposable
     public async Task<StageSummary> Finish()
     {
         await Durable;
-        var judge = Stage.Method == StageMethod.Sft || _data.HeldOutPairs.Count == 0 ? new Dictionary<string, double>() : Stage.Method == StageMethod.Rm ? await MeasureRewards() : await MeasureJudge();
+        var judge = Stage.Method == StageMethod.Sft || _data.HeldOutPairs.Count == 0 ? null : Stage.Method == StageMethod.Rm ? await JudgeMetrics.MeasureRewards(_host, Policy, _data.HeldOutPairs) : await MeasureJudge();
         var output = _folder.OutputOf(Recipe, Stage);
         await WriteLastStep();
+        if (judge is not null)
+            JudgedPairRow.Write(_folder.JudgedPairsOf(Recipe, Stage), _data.HeldOutPairs, judge.Correct);
         await _host.SaveAsync(Policy, output, BaseModel());
-        return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge, Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters);
+        return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge?.Figures ?? new Dictionary<string, double>(), Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters);
     }
 
     // Before the model itself, so that a stage that counts as finished has it.
@@ -249,15 +252,14 @@ internal sealed class StageTraining : IAsyncDisposable
         ["learning_rate"] = learningRate,
     };
 
-    private async Task<IReadOnlyDictionary<string, double>> MeasureJudge()
+    private async Task<MeasuredJudge> MeasureJudge()
     {
         JudgeTemplate[] templates = [.. Recipe.TemplatesOf(Stage).Select(JudgeTemplate.ByName)];
-        var figures = new Dictionary<string, double>(await JudgeMetrics.Measure(_host, Policy, _data.HeldOutPairs, templates));
+        var judge = await JudgeMetrics.Measure(_host, Policy, _data.HeldOutPairs, templates);
+        var figures = new Dictionary<string, double>(judge.Figures);
         Add(figures, await JudgeMetrics.MeasureByPrinciple(_host, Policy, _data.HeldOutPairsFor, templates));
-        return figures;
+        return judge with { Figures = figures };
     }
-
-    private Task<IReadOnlyDictionary<string, double>> MeasureRewards() => JudgeMetrics.MeasureRewards(_host, Policy, _data.HeldOutPairs);
 
     private static ScalarHead HeadOf(StageMethod method) => method switch
     {

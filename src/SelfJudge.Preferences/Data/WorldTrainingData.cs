@@ -1,4 +1,5 @@
 using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.World;
 
@@ -10,17 +11,22 @@ public sealed class WorldTrainingData : TrainingData
     // Judges of every run are measured on the same held-out pairs.
     private const ulong HeldOutSeed = 7;
 
+    // Answers that no judgment goes with are a better writer's, as HH's online split is an aligned model's.
+    private const double ExtraQuality = 0.5;
+
     private readonly ulong _promptSeed;
     private readonly Dictionary<string, IReadOnlyList<PreferenceExample>> _byPrinciple, _heldOutByPrinciple;
 
-    public WorldTrainingData(int pairs, ulong seed, int extraAnswers = 0)
+    public WorldTrainingData(int pairs, ulong seed, int extraAnswers = 0, HeldOutSplit split = HeldOutSplit.Test)
     {
         _promptSeed = Seeds.Derive(seed, "prompts");
         var drawn = WorldData.TrainingPairs(pairs, seed);
         Pairs = [.. drawn.Select(ToExample)];
-        Answers = extraAnswers == 0 ? Pairs : [.. Pairs, .. WorldData.TrainingPairs(extraAnswers, Seeds.Derive(seed, "extra answers")).Select(ToExample)];
+        Answers = extraAnswers == 0 ? Pairs : [.. Pairs, .. WorldData.TrainingPairs(extraAnswers, Seeds.Derive(seed, "extra answers"), ExtraQuality).Select(ToExample)];
         _byPrinciple = ByPrinciple(drawn);
-        var heldOut = WorldData.PairsOf(WorldPrompts.Instance.Test, HeldOutSeed);
+        var prompts = split == HeldOutSplit.Validation ? WorldPrompts.Instance.Validation : WorldPrompts.Instance.Test;
+        HeldOutPrompts = [.. prompts.Select(ToTurns)];
+        var heldOut = WorldData.PairsOf(prompts, HeldOutSeed);
         HeldOutPairs = [.. heldOut.Select(ToExample)];
         _heldOutByPrinciple = ByPrinciple(heldOut);
     }
@@ -28,7 +34,7 @@ public sealed class WorldTrainingData : TrainingData
     public override IReadOnlyList<PreferenceExample> Pairs { get; }
     public override IReadOnlyList<PreferenceExample> Answers { get; }
     public override IReadOnlyList<PreferenceExample> HeldOutPairs { get; }
-    public override IReadOnlyList<IReadOnlyList<Turn>> HeldOutPrompts => [.. WorldPrompts.Instance.Test.Select(ToTurns)];
+    public override IReadOnlyList<IReadOnlyList<Turn>> HeldOutPrompts { get; }
 
     public override IReadOnlyCollection<string> Principles => _byPrinciple.Keys;
 

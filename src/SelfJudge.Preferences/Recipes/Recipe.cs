@@ -46,7 +46,7 @@ public sealed record DataRecipe
     /// <summary>Several files or folders of pairs, weighted, in place of <see cref="Pairs"/>.</summary>
     public IReadOnlyList<DataSource> Sources { get; init; } = [];
 
-    /// <summary>Pairs of the built-in world whose chosen responses the policy learns beyond those of <see cref="WorldPairs"/>; the judge never sees them.</summary>
+    /// <summary>Pairs of the built-in world by a better writer, whose chosen responses the policy learns beyond those of <see cref="WorldPairs"/>; the judge never sees them (Table 2: HH's online split, an aligned model's).</summary>
     public int WorldExtraAnswers { get; init; }
 
     /// <summary>A file or folder of pairs whose chosen responses the policy learns beyond the pairs' own; the judge never sees them (Table 2: HH's online split).</summary>

@@ -14,6 +14,12 @@ public enum PaperMetric
 
     /// <summary>Mean share of three-word sequences that occurred earlier in the same answer.</summary>
     Repetition,
+
+    /// <summary>Share of training's preferences that the oracle shares, of those where it has one, in a stage's first ten steps. The paper has none of it.</summary>
+    FirstAgreement,
+
+    /// <summary>The same in its last ten.</summary>
+    LastAgreement,
 }
 
 /// <summary>How a metric is named and written.</summary>
@@ -24,10 +30,15 @@ public static class PaperMetrics
         PaperMetric.WinRate => "win rate, %",
         PaperMetric.JudgeAccuracy => "judge accuracy, %",
         PaperMetric.Length => "length, words",
-        _ => "repetition, %",
+        PaperMetric.Repetition => "repetition, %",
+        PaperMetric.FirstAgreement => "oracle agrees, first ten steps, %",
+        _ => "oracle agrees, last ten steps, %",
     };
 
     public static string Show(this PaperMetric metric, double value) => metric == PaperMetric.Length ? $"{value:0.0}" : $"{value * 100:0.0}";
+
+    /// <summary>An interval; nothing where there is none.</summary>
+    public static string Show(this PaperMetric metric, IReadOnlyList<double>? interval) => interval is null ? "" : $"{metric.Show(interval[0])} to {metric.Show(interval[1])}";
 }
 
 /// <summary>A cell of one of the paper's tables or figures, and what stands for it here.</summary>
@@ -39,23 +50,49 @@ public static class PaperMetrics
 /// <param name="Samples">Answers by a tournament of so many samples; 1 answers at once.</param>
 public sealed record PaperCell(string Table, string Row, PaperMetric Metric, double? Paper, string Recipe, string Stage, int Samples = 1);
 
-/// <summary>What the paper found of two rows: the first is above the second by a metric.</summary>
-public sealed record PaperClaim(string Table, PaperMetric Metric, string Above, string Below);
+/// <summary>What the paper found of some rows of a table: a sum over them, and a margin, is above zero.</summary>
+/// <param name="Terms">Rows by their weights in the sum.</param>
+/// <param name="Otherwise">Where it comes out otherwise here: why, as far as it is known.</param>
+public sealed record PaperClaim(PaperMetric Metric, string Statement, IReadOnlyList<(double Weight, string Row)> Terms, double Margin = 0, string Otherwise = "")
+{
+    /// <summary>One row is above another.</summary>
+    public static PaperClaim Above(PaperMetric metric, string above, string below, string otherwise = "") => new(metric, $"{above} above {below}", [(1, above), (-1, below)], 0, otherwise);
+
+    /// <summary>One row is not below another by more than a margin.</summary>
+    public static PaperClaim Keeps(PaperMetric metric, string row, string reference, double margin, string otherwise = "") => new(metric, $"{row} within {margin * 100:0} points of {reference}", [(1, row), (-1, reference)], margin, otherwise);
+
+    /// <summary>From the second row to the third it goes up less than from the first to the second.</summary>
+    public static PaperClaim Shrinks(PaperMetric metric, string first, string second, string third, string otherwise = "") =>
+        new(metric, $"from {second} to {third} less than from {first} to {second}", [(-1, first), (2, second), (-1, third)], 0, otherwise);
+}
 
 /// <summary>A table or figure of the paper.</summary>
 /// <param name="Finding">What the paper concludes from it.</param>
 /// <param name="Departs">In what it is another thing here.</param>
-public sealed record PaperTable(string Id, string Title, string Finding, string Departs, IReadOnlyList<PaperCell> Cells, IReadOnlyList<PaperClaim> Claims);
+public sealed record PaperTable(string Id, string Title, string Finding, string Departs, IReadOnlyList<PaperCell> Cells, IReadOnlyList<PaperClaim> Claims)
+{
+    /// <summary>"Table 1", "Figure 4".</summary>
+    public string Name => Id.StartsWith("figure", StringComparison.Ordinal) ? "Figure" + Id[6..] : "Table " + Id;
+}
 
 /// <summary>The comparisons of Lee et al. 2024, with its figures.</summary>
 public static class PaperTables
 {
     private static readonly int[] Tournaments = [1, 2, 4, 8, 16, 32];
 
+    private const string
+        LittleLeft = "A reward model is about as good a judge as the JM here (tables 2 and 5), RSO, ReST and RAFT choose among eight samples where Self-Judge has two, and all of them come near to what the oracle itself as judge comes to (table 9): little is left to tell them apart.",
+        Fooled = "Towards the end of training the oracle shares far fewer of the judge's preferences between the policy's own samples than at its beginning (in the rows above): what the policy has learned is in part what its judge takes for good, and among 16 samples the judge finds it. Of the JSFT model's samples, which were not trained against it, it chooses well up to N = 32 (figure 4).",
+        OneLanguage = "The paper lays its own finding to the distance between the two sets of answers. Here both are sentences of one small language, probably too near to each other for that.",
+        SameTraining = "All sizes have the medium one's steps and learning rates; another size may need others.",
+        SameJudge = "The policy's accuracy as a judge hardly changes in training (figure 5), so that it prefers much the same as the frozen model.",
+        LongerIsBetter = "In this world an opener, a closer and a true further fact add to an answer's helpfulness: better answers are longer.",
+        FewerShared = "Of the preferences that later rounds learn, the oracle shares fewer (in the rows above).";
+
     public static IReadOnlyList<PaperTable> All { get; } =
     [
         Table("1", "Self-Judge against its baselines", "Self-Judge is above every baseline.",
-            "The paper's RSO has the JM as judge of the SFT model's samples, its RM methods a reward model of their own; so it is here.",
+            "RSO has the JM as judge of the SFT model's samples, ReST, RAFT and RLHF a reward model, as in the paper. Its SFT model and its JM learned further answers too (table 2), here those of the pairs.",
             [
                 Win("SFT", 24.75, "sft", "SFT"),
                 Win("DPO", 35.14, "dpo-sft", "DPO from SFT"),
@@ -65,9 +102,9 @@ public static class PaperTables
                 Win("RLHF", 33.46, "ppo", "PPO"),
                 Win("Self-Judge", 44.88, "self-judge", "Self-Judge"),
             ],
-            Above("Self-Judge", "SFT", "DPO", "RSO", "ReST", "RAFT", "RLHF")),
+            [.. Above("Self-Judge", "SFT", "DPO", "RLHF"), .. Above("Self-Judge", "RSO", "ReST", "RAFT").Select(c => c with { Otherwise = LittleLeft })]),
         Table("2", "Judges and what they were taught", "A judge that also learned to answer is above a judge alone and above a reward model; answers beyond the pairs help the policy, not the judge.",
-            "The paper's further answers come from HH's online split, here from further prompts of the world.",
+            "The paper's further answers are those of HH's online split, which an aligned model wrote; here a better writer than that of the pairs wrote them.",
             [
                 Accuracy("RM", 66.11, "rm", "RM"),
                 Accuracy("JM, judgments alone", 66.49, "judge-only", "Judge only"),
@@ -77,12 +114,12 @@ public static class PaperTables
                 Win("JM, JSFT and further answers", 20.26, "jsft-extra", "JSFT extra"),
             ],
             [
-                new("", PaperMetric.JudgeAccuracy, "JM, JSFT", "JM, judgments alone"),
-                new("", PaperMetric.JudgeAccuracy, "JM, JSFT", "RM"),
-                new("", PaperMetric.JudgeAccuracy, "JM, JSFT", "JM, JSFT and further answers"),
-                new("", PaperMetric.WinRate, "JM, JSFT and further answers", "JM, JSFT"),
+                PaperClaim.Above(PaperMetric.JudgeAccuracy, "JM, JSFT", "JM, judgments alone"),
+                PaperClaim.Above(PaperMetric.JudgeAccuracy, "JM, JSFT", "RM"),
+                PaperClaim.Above(PaperMetric.JudgeAccuracy, "JM, JSFT", "JM, JSFT and further answers", OneLanguage),
+                PaperClaim.Above(PaperMetric.WinRate, "JM, JSFT and further answers", "JM, JSFT"),
             ]),
-        Table("3", "RLHF by a judge's likelihood", "The likelihood of the judge token against a blank response is no reward: RLHF by it is below RLHF by a reward model.", "",
+        Table("3", "RLHF by a judge's likelihood", "The likelihood of the judge token against a blank response is no reward: RLHF by it is below RLHF by a reward model.", "The paper's third JM, with further answers (28.5), is left out.",
             [
                 Win("RM", 33.46, "ppo", "PPO"),
                 Win("JM, judgments alone", 26.18, "ppo-judge-only", "PPO by judge only"),
@@ -95,7 +132,7 @@ public static class PaperTables
                 Win("Off-policy", 32.03, "off-policy", "Off-policy"),
                 Win("On-policy", 44.88, "self-judge", "Self-Judge"),
             ],
-            [new("", PaperMetric.WinRate, "On-policy", "Off-policy"), new("", PaperMetric.WinRate, "Off-policy", "Offline")]),
+            [PaperClaim.Above(PaperMetric.WinRate, "On-policy", "Off-policy"), PaperClaim.Above(PaperMetric.WinRate, "Off-policy", "Offline")]),
         Table("5", "Principles and rationales", "Judging by principle adds to a judge, and rationales add to that.", "UltraFeedback's four principles are those of the world; its rationales are grades.",
             [
                 Accuracy("RM", 79.9, "rm", "RM"),
@@ -107,11 +144,11 @@ public static class PaperTables
                 Win("JM-PR", 65.7, "jm-pr", "JM-PR"),
             ],
             [
-                new("", PaperMetric.JudgeAccuracy, "JM", "RM"),
-                new("", PaperMetric.JudgeAccuracy, "JM-P", "JM"),
-                new("", PaperMetric.JudgeAccuracy, "JM-PR", "JM-P"),
-                new("", PaperMetric.WinRate, "JM", "JM-P"),
-                new("", PaperMetric.WinRate, "JM-PR", "JM-P"),
+                PaperClaim.Above(PaperMetric.JudgeAccuracy, "JM", "RM"),
+                PaperClaim.Above(PaperMetric.JudgeAccuracy, "JM-P", "JM"),
+                PaperClaim.Above(PaperMetric.JudgeAccuracy, "JM-PR", "JM-P"),
+                PaperClaim.Above(PaperMetric.WinRate, "JM", "JM-P"),
+                PaperClaim.Above(PaperMetric.WinRate, "JM-PR", "JM-P"),
             ]),
         Table("6", "Self-rejection on top", "A tournament of 16 of its own answers adds to either model.", "",
             [
@@ -125,11 +162,13 @@ public static class PaperTables
                 Win("Self-Judge (JM), N = 16", 84.47, "self-judge", "Self-Judge", 16),
                 Win("Self-Judge (JM-PR)", 79.98, "self-judge-pr", "Self-Judge PR"),
                 Win("Self-Judge (JM-PR), N = 16", 88.39, "self-judge-pr", "Self-Judge PR", 16),
+                .. Agreement("Self-Judge (JM)", "self-judge", "Self-Judge"),
+                .. Agreement("Self-Judge (JM-PR)", "self-judge-pr", "Self-Judge PR"),
             ],
             [
-                new("", PaperMetric.WinRate, "Self-Judge (JM), N = 16", "Self-Judge (JM)"),
-                new("", PaperMetric.WinRate, "Self-Judge (JM-PR), N = 16", "Self-Judge (JM-PR)"),
-                new("", PaperMetric.WinRate, "Self-Judge (JM-PR), N = 16", "Self-Judge (JM), N = 16"),
+                PaperClaim.Above(PaperMetric.WinRate, "Self-Judge (JM), N = 16", "Self-Judge (JM)", Fooled),
+                PaperClaim.Above(PaperMetric.WinRate, "Self-Judge (JM-PR), N = 16", "Self-Judge (JM-PR)", Fooled),
+                PaperClaim.Above(PaperMetric.WinRate, "Self-Judge (JM-PR), N = 16", "Self-Judge (JM), N = 16"),
             ]),
         Table("8", "The size of the model", "A larger judge is a better one, and JSFT adds more to it.", "The paper compares 7 and 13 billion parameters; here are three sizes of the world's model.",
             [
@@ -141,11 +180,11 @@ public static class PaperTables
                 Accuracy("large, JSFT", 72.13, "size-large", "JSFT"),
             ],
             [
-                new("", PaperMetric.JudgeAccuracy, "medium, JSFT", "small, JSFT"),
-                new("", PaperMetric.JudgeAccuracy, "large, JSFT", "medium, JSFT"),
-                new("", PaperMetric.JudgeAccuracy, "large, judgments alone", "medium, judgments alone"),
-                new("", PaperMetric.JudgeAccuracy, "medium, JSFT", "medium, judgments alone"),
-                new("", PaperMetric.JudgeAccuracy, "large, JSFT", "large, judgments alone"),
+                PaperClaim.Above(PaperMetric.JudgeAccuracy, "medium, JSFT", "small, JSFT"),
+                PaperClaim.Above(PaperMetric.JudgeAccuracy, "large, JSFT", "medium, JSFT", SameTraining),
+                PaperClaim.Above(PaperMetric.JudgeAccuracy, "large, judgments alone", "medium, judgments alone", SameTraining),
+                PaperClaim.Above(PaperMetric.JudgeAccuracy, "medium, JSFT", "medium, judgments alone"),
+                PaperClaim.Above(PaperMetric.JudgeAccuracy, "large, JSFT", "large, judgments alone"),
             ]),
         Table("9", "The policy as its own judge", "Judging by the policy as it changes is slightly worse than by the frozen model, and far above none.", "The oracle as judge, which the paper leaves to OAIF, is shown beside.",
             [
@@ -154,27 +193,41 @@ public static class PaperTables
                 Win("judged by the JM", 44.88, "self-judge", "Self-Judge"),
                 Win("judged by the oracle", null, "oracle-judge", "OAIF"),
             ],
-            [new("", PaperMetric.WinRate, "judged by the JM", "judged by the policy"), new("", PaperMetric.WinRate, "judged by the policy", "JM")]),
+            [PaperClaim.Above(PaperMetric.WinRate, "judged by the JM", "judged by the policy", SameJudge), PaperClaim.Above(PaperMetric.WinRate, "judged by the policy", "JM")]),
         new("figure 4", "Answers chosen from more and more samples", "With more samples the win rate rises, and JM-PR's answers get shorter and repeat less.", "",
             [.. from judge in new[] { (Row: "JM", Recipe: "jsft", Stage: "JSFT"), (Row: "JM-PR", Recipe: "jm-pr", Stage: "JM-PR") }
                 from metric in new[] { PaperMetric.WinRate, PaperMetric.Length, PaperMetric.Repetition }
                 from n in Tournaments
                 select new PaperCell("figure 4", $"{judge.Row}, N = {n}", metric, null, judge.Recipe, judge.Stage, n)],
-            [.. from judge in new[] { "JM", "JM-PR" } from n in Tournaments.Where(n => n is > 1 and <= 16) select new PaperClaim("figure 4", PaperMetric.WinRate, $"{judge}, N = {n}", $"{judge}, N = {n / 2}")]),
+            [.. from judge in new[] { "JM", "JM-PR" } from n in Tournaments.Where(n => n is > 1 and <= 16) select PaperClaim.Above(PaperMetric.WinRate, $"{judge}, N = {n}", $"{judge}, N = {n / 2}"),
+                PaperClaim.Above(PaperMetric.Length, "JM-PR, N = 1", "JM-PR, N = 16", LongerIsBetter), PaperClaim.Above(PaperMetric.Repetition, "JM-PR, N = 1", "JM-PR, N = 16")]),
         new("figure 5", "Rounds of self-training", "Further rounds add less and less to the policy, and the judge keeps its accuracy.", "",
             [.. from round in Enumerable.Range(0, 4)
                 let stage = round == 0 ? "JSFT" : $"Round {round}"
                 from metric in new[] { PaperMetric.WinRate, PaperMetric.JudgeAccuracy }
-                select new PaperCell("figure 5", round == 0 ? "JM" : $"round {round}", metric, null, "iterate", stage)],
-            [new("figure 5", PaperMetric.WinRate, "round 1", "JM"), new("figure 5", PaperMetric.WinRate, "round 2", "round 1"), new("figure 5", PaperMetric.WinRate, "round 3", "round 2")]),
+                select new PaperCell("figure 5", round == 0 ? "JM" : $"round {round}", metric, null, "iterate", stage),
+                .. from round in Enumerable.Range(1, 3)
+                from cell in Agreement($"round {round}", "iterate", $"Round {round}")
+                select cell with { Table = "figure 5" }],
+            [
+                PaperClaim.Above(PaperMetric.WinRate, "round 1", "JM"),
+                PaperClaim.Above(PaperMetric.WinRate, "round 2", "round 1", FewerShared),
+                PaperClaim.Above(PaperMetric.WinRate, "round 3", "round 2", FewerShared),
+                PaperClaim.Shrinks(PaperMetric.WinRate, "JM", "round 1", "round 2"),
+                PaperClaim.Shrinks(PaperMetric.WinRate, "round 1", "round 2", "round 3"),
+                PaperClaim.Keeps(PaperMetric.JudgeAccuracy, "round 3", "JM", 0.03),
+            ]),
     ];
 
     private static PaperTable Table(string id, string title, string finding, string departs, IReadOnlyList<PaperCell> cells, IReadOnlyList<PaperClaim> claims) =>
-        new(id, title, finding, departs, [.. cells.Select(c => c with { Table = id })], [.. claims.Select(c => c with { Table = id })]);
+        new(id, title, finding, departs, [.. cells.Select(c => c with { Table = id })], claims);
 
     private static PaperCell Win(string row, double? paper, string recipe, string stage, int samples = 1) => new("", row, PaperMetric.WinRate, paper, recipe, stage, samples);
 
     private static PaperCell Accuracy(string row, double? paper, string recipe, string stage) => new("", row, PaperMetric.JudgeAccuracy, paper, recipe, stage);
 
-    private static PaperClaim[] Above(string above, params string[] below) => [.. below.Select(b => new PaperClaim("", PaperMetric.WinRate, above, b))];
+    // How well the judge that trains the stage sees the policy's own samples.
+    private static IEnumerable<PaperCell> Agreement(string row, string recipe, string stage) => [new("", row, PaperMetric.FirstAgreement, null, recipe, stage), new("", row, PaperMetric.LastAgreement, null, recipe, stage)];
+
+    private static PaperClaim[] Above(string above, params string[] below) => [.. below.Select(b => PaperClaim.Above(PaperMetric.WinRate, above, b))];
 }

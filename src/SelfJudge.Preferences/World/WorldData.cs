@@ -15,12 +15,13 @@ public static class WorldData
     private const double LeastDifference = 0.05;
 
     /// <summary>Pairs over training prompts: two answers of independent quality, the one of higher gold score chosen.</summary>
-    public static List<WorldPair> TrainingPairs(int count, ulong seed)
+    /// <param name="leastQuality">Of the writers; 0 has all of them.</param>
+    public static List<WorldPair> TrainingPairs(int count, ulong seed, double leastQuality = 0)
     {
         var random = new CounterRandom(Seeds.Derive(seed, "pairs"));
         var pairs = new List<WorldPair>(count);
         while (pairs.Count < count)
-            if (Draw(WorldPrompts.Instance.Draw(random), random) is { } pair)
+            if (Draw(WorldPrompts.Instance.Draw(random), random, leastQuality) is { } pair)
                 pairs.Add(pair);
         return pairs;
     }
@@ -43,9 +44,9 @@ public static class WorldData
     /// <summary>What a rationale says of one answer by one principle.</summary>
     public static string Grade(double score) => score < 0.4 ? "poor" : score < 0.75 ? "fair" : "good";
 
-    private static WorldPair? Draw(WorldPrompt prompt, CounterRandom random)
+    private static WorldPair? Draw(WorldPrompt prompt, CounterRandom random, double leastQuality = 0)
     {
-        var (first, second) = DrawAnswers(prompt, random);
+        var (first, second) = DrawAnswers(prompt, random, leastQuality);
         GoldScore a = GoldOracle.Score(prompt, first), b = GoldOracle.Score(prompt, second);
         if (Math.Abs(a.Mean - b.Mean) < LeastDifference)
             return null;
@@ -53,11 +54,12 @@ public static class WorldData
     }
 
     // Style is easy to judge and correctness is hard, so a share of the pairs differ in nothing else.
-    private static (string, string) DrawAnswers(WorldPrompt prompt, CounterRandom random)
+    private static (string, string) DrawAnswers(WorldPrompt prompt, CounterRandom random, double leastQuality)
     {
+        double Quality() => leastQuality + (1 - leastQuality) * random.Uniform();
         if (!random.Chance(TwinShare))
-            return (Behaviour.Answer(prompt, random.Uniform(), random.NextSeed()), Behaviour.Answer(prompt, random.Uniform(), random.NextSeed()));
-        var (quality, seed) = (random.Uniform(), random.NextSeed());
+            return (Behaviour.Answer(prompt, Quality(), random.NextSeed()), Behaviour.Answer(prompt, Quality(), random.NextSeed()));
+        var (quality, seed) = (Quality(), random.NextSeed());
         return (Behaviour.Answer(prompt, quality, seed, isRight: true), Behaviour.Answer(prompt, quality, seed, isRight: false));
     }
 }

@@ -7,28 +7,31 @@ public sealed class TablesReportTests
 {
     private static readonly PaperTable Table = new("6", "A <title>", "It adds.", "",
         [new("6", "alone", PaperMetric.WinRate, 80.75, "r", "S"), new("6", "N = 16", PaperMetric.WinRate, 84.47, "r", "S", 16), new("6", "alone", PaperMetric.Length, null, "r", "S")],
-        [new("6", PaperMetric.WinRate, "N = 16", "alone")]);
+        [PaperClaim.Above(PaperMetric.WinRate, "N = 16", "alone", "The judge is <fooled>.")]);
 
     private static ReproducedTable Reproduced(double alone, double of16)
     {
-        MeasuredStage Stage(double shift) => new(null, new Dictionary<int, MeasuredAnswers> { [1] = new([alone + shift, alone], 12.5, 0), [16] = new([of16 + shift, of16], 13, 0) }, new Dictionary<string, double> { ["prompts"] = 1920 }, 3);
-        return TableFigures.Of(Table, _ => [Stage(0), Stage(0.01)], [new([0.5, 0.5], 1, 0), new([0.5, 0.5], 1, 0)]);
+        MeasuredStage Stage(double shift) => new([], new Dictionary<int, MeasuredAnswers> { [1] = new([alone + shift, alone], [12, 13], [0, 0]), [16] = new([of16 + shift, of16], [13, 13], [0, 0]) }, new Dictionary<string, double> { ["prompts"] = 1920 }, 3, []);
+        return TableFigures.Of(Table, _ => [Stage(0), Stage(0.01)], [new([0.5, 0.5], [1, 1], [0, 0]), new([0.5, 0.5], [1, 1], [0, 0])], 120);
     }
 
     [Fact]
     public void The_page_and_the_text_show_the_papers_figure_and_ours()
     {
         var table = Reproduced(0.4, 0.9);
-        var html = TablesReport.Render([table], 2, 2, 90, [("r", "stages: <none>")]);
+        var html = TablesReport.Render([table], 2, 2, 90, [("r", "stages: <none>"), ("dpo", "")]);
         Assert.Contains("<h2>Table 6: A &lt;title&gt;</h2>", html);
         Assert.Contains("<td>80.8<td>0.0<td>0.0 to 0.0<td><span class=yes>holds</span>", html);
         Assert.Contains("<td>84.5<td>100.0", html);
-        Assert.Contains("1 of 1", html);
+        Assert.Contains("<td>1 of 1<td>1<td>2.0</tr>", html);
+        Assert.Contains("1.5 min of runs", html);
         Assert.Contains("1,920 prompts", html);
         Assert.Contains("stages: &lt;none&gt;", html);
-        var text = TablesMarkdown.Render([table], 2, 2);
+        Assert.Contains("<td>dpo<td class=text>DPO<td>1e-4, 2e-4, 4e-4, 8e-4<td>0.1, 0.3</tr>", html);
+        Assert.DoesNotContain("<td>raft<", html);
+        var text = TablesMarkdown.Render([table], 2, 2, 90);
         Assert.Contains("| alone | win rate, % | 80.8 | 0.0 | 0.0 to 0.0 | 1,920 prompts |", text);
-        Assert.Contains("| alone | length, words |  | 12.5 | 12.5 to 12.5 | 1,920 prompts |", text);
+        Assert.Contains("| alone | length, words |  | 12.5 | 6.1 to 18.9 | 1,920 prompts |", text);
         Assert.Contains("| N = 16 above alone, win rate, % | 100.0 | 100.0 to 100.0 | holds, clear |", text);
     }
 
@@ -38,6 +41,9 @@ public sealed class TablesReportTests
         var table = Reproduced(0.9, 0.4);
         Assert.Contains("<span class=no>does not hold</span>, clear", TablesReport.Render([table], 2, 2, 90, []));
         Assert.Contains("0 of 1", TablesReport.Render([table], 2, 2, 90, []));
-        Assert.Contains("**does not hold**", TablesMarkdown.Render([table], 2, 2));
+        Assert.Contains("<b>Otherwise than the paper:</b> The judge is &lt;fooled&gt;.", TablesReport.Render([table], 2, 2, 90, []));
+        Assert.Contains("**Otherwise than the paper:** The judge is <fooled>.", TablesMarkdown.Render([table], 2, 2, 90));
+        Assert.Empty(Reproduced(0.4, 0.9).Reasons);
+        Assert.Contains("**does not hold**", TablesMarkdown.Render([table], 2, 2, 90));
     }
 }

@@ -28,6 +28,17 @@ public sealed class FiguresTests
     }
 
     [Fact]
+    public void The_oracle_agrees_with_a_triplet_whose_chosen_response_it_scores_higher_and_leaves_out_those_it_scores_alike()
+    {
+        const string prompt = "what is the opposite of hot ?", right = "the opposite of hot is cold .", wrong = "the opposite of hot is wet .";
+        var template = TestRuns.Batch("run", 1, 0, version: 0, matches: [0]).Triplets[0];
+        Triplet Of(string text, string chosen, string rejected) => template with { Prompt = text, Chosen = template.Chosen with { Text = chosen }, Rejected = template.Rejected with { Text = rejected } };
+        var figures = RolloutFigures.AsTheOracleSees([Of(prompt, right, wrong), Of(prompt, right, wrong), Of(prompt, wrong, right), Of(prompt, right, right), Of("no prompt of the world", right, wrong)]);
+        Assert.Equal(2.0 / 3, Assert.Single(figures).Value, 12);
+        Assert.Empty(RolloutFigures.AsTheOracleSees([Of(prompt, right, right), Of("no prompt of the world", right, wrong)]));
+    }
+
+    [Fact]
     public void Without_samples_there_are_no_rollout_figures() => Assert.Empty(RolloutFigures.Of([], [], 0));
 
     [Fact]
@@ -38,7 +49,8 @@ public sealed class FiguresTests
         IReadOnlyList<Turn> prompt = [new Turn(Role.User, "what is the opposite of hot ?")];
         // The longer wins: right, wrong, undecided, and two alike that are not judged.
         PreferenceExample[] pairs = [new(prompt, "cat cat", "cat"), new(prompt, "cat", "dog dog"), new(prompt, "cat", "dog"), new(prompt, "cat", "cat")];
-        var figures = await JudgeMetrics.Measure(host, "judge", pairs, [JudgeTemplate.World]);
+        var (figures, correct) = await JudgeMetrics.Measure(host, "judge", pairs, [JudgeTemplate.World]);
+        Assert.Equal([1, 0, 0.5, 0.5], correct);
         Assert.Equal((1 + 0 + 0.5 + 0.5) / 4, figures["judge/accuracy"]);
         Assert.Equal(1.0 / 3, figures["judge/tie_rate"], 12);
         Assert.Equal(1, figures["judge/swap_consistency"]);

@@ -7,18 +7,18 @@ namespace SelfJudge.Preferences.Tests.Reproduction;
 public sealed class TableFiguresTests
 {
     private static MeasuredStage Stage(double accuracy, params double[] gold) =>
-        new(accuracy, new Dictionary<int, MeasuredAnswers> { [1] = new(gold, 5, 0.1) }, new Dictionary<string, double> { ["steps"] = 60 }, 10);
+        new([accuracy, accuracy], new Dictionary<int, MeasuredAnswers> { [1] = new(gold, [5, 6], [0.1, 0]) }, new Dictionary<string, double> { ["steps"] = 60 }, 10, [.. Enumerable.Repeat(0.9, 10), .. Enumerable.Repeat(0.6, 30)]);
 
     private static readonly PaperTable Table = new("1", "t", "f", "",
         [new("1", "a", PaperMetric.WinRate, 44.88, "r", "A"), new("1", "b", PaperMetric.WinRate, 25, "r", "B"), new("1", "a", PaperMetric.JudgeAccuracy, null, "r", "A")],
-        [new("1", PaperMetric.WinRate, "a", "b")]);
+        [PaperClaim.Above(PaperMetric.WinRate, "a", "b")]);
 
-    private static readonly MeasuredAnswers[] Baseline = [new([0.5, 0.5], 5, 0), new([0.5, 0.5], 5, 0)];
+    private static readonly MeasuredAnswers[] Baseline = [new([0.5, 0.5], [5, 5], [0, 0]), new([0.5, 0.5], [5, 5], [0, 0])];
 
     [Fact]
     public void Rows_are_means_over_seeds_against_the_baseline_of_the_same_seed()
     {
-        var table = TableFigures.Of(Table, cell => cell.Stage == "A" ? [Stage(0.8, 0.9, 0.9), Stage(0.7, 0.9, 0.1)] : [Stage(0.5, 0.1, 0.5), Stage(0.5, 0.1, 0.1)], Baseline);
+        var table = TableFigures.Of(Table, cell => cell.Stage == "A" ? [Stage(0.8, 0.9, 0.9), Stage(0.7, 0.9, 0.1)] : [Stage(0.5, 0.1, 0.5), Stage(0.5, 0.1, 0.1)], Baseline, 20);
         Assert.Equal([0.75, 0.125, 0.75], table.Rows.Select(r => r.Mean));
         Assert.Equal(0.4488, table.Rows[0].Paper!.Value, 12);
         Assert.Equal([true, true, null], table.Rows.Select(r => r.OrderingHolds));
@@ -26,22 +26,38 @@ public sealed class TableFiguresTests
         Assert.True(table.Claims.Single().Holds);
         Assert.Equal(60, table.Rows[0].Budget["steps"]);
         // Seeds' means 1 and 0.5: the interval goes far beyond what a share can be.
-        Assert.Equal([0.0, 1.0], table.Rows[0].Ci95);
+        Assert.Equal([0.0, 1.0], table.Rows[0].Ci95!);
     }
 
     [Fact]
     public void A_finding_that_came_out_the_other_way_is_said_of_both_rows()
     {
-        var table = TableFigures.Of(Table, cell => cell.Stage == "A" ? [Stage(0.8, 0.1, 0.1), Stage(0.7, 0.1, 0.1)] : [Stage(0.5, 0.9, 0.9), Stage(0.5, 0.9, 0.9)], Baseline);
+        var table = TableFigures.Of(Table, cell => cell.Stage == "A" ? [Stage(0.8, 0.1, 0.1), Stage(0.7, 0.1, 0.1)] : [Stage(0.5, 0.9, 0.9), Stage(0.5, 0.9, 0.9)], Baseline, 20);
         Assert.Equal([false, false, null], table.Rows.Select(r => r.OrderingHolds));
         Assert.False(table.Claims.Single().Holds);
         Assert.True(table.Claims.Single().IsClear);
     }
 
     [Fact]
+    public void Gains_that_shrink_and_accuracy_that_is_kept_by_hand()
+    {
+        PaperCell Cell(string row, PaperMetric metric) => new("t", row, metric, null, "r", row);
+        var table = new PaperTable("t", "", "", "", [.. from row in new[] { "a", "b", "c" } from metric in new[] { PaperMetric.WinRate, PaperMetric.JudgeAccuracy } select Cell(row, metric)],
+            [
+                PaperClaim.Shrinks(PaperMetric.WinRate, "a", "b", "c"), PaperClaim.Shrinks(PaperMetric.WinRate, "c", "b", "a"),
+                PaperClaim.Keeps(PaperMetric.JudgeAccuracy, "b", "a", 0.03), PaperClaim.Keeps(PaperMetric.JudgeAccuracy, "c", "a", 0.03, "because"),
+            ]);
+        // Win rates 0, 1 and 1; gains of 1 and 0, and the other way round of 0 and -1.
+        var tested = TableFigures.Of(table, cell => [cell.Stage switch { "a" => Stage(0.9, 0.1, 0.1), "b" => Stage(0.88, 0.9, 0.9), _ => Stage(0.8, 0.9, 0.9) }], [Baseline[0]], 0);
+        Assert.Equal([1, 1, 0.01, -0.07], tested.Claims.Select(c => Math.Round(c.Difference.Mean, 12)));
+        Assert.Equal([true, true, true, false], tested.Claims.Select(c => c.Holds));
+        Assert.Equal(["because"], tested.Reasons);
+    }
+
+    [Fact]
     public void The_json_has_the_keys_of_its_rows()
     {
-        var table = TableFigures.Of(Table, _ => [Stage(0.8, 0.9, 0.9), Stage(0.7, 0.9, 0.1)], Baseline);
+        var table = TableFigures.Of(Table, _ => [Stage(0.8, 0.9, 0.9), Stage(0.7, 0.9, 0.1)], Baseline, 20);
         using var json = JsonDocument.Parse(TableFigures.ToJson([table]));
         Assert.Equal(3, json.RootElement.GetArrayLength());
         var row = json.RootElement[0];
@@ -74,8 +90,8 @@ public sealed class TableFiguresTests
     {
         Assert.All(PaperTables.All, t => Assert.All(t.Claims, c =>
         {
-            Assert.Single(t.Cells, x => x.Row == c.Above && x.Metric == c.Metric);
-            Assert.Single(t.Cells, x => x.Row == c.Below && x.Metric == c.Metric);
+            Assert.All(c.Terms, term => Assert.Single(t.Cells, x => x.Row == term.Row && x.Metric == c.Metric));
+            Assert.Equal(0, c.Terms.Sum(term => term.Weight));
         }));
     }
 }
