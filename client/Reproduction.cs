@@ -18,7 +18,7 @@ internal sealed class Reproduction(string root, StageRuns stages, IReadOnlyList<
     {
         var started = TimeProvider.System.GetTimestamp();
         var plan = Plan();
-        Console.WriteLine($"{plan.Count} runs for {(tables.Count == 1 ? "table" : "tables")} {string.Join(", ", tables.Select(t => t.Id))} over {seeds} seeds; {plan.Count(stages.IsFinished)} are finished");
+        Console.WriteLine($"{plan.Count} runs for {(tables.Count == 1 ? "table" : "tables")} {string.Join(", ", tables.Select(t => t.Id))} over {seeds} {(seeds == 1 ? "seed" : "seeds")}; {plan.Count(stages.IsFinished)} are finished");
         if (await stages.Execute(plan, verbose, cancellation) is not RunExecutor.Succeeded and var code)
             return code;
         Write(TimeProvider.System.GetElapsedTime(started).TotalMinutes);

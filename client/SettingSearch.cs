@@ -23,7 +23,7 @@ internal sealed class SettingSearch(string root, StageRuns stages, IReadOnlyList
                         from s in grid.Of(recipe)
                         select new Setting(grid, s.LearningRate, s.Beta, grid.Has(recipe, s.LearningRate, s.Beta), [.. Enumerable.Range(1, seeds).Select(seed => RunsOf(s.Recipe, grid.Stages[^1], (ulong)seed))])).ToList();
         var plan = settings.SelectMany(s => s.Runs).SelectMany(r => r).DistinctBy(r => stages.FolderOf(r).Path).OrderBy(r => r.Recipe.Seed).ToList();
-        Console.WriteLine($"{plan.Count} runs for {settings.Count} settings over {seeds} seeds; {plan.Count(stages.IsFinished)} are finished");
+        Console.WriteLine($"{plan.Count} runs for {settings.Count} settings over {seeds} {(seeds == 1 ? "seed" : "seeds")}; {plan.Count(stages.IsFinished)} are finished");
         if (await stages.Execute(plan, verbose, cancellation) is not RunExecutor.Succeeded and var code)
             return code;
         Write(settings);

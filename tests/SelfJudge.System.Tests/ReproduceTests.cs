@@ -12,12 +12,12 @@ public sealed class ReproduceTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private Task<Ended> Reproduce(params string[] what) => _folder.Client(["reproduce", .. what, "--quick", "--seeds", "2", "--out", Out, "--set", "data.world_pairs=2000"]);
+    private Task<Ended> Reproduce(params string[] what) => _folder.Client(["reproduce", .. what, "--quick", "--out", Out, "--set", "data.world_pairs=2000"]);
 
     [Fact]
     public async Task A_table_is_run_once_and_further_tables_use_what_is_finished()
     {
-        var first = await Reproduce("--table", "4");
+        var first = await Reproduce("--table", "4", "--seeds", "2");
         Assert.True(first.ExitCode == 0, first.ToString());
         Assert.Contains("10 runs for table 4 over 2 seeds; 0 are finished", first.Output, StringComparison.Ordinal);
         var rows = Rows();
@@ -34,7 +34,7 @@ public sealed class ReproduceTests : IDisposable
         var weights = Weights();
 
         // Table 9 needs the same JSFT and Self-Judge, and two stages more for each seed.
-        var second = await Reproduce("--table", "4", "9");
+        var second = await Reproduce("--table", "4", "9", "--seeds", "2");
         Assert.True(second.ExitCode == 0, second.ToString());
         Assert.Contains("14 runs for tables 4, 9 over 2 seeds; 10 are finished", second.Output, StringComparison.Ordinal);
         Assert.Equal(["4", "4", "4", "9", "9", "9", "9"], Rows().Select(r => (string)r["table"]!));
@@ -48,19 +48,19 @@ public sealed class ReproduceTests : IDisposable
     [Fact]
     public async Task Settings_are_tried_on_validation_prompts_and_the_recipes_own_is_marked()
     {
-        var ended = await Reproduce("--settings", "dpo-sft");
+        var ended = await Reproduce("--settings", "dpo-sft", "--seeds", "1");
         Assert.True(ended.ExitCode == 0, ended.ToString());
-        Assert.Contains("18 runs for 8 settings over 2 seeds; 0 are finished", ended.Output, StringComparison.Ordinal);
+        Assert.Contains("9 runs for 8 settings over 1 seed; 0 are finished", ended.Output, StringComparison.Ordinal);
         var rows = File.ReadAllLines(Path.Combine(Out, "settings.md")).Where(l => l.StartsWith("| dpo-sft |", StringComparison.Ordinal)).ToList();
         Assert.Equal(8, rows.Count);
         Assert.Single(rows, r => r.Contains(" * |", StringComparison.Ordinal));
         Assert.Single(rows, r => r.Contains("**", StringComparison.Ordinal));
         var recipes = Directory.GetFiles(Out, "recipe.yaml", SearchOption.AllDirectories);
-        Assert.Equal(18, recipes.Length);
+        Assert.Equal(9, recipes.Length);
         Assert.All(recipes, r => Assert.Contains("split: validation", File.ReadAllText(r), StringComparison.Ordinal));
 
-        var again = await Reproduce("--settings", "dpo-sft");
-        Assert.Contains("18 runs for 8 settings over 2 seeds; 18 are finished", again.Output, StringComparison.Ordinal);
+        var again = await Reproduce("--settings", "dpo-sft", "--seeds", "1");
+        Assert.Contains("9 runs for 8 settings over 1 seed; 9 are finished", again.Output, StringComparison.Ordinal);
     }
 
     [Theory]
