@@ -81,7 +81,7 @@ public static class PaperTables
     private static readonly int[] Tournaments = [1, 2, 4, 8, 16, 32];
 
     private const string
-        LittleLeft = "A reward model is about as good a judge as the JM here (tables 2 and 5), RSO, ReST and RAFT choose among eight samples where Self-Judge has two, and all of them come near to what the oracle itself as judge comes to (table 9): little is left to tell them apart.",
+        EightSamples = "A reward model is about as good a judge as the JM here (tables 2 and 5), and RSO, ReST and RAFT choose among eight samples for each prompt where Self-Judge has two. Three rounds of self-training, with three quarters of their samples in all, come about as far as they do (figure 5).",
         Fooled = "Towards the end of training the oracle shares far fewer of the judge's preferences between the policy's own samples than at its beginning (in the rows above): what the policy has learned is in part what its judge takes for good, and among 16 samples the judge finds it. Of the JSFT model's samples, which were not trained against it, it chooses well up to N = 32 (figure 4).",
         OneLanguage = "The paper lays its own finding to the distance between the two sets of answers. Here both are sentences of one small language, probably too near to each other for that.",
         SameTraining = "All sizes have the medium one's steps and learning rates; another size may need others.",
@@ -102,7 +102,7 @@ public static class PaperTables
                 Win("RLHF", 33.46, "ppo", "PPO"),
                 Win("Self-Judge", 44.88, "self-judge", "Self-Judge"),
             ],
-            [.. Above("Self-Judge", "SFT", "DPO", "RLHF"), .. Above("Self-Judge", "RSO", "ReST", "RAFT").Select(c => c with { Otherwise = LittleLeft })]),
+            [.. Above("Self-Judge", "SFT", "DPO", "RLHF"), .. Above("Self-Judge", "RSO", "ReST", "RAFT").Select(c => c with { Otherwise = EightSamples })]),
         Table("2", "Judges and what they were taught", "A judge that also learned to answer is above a judge alone and above a reward model; answers beyond the pairs help the policy, not the judge.",
             "The paper's further answers are those of HH's online split, which an aligned model wrote; here a better writer than that of the pairs wrote them.",
             [
