@@ -27,7 +27,7 @@ public sealed class MethodTests : IDisposable
             $"  - {{name: IPO, method: dpo, from: SFT, steps: {Steps}, prompts: 16, loss: {{kind: ipo}}, learning_rate: 3e-4}}",
             $"  - {{name: SLiC, method: dpo, from: SFT, steps: {Steps}, prompts: 16, loss: {{kind: hinge}}, learning_rate: 3e-4}}",
             $"  - {{name: RSO, method: rso, from: SFT, judge: JSFT, {Rollouts("samples: 4, learning_rate: 3e-4")}}}",
-            $"  - {{name: RAFT, method: raft, from: SFT, reward: RM, {Rollouts("samples: 8, learning_rate: 3e-3")}}}",
+            $"  - {{name: RAFT, method: raft, from: SFT, reward: RM, {Rollouts("samples: 8, learning_rate: 1e-3")}}}",
             $"  - {{name: ReST, method: rest, from: SFT, reward: RM, grow_steps: 4, thresholds: [0.7], policy_examples: 32, {Rollouts("samples: 8, learning_rate: 3e-3")}}}",
             $"  - {{name: PPO, method: ppo, from: SFT, reward: RM, {Rollouts("samples: 4, learning_rate: 1e-3")}, ppo: {{mini_batch: 32}}}}",
             $"  - {{name: Oracle, method: self-judge, from: SFT, judge: oracle, {Rollouts("samples: 2, learning_rate: 3e-4")}}}",
