@@ -31,6 +31,15 @@ public sealed class ReproduceTests : IDisposable
         });
         Assert.Equal(0.4488, (double)rows[2]["paper"]!, 9);
         Assert.True((double)rows[2]["budget"]!["samples"]! > 0);
+        // Judges are compared pair by pair: what stands in the file is what the result is the mean of.
+        var judgedBy = Directory.GetFiles(Out, "judged-pairs.jsonl", SearchOption.AllDirectories);
+        Assert.Equal(8, judgedBy.Length); // for each seed JSFT and what starts from it
+        foreach (var judged in judgedBy)
+        {
+            var correct = File.ReadLines(judged).Select(l => (double)JsonNode.Parse(l)!["correct"]!).ToList();
+            Assert.Equal(639, correct.Count);
+            Assert.Equal((double)SmallRun.Result(Path.GetDirectoryName(judged)!)["judges"]![0]!["accuracy"]!, correct.Average(), 9);
+        }
         var weights = Weights();
 
         // Table 9 needs the same JSFT and Self-Judge, and two stages more for each seed.

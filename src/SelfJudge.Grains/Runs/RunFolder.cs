@@ -34,12 +34,12 @@ public sealed record RunFolder(string Path)
         stage != recipe.Stages[^1] ? System.IO.Path.Combine(Stages, stage.Name) : In(stage.Adapter is null ? "final" : "adapter");
 
     /// <summary>What a preference stage trained on last, and how likely it is under the stage's final policy and its reference; beside the stage's model.</summary>
-    public string LastStepOf(Recipe recipe, StageRecipe stage) =>
-        stage != recipe.Stages[^1] ? System.IO.Path.Combine(Stages, $"{stage.Name}.last-step.jsonl") : In("last-step.jsonl");
+    public string LastStepOf(Recipe recipe, StageRecipe stage) => BesideModel(recipe, stage, "last-step.jsonl");
 
     /// <summary>What a stage's model, as a judge, made of every held-out pair; beside the stage's model.</summary>
-    public string JudgedPairsOf(Recipe recipe, StageRecipe stage) =>
-        stage != recipe.Stages[^1] ? System.IO.Path.Combine(Stages, $"{stage.Name}.judged-pairs.jsonl") : In("judged-pairs.jsonl");
+    public string JudgedPairsOf(Recipe recipe, StageRecipe stage) => BesideModel(recipe, stage, "judged-pairs.jsonl");
+
+    private string BesideModel(Recipe recipe, StageRecipe stage, string name) => stage != recipe.Stages[^1] ? System.IO.Path.Combine(Stages, $"{stage.Name}.{name}") : In(name);
 
     private string In(string name) => System.IO.Path.Combine(Path, name);
 }
