@@ -102,6 +102,5 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
         Steps = stage.Method == StageMethod.Rest ? 2 + stage.Thresholds.Count : Math.Max(2, stage.Steps / QuickShare),
         GrowSteps = Math.Min(stage.GrowSteps, 2),
         CheckpointEvery = Math.Max(1, stage.CheckpointEvery / QuickShare),
-        MeasureEvery = 0,
     };
 }

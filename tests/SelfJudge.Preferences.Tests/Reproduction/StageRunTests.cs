@@ -10,7 +10,7 @@ public sealed class StageRunTests
         data: {world_pairs: 10}
         stages:
           - {name: SFT, method: sft, steps: {{sftSteps}}, learning_rate: 1, policy_examples: 1}
-          - {name: JM, method: jsft, steps: 5, learning_rate: 1, policy_examples: 1, judge_pairs: 1, judge_templates: [world-helpful]}
+          - {name: JM, method: jsft, steps: 5, learning_rate: 1, policy_examples: 1, judge_pairs: 1, judge_templates: [world-helpful], measure_every: 2}
           - {name: RM, method: rm, from: SFT, steps: 5, learning_rate: 1, prompts: 1}
           - {name: PPO, method: ppo, from: JM, reward: RM, steps: 5, learning_rate: 1, prompts: 1, samples: 1}
         """, "r.yaml");
@@ -36,6 +36,7 @@ public sealed class StageRunTests
         Assert.Equal((null, FolderOf("RM")), (ppo.Stages.Single().From, ppo.Stages[0].Reward));
         Assert.Equal(["world-helpful"], ppo.Judge.Templates); // those of the stage that it starts from
         Assert.Null(runs.Single(r => r.Stage == "SFT").Recipe.Model.Path);
+        Assert.Equal(0, runs.Single(r => r.Stage == "JM").Recipe.Stages[0].MeasureEvery); // a table shows what a judge comes to
         Assert.Equal(RecipeFile.Render(ppo), RecipeFile.Render(RecipeFile.Parse(RecipeFile.Render(ppo), "ppo"))); // a recipe that a run accepts
     }
 
