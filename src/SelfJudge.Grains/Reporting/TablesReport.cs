@@ -13,7 +13,7 @@ public static class TablesReport
     public static string Render(IReadOnlyList<ReproducedTable> tables, int seeds, int prompts, double seconds, IReadOnlyList<(string Name, string Text)> recipes)
     {
         var html = new StringBuilder();
-        html.Append($"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>The paper's tables · SelfJudge.Actors</title><style>{HtmlReport.Style} .no {{ color: #dc2626; font-weight: 600; }} .yes {{ color: #059669; }} table.cells td:nth-child(-n+6) {{ white-space: nowrap; }} table.cells td:nth-child(7) {{ min-width: 17em; }}</style></head><body>");
+        html.Append($"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>The paper's tables · SelfJudge.Actors</title><style>{HtmlReport.Style} .no {{ color: #dc2626; font-weight: 600; }} .yes {{ color: #059669; }} table.cells td:nth-child(-n+6) {{ white-space: nowrap; }} table.holds td:not(.text) {{ white-space: nowrap; }} table.cells td:nth-child(7) {{ min-width: 12em; }}</style></head><body>");
         html.Append($"<h1>The paper's tables, reproduced on the built-in world</h1><p class=lead>Lee et al. 2024 · {seeds} {(seeds == 1 ? "seed" : "seeds")} · {prompts} held-out prompts · {seconds / 60:0.0} min of runs · SelfJudge.Actors {typeof(TablesReport).Assembly.GetName().Version!.ToString(3)}</p>");
         html.Append("<p>The paper aligns Llama-2-7B on HH-Helpful and UltraFeedback and has GPT-4 judge; here a model of some two hundred thousand parameters learns the built-in world, whose oracle judges. The figures cannot agree; whether what the paper found holds is what is compared. Win rates are against the SFT model of the same seed on the same prompts, ties as half; the paper's are its own, on AlpacaEval. Intervals are 95 %, over seeds and prompts together. A finding is tested by the paired difference: <i>clear</i> if its interval leaves zero out.</p>");
         Summary(html, tables);
@@ -36,7 +36,7 @@ public static class TablesReport
 
     private static void Summary(StringBuilder html, IReadOnlyList<ReproducedTable> tables)
     {
-        html.Append("<h2>What holds</h2><table><tr><th>table<th class=text>the paper's finding<th>holds<th>clearly<th>minutes of runs</tr>");
+        html.Append("<h2>What holds</h2><table class=holds><tr><th>table<th class=text>the paper's finding<th>holds<th>clearly<th>minutes of runs</tr>");
         foreach (var table in tables.Where(t => t.Claims.Count > 0))
             html.Append($"<tr><td>{Text(table.Table.Name)}<td class=text>{Text(table.Table.Finding)}<td>{table.Claims.Count(c => c.Holds)} of {table.Claims.Count}<td>{table.Claims.Count(c => c.Holds && c.IsClear)}<td>{table.Seconds / 60:0.0}</tr>");
         html.Append("</table><p class=soft>Minutes are of all runs that a table needs, over the seeds; tables share runs, and each is made once.</p>");
