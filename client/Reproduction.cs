@@ -57,8 +57,8 @@ internal sealed class Reproduction(string root, StageRuns stages, IReadOnlyList<
         var recipes = StagesOf(tables).Select(s => s.Recipe).Distinct().Order(StringComparer.Ordinal).Select(r => (r, File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "recipes", r + ".yaml")))).ToList();
         var (answered, total) = (baseline[0].Gold.Count, SecondsOf(tables));
         AtomicFolder.WriteFile(Path.Combine(root, "tables.json"), TableFigures.ToJson(reproduced));
-        AtomicFolder.WriteFile(Path.Combine(root, "report.html"), TablesReport.Render(reproduced, seeds, answered, total, recipes));
-        AtomicFolder.WriteFile(Path.Combine(root, "tables.md"), TablesMarkdown.Render(reproduced, seeds, answered, total));
+        AtomicFolder.WriteFile(Path.Combine(root, "report.html"), TablesReport.Render(reproduced, seeds, answered, total, recipes, stages.Departs));
+        AtomicFolder.WriteFile(Path.Combine(root, "tables.md"), TablesMarkdown.Render(reproduced, seeds, answered, total, stages.Departs));
         TablesView.Print(reproduced);
         Console.WriteLine($"{minutes:0.0} min, all runs {total / 60:0.0} min; figures: {Path.Combine(root, "tables.json")}, report: {Path.Combine(root, "report.html")}");
     }

@@ -142,7 +142,9 @@ internal sealed class Session : IAsyncDisposable
             await _lock.DisposeAsync();
     }
 
-    private static FileStream Hold(RunFolder folder)
+    /// <summary>Keeps other processes from executing anything in a folder, until it is disposed or the process ends.</summary>
+    /// <exception cref="UserError">The folder cannot be written, or another process is at work there.</exception>
+    public static FileStream Hold(RunFolder folder)
     {
         try
         {

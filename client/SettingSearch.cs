@@ -9,7 +9,7 @@ using Spectre.Console;
 namespace SelfJudge.Client;
 
 /// <summary>Tries the methods' settings on validation prompts, which are neither trained on nor in any table.</summary>
-/// <param name="root">Holds <c>seed-K/</c> with the runs, and <c>settings.md</c>.</param>
+/// <param name="root">Holds <c>settings.md</c>.</param>
 /// <param name="prompts">Validation prompts that policies answer; 0 for all.</param>
 internal sealed class SettingSearch(string root, StageRuns stages, IReadOnlyList<SettingGrid> grids, int seeds, int prompts)
 {
@@ -48,7 +48,7 @@ internal sealed class SettingSearch(string root, StageRuns stages, IReadOnlyList
             foreach (var (s, e) in values)
             {
                 var mean = $"{e.Mean * 100:0.00}";
-                table.AddRow($"{s.LearningRate:0e-0}", s.Beta is { } b ? $"{b}" : "", mean, $"{e.Low * 100:0.0}–{e.High * 100:0.0}", s == best ? "best" : "");
+                table.AddRow($"{s.LearningRate:0.#e-0}", s.Beta is { } b ? $"{b}" : "", mean, $"{e.Low * 100:0.0}–{e.High * 100:0.0}", s == best ? "best" : "");
                 var cells = s.Grid.Metric == GridMetric.Gold ? ($"{(s == best ? $"**{mean}**" : mean)}", "") : ("", $"{(s == best ? $"**{mean}**" : mean)}");
                 text.AppendLine($"| {s.Grid.Recipe} | {s.Grid.Stages[^1]} | {s.LearningRate:0.0e-0}{(s.IsRecipes ? " *" : "")} | {s.Beta} | {cells.Item1} | {cells.Item2} |");
             }

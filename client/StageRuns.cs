@@ -19,6 +19,9 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
     private readonly Dictionary<string, Recipe> _recipes = new(StringComparer.Ordinal);
     private readonly Dictionary<string, MeasuredStage> _measured = new(StringComparer.Ordinal);
 
+    /// <summary>In what these runs are not the recipes'; empty where they are.</summary>
+    public string Departs => string.Join(" ", (string[])[.. quick ? ["--quick: a fortieth of the steps; these figures mean nothing."] : Array.Empty<string>(), .. settings.Select(s => $"--set {s}")]);
+
     /// <summary>A recipe of the paper's methods by the name of its file.</summary>
     public Recipe RecipeOf(string name)
     {
@@ -44,6 +47,7 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
         var left = plan.Where(r => !IsFinished(r)).ToList();
         if (left.Count == 0)
             return RunExecutor.Succeeded;
+        await using var held = Session.Hold(new RunFolder(root));
         await using var session = await Session.Embed(DeviceChoice.Default, verbose);
         Console.WriteLine($"dashboard {session.Dashboard}");
         foreach (var (i, run) in left.Index())

@@ -40,7 +40,8 @@ internal static class ReproduceCommand
                 Console.WriteLine("--quick: a fortieth of the steps; its figures mean nothing");
             // One folder by default, so that a second call goes on with the first one's runs.
             var root = Path.GetFullPath(parse.GetValue(output) ?? Path.Combine("runs", (choosing ? "settings" : "reproduce") + (parse.GetValue(quick) ? "-quick" : "")));
-            var stages = new StageRuns(root, parse.GetValue(quick), parse.GetValue(settings) ?? []);
+            // What a run leaves is measured on one kind of prompts: those of settings stay apart from those of tables.
+            var stages = new StageRuns(choosing ? Path.Combine(root, "validation") : root, parse.GetValue(quick), parse.GetValue(settings) ?? []);
             var prompts = parse.GetValue(quick) ? QuickPrompts : 0;
             return choosing
                 ? new SettingSearch(root, stages, [.. SettingGrid.All.Where(g => named.Length == 0 || named.Contains(g.Recipe))], parse.GetValue(seeds), prompts).Run(parse.GetValue(verbose), cancellation)

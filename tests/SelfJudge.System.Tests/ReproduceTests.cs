@@ -59,17 +59,17 @@ public sealed class ReproduceTests : IDisposable
     {
         var ended = await Reproduce("--settings", "dpo-sft", "--seeds", "1");
         Assert.True(ended.ExitCode == 0, ended.ToString());
-        Assert.Contains("9 runs for 8 settings over 1 seed; 0 are finished", ended.Output, StringComparison.Ordinal);
+        Assert.Contains("11 runs for 10 settings over 1 seed; 0 are finished", ended.Output, StringComparison.Ordinal);
         var rows = File.ReadAllLines(Path.Combine(Out, "settings.md")).Where(l => l.StartsWith("| dpo-sft |", StringComparison.Ordinal)).ToList();
-        Assert.Equal(8, rows.Count);
+        Assert.Equal(10, rows.Count);
         Assert.Single(rows, r => r.Contains(" * |", StringComparison.Ordinal));
         Assert.Single(rows, r => r.Contains("**", StringComparison.Ordinal));
         var recipes = Directory.GetFiles(Out, "recipe.yaml", SearchOption.AllDirectories);
-        Assert.Equal(9, recipes.Length);
+        Assert.Equal(11, recipes.Length);
         Assert.All(recipes, r => Assert.Contains("split: validation", File.ReadAllText(r), StringComparison.Ordinal));
 
         var again = await Reproduce("--settings", "dpo-sft", "--seeds", "1");
-        Assert.Contains("9 runs for 8 settings over 1 seed; 9 are finished", again.Output, StringComparison.Ordinal);
+        Assert.Contains("11 runs for 10 settings over 1 seed; 11 are finished", again.Output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -82,6 +82,17 @@ public sealed class ReproduceTests : IDisposable
         Assert.Equal(1, ended.ExitCode);
         Assert.StartsWith(message, ended.Errors, StringComparison.Ordinal);
         Assert.False(Directory.Exists(Out));
+    }
+
+    [Fact]
+    public async Task Two_at_once_do_not_share_a_folder()
+    {
+        Directory.CreateDirectory(Out);
+        await using var held = new FileStream(Path.Combine(Out, "run.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        var ended = await Reproduce("--table", "4", "--seeds", "1");
+        Assert.Equal(1, ended.ExitCode);
+        Assert.Contains($"{Out} cannot be used", ended.Errors, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(Out, "seed-1")));
     }
 
     private List<JsonNode> Rows() => [.. JsonNode.Parse(File.ReadAllText(Path.Combine(Out, "tables.json")))!.AsArray().Select(r => r!)];

@@ -6,11 +6,17 @@ namespace SelfJudge.Grains.Reporting;
 /// <summary>The paper's tables beside what was measured here, as Markdown.</summary>
 public static class TablesMarkdown
 {
+    /// <summary>What intervals are over: one seed says nothing of how seeds differ.</summary>
+    public static string Over(int seeds) => seeds == 1 ? "prompts alone, which say nothing of other seeds" : "both, of a judge's accuracy over seeds and held-out pairs, of the oracle's agreement over seeds";
+
     /// <param name="seconds">Of all runs together.</param>
-    public static string Render(IReadOnlyList<ReproducedTable> tables, int seeds, int prompts, double seconds)
+    /// <param name="departs">In what the runs are not the recipes'; empty where they are.</param>
+    public static string Render(IReadOnlyList<ReproducedTable> tables, int seeds, int prompts, double seconds, string departs = "")
     {
         var text = new StringBuilder();
-        text.AppendLine($"Means over {seeds} {(seeds == 1 ? "seed" : "seeds")} and {prompts} held-out prompts, with 95 % intervals over both. Win rates are against the SFT model of the same seed, ties as half; the paper's are its own, on AlpacaEval. A finding is tested by the paired difference, and is clear where its interval leaves zero out. {seconds / 60:0.0} minutes of runs in all.");
+        text.AppendLine($"Means over {seeds} {(seeds == 1 ? "seed" : "seeds")} and {prompts} held-out prompts, with 95 % intervals over {Over(seeds)}. Win rates are against the SFT model of the same seed, ties as half; the paper's are its own, on AlpacaEval. A finding is tested by the paired difference, and is clear where its interval leaves zero out. {seconds / 60:0.0} minutes of runs in all.");
+        if (departs.Length > 0)
+            text.AppendLine().AppendLine($"**Not by the recipes as they are:** {departs}");
         foreach (var reproduced in tables)
         {
             var table = reproduced.Table;

@@ -10,12 +10,15 @@ public static class TablesReport
     /// <param name="prompts">Held-out prompts that every policy answered.</param>
     /// <param name="seconds">Of all runs together.</param>
     /// <param name="recipes">Name and text of every recipe that was run.</param>
-    public static string Render(IReadOnlyList<ReproducedTable> tables, int seeds, int prompts, double seconds, IReadOnlyList<(string Name, string Text)> recipes)
+    /// <param name="departs">In what the runs are not these recipes'; empty where they are.</param>
+    public static string Render(IReadOnlyList<ReproducedTable> tables, int seeds, int prompts, double seconds, IReadOnlyList<(string Name, string Text)> recipes, string departs = "")
     {
         var html = new StringBuilder();
         html.Append($"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>The paper's tables · SelfJudge.Actors</title><style>{HtmlReport.Style} .no {{ color: #dc2626; font-weight: 600; }} .yes {{ color: #059669; }} table.cells td:nth-child(-n+6) {{ white-space: nowrap; }} table.holds td:not(.text) {{ white-space: nowrap; }} table.cells td:nth-child(7) {{ min-width: 12em; }}</style></head><body>");
         html.Append($"<h1>The paper's tables, reproduced on the built-in world</h1><p class=lead>Lee et al. 2024 · {seeds} {(seeds == 1 ? "seed" : "seeds")} · {prompts} held-out prompts · {seconds / 60:0.0} min of runs · SelfJudge.Actors {typeof(TablesReport).Assembly.GetName().Version!.ToString(3)}</p>");
-        html.Append("<p>The paper aligns Llama-2-7B on HH-Helpful and UltraFeedback and has GPT-4 judge; here a model of some two hundred thousand parameters learns the built-in world, whose oracle judges. The figures cannot agree; whether what the paper found holds is what is compared. Win rates are against the SFT model of the same seed on the same prompts, ties as half; the paper's are its own, on AlpacaEval. Intervals are 95 %, over seeds and prompts together. A finding is tested by the paired difference: <i>clear</i> if its interval leaves zero out.</p>");
+        html.Append($"<p>The paper aligns Llama-2-7B on HH-Helpful and UltraFeedback and has GPT-4 judge; here a model of some two hundred thousand parameters learns the built-in world, whose oracle judges. The figures cannot agree; whether what the paper found holds is what is compared. Win rates are against the SFT model of the same seed on the same prompts, ties as half; the paper's are its own, on AlpacaEval. Means are over seeds and prompts, with 95 % intervals over {TablesMarkdown.Over(seeds)}. A finding is tested by the paired difference: <i>clear</i> if its interval leaves zero out.</p>");
+        if (departs.Length > 0)
+            html.Append($"<p><b>Not by the recipes as they are:</b> {Text(departs)}</p>");
         Summary(html, tables);
         foreach (var table in tables)
             Table(html, table);

@@ -13,13 +13,11 @@ internal sealed record EvaluationJudge(string Name, string Description, bool IsI
     public static EvaluationJudge Of(Recipe recipe, EvaluationRecipe evaluation)
     {
         var named = evaluation.Judge ?? (recipe.Data.WorldPairs > 0 ? EvaluationRecipe.Oracle : recipe.Stages.FirstOrDefault(s => s.Method == StageMethod.Jsft)?.Name);
+        var trains = recipe.Stages.Any(s => named is not null && s.Judge == named);
         if (named == EvaluationRecipe.Oracle)
-            return new EvaluationJudge(named, "the world's gold oracle, which training never asks", true, true, null, null);
+            return new EvaluationJudge(named, trains ? "the world's gold oracle, which judged in training too; not independent" : "the world's gold oracle, which training never asks", !trains, true, null, null);
         if (recipe.Judge.EndpointOf(named) is { } endpoint)
-        {
-            var trains = recipe.Stages.Any(s => s.Judge == named);
             return new EvaluationJudge(named!, $"{endpoint.Model} at {endpoint.Address}{(trains ? ", which judged in training too; not independent" : "")}", !trains, false, null, null, endpoint);
-        }
         // Whatever stage it is, its policies descend from the same model, or were trained by its verdicts.
         if (recipe.Stages.Any(s => s.Name == named))
             return new EvaluationJudge(named!, $"{named}, the model's own judge; not independent", false, false, named, null);

@@ -62,7 +62,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
             Examples = _scores.Count == 0 ? [] : [.. Enumerable.Range(0, Math.Min(ExamplePrompts, _prompts.Count)).Select(i => i * _prompts.Count / ExamplePrompts).Select(i => new ExampleResult(_prompts[i][^1].Content, [.. _scores.Select(s => s.Answer(i))]))],
             Bracket = _bracket,
             Recipe = RecipeFile.Render(recipe),
-            Environment = new EnvironmentResult("cpu", Environment.ProcessorCount, System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription, typeof(RunEvaluation).Assembly.GetName().Version!.ToString(3)),
+            Environment = new EnvironmentResult(string.Join(", ", stages.Select(s => s.Device).Distinct()), stages.Max(s => s.Workers), System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription, typeof(RunEvaluation).Assembly.GetName().Version!.ToString(3)),
         };
         if (_answers.Count > 0)
             AtomicFolder.WriteFile(folder.Answers, string.Concat(_answers.Select(a => a.ToJson() + "\n")));

@@ -84,6 +84,7 @@ public sealed record StepOutcome(
 /// <summary>A finished stage.</summary>
 /// <param name="Tokens">That passed through a model in any role: trained, sampled, judged.</param>
 /// <param name="Judge">Figures of its model as a judge on held-out pairs; empty where it was not measured.</param>
+/// <param name="Device">What its model was trained on, among so many workers.</param>
 [GenerateSerializer, Immutable, Alias("sj.StageSummary")]
 public sealed record StageSummary(
     [property: Id(0)] string Name,
@@ -92,7 +93,9 @@ public sealed record StageSummary(
     [property: Id(3)] IReadOnlyDictionary<string, double> Judge,
     [property: Id(4)] TripletCounts Triplets,
     [property: Id(5)] string Output,
-    [property: Id(6)] long TrainedParameters);
+    [property: Id(6)] long TrainedParameters,
+    [property: Id(7)] string Device,
+    [property: Id(8)] int Workers);
 
 /// <summary>A model on a host.</summary>
 [GenerateSerializer, Immutable, Alias("sj.LoadedModel")]

@@ -176,7 +176,7 @@ internal sealed class StageTraining : IAsyncDisposable
         if (judge is not null)
             JudgedPairRow.Write(_folder.JudgedPairsOf(Recipe, Stage), _data.HeldOutPairs, judge.Correct);
         await _host.SaveAsync(Policy, output, BaseModel());
-        return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge?.Figures ?? new Dictionary<string, double>(), Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters);
+        return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge?.Figures ?? new Dictionary<string, double>(), Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters, _host.Device, _host.Workers);
     }
 
     // Before the model itself, so that a stage that counts as finished has it.

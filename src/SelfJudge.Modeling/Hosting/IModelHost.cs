@@ -17,6 +17,9 @@ public interface IModelHost
 
     HostStatus Status { get; }
 
+    /// <summary>What it computes on: <c>cpu</c>, or <c>cuda:N</c>.</summary>
+    string Device { get; }
+
     /// <summary>Workers among which batches are divided.</summary>
     int Workers { get; }
 

@@ -43,14 +43,14 @@ public sealed class ModelHost : IModelHost, IDisposable
     public ModelHost(ModelHostOptions options, TimeProvider? time = null)
     {
         _options = options;
-        var device = TorchDevices.Resolve(options.Device);
+        Device = TorchDevices.Resolve(options.Device);
         _time = time ?? TimeProvider.System;
         _queue = new BlockingCollection<HostWork>(options.QueueCapacity);
         _meter = new HostMeter(_time);
         _cohorts = new CohortGathering(options.CohortTimeout, _time);
         TorchRuntime.EnsureLoaded();
-        _device = Ops.DeviceNamed(device);
-        var isCpu = device == TorchDevices.Cpu;
+        _device = Ops.DeviceNamed(Device);
+        var isCpu = Device == TorchDevices.Cpu;
         _frozenType = options.Dtype == WeightDtype.BFloat16 || options.Dtype == WeightDtype.Auto && !isCpu ? ScalarType.BFloat16 : ScalarType.Float32;
         _kernels = options.Kernels ?? (isCpu ? CpuKernels.Instance : TorchKernels.Instance);
         _workers = new WorkerPool(isCpu ? options.Workers : 1);
@@ -59,6 +59,8 @@ public sealed class ModelHost : IModelHost, IDisposable
     }
 
     public string Name => _options.Name;
+
+    public string Device { get; }
 
     public HostStatus Status => _meter.Status(_queue.Count, [.. _models.Keys.Order(StringComparer.Ordinal)]);
 

@@ -95,4 +95,6 @@ public sealed record AnswerResult(string Policy, string Answer, double? Gold);
 public sealed record BracketResult(string Policy, string Prompt, IReadOnlyList<string> Responses, Bracket Bracket);
 
 /// <summary>What the run ran on.</summary>
+/// <param name="Device">What its stages were trained on, each device once.</param>
+/// <param name="Workers">Of one device.</param>
 public sealed record EnvironmentResult(string Device, int Workers, string Framework, string Version);

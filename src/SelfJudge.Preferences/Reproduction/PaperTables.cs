@@ -42,13 +42,12 @@ public static class PaperMetrics
 }
 
 /// <summary>A cell of one of the paper's tables or figures, and what stands for it here.</summary>
-/// <param name="Table">"1" to "9", or "figure 4", "figure 5".</param>
 /// <param name="Row">What the row is called there.</param>
 /// <param name="Paper">The paper's figure, in percent; null where a figure shows it without a number.</param>
 /// <param name="Recipe">The recipe file, without its ending.</param>
 /// <param name="Stage">The stage whose model is measured.</param>
 /// <param name="Samples">Answers by a tournament of so many samples; 1 answers at once.</param>
-public sealed record PaperCell(string Table, string Row, PaperMetric Metric, double? Paper, string Recipe, string Stage, int Samples = 1);
+public sealed record PaperCell(string Row, PaperMetric Metric, double? Paper, string Recipe, string Stage, int Samples = 1);
 
 /// <summary>What the paper found of some rows of a table: a sum over them, and a margin, is above zero.</summary>
 /// <param name="Terms">Rows by their weights in the sum.</param>
@@ -82,11 +81,13 @@ public static class PaperTables
 
     private const string
         EightSamples = "A reward model is about as good a judge as the JM here (tables 2 and 5), and RSO, ReST and RAFT choose among eight samples for each prompt where Self-Judge has two. On validation prompts, with two samples as well, RAFT (mean gold score 91.6 %) is below Self-Judge (92.5 %), RSO level with it (92.9 %) and ReST, whose three thresholds learn in 144 steps, still above (94.3 %). Three rounds of self-training, with three quarters of the eight samples in all, come about as far (figure 5).",
-        Fooled = "Towards the end of training the oracle shares far fewer of the judge's preferences between the policy's own samples than at its beginning (in the rows above): what the policy has learned is in part what its judge takes for good, and among 16 samples the judge finds it. Of the JSFT model's samples, which were not trained against it, it chooses well up to N = 32 (figure 4).",
+        Fooled = "Towards the end of training the oracle shares fewer of the judge's preferences between the policy's own samples than at its beginning (in the rows above): what the policy has learned is in part what its judge takes for good, and among 16 samples the judge finds it. Of the JSFT model's samples, which were not trained against it, it chooses well up to N = 32 (figure 4).",
         OneLanguage = "The paper lays its own finding to the distance between the two sets of answers. Here both are sentences of one small language, probably too near to each other for that.",
         SameTraining = "All sizes have the medium one's steps and learning rates; another size may need others.",
+        NearTheTop = "The world's pairs are easy for the large model: judgments alone bring it near to what any judge here reaches (table 5), and little is left for JSFT to add; the medium one's judgments alone differ most from seed to seed.",
         SameJudge = "The policy's accuracy as a judge hardly changes in training (figure 5), so that it prefers much the same as the frozen model.",
         LongerIsBetter = "In this world an opener, a closer and a true further fact add to an answer's helpfulness: better answers are longer.",
+        FewRepetitions = "Both repeat next to nothing at N = 16.",
         FewerShared = "Of the preferences that later rounds learn, the oracle shares fewer (in the rows above).";
 
     public static IReadOnlyList<PaperTable> All { get; } =
@@ -170,7 +171,7 @@ public static class PaperTables
                 PaperClaim.Above(PaperMetric.WinRate, "Self-Judge (JM-PR), N = 16", "Self-Judge (JM-PR)", Fooled),
                 PaperClaim.Above(PaperMetric.WinRate, "Self-Judge (JM-PR), N = 16", "Self-Judge (JM), N = 16"),
             ]),
-        Table("8", "The size of the model", "A larger judge is a better one, and JSFT adds more to it.", "The paper compares 7 and 13 billion parameters; here are three sizes of the world's model.",
+        Table("8", "The size of the model", "A larger judge is a better one, and JSFT adds more to it.", "The paper compares 7 and 13 billion parameters; here are three sizes of the world's model, the large one of about twice the medium one's parameters. Its judges learned further answers too, these did not.",
             [
                 Accuracy("small, judgments alone", null, "size-small", "Judge only"),
                 Accuracy("small, JSFT", null, "size-small", "JSFT"),
@@ -185,8 +186,9 @@ public static class PaperTables
                 PaperClaim.Above(PaperMetric.JudgeAccuracy, "large, judgments alone", "medium, judgments alone", SameTraining),
                 PaperClaim.Above(PaperMetric.JudgeAccuracy, "medium, JSFT", "medium, judgments alone"),
                 PaperClaim.Above(PaperMetric.JudgeAccuracy, "large, JSFT", "large, judgments alone"),
+                new(PaperMetric.JudgeAccuracy, "JSFT adds more to large than to medium", [(1, "large, JSFT"), (-1, "large, judgments alone"), (-1, "medium, JSFT"), (1, "medium, judgments alone")], 0, NearTheTop),
             ]),
-        Table("9", "The policy as its own judge", "Judging by the policy as it changes is slightly worse than by the frozen model, and far above none.", "The oracle as judge, which the paper leaves to OAIF, is shown beside.",
+        Table("9", "The policy as its own judge", "Judging by the policy as it changes is slightly worse than by the frozen model, and far above none.", "The paper's JM learned further answers too, this one did not. The oracle as judge, which the paper leaves to OAIF, is shown beside; it is also what measures.",
             [
                 Win("JM", 20.26, "jsft", "JSFT"),
                 Win("judged by the policy", 42.38, "dynamic-judge", "Self-Judge dynamic"),
@@ -194,21 +196,22 @@ public static class PaperTables
                 Win("judged by the oracle", null, "oracle-judge", "OAIF"),
             ],
             [PaperClaim.Above(PaperMetric.WinRate, "judged by the JM", "judged by the policy", SameJudge), PaperClaim.Above(PaperMetric.WinRate, "judged by the policy", "JM")]),
-        new("figure 4", "Answers chosen from more and more samples", "With more samples the win rate rises, and JM-PR's answers get shorter and repeat less.", "",
+        new("figure 4", "Answers chosen from more and more samples", "With more samples the win rate rises; JM-PR's answers get shorter and repeat less, and are shorter and repeat less than JM's.", "",
             [.. from judge in new[] { (Row: "JM", Recipe: "jsft", Stage: "JSFT"), (Row: "JM-PR", Recipe: "jm-pr", Stage: "JM-PR") }
                 from metric in new[] { PaperMetric.WinRate, PaperMetric.Length, PaperMetric.Repetition }
                 from n in Tournaments
-                select new PaperCell("figure 4", $"{judge.Row}, N = {n}", metric, null, judge.Recipe, judge.Stage, n)],
+                select new PaperCell($"{judge.Row}, N = {n}", metric, null, judge.Recipe, judge.Stage, n)],
             [.. from judge in new[] { "JM", "JM-PR" } from n in Tournaments.Where(n => n is > 1 and <= 16) select PaperClaim.Above(PaperMetric.WinRate, $"{judge}, N = {n}", $"{judge}, N = {n / 2}"),
-                PaperClaim.Above(PaperMetric.Length, "JM-PR, N = 1", "JM-PR, N = 16", LongerIsBetter), PaperClaim.Above(PaperMetric.Repetition, "JM-PR, N = 1", "JM-PR, N = 16")]),
-        new("figure 5", "Rounds of self-training", "Further rounds add less and less to the policy, and the judge keeps its accuracy.", "",
+                PaperClaim.Above(PaperMetric.Length, "JM-PR, N = 1", "JM-PR, N = 16", LongerIsBetter), PaperClaim.Above(PaperMetric.Repetition, "JM-PR, N = 1", "JM-PR, N = 16"),
+                PaperClaim.Above(PaperMetric.Length, "JM, N = 16", "JM-PR, N = 16"), PaperClaim.Above(PaperMetric.Repetition, "JM, N = 16", "JM-PR, N = 16", FewRepetitions)]),
+        new("figure 5", "Rounds of self-training", "Further rounds add less and less to the policy, and the judge keeps its accuracy.", "The paper's rounds begin with JM-PR, these with the JM.",
             [.. from round in Enumerable.Range(0, 4)
                 let stage = round == 0 ? "JSFT" : $"Round {round}"
                 from metric in new[] { PaperMetric.WinRate, PaperMetric.JudgeAccuracy }
-                select new PaperCell("figure 5", round == 0 ? "JM" : $"round {round}", metric, null, "iterate", stage),
+                select new PaperCell(round == 0 ? "JM" : $"round {round}", metric, null, "iterate", stage),
                 .. from round in Enumerable.Range(1, 3)
                 from cell in Agreement($"round {round}", "iterate", $"Round {round}")
-                select cell with { Table = "figure 5" }],
+                select cell],
             [
                 PaperClaim.Above(PaperMetric.WinRate, "round 1", "JM"),
                 PaperClaim.Above(PaperMetric.WinRate, "round 2", "round 1", FewerShared),
@@ -220,14 +223,14 @@ public static class PaperTables
     ];
 
     private static PaperTable Table(string id, string title, string finding, string departs, IReadOnlyList<PaperCell> cells, IReadOnlyList<PaperClaim> claims) =>
-        new(id, title, finding, departs, [.. cells.Select(c => c with { Table = id })], claims);
+        new(id, title, finding, departs, cells, claims);
 
-    private static PaperCell Win(string row, double? paper, string recipe, string stage, int samples = 1) => new("", row, PaperMetric.WinRate, paper, recipe, stage, samples);
+    private static PaperCell Win(string row, double? paper, string recipe, string stage, int samples = 1) => new(row, PaperMetric.WinRate, paper, recipe, stage, samples);
 
-    private static PaperCell Accuracy(string row, double? paper, string recipe, string stage) => new("", row, PaperMetric.JudgeAccuracy, paper, recipe, stage);
+    private static PaperCell Accuracy(string row, double? paper, string recipe, string stage) => new(row, PaperMetric.JudgeAccuracy, paper, recipe, stage);
 
     // How well the judge that trains the stage sees the policy's own samples.
-    private static IEnumerable<PaperCell> Agreement(string row, string recipe, string stage) => [new("", row, PaperMetric.FirstAgreement, null, recipe, stage), new("", row, PaperMetric.LastAgreement, null, recipe, stage)];
+    private static IEnumerable<PaperCell> Agreement(string row, string recipe, string stage) => [new(row, PaperMetric.FirstAgreement, null, recipe, stage), new(row, PaperMetric.LastAgreement, null, recipe, stage)];
 
     private static PaperClaim[] Above(string above, params string[] below) => [.. below.Select(b => PaperClaim.Above(PaperMetric.WinRate, above, b))];
 }

@@ -9,7 +9,7 @@ namespace SelfJudge.Preferences.Reproduction;
 /// <param name="Metric">Gold score of answers, or accuracy as a judge.</param>
 public sealed record SettingGrid(string Recipe, IReadOnlyList<string> Stages, IReadOnlyList<double> LearningRates, IReadOnlyList<double> Betas, GridMetric Metric = GridMetric.Gold)
 {
-    private static readonly double[] PreferenceRates = [5e-5, 1e-4, 2e-4, 4e-4, 8e-4], PreferenceBetas = [0.1, 0.3], SupervisedRates = [1e-4, 3e-4, 1e-3, 3e-3], PpoRates = [2.5e-5, 5e-5, 1e-4, 2e-4, 4e-4], JudgeRates = [1.5e-3, 3e-3];
+    private static readonly double[] PreferenceRates = [5e-5, 1e-4, 2e-4, 4e-4, 8e-4], PreferenceBetas = [0.1, 0.3], SupervisedRates = [1e-4, 3e-4, 1e-3, 3e-3], PpoRates = [2.5e-5, 5e-5, 1e-4, 2e-4, 4e-4], JudgeRates = [7.5e-4, 1.5e-3, 3e-3, 6e-3];
 
     /// <summary>
     /// Of every method whose settings were chosen here. Self-Judge by another judge, or by principles, has Self-Judge's, PPO by a

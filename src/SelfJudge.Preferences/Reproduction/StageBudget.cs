@@ -8,7 +8,7 @@ public static class StageBudget
     /// <summary>Optimizer steps, and whatever of static answers, judged pairs, static pairs, prompts and samples it uses.</summary>
     public static IReadOnlyDictionary<string, double> Of(StageRecipe stage)
     {
-        var budget = new Dictionary<string, double> { ["optimizer_steps"] = stage.Method == StageMethod.Rest ? stage.Steps - stage.GrowSteps : stage.Steps };
+        var budget = new Dictionary<string, double> { ["optimizer_steps"] = OptimizerSteps(stage) };
         var sampling = stage.Method == StageMethod.Rest ? stage.GrowSteps : stage.Steps;
         if (stage.Method is StageMethod.Sft or StageMethod.Jsft)
         {
@@ -24,4 +24,11 @@ public static class StageBudget
             budget["pairs"] = (double)stage.Steps * stage.Prompts;
         return budget;
     }
+
+    private static double OptimizerSteps(StageRecipe stage) => stage.Method switch
+    {
+        StageMethod.Rest => stage.Steps - stage.GrowSteps, // the others gather
+        StageMethod.Ppo => stage.Steps * stage.Ppo.InnerEpochs * Math.Ceiling((double)stage.Prompts * stage.Samples / stage.Ppo.MiniBatch),
+        _ => stage.Steps,
+    };
 }

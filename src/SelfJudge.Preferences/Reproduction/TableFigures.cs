@@ -20,7 +20,7 @@ public sealed record MeasuredAnswers(IReadOnlyList<double> Gold, IReadOnlyList<d
 
 /// <summary>One figure of <c>tables.json</c>.</summary>
 /// <param name="Paper">The paper's, as a share; null where it has none.</param>
-/// <param name="Ci95">Over seeds and prompts, for a judge's accuracy over seeds and pairs; null for a single value.</param>
+/// <param name="Ci95">Over seeds and prompts, for a judge's accuracy over seeds and pairs, for the oracle's agreement over seeds; null for a single value.</param>
 /// <param name="OrderingHolds">Whether every finding of the paper that names this row came out here; null where none does.</param>
 public sealed record TableRow(string Table, string Row, PaperMetric Metric, double? Paper, double Mean, IReadOnlyList<double>? Ci95, int Seeds, bool? OrderingHolds, IReadOnlyDictionary<string, double> Budget, double Seconds);
 
@@ -29,10 +29,10 @@ public sealed record TableRow(string Table, string Row, PaperMetric Metric, doub
 /// <param name="Values">What it is the mean of.</param>
 public sealed record TestedClaim(PaperClaim Claim, Estimate Difference, int Values)
 {
-    public bool Holds => Difference.Mean > 0;
+    public bool Holds => Difference.Mean > -Claim.Margin;
 
-    /// <summary>Whether its interval is wholly on one side of zero; a single value has none.</summary>
-    public bool IsClear => Values > 1 && (Difference.Low > 0 || Difference.High < 0);
+    /// <summary>Whether its interval is wholly on one side of zero, or of the margin below it; a single value has none.</summary>
+    public bool IsClear => Values > 1 && (Difference.Low > -Claim.Margin || Difference.High < -Claim.Margin);
 }
 
 /// <summary>A table of the paper with its figures and ours.</summary>
@@ -68,7 +68,7 @@ public static class TableFigures
         TestedClaim Test(PaperClaim claim)
         {
             var terms = claim.Terms.Select(t => (t.Weight, Values: Values(CellOf(claim.Metric, t.Row)))).ToList();
-            IReadOnlyList<IReadOnlyList<double>> sums = [.. terms[0].Values.Select((ofSeed, seed) => (IReadOnlyList<double>)[.. ofSeed.Select((_, i) => claim.Margin + terms.Sum(t => t.Weight * t.Values[seed][i]))])];
+            IReadOnlyList<IReadOnlyList<double>> sums = [.. terms[0].Values.Select((ofSeed, seed) => (IReadOnlyList<double>)[.. ofSeed.Select((_, i) => terms.Sum(t => t.Weight * t.Values[seed][i]))])];
             return new TestedClaim(claim, Estimate.OfCrossed(sums), sums.Sum(v => v.Count));
         }
 

@@ -82,6 +82,8 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
 
     public int OpenTrainings => _openTrainings;
     public string Name => name;
+    public string Device => "fake:0";
+
     public int Workers => 1;
 
     public HostStatus Status => new(0, null, null, [.. _models.Keys.Order(StringComparer.Ordinal)],

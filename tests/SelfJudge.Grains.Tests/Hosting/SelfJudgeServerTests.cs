@@ -8,7 +8,8 @@ using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Grains.Tests.Hosting;
 
-/// <summary>A real silo with a real, small model.</summary>
+/// <summary>A real silo with a real, small model. Alone: a meter that another test disposes takes the series of the same name along.</summary>
+[Collection(nameof(Alone))]
 public sealed class SelfJudgeServerTests : IAsyncLifetime
 {
     private readonly TemporaryFolder _folder = new();
@@ -70,3 +71,6 @@ public sealed class SelfJudgeServerTests : IAsyncLifetime
     private async Task<List<string>> Series(string name) =>
         [.. (await _http.GetStringAsync("metrics")).Split('\n').Where(l => l.StartsWith(name + "{", StringComparison.Ordinal) && l.Contains("run=\"measured\"", StringComparison.Ordinal))];
 }
+
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;

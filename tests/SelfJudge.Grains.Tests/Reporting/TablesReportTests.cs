@@ -6,7 +6,7 @@ namespace SelfJudge.Grains.Tests.Reporting;
 public sealed class TablesReportTests
 {
     private static readonly PaperTable Table = new("6", "A <title>", "It adds.", "",
-        [new("6", "alone", PaperMetric.WinRate, 80.75, "r", "S"), new("6", "N = 16", PaperMetric.WinRate, 84.47, "r", "S", 16), new("6", "alone", PaperMetric.Length, null, "r", "S")],
+        [new("alone", PaperMetric.WinRate, 80.75, "r", "S"), new("N = 16", PaperMetric.WinRate, 84.47, "r", "S", 16), new("alone", PaperMetric.Length, null, "r", "S")],
         [PaperClaim.Above(PaperMetric.WinRate, "N = 16", "alone", "The judge is <fooled>.")]);
 
     private static ReproducedTable Reproduced(double alone, double of16)
@@ -27,12 +27,23 @@ public sealed class TablesReportTests
         Assert.Contains("1.5 min of runs", html);
         Assert.Contains("1,920 prompts", html);
         Assert.Contains("stages: &lt;none&gt;", html);
-        Assert.Contains("<td>dpo<td class=text>DPO<td>1e-4, 2e-4, 4e-4, 8e-4<td>0.1, 0.3</tr>", html);
+        Assert.Contains("<td>dpo<td class=text>DPO<td>5e-5, 1e-4, 2e-4, 4e-4, 8e-4<td>0.1, 0.3</tr>", html);
         Assert.DoesNotContain("<td>raft<", html);
         var text = TablesMarkdown.Render([table], 2, 2, 90);
         Assert.Contains("| alone | win rate, % | 80.8 | 0.0 | 0.0 to 0.0 | 1,920 prompts |", text);
         Assert.Contains("| alone | length, words |  | 12.5 | 6.1 to 18.9 | 1,920 prompts |", text);
         Assert.Contains("| N = 16 above alone, win rate, % | 100.0 | 100.0 to 100.0 | holds, clear |", text);
+        Assert.Contains("95 % intervals over both", text);
+        Assert.Contains("95 % intervals over prompts alone", TablesMarkdown.Render([table], 1, 2, 90));
+    }
+
+    [Fact]
+    public void What_departs_from_the_recipes_is_said()
+    {
+        var table = Reproduced(0.4, 0.9);
+        Assert.Contains("<b>Not by the recipes as they are:</b> --set a=&lt;b&gt;", TablesReport.Render([table], 2, 2, 90, [], "--set a=<b>"));
+        Assert.Contains("**Not by the recipes as they are:** --set a=<b>", TablesMarkdown.Render([table], 2, 2, 90, "--set a=<b>"));
+        Assert.DoesNotContain("Not by the recipes", TablesMarkdown.Render([table], 2, 2, 90));
     }
 
     [Fact]

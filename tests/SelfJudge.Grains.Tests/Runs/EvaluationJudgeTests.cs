@@ -26,6 +26,15 @@ public sealed class EvaluationJudgeTests
         Assert.Equal(("/models/start", null, null, false), (judge.Name, judge.Stage, judge.Folder, judge.IsIndependent));
     }
 
+    [Fact]
+    public void An_oracle_that_judged_in_training_is_not_independent()
+    {
+        var recipe = Recipe(100, StageMethod.SelfJudge);
+        var judge = EvaluationJudge.Of(recipe with { Stages = [recipe.Stages[0] with { Judge = "oracle" }] }, new EvaluationRecipe());
+        Assert.Equal((true, false), (judge.IsOracle, judge.IsIndependent));
+        Assert.Equal("the world's gold oracle, which judged in training too; not independent", judge.Description);
+    }
+
     private static Recipe Recipe(int worldPairs, StageMethod method) => new()
     {
         Data = new DataRecipe { WorldPairs = worldPairs },
