@@ -80,7 +80,7 @@ public static class PaperTables
     private static readonly int[] Tournaments = [1, 2, 4, 8, 16, 32];
 
     private const string
-        EightSamples = "A reward model is about as good a judge as the JM here (tables 2 and 5), and RSO, ReST and RAFT choose among eight samples for each prompt where Self-Judge has two. On validation prompts, with two samples as well, RAFT (mean gold score 91.6 %) is below Self-Judge (92.5 %), RSO level with it (92.9 %) and ReST, whose three thresholds learn in 144 steps, still above (94.3 %). Three rounds of self-training, with three quarters of the eight samples in all, come about as far (figure 5).",
+        EightSamples = "A reward model is about as good a judge as the JM here (tables 2 and 5), and RSO, ReST and RAFT choose among eight samples for each prompt where Self-Judge has two. On validation prompts, with two samples as well, RAFT (mean gold score 91.6 %) is below Self-Judge (92.5 %), RSO level with it (92.9 %) and ReST still above (94.1 %). Three rounds of self-training come about as far (figure 5), with three quarters of their samples, but three times the prompts and steps.",
         Fooled = "Towards the end of training the oracle shares fewer of the judge's preferences between the policy's own samples than at its beginning (in the rows above): what the policy has learned is in part what its judge takes for good, and among 16 samples the judge finds it. Of the JSFT model's samples, which were not trained against it, it chooses well up to N = 32 (figure 4).",
         OneLanguage = "The paper lays its own finding to the distance between the two sets of answers. Here both are sentences of one small language, probably too near to each other for that.",
         SameTraining = "All sizes have the medium one's steps and learning rates; another size may need others.",
@@ -171,7 +171,7 @@ public static class PaperTables
                 PaperClaim.Above(PaperMetric.WinRate, "Self-Judge (JM-PR), N = 16", "Self-Judge (JM-PR)", Fooled),
                 PaperClaim.Above(PaperMetric.WinRate, "Self-Judge (JM-PR), N = 16", "Self-Judge (JM), N = 16"),
             ]),
-        Table("8", "The size of the model", "A larger judge is a better one, and JSFT adds more to it.", "The paper compares 7 and 13 billion parameters; here are three sizes of the world's model, the large one of about twice the medium one's parameters. Its judges learned further answers too, these did not.",
+        Table("8", "The size of the model", "A larger judge is a better one, and JSFT adds more to it.", "The paper compares 7 and 13 billion parameters; here are three sizes of the world's model, the large one of about twice the medium one's parameters. The paper's JSFT judges learned further answers too, these did not.",
             [
                 Accuracy("small, judgments alone", null, "size-small", "Judge only"),
                 Accuracy("small, JSFT", null, "size-small", "JSFT"),
