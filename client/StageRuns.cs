@@ -20,7 +20,7 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
     private readonly Dictionary<string, MeasuredStage> _measured = new(StringComparer.Ordinal);
 
     /// <summary>In what these runs are not the recipes'; empty where they are.</summary>
-    public string Departs => string.Join(" ", (string[])[.. quick ? ["--quick: a fortieth of the steps; these figures mean nothing."] : Array.Empty<string>(), .. settings.Select(s => $"--set {s}")]);
+    public string Departs => (quick ? "--quick: a fortieth of the steps; these figures mean nothing. " : "") + string.Join(" ", settings.Select(s => $"--set {s}"));
 
     /// <summary>A recipe of the paper's methods by the name of its file.</summary>
     public Recipe RecipeOf(string name)

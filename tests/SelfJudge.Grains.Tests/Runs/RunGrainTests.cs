@@ -70,6 +70,7 @@ public sealed class RunGrainTests : IDisposable
         var status = await Complete(cluster, "run", recipe);
         Assert.Equal((RunState.Completed, null), (status.State, status.Message));
         var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
+        Assert.Equal(("fake:0", 1), (result.Environment.Device, result.Environment.Workers));
         Assert.Equal(("JSFT", "JSFT, the model's own judge; not independent", false), (result.EvaluationJudge!.Name, result.EvaluationJudge.Description, result.EvaluationJudge.IsIndependent));
         Assert.Equal(["JSFT", TestRuns.Stage, $"{TestRuns.Stage} + rejection N=4"], result.Policies.Select(p => p.Name));
         Assert.All(result.Policies, p => Assert.Equal((null, 0, 6), (p.GoldMean, p.GoldByPrinciple.Count, p.NPrompts)));

@@ -54,6 +54,17 @@ public sealed class TableFiguresTests
         Assert.Equal(["because"], tested.Reasons);
     }
 
+    // The interval of a difference of zero goes far to both sides of it, but not as far down as the wide margin.
+    [Theory]
+    [InlineData(0.03, false)]
+    [InlineData(3, true)]
+    public void What_is_kept_within_a_margin_is_clear_by_the_margin(double margin, bool isClear)
+    {
+        var table = new PaperTable("t", "", "", "", [new("a", PaperMetric.JudgeAccuracy, null, "r", "A"), new("b", PaperMetric.JudgeAccuracy, null, "r", "B")], [PaperClaim.Keeps(PaperMetric.JudgeAccuracy, "b", "a", margin)]);
+        var tested = TableFigures.Of(table, cell => [Stage(0, 0.5, 0.5) with { Judged = cell.Stage == "A" ? [0.9, 0.8] : [0.8, 0.9] }], [Baseline[0]], 0).Claims.Single();
+        Assert.Equal((0, true, isClear), (Math.Round(tested.Difference.Mean, 12), tested.Holds, tested.IsClear));
+    }
+
     [Fact]
     public void The_json_has_the_keys_of_its_rows()
     {
