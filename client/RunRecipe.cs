@@ -1,6 +1,5 @@
 using SelfJudge.Client.Commands;
 using SelfJudge.Modeling.Checkpoints;
-using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
@@ -25,8 +24,7 @@ internal static class RunRecipe
         // What cannot be read is said here, before there is a run.
         if (folder is not null)
         {
-            _ = ModelFolder.ReadConfig(folder);
-            _ = ModelFolder.ReadTokenizer(folder);
+            _ = ModelFolder.ReadTokenizer(folder, ModelFolder.ReadConfig(folder));
         }
         if (template == DialogueTemplate.Auto)
             template = folder is null ? DialogueTemplate.World.Name : DialogueTemplates.Of(folder, "in a recipe: model.dialogue_template");
@@ -65,7 +63,7 @@ internal static class RunRecipe
     {
         if (AdapterFolder.IsAdapter(folder))
             folder = AdapterFolder.ReadConfig(folder).BaseModel is { } named && Directory.Exists(named) ? named : throw new UserError($"{key}: the adapter in {folder} names no base model that is here; correct base_model_name_or_path in its adapter_config.json");
-        var encoder = new PromptEncoder(ModelFolder.ReadTokenizer(folder), DialogueTemplate.Paper, ModelFolder.ReadConfig(folder).MaxPositionEmbeddings);
+        var encoder = ModelFolder.ReadEncoder(folder, DialogueTemplate.Paper);
         foreach (var template in templates.Select(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t))))
             try
             {
@@ -119,7 +117,9 @@ internal static class RunRecipe
         }
         if (AdapterFolder.IsAdapter(folder))
             throw new UserError($"{key}: {folder} is an adapter, and a run starts from whole weights; merge it first: convert --model {named} --merge --out DIR");
-        return Existing(folder, key)!;
+        folder = Existing(folder, key)!;
+        _ = ModelFolder.ReadTokenizer(folder, ModelFolder.ReadConfig(folder));
+        return folder;
     }
 
     private static void Print(DataReport report)

@@ -37,7 +37,7 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
         foreach (var part in model.Chain)
             if (part.Folder is { } folder)
                 if (part.BaseId is null)
-                    ModelFolder.CheckWeights(folder, ModelFolder.ReadConfig(folder));
+                    ModelFolder.Check(folder);
                 else if (model.Chain.FirstOrDefault(p => p.BaseId is null)?.Folder is { } baseFolder)
                     AdapterFolder.Check(folder, ModelFolder.ReadConfig(baseFolder));
         return model;

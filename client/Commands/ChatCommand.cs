@@ -69,6 +69,6 @@ internal static class ChatCommand
     {
         if (model.Chain[0].Folder is not { } folder)
             return null;
-        return new PromptEncoder(ModelFolder.ReadTokenizer(folder), DialogueTemplate.ByName(model.Chain[^1].DialogueTemplate), ModelFolder.ReadConfig(folder).MaxPositionEmbeddings);
+        return ModelFolder.ReadEncoder(folder, DialogueTemplate.ByName(model.Chain[^1].DialogueTemplate));
     }
 }

@@ -40,7 +40,7 @@ internal static class DataCommand
             }
             // What is malformed is shown here, not refused.
             var report = new DataReport();
-            var encoder = parse.GetValue(model) is { } folder ? new PromptEncoder(ModelFolder.ReadTokenizer(folder), dialogue, Math.Min(parse.GetValue(maxLength) ?? int.MaxValue, ModelFolder.ReadConfig(folder).MaxPositionEmbeddings)) : null;
+            var encoder = parse.GetValue(model) is { } folder ? ModelFolder.ReadEncoder(folder, dialogue, parse.GetValue(maxLength)) : null;
             var policy = encoder is null ? null : new PolicyLengths(encoder);
             var judgment = encoder is null ? null : new JudgmentLengths(encoder, judging);
             var pairs = 0;

@@ -29,6 +29,15 @@ public static class ModelFolder
             : config;
     }
 
+    /// <summary>Checks that a folder's configuration, tokenizer and weights are there and fit each other. Allocates nothing for the weights.</summary>
+    /// <exception cref="InvalidDataException">They do not; the message names what.</exception>
+    public static void Check(string folder)
+    {
+        var config = ReadConfig(folder);
+        CheckWeights(folder, config);
+        _ = ReadTokenizer(folder, config);
+    }
+
     /// <summary>Checks from the headers that the weights are there, in the shapes that the configuration asks for. Allocates nothing for them.</summary>
     /// <exception cref="InvalidDataException">A file or tensor is missing, misshapen, of a type that is not supported, or has no place in the model; the message names it.</exception>
     public static void CheckWeights(string folder, LlamaConfig config)
@@ -69,6 +78,24 @@ public static class ModelFolder
             tensors.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The tokenizer of a model, all of whose tokens the model knows.</summary>
+    /// <exception cref="InvalidDataException">The folder holds none that is supported, or one with an id beyond the model's vocabulary.</exception>
+    public static TextTokenizer ReadTokenizer(string folder, LlamaConfig config)
+    {
+        var tokenizer = ReadTokenizer(folder);
+        return tokenizer.Entries.Where(t => t.Id >= config.VocabSize).MinBy(t => t.Id) is not { } beyond ? tokenizer
+            : throw new InvalidDataException($"{Path.Combine(folder, beyond.File)}: the token '{beyond.Piece}' has the id {beyond.Id}, but the model knows the ids 0 to {config.VocabSize - 1} only (vocab_size {config.VocabSize} in {ConfigFile}): use the tokenizer that the model was trained with, or resize the model's embeddings to this one");
+    }
+
+    /// <summary>What turns dialogues into the ids of a folder's model.</summary>
+    /// <param name="maxLength">The longest sequence in tokens, where that is to be shorter than the model's positions.</param>
+    /// <exception cref="InvalidDataException">As <see cref="ReadTokenizer(string, LlamaConfig)"/>.</exception>
+    public static PromptEncoder ReadEncoder(string folder, DialogueTemplate dialogue, int? maxLength = null)
+    {
+        var config = ReadConfig(folder);
+        return new PromptEncoder(ReadTokenizer(folder, config), dialogue, Math.Min(maxLength ?? int.MaxValue, config.MaxPositionEmbeddings));
     }
 
     /// <summary>The tokenizer that a folder holds.</summary>

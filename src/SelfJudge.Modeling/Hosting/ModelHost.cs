@@ -114,8 +114,11 @@ public sealed class ModelHost : IModelHost, IDisposable
         var hosted = Find(model);
         if (prompt.Options.Problem() is { } problem)
             throw new ArgumentException(problem);
+        if (prompt.Seeds.Count == 0)
+            throw new ArgumentException("no sample is asked for: a prompt is sampled once for each seed");
         if (prompt.Prompt.Length is 0 || prompt.Prompt.Length >= hosted.Model.Config.MaxPositionEmbeddings)
             throw new ArgumentException($"the prompt has {prompt.Prompt.Length} tokens; model '{model}' takes 1 to {hosted.Model.Config.MaxPositionEmbeddings - 1} and needs room for an answer");
+        CheckTokens(hosted, "the prompt", prompt.Prompt);
         var job = new GenerationJob(prompt, cancellation, onToken);
         Enqueue(new GenerateWork(model, job, cohort));
         return job.Result;
@@ -123,7 +126,12 @@ public sealed class ModelHost : IModelHost, IDisposable
 
     public Task<JudgeProbabilities[]> JudgeAsync(string model, IReadOnlyList<EncodedJudgePrompt> prompts, Cohort? cohort, CancellationToken cancellation)
     {
-        Find(model);
+        var hosted = Find(model);
+        foreach (var (i, p) in prompts.Index())
+        {
+            CheckLength(hosted, $"judge prompt {i}", p.Ids.Length);
+            CheckTokens(hosted, $"judge prompt {i}", [.. p.Ids, p.TokenA, p.TokenB]);
+        }
         var completion = new TaskCompletionSource<JudgeProbabilities[]>(TaskCreationOptions.RunContinuationsAsynchronously);
         Enqueue(new JudgeWork(model, prompts, completion, cohort, cancellation));
         return completion.Task;
@@ -131,8 +139,14 @@ public sealed class ModelHost : IModelHost, IDisposable
 
     public Task<double[]> RewardsAsync(string model, IReadOnlyList<ResponseSequence> sequences, Cohort? cohort, CancellationToken cancellation)
     {
-        if (Find(model).Model.Score is null)
+        var hosted = Find(model);
+        if (hosted.Model.Score is null)
             throw new ArgumentException($"model '{model}' has no scalar head: it is no reward model");
+        foreach (var (i, s) in sequences.Index())
+        {
+            CheckLength(hosted, $"sequence {i}", s.Prompt.Length + s.Response.Length);
+            CheckTokens(hosted, $"sequence {i}", [.. s.Prompt, .. s.Response]);
+        }
         var completion = new TaskCompletionSource<double[]>(TaskCreationOptions.RunContinuationsAsynchronously);
         Enqueue(new RewardWork(model, sequences, completion, cohort, cancellation));
         return completion.Task;
@@ -140,12 +154,13 @@ public sealed class ModelHost : IModelHost, IDisposable
 
     public Task<double[]> LogProbsAsync(string model, IReadOnlyList<ResponseSequence> sequences, CancellationToken cancellation)
     {
-        var vocabulary = Find(model).Model.Config.VocabSize;
+        var hosted = Find(model);
         foreach (var (i, s) in sequences.Index())
+        {
             if (s.Prompt.Length == 0)
                 throw new ArgumentException($"sequence {i}: a response needs a prompt of at least one token: nothing else predicts its first token");
-            else if (s.Prompt.Concat(s.Response).Where(t => t < 0 || t >= vocabulary).Select(t => (int?)t).FirstOrDefault() is { } id)
-                throw new ArgumentException($"sequence {i}: the token {id} is not in the vocabulary of {vocabulary}");
+            CheckTokens(hosted, $"sequence {i}", [.. s.Prompt, .. s.Response]);
+        }
         return RunExclusive(model, () => cancellation.IsCancellationRequested ? throw new OperationCanceledException(cancellation) : LogProbs(Find(model).Model, sequences));
     }
 
@@ -208,6 +223,20 @@ public sealed class ModelHost : IModelHost, IDisposable
     internal HostMeter Meter => _meter;
 
     internal HostedModel Find(string model) => _models.TryGetValue(model, out var hosted) ? hosted : throw new UnknownModelException(Name, model);
+
+    // What a request asks for is looked at before it is batched with others', which would fail with it.
+    private static void CheckTokens(HostedModel hosted, string what, ReadOnlySpan<int> ids)
+    {
+        var vocabulary = hosted.Model.Config.VocabSize;
+        if (IndexCheck.FirstOutside(ids, vocabulary) is { } id)
+            throw new ArgumentException($"{what}: the token {id} is not in the vocabulary of {vocabulary}");
+    }
+
+    private static void CheckLength(HostedModel hosted, string what, int tokens)
+    {
+        if (tokens < 1 || tokens > hosted.Model.Config.MaxPositionEmbeddings)
+            throw new ArgumentException($"{what} has {tokens} tokens; model '{hosted.Id}' takes 1 to {hosted.Model.Config.MaxPositionEmbeddings}");
+    }
 
     private void Enqueue(HostWork work)
     {
@@ -325,7 +354,7 @@ public sealed class ModelHost : IModelHost, IDisposable
             w.Fail(new UnknownModelException(Name, w.Model));
         if (hosted is null)
             return;
-        var shares = WorkShares.Balance([.. work.Select(w => w.Job.Request.Prompt.Length * w.Job.Request.Seeds.Count)], _workers.Count);
+        var shares = WorkShares.Balance([.. work.Select(w => (int)Math.Min(int.MaxValue, (long)w.Job.Request.Prompt.Length * w.Job.Request.Seeds.Count))], _workers.Count);
         // A single request goes to the worker with the least to do.
         var order = Enumerable.Range(0, _workers.Count).OrderBy(i => hosted.Lanes[i].Load).ToArray();
         for (var i = 0; i < shares.Length; i++)
@@ -435,7 +464,7 @@ public sealed class ModelHost : IModelHost, IDisposable
             return NewModel(id, @base.Weights, AdapterFolder.Read(folder, @base.Model.Config, _device), @base.Encoder.Tokenizer, dialogue);
         }
         var config = ModelFolder.ReadConfig(folder);
-        var text = ModelFolder.ReadTokenizer(folder);
+        var text = ModelFolder.ReadTokenizer(folder, config);
         // Sampling stops at whatever may end an answer: the configuration's tokens, and the template's.
         var ending = new PromptEncoder(text, dialogue, config.MaxPositionEmbeddings).EosToken;
         config = config with { EosTokenIds = [.. config.EosTokenIds.Union(ModelFolder.ReadGenerationEos(folder)).Append(ending).Distinct()] };

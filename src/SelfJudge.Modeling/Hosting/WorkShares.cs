@@ -21,7 +21,7 @@ public static class WorkShares
     public static IEnumerable<int[]> Batches(IReadOnlyList<int> items, Func<int, int> length, int maxTokens)
     {
         var batch = new List<int>();
-        var tokens = 0;
+        var tokens = 0L;
         foreach (var item in items)
         {
             if (batch.Count > 0 && tokens + length(item) > maxTokens)

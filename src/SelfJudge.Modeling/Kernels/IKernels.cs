@@ -6,19 +6,24 @@ namespace SelfJudge.Modeling.Kernels;
 /// <param name="Heads">Query heads.</param>
 /// <param name="KeyValueHeads">Key and value heads; a divisor of <paramref name="Heads"/> (grouped-query attention).</param>
 /// <param name="HeadDim">Elements of a head.</param>
-public readonly record struct HeadLayout(int Heads, int KeyValueHeads, int HeadDim)
+/// <param name="Window">How many tokens one attends to, itself and those before it (a sliding window); null is all of them.</param>
+public readonly record struct HeadLayout(int Heads, int KeyValueHeads, int HeadDim, int? Window = null)
 {
     public int QueryWidth => Heads * HeadDim;
     public int KeyValueWidth => KeyValueHeads * HeadDim;
     public int RowWidth => QueryWidth + 2 * KeyValueWidth;
     public int HeadsPerGroup => Heads / KeyValueHeads;
     public float Scale => 1f / MathF.Sqrt(HeadDim);
+
+    /// <summary>The first position that the token at a position attends to.</summary>
+    public int FirstSeen(int position) => Window is { } window && position >= window ? position - window + 1 : 0;
 }
 
 /// <summary>
 /// The parts of a Llama layer that are not matrix products, forward and backward. Sequences are packed: the rows of
 /// all sequences follow each other without padding, and offsets [sequences + 1] say where each begins.
-/// T is the number of packed rows, D the model's width.
+/// T is the number of packed rows, D the model's width. Ids, positions, offsets and places in a cache are checked against
+/// what they index: memory outside of a tensor is never read, an <see cref="ArgumentException"/> says what was wrong.
 /// </summary>
 public interface IKernels
 {
@@ -43,13 +48,13 @@ public interface IKernels
     /// <summary>Rotates the query and key heads of every row in place by its position (rotary embedding, the half-split form of Hugging Face checkpoints); <paramref name="inverse"/> rotates back, which is the gradient.</summary>
     void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false);
 
-    /// <summary>Causal attention within each sequence. Returns the heads' outputs [T, Heads·HeadDim] and the log-sum-exp of every row's scores [T, Heads].</summary>
+    /// <summary>Causal attention within each sequence, over its last <see cref="HeadLayout.Window"/> tokens where there is a window. Returns the heads' outputs [T, Heads·HeadDim] and the log-sum-exp of every row's scores [T, Heads].</summary>
     (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets);
 
     /// <summary>The gradient [T, RowWidth] of <see cref="Attend"/> with respect to <paramref name="qkv"/>.</summary>
     Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets);
 
-    /// <summary>Appends the keys and values of the packed rows to their slots of the cache and attends to all that each slot holds. Sequence i continues slot <paramref name="slots"/>[i], which holds <paramref name="lengths"/>[i] tokens before the call. Returns [T, Heads·HeadDim].</summary>
+    /// <summary>Appends the keys and values of the packed rows to their slots of the cache and attends to all that each slot holds, or to its last <see cref="HeadLayout.Window"/> tokens. Sequence i continues slot <paramref name="slots"/>[i], which holds <paramref name="lengths"/>[i] tokens before the call. Returns [T, Heads·HeadDim].</summary>
     Tensor AttendCached(Tensor qkv, HeadLayout heads, int[] offsets, int[] slots, int[] lengths, CachedLayer cache);
 
     /// <summary>silu(gate)·up for rows [gate | up].</summary>

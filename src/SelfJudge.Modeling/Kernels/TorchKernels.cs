@@ -11,9 +11,18 @@ public sealed class TorchKernels : IKernels
 {
     public static TorchKernels Instance { get; } = new();
 
-    public Tensor Embed(Tensor table, int[] ids) => Ops.Rows(table, Ops.FromArray(ids, table.device));
+    // A GPU's own check of indices ends its context: they are looked at here.
+    public Tensor Embed(Tensor table, int[] ids)
+    {
+        IndexCheck.Rows(ids, table.size(0), "token");
+        return Ops.Rows(table, Ops.FromArray(ids, table.device));
+    }
 
-    public void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable) => Ops.AddRowsInto(dTable, Ops.FromArray(ids, dTable.device), dOut);
+    public void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable)
+    {
+        IndexCheck.Rows(ids, dTable.size(0), "token");
+        Ops.AddRowsInto(dTable, Ops.FromArray(ids, dTable.device), dOut);
+    }
 
     // In the matrix's own type, for which a GPU has units of its own: x is rounded, sums are float32, the result is rounded.
     public Tensor TimesNarrow(Tensor x, Tensor weight, bool transposed) =>
@@ -31,6 +40,7 @@ public sealed class TorchKernels : IKernels
 
     public void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false)
     {
+        IndexCheck.Rotation(qkv, heads, positions, table);
         int half = table.Half, rotated = heads.Heads + heads.KeyValueHeads;
         float[] cos = Gather(table.Cos, positions, half), sin = Gather(table.Sin, positions, half);
         var c = Ops.FromArray(cos, qkv.device, positions.Length, 1, half);
@@ -49,6 +59,7 @@ public sealed class TorchKernels : IKernels
 
     public Tensor AttendCached(Tensor qkv, HeadLayout heads, int[] offsets, int[] slots, int[] lengths, CachedLayer cache)
     {
+        IndexCheck.CachedAttention(qkv, heads, offsets, slots, lengths, cache);
         int sequences = slots.Length, kv = heads.KeyValueHeads, dim = heads.HeadDim, group = heads.HeadsPerGroup;
         var (rowSlots, rowPlaces) = (new int[offsets[^1]], new int[offsets[^1]]);
         for (var i = 0; i < sequences; i++)
@@ -68,7 +79,10 @@ public sealed class TorchKernels : IKernels
         var values = Ops.Rows(cache.Values.narrow(2, 0, longest), slotIndex); // [T, kv, longest, dim]
         var scores = Ops.Affine(Ops.BatchedMatMul(q.reshape(-1, kv, group, dim), keys), heads.Scale, 0);
         var later = Ops.AtLeast(longest, Ops.Affine(placeIndex, 1, 1)).view(-1, 1, 1, longest);
-        return Ops.BatchedMatMul(Ops.Softmax(Ops.Mask(scores, later)), values).reshape(-1, heads.QueryWidth);
+        scores = Ops.Mask(scores, later);
+        if (heads.Window < longest)
+            scores = Ops.Mask(scores, Ops.Below(longest, Ops.Affine(placeIndex, 1, 1 - heads.Window.Value)).view(-1, 1, 1, longest));
+        return Ops.BatchedMatMul(Ops.Softmax(scores), values).reshape(-1, heads.QueryWidth);
     }
 
     public Tensor SwiGlu(Tensor gateUp)
@@ -79,10 +93,16 @@ public sealed class TorchKernels : IKernels
 
     public Tensor SwiGluBackward(Tensor dOut, Tensor gateUp) => Ops.Gradients(leaves => SwiGlu(leaves[0]), dOut, gateUp)[0];
 
-    public float[] TargetLogProbs(Tensor logits, int[] targets) => Ops.ToArray(Ops.Pick(Ops.LogSoftmax(logits), Ops.FromArray(targets, logits.device)));
+    public float[] TargetLogProbs(Tensor logits, int[] targets)
+    {
+        IndexCheck.Targets(logits, targets);
+        return Ops.ToArray(Ops.Pick(Ops.LogSoftmax(logits), Ops.FromArray(targets, logits.device)));
+    }
 
     public void TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients)
     {
+        IndexCheck.Targets(logits, targets);
+        IndexCheck.Same(coefficients.Length, targets.Length, "coefficients");
         var c = Ops.FromArray(coefficients, logits.device, coefficients.Length, 1);
         var gradient = Ops.Multiply(Ops.Softmax(logits), Ops.Affine(c, -1, 0));
         Ops.AddAtPicked(gradient, Ops.FromArray(targets, logits.device), c);
@@ -91,6 +111,7 @@ public sealed class TorchKernels : IKernels
 
     public void AdamW(Tensor weights, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step)
     {
+        IndexCheck.Update(weights, gradient, mean, variance, step);
         foreach (var (start, length) in step.DecayRanges)
             Ops.ScaleInto(weights.narrow(0, start, length), 1f - step.LearningRate * step.WeightDecay);
         var rate = step.LearningRate / (1 - Math.Pow(step.Beta1, step.Step));
@@ -111,6 +132,7 @@ public sealed class TorchKernels : IKernels
     // LibTorch has no attention over packed rows: sequences are padded to the longest, attended, and packed again.
     private static Tensor AttendPadded(Tensor qkv, HeadLayout heads, int[] offsets)
     {
+        IndexCheck.Attention(qkv, heads, offsets);
         int sequences = offsets.Length - 1, longest = Enumerable.Range(0, sequences).Max(i => offsets[i + 1] - offsets[i]);
         var (padding, packing) = (new int[sequences * longest], new int[offsets[^1]]);
         for (var i = 0; i < sequences; i++)
@@ -123,7 +145,8 @@ public sealed class TorchKernels : IKernels
             }
         var (q, k, v) = Split(Ops.Rows(qkv, Ops.FromArray(padding, qkv.device)), heads);
         Tensor Padded(Tensor x, int repeat) => x.view(sequences, longest, -1, heads.HeadDim).transpose(1, 2).repeat_interleave(repeat, 1);
-        var attended = Ops.CausalAttention(Padded(q, 1), Padded(k, heads.HeadsPerGroup), Padded(v, heads.HeadsPerGroup));
+        var (queries, keys, values) = (Padded(q, 1), Padded(k, heads.HeadsPerGroup), Padded(v, heads.HeadsPerGroup));
+        var attended = heads.Window is { } window && window < longest ? Ops.WindowAttention(queries, keys, values, window) : Ops.CausalAttention(queries, keys, values);
         return Ops.Rows(attended.transpose(1, 2).reshape(sequences * longest, heads.QueryWidth), Ops.FromArray(packing, qkv.device));
     }
 

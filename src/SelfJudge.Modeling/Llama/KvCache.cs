@@ -33,6 +33,13 @@ public sealed class KvCache(LlamaConfig config, Device device) : IDisposable
         return slots;
     }
 
+    /// <summary>Makes room for <paramref name="capacity"/> tokens in every slot: at least twice what there was, so that growing costs little.</summary>
+    public void Reserve(int capacity)
+    {
+        if (capacity > _capacity)
+            Grow(_lengths.Count, Math.Max(Round(capacity), (int)Math.Min(2L * _capacity, config.MaxPositionEmbeddings)));
+    }
+
     public void GiveBack(int slot) => _free.Enqueue(slot, slot);
 
     /// <summary>Copies what one slot holds into others: the samples of a prompt share its prefill.</summary>

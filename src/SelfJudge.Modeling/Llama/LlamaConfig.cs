@@ -18,6 +18,12 @@ public sealed record LlamaConfig
     public RopeScaling? RopeScaling { get; init; }
     public bool TieWordEmbeddings { get; init; }
 
+    /// <summary>How many tokens one attends to, itself and those before it; null where to all.</summary>
+    public int? SlidingWindow { get; init; }
+
+    /// <summary>Per layer whether the window holds for it; null where it holds for all.</summary>
+    public IReadOnlyList<bool>? SlidingLayers { get; init; }
+
     /// <summary>Whether a linear head [1, hidden] reads one number off every hidden state: a reward, or a value.</summary>
     public bool ScalarHead { get; init; }
 
@@ -30,6 +36,9 @@ public sealed record LlamaConfig
     public float InitializerRange { get; init; } = 0.02f;
 
     public HeadLayout Heads => new(NumAttentionHeads, NumKeyValueHeads, HeadDim);
+
+    /// <summary>The heads of one layer, with its window.</summary>
+    public HeadLayout HeadsOf(int layer) => Heads with { Window = SlidingLayers?[layer] == false ? null : SlidingWindow };
 }
 
 /// <summary>How rotary frequencies are stretched for contexts longer than the model was trained on.</summary>

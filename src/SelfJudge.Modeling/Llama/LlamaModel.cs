@@ -13,7 +13,7 @@ namespace SelfJudge.Modeling.Llama;
 /// </summary>
 public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKernels kernels, RotaryTable rotary)
 {
-    private readonly HeadLayout _heads = weights.Config.Heads;
+    private readonly HeadLayout[] _heads = [.. Enumerable.Range(0, weights.Config.NumHiddenLayers).Select(weights.Config.HeadsOf)];
     private readonly float _eps = weights.Config.RmsNormEps;
 
     public LlamaWeights Weights { get; } = weights;
@@ -50,8 +50,8 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
             var layer = Weights.Layers[i];
             var normed = RmsNorm(x, layer.InputNorm);
             var qkv = Project(i, FusedProjection.Qkv, normed, null);
-            Kernels.Rotate(qkv, _heads, batch.Positions, rotary);
-            var attended = Kernels.AttendCached(qkv, _heads, batch.Offsets, slots, lengths, cache.Layer(i));
+            Kernels.Rotate(qkv, _heads[i], batch.Positions, rotary);
+            var attended = Kernels.AttendCached(qkv, _heads[i], batch.Offsets, slots, lengths, cache.Layer(i));
             var middle = Project(i, FusedProjection.Output, attended, null, x);
             var gateUp = Project(i, FusedProjection.GateUp, RmsNorm(middle, layer.PostAttentionNorm), null);
             var entered = x;
@@ -66,7 +66,6 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     /// <summary>The scalar head [1, D]: the adapter's where it brings one, else that of the base weights; null where there is none.</summary>
     public Tensor? Score => Adapter?.Score ?? Weights.Score;
 
-    // Kernels read the rotary table without looking where it ends.
     private void CheckPositions(PackedBatch batch)
     {
         if (batch.Positions.Length > 0 && batch.Positions.Max() is var last && last >= rotary.Positions)
@@ -128,8 +127,8 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         var down = forGradient ? new Dictionary<LoraPart, Tensor>() : null;
         var normed = RmsNorm(x, layer.InputNorm);
         var qkv = Project(index, FusedProjection.Qkv, normed, down);
-        Kernels.Rotate(qkv, _heads, batch.Positions, rotary);
-        var (attended, logSumExp) = Kernels.Attend(qkv, _heads, batch.Offsets);
+        Kernels.Rotate(qkv, _heads[index], batch.Positions, rotary);
+        var (attended, logSumExp) = Kernels.Attend(qkv, _heads[index], batch.Offsets);
         var middle = Project(index, FusedProjection.Output, attended, down, x);
         var middleNormed = RmsNorm(middle, layer.PostAttentionNorm);
         var gateUp = Project(index, FusedProjection.GateUp, middleNormed, down);
@@ -163,8 +162,8 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         using (Ops.Scope())
         {
             var dAttended = ProjectBackward(index, FusedProjection.Output, dX, t.Attended, down, gradient, lora);
-            var dQkv = Kernels.AttendBackward(dAttended, t.Qkv, t.Attended, t.LogSumExp, _heads, batch.Offsets);
-            Kernels.Rotate(dQkv, _heads, batch.Positions, rotary, inverse: true);
+            var dQkv = Kernels.AttendBackward(dAttended, t.Qkv, t.Attended, t.LogSumExp, _heads[index], batch.Offsets);
+            Kernels.Rotate(dQkv, _heads[index], batch.Positions, rotary, inverse: true);
             var dNormed = ProjectBackward(index, FusedProjection.Qkv, dQkv, t.Normed, down, gradient, lora);
             Kernels.RmsNormBackward(dNormed, t.Input, Wide(layer.InputNorm), _eps, dX, gradient?.InputNorm);
         }
@@ -221,9 +220,13 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
 
     private Tensor TimesPlain(Tensor x, FusedMatrix matrix) => Weights.IsNarrow ? Kernels.TimesNarrow(x, matrix.Weight, transposed: false) : Ops.MatMul(x, matrix.Weight);
 
-    private Tensor Embed(int[] tokens) => Weights.IsNarrow
-        ? Wide(Ops.Rows(Weights.Embedding, Ops.FromArray(tokens, Weights.Embedding.device)))
-        : Kernels.Embed(Weights.Embedding, tokens);
+    private Tensor Embed(int[] tokens)
+    {
+        if (!Weights.IsNarrow)
+            return Kernels.Embed(Weights.Embedding, tokens);
+        IndexCheck.Rows(tokens, Config.VocabSize, "token");
+        return Wide(Ops.Rows(Weights.Embedding, Ops.FromArray(tokens, Weights.Embedding.device)));
+    }
 
     private Tensor RmsNorm(Tensor x, Tensor weight) => Kernels.RmsNorm(x, Wide(weight), _eps);
 

@@ -26,7 +26,7 @@ public sealed class PackedBatch
     {
         var offsets = new int[sequences.Count + 1];
         for (var i = 0; i < sequences.Count; i++)
-            offsets[i + 1] = offsets[i] + sequences[i].Length;
+            offsets[i + 1] = checked(offsets[i] + sequences[i].Length);
         var tokens = new int[offsets[^1]];
         var positions = new int[offsets[^1]];
         for (var i = 0; i < sequences.Count; i++)

@@ -14,6 +14,9 @@ namespace SelfJudge.Modeling.Sampling;
 /// </summary>
 public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : IDisposable
 {
+    // New tokens that a sequence gets room for when it begins: a limit of many more is seldom reached, and the cache grows.
+    private const int RoomAhead = 1024;
+
     private readonly KvCache _cache = new(model.Config, model.Weights.Buffer.Flat.device);
     private readonly TokenSampler _sampler = new();
     private readonly List<Row> _rows = [];
@@ -30,7 +33,7 @@ public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : I
         foreach (var chunk in WorkShares.Batches([.. Enumerable.Range(0, jobs.Count)], i => jobs[i].Request.Prompt.Length, maxPrefillTokens))
         {
             using var scope = Ops.Scope();
-            var slots = chunk.Select(i => _cache.Take(jobs[i].Request.Seeds.Count, Capacity(jobs[i].Request))).ToArray();
+            var slots = chunk.Select(i => _cache.Take(jobs[i].Request.Seeds.Count, jobs[i].Request.Prompt.Length + Math.Min(RoomAhead, MaxNewTokens(jobs[i].Request)))).ToArray();
             var logits = Forward([.. chunk.Select(i => (ReadOnlyMemory<int>)jobs[i].Request.Prompt)], [.. slots.Select(s => s[0])]);
             for (var i = 0; i < chunk.Length; i++)
             {
@@ -38,7 +41,7 @@ public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : I
                 _cache.Fork(slots[i][0], slots[i].Skip(1));
                 for (var sample = 0; sample < slots[i].Length; sample++)
                 {
-                    var row = new Row(job, sample, slots[i][sample], Capacity(job.Request) - job.Request.Prompt.Length, policyVersion);
+                    var row = new Row(job, sample, slots[i][sample], MaxNewTokens(job.Request), policyVersion);
                     _rows.Add(row);
                     Draw(row, LogitsOf(logits, i));
                 }
@@ -58,6 +61,7 @@ public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : I
         RemoveFinished();
         if (_rows.Count == 0)
             return;
+        _cache.Reserve(_rows.Max(r => _cache.Length(r.Slot)) + 1);
         using var scope = Ops.Scope();
         var logits = Forward([.. _rows.Select(r => (ReadOnlyMemory<int>)new[] { r.Ids[^1] })], [.. _rows.Select(r => r.Slot)]);
         for (var i = 0; i < _rows.Count; i++)
@@ -101,7 +105,7 @@ public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : I
     }
 
     // A prompt and its samples never outgrow the positions that the model knows.
-    private int Capacity(SamplePrompt prompt) => Math.Min(model.Config.MaxPositionEmbeddings, prompt.Prompt.Length + prompt.Options.MaxNewTokens);
+    private int MaxNewTokens(SamplePrompt prompt) => Math.Min(model.Config.MaxPositionEmbeddings - prompt.Prompt.Length, prompt.Options.MaxNewTokens);
 
     private sealed class Row(GenerationJob job, int sample, int slot, int maxNewTokens, long policyVersion)
     {

@@ -252,6 +252,15 @@ public static class Ops
         return nn.functional.scaled_dot_product_attention(q, k, v, null, 0, true);
     }
 
+    /// <summary>The same over the last <paramref name="window"/> keys of each query.</summary>
+    public static Tensor WindowAttention(Tensor q, Tensor k, Tensor v, int window)
+    {
+        RequireScope();
+        var time = q.size(2);
+        var mask = ones(time, time, ScalarType.Bool, q.device).tril().triu(1 - window);
+        return nn.functional.scaled_dot_product_attention(q, k, v, mask, 0, false);
+    }
+
     /// <summary>Tensors side by side along a dimension.</summary>
     public static Tensor Concatenate(long dimension, params Tensor[] parts)
     {
@@ -271,6 +280,13 @@ public static class Ops
     {
         RequireScope();
         return arange(n, device: limits.device).unsqueeze(0).ge(limits.unsqueeze(1));
+    }
+
+    /// <summary>Whether the integer 0, 1, …, n−1 is less than each of the limits: [limits, n].</summary>
+    public static Tensor Below(long n, Tensor limits)
+    {
+        RequireScope();
+        return arange(n, device: limits.device).unsqueeze(0).lt(limits.unsqueeze(1));
     }
 
     /// <summary>target[rows[i], …, columns[i]] ← values[i] along the first and the last dimension of a tensor of four.</summary>
@@ -330,18 +346,21 @@ public static class Ops
     }
 
     /// <summary>The elements of a contiguous float32 tensor in host memory. The caller keeps <paramref name="tensor"/> in a scope or a field while it uses the span.</summary>
-    public static Span<float> Floats(Tensor tensor) => MemoryMarshal.Cast<byte, float>(Bytes(tensor));
+    public static Span<float> Floats(Tensor tensor) => tensor.dtype == ScalarType.Float32 ? MemoryMarshal.Cast<byte, float>(Bytes(tensor))
+        : throw new InvalidOperationException($"the tensor is of type {tensor.dtype}, not float32");
 
     /// <summary>The bytes of a contiguous tensor in host memory, under the same condition as <see cref="Floats"/>.</summary>
     public static Span<byte> Bytes(Tensor tensor)
     {
+        if (tensor.device_type != DeviceType.CPU)
+            throw new InvalidOperationException($"the tensor lies on {tensor.device}, not in host memory");
         if (!tensor.is_contiguous())
             throw new InvalidOperationException($"the tensor of shape [{string.Join(", ", tensor.shape)}] is not contiguous");
         return tensor.bytes;
     }
 
     /// <summary>The address of the first element of a contiguous float32 tensor in host memory, under the same condition as <see cref="Floats"/>.</summary>
-    public static unsafe float* Address(Tensor tensor) => (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(Bytes(tensor)));
+    public static unsafe float* Address(Tensor tensor) => (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(Floats(tensor)));
 
     /// <summary>The tensor as contiguous float32 in host memory; itself where it is that already.</summary>
     public static Tensor ToHost(Tensor tensor)

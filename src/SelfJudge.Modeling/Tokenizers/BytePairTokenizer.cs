@@ -109,6 +109,9 @@ public sealed class BytePairTokenizer : TextTokenizer
 
     public override ReadOnlyMemory<byte> BytesOf(int id) => _bytes.GetValueOrDefault(id);
 
+    public override IEnumerable<TokenEntry> Entries =>
+        [.. _parts.Vocabulary.Select(p => new TokenEntry(p.Key, p.Value, "tokenizer.json")), .. _parts.Added.Select(t => new TokenEntry(t.Content, t.Id, "tokenizer.json")), .. _settings.AddedEntries];
+
     public override int? IdOf(string piece) => _ids.TryGetValue(piece, out var id) ? id : null;
 
     public override void Save(string folder) => _settings.CopyTo(folder);

@@ -4,14 +4,16 @@ namespace SelfJudge.Modeling.Tokenizers;
 
 /// <summary>A SentencePiece <c>tokenizer.model</c>, as Llama 1 and 2 use it.</summary>
 /// <remarks>
-/// Microsoft.ML.Tokenizers reads the file and normalises text. The merges of a byte-pair model are made here, see
-/// <see cref="BytePairMerges"/>, and so is the text of ids, which has to come byte by byte.
+/// Microsoft.ML.Tokenizers reads the file. Spaces are normalised here, see <see cref="SentencePieceSpaces"/>, the merges of
+/// a byte-pair model are made here, see <see cref="BytePairMerges"/>, and so is the text of ids, which has to come byte by byte.
 /// </remarks>
 public sealed class SentencePieceText : TextTokenizer
 {
     private const int LongestPiece = 1024;
 
     private readonly TokenizerSettings _settings;
+    private readonly SentencePieceSpaces _spaces;
+    private readonly string[] _pieceTexts;
     private readonly SentencePieceTokenizer _tokenizer;
     private readonly Dictionary<string, int> _special;
     private readonly Dictionary<int, byte[]> _bytes = [];
@@ -23,8 +25,9 @@ public sealed class SentencePieceText : TextTokenizer
 
     private SentencePieceText(SentencePieceFile file, TokenizerSettings settings, SentencePieceTokenizer tokenizer)
     {
-        (_settings, _tokenizer) = (settings, tokenizer);
+        (_settings, _spaces, _tokenizer) = (settings, file.Spaces, tokenizer);
         var pieces = file.Pieces;
+        _pieceTexts = [.. pieces.Select(p => p.Text)];
         _special = new Dictionary<string, int>(StringComparer.Ordinal);
         _ids = new Dictionary<string, int>(StringComparer.Ordinal);
         for (var id = 0; id < pieces.Count; id++)
@@ -69,7 +72,7 @@ public sealed class SentencePieceText : TextTokenizer
     public override int? BosToken { get; }
     public override int EosToken { get; }
     public override bool AddsEos { get; }
-    public override bool BeginsWithSpace => _tokenizer.AddDummyPrefix;
+    public override bool BeginsWithSpace => _spaces is { AddsDummyPrefix: true, IsSuffix: false };
 
     /// <exception cref="InvalidDataException">The file is not a SentencePiece model, or a file beside it is damaged.</exception>
     public static SentencePieceText Load(string path)
@@ -79,6 +82,9 @@ public sealed class SentencePieceText : TextTokenizer
         try
         {
             var file = SentencePieceFile.Parse(bytes);
+            // Microsoft.ML.Tokenizers 2.0.1 gives the bytes of such models wrong ids.
+            if (!file.IsBytePair && file.Pieces.Any(p => p.Type == PieceType.Byte))
+                throw new InvalidDataException("it is a Unigram model with byte fallback, which is not supported");
             using var stream = new MemoryStream(bytes);
             return new SentencePieceText(file, settings, SentencePieceTokenizer.Create(stream, addBeginningOfSentence: false, addEndOfSentence: false));
         }
@@ -86,7 +92,7 @@ public sealed class SentencePieceText : TextTokenizer
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            throw new InvalidDataException($"{path} is not a SentencePiece model: {e.Message}", e);
+            throw new InvalidDataException($"{path} is not a SentencePiece model that is supported: {e.Message}", e);
         }
     }
 
@@ -97,9 +103,9 @@ public sealed class SentencePieceText : TextTokenizer
             if (added is { } token)
                 ids.Add(token);
             else if (_pieces is null)
-                ids.AddRange(_tokenizer.EncodeToIds(part, addBeginningOfSentence: false, addEndOfSentence: false));
+                EncodeUnigram(part, ids);
             else
-                foreach (var (piece, userDefined) in _userDefined.Split(_tokenizer.Normalizer?.Normalize(part) ?? part))
+                foreach (var (piece, userDefined) in _userDefined.Split(_spaces.Normalize(part)))
                     if (userDefined is { } id)
                         ids.Add(id);
                     else
@@ -111,9 +117,19 @@ public sealed class SentencePieceText : TextTokenizer
 
     public override ReadOnlyMemory<byte> BytesOf(int id) => _bytes.GetValueOrDefault(id);
 
+    public override IEnumerable<TokenEntry> Entries => [.. _pieceTexts.Select((text, id) => new TokenEntry(text, id, "tokenizer.model")), .. _settings.AddedEntries];
+
     public override int? IdOf(string piece) => _ids.TryGetValue(piece, out var id) ? id : null;
 
     public override void Save(string folder) => _settings.CopyTo(folder);
+
+    // Neighbouring unknown characters are one token, as they are where pieces are merged.
+    private void EncodeUnigram(string text, List<int> ids)
+    {
+        foreach (var id in _tokenizer.EncodeToIds(text, addBeginningOfSentence: false, addEndOfSentence: false))
+            if (id != _tokenizer.UnknownId || ids.Count == 0 || ids[^1] != id)
+                ids.Add(id);
+    }
 
     private int? Special(string? spelling) => spelling is not null && _special.TryGetValue(spelling, out var id) ? id : null;
 

@@ -2,6 +2,10 @@ using System.Text;
 
 namespace SelfJudge.Modeling.Tokenizers;
 
+/// <summary>A token of a tokenizer.</summary>
+/// <param name="File">The name of the file that gives it its id.</param>
+public sealed record TokenEntry(string Piece, int Id, string File);
+
 /// <summary>Text to token ids and back, as a checkpoint's own tokenizer does it.</summary>
 public abstract class TextTokenizer
 {
@@ -33,6 +37,9 @@ public abstract class TextTokenizer
             text.Append(decoder.Feed(id));
         return text.Append(decoder.Finish()).ToString();
     }
+
+    /// <summary>Everything that has an id, added tokens too.</summary>
+    public abstract IEnumerable<TokenEntry> Entries { get; }
 
     /// <summary>Whether an id is of the vocabulary.</summary>
     public abstract bool Contains(int id);

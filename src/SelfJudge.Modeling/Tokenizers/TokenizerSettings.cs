@@ -37,6 +37,11 @@ internal sealed record TokenizerSettings
     /// <summary>Tokens beside the vocabulary.</summary>
     public IReadOnlyList<AddedToken> Added { get; private init; } = [];
 
+    /// <summary>The same, with the file that names them.</summary>
+    public IEnumerable<TokenEntry> AddedEntries => Added.Select(t => new TokenEntry(t.Content, t.Id, AddedFile));
+
+    private string AddedFile { get; init; } = "tokenizer_config.json";
+
     /// <exception cref="InvalidDataException">A file is damaged; the message names it.</exception>
     public static TokenizerSettings Read(string folder)
     {
@@ -55,7 +60,7 @@ internal sealed record TokenizerSettings
         });
         settings = With(settings, "special_tokens_map.json", (s, json) => s with { Bos = s.Bos ?? Spelling(json, "bos_token"), Eos = s.Eos ?? Spelling(json, "eos_token") });
         if (settings.Added.Count == 0)
-            settings = With(settings, "added_tokens.json", (s, json) => s with { Added = [.. json.EnumerateObject().Select(t => new AddedToken(t.Name, Id(t.Value.GetInt32()), true))] });
+            settings = With(settings, "added_tokens.json", (s, json) => s with { AddedFile = "added_tokens.json", Added = [.. json.EnumerateObject().Select(t => new AddedToken(t.Name, Id(t.Value.GetInt32()), true))] });
         foreach (var file in new[] { "config.json", "generation_config.json" })
             settings = With(settings, file, (s, json) => s with { BosId = s.BosId ?? FirstId(json, "bos_token_id"), EosId = s.EosId ?? FirstId(json, "eos_token_id") });
         var jinja = Path.Combine(folder, "chat_template.jinja");

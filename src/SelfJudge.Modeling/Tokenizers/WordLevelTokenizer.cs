@@ -41,6 +41,8 @@ public sealed class WordLevelTokenizer : TextTokenizer
 
     public override ReadOnlyMemory<byte> BytesOf(int id) => Contains(id) && !_specialIds.Contains(id) ? Encoding.UTF8.GetBytes(' ' + _words[id]) : default;
 
+    public override IEnumerable<TokenEntry> Entries => _words.Select((word, id) => new TokenEntry(word, id, "tokenizer.json"));
+
     public override int? IdOf(string piece) => _ids.TryGetValue(piece, out var id) ? id : null;
 
     /// <exception cref="InvalidDataException">The file is not a WordLevel tokenizer, or lacks a token that ours needs.</exception>
@@ -53,6 +55,8 @@ public sealed class WordLevelTokenizer : TextTokenizer
                 throw new InvalidDataException($"model.type is {type ?? "missing"}; supported is WordLevel");
             var vocab = root["model"]!["vocab"] as JsonObject ?? throw new InvalidDataException("no model.vocab");
             var words = vocab.OrderBy(p => (int)p.Value!).Select(p => p.Key).ToList();
+            if (words.Index().FirstOrDefault(w => (int)vocab[w.Item]! != w.Index) is { Item: { } displaced })
+                throw new InvalidDataException($"model.vocab: '{displaced}' has the id {vocab[displaced]}; the ids of words are 0 to {words.Count - 1}, each once");
             var special = (root["added_tokens"] as JsonArray ?? []).Where(t => (bool)t!["special"]!).Select(t => (string)t!["content"]!).ToList();
             if (special.Append(EndOfText).Append(Unknown).FirstOrDefault(t => !vocab.ContainsKey(t)) is { } missing)
                 throw new InvalidDataException($"the token {missing} is missing from model.vocab");

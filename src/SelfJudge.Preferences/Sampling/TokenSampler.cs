@@ -5,6 +5,10 @@ namespace SelfJudge.Preferences.Sampling;
 /// <summary>Draws tokens from logits. A draw is a function of the logits and one uniform number, nothing else. Not safe for use by several threads at once: it keeps working memory.</summary>
 public sealed class TokenSampler
 {
+    // Temperatures beyond what float32 can divide by are its extremes: the most likely alone, and all alike.
+    private const double Least = 1.2e-38;
+
+    private readonly PriorityQueue<float, float> _largest = new();
     private float[] _weights = [];
     private float[] _candidateWeights = [];
     private int[] _candidates = [];
@@ -29,7 +33,7 @@ public sealed class TokenSampler
         if (options.Temperature == 0)
             return (logits.IndexOf(max), max - logSumExp);
         if (options.Temperature != 1)
-            sum = Exp(logits, max, (float)(1 / options.Temperature), weights);
+            sum = Exp(logits, max, (float)Math.Clamp(1 / options.Temperature, Least, float.MaxValue), weights);
         var token = Inverse(weights, sum, options, uniform);
         return (token, logits[token] - logSumExp);
     }
@@ -46,7 +50,8 @@ public sealed class TokenSampler
     // Inverse transform sampling over the kept tokens, most likely first.
     private int Inverse(ReadOnlySpan<float> weights, double sum, SamplingOptions options, double uniform)
     {
-        // Tokens less likely than (1 − top_p)/vocab hold less than 1 − top_p together, so none of them is in the nucleus.
+        // Tokens less likely than (1 − top_p)/vocab hold less than 1 − top_p together, so none of them is in the nucleus:
+        // neither of all tokens nor of the k most likely, which hold at least k/vocab.
         var least = options.TopP < 1 ? (float)((1 - options.TopP) / weights.Length * sum) : 0;
         var count = 0;
         for (var i = 0; i < weights.Length; i++)
@@ -59,11 +64,14 @@ public sealed class TokenSampler
         var keys = _candidateWeights.AsSpan(0, count);
         keys.Sort(tokens);
         OrderTies(keys, tokens);
-        if (options.TopK > 0 && count > options.TopK)
+        // Top-p counts within the top k, as Hugging Face's chain of processors does.
+        if (options.TopK > 0 && count >= options.TopK)
         {
             keys = keys[..options.TopK];
-            sum = -TensorPrimitives.Sum(keys); // Top-p then counts within the top k, as Hugging Face's chain of processors does.
+            sum = -TensorPrimitives.Sum(keys);
         }
+        else if (options.TopK > 0 && options.TopK < weights.Length)
+            sum = SumOfLargest(weights, options.TopK);
         double total = 0;
         var kept = 0;
         while (kept < keys.Length && (kept == 0 || total < options.TopP * sum))
@@ -73,6 +81,17 @@ public sealed class TokenSampler
             if ((remaining += keys[i]) < 0)
                 return tokens[i];
         return tokens[kept - 1];
+    }
+
+    private double SumOfLargest(ReadOnlySpan<float> weights, int count)
+    {
+        _largest.Clear();
+        foreach (var weight in weights)
+            if (_largest.Count < count)
+                _largest.Enqueue(weight, weight);
+            else if (weight > _largest.Peek())
+                _largest.DequeueEnqueue(weight, weight);
+        return _largest.UnorderedItems.Sum(w => (double)w.Element);
     }
 
     // Sorting is not stable: equally likely tokens are put in the order of their ids.

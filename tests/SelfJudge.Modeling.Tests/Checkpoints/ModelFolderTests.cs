@@ -215,6 +215,7 @@ public sealed class ModelFolderTests : IDisposable
         public override int[] Encode(string text) => [];
         public override bool BeginsWithSpace => false;
         public override bool Contains(int id) => false;
+        public override IEnumerable<TokenEntry> Entries => [];
         public override ReadOnlyMemory<byte> BytesOf(int id) => default;
         public override int? IdOf(string piece) => null;
         public override void Save(string folder) => throw new NotSupportedException();

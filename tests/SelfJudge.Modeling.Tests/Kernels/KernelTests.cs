@@ -61,6 +61,90 @@ public sealed class KernelTests : IDisposable
         Same(Torch.AttendBackward(dOut, qkv, expected, logSumExp, layout, offsets), Cpu.AttendBackward(dOut, qkv, actual, logSumExp, layout, offsets), 5e-5f);
     }
 
+    /// <summary>A token attends to itself and the window − 1 before it: against a plain loop in double precision.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(5)]
+    [InlineData(16)]
+    [InlineData(17)]
+    [InlineData(40)]
+    [InlineData(69)]
+    [InlineData(70)]
+    [InlineData(1000)]
+    public void Attention_over_a_sliding_window(int window)
+    {
+        var layout = new HeadLayout(4, 2, 6, window);
+        int[] offsets = [0, 70, 71, 74, 111];
+        Tensor qkv = Random(1, offsets[^1], layout.RowWidth), dOut = Random(2, offsets[^1], layout.QueryWidth);
+        var expected = DirectAttention(Ops.ToArray(qkv), layout, offsets);
+        var (cpu, logSumExp) = Cpu.Attend(qkv, layout, offsets);
+        var (torch, _) = Torch.Attend(qkv, layout, offsets);
+        TestModels.AssertClose(expected, Ops.ToArray(cpu), 2e-5f);
+        TestModels.AssertClose(expected, Ops.ToArray(torch), 2e-5f);
+        Same(Torch.AttendBackward(dOut, qkv, torch, logSumExp, layout, offsets), Cpu.AttendBackward(dOut, qkv, cpu, logSumExp, layout, offsets), 5e-5f);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(20)]
+    public void Attention_over_a_sliding_window_of_a_cache_is_that_of_the_whole_sequence(int window)
+    {
+        var layout = new HeadLayout(4, 2, 6, window);
+        var qkv = Random(1, 58, layout.RowWidth);
+        var expected = DirectAttention(Ops.ToArray(qkv), layout, [0, 58]);
+        foreach (var kernels in new IKernels[] { Cpu, Torch })
+        {
+            var cache = new CachedLayer(Ops.Zeros(Ops.Cpu, 2, 2, 6, 64), Ops.Zeros(Ops.Cpu, 2, 2, 64, 6), 64);
+            var (attended, held) = (new List<float>(), 0);
+            foreach (var n in new[] { 21, 1, 1, 18, 1, 5, 11 })
+            {
+                attended.AddRange(Ops.ToArray(kernels.AttendCached(qkv.narrow(0, held, n).clone(), layout, [0, n], [1], [held], cache)));
+                held += n;
+            }
+            TestModels.AssertClose(expected, attended.ToArray(), 2e-5f);
+        }
+    }
+
+    /// <summary>What lies beside a tensor is never read: every index is looked at.</summary>
+    [Fact]
+    public void Indices_beyond_what_they_index_are_refused()
+    {
+        var layout = new HeadLayout(4, 2, 6);
+        var table = new RotaryTable([1, 0.5, 0.25], 8);
+        Tensor embedding = Random(1, 10, 20), rows = Random(2, 2, 20), qkv = Random(3, 3, layout.RowWidth), logits = Random(4, 2, 10), flat = Random(5, 20);
+        CachedLayer NewCache() => new(Ops.Zeros(Ops.Cpu, 2, 2, 6, 4), Ops.Zeros(Ops.Cpu, 2, 2, 4, 6), 4);
+        foreach (var kernels in new IKernels[] { Cpu, Torch })
+        {
+            Refused("token 10 is not among the 10", () => kernels.Embed(embedding, [9, 10]));
+            Refused("token -1 is not", () => kernels.Embed(embedding, [-1, 3]));
+            Refused("token 300000 is not", () => kernels.EmbedBackward([0, 300000], rows, embedding));
+            Refused("position 8 is not among the 8", () => kernels.Rotate(qkv, layout, [0, 1, 8], table));
+            Refused("positions: 2, where 3 are needed", () => kernels.Rotate(qkv, layout, [0, 1], table));
+            Refused("the rotary table turns: 6, where 8", () => kernels.Rotate(Random(6, 3, 64), new HeadLayout(4, 2, 8), [0, 1, 2], table));
+            Refused("do not end where the 3 rows do", () => kernels.Attend(qkv, layout, [0, 4]));
+            Refused("a sequence would have -1 tokens", () => kernels.Attend(qkv, layout, [0, 4, 3]));
+            Refused("columns of queries, keys and values: 48, where 64", () => kernels.Attend(qkv, new HeadLayout(4, 2, 8), [0, 3]));
+            Refused("slot 2 is not among the 2", () => kernels.AttendCached(qkv, layout, [0, 3], [2], [0], NewCache()));
+            Refused("slot 1 has room for 4 tokens; it holds 2, and 3 are to be added", () => kernels.AttendCached(qkv, layout, [0, 3], [1], [2], NewCache()));
+            Refused("target token 10 is not among the 10", () => kernels.TargetLogProbs(logits, [0, 10]));
+            Refused("target token -100 is not", () => kernels.TargetLogProbsBackward(logits, [-100, 0], [1, 1]));
+            Refused("targets: 1, where 2", () => kernels.TargetLogProbs(logits, [0]));
+            Refused("coefficients: 1, where 2", () => kernels.TargetLogProbsBackward(logits, [0, 1], [1]));
+            Refused("10 weights from 15 on are to decay, and there are 20", () => kernels.AdamW(flat, flat, flat, flat, new AdamWStep(1, 0.1f, 0.9f, 0.99f, 1e-8f, 0.1f, 1, [(15, 10)])));
+            Refused("elements of the first moment: 10, where 20", () => kernels.AdamW(flat, flat, Random(7, 10), flat, new AdamWStep(1, 0.1f, 0.9f, 0.99f, 1e-8f, 0.1f, 1, [])));
+        }
+        Refused("elements of the norm's weight: 10, where 20", () => Cpu.RmsNorm(rows, Random(8, 10), 1e-5f));
+        Refused("are more than memory can index", () => _ = new RotaryTable(new double[128], 1 << 24));
+
+        static void Refused(string message, Action action) => Assert.Contains(message, Assert.Throws<ArgumentException>(action).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Tensors_that_are_not_float32_have_no_float32_memory() =>
+        Assert.Contains("not float32", Assert.Throws<InvalidOperationException>(() => { _ = Ops.Floats(Ops.Empty(Ops.Cpu, ScalarType.BFloat16, 8)); }).Message, StringComparison.Ordinal);
+
     [Fact]
     public void Attention_to_a_cache_that_grows()
     {
@@ -148,6 +232,24 @@ public sealed class KernelTests : IDisposable
             var exact = (float)Math.Exp(input);
             Assert.True(Math.Abs(output - exact) <= 2 * Math.Abs(MathF.BitIncrement(exact) - exact), $"exp({input}) = {output}, exactly {exact}");
         }
+    }
+
+    private static float[] DirectAttention(float[] qkv, HeadLayout heads, int[] offsets)
+    {
+        var result = new float[offsets[^1] * heads.QueryWidth];
+        for (var s = 0; s + 1 < offsets.Length; s++)
+            for (var t = offsets[s]; t < offsets[s + 1]; t++)
+                for (var h = 0; h < heads.Heads; h++)
+                {
+                    float Q(int d) => qkv[t * heads.RowWidth + h * heads.HeadDim + d];
+                    float K(int row, int d) => qkv[row * heads.RowWidth + heads.QueryWidth + h / heads.HeadsPerGroup * heads.HeadDim + d];
+                    float V(int row, int d) => qkv[row * heads.RowWidth + heads.QueryWidth + heads.KeyValueWidth + h / heads.HeadsPerGroup * heads.HeadDim + d];
+                    var seen = Enumerable.Range(offsets[s], t - offsets[s] + 1).Where(j => j > t - (heads.Window ?? int.MaxValue)).ToArray();
+                    var weights = seen.Select(j => Math.Exp(Enumerable.Range(0, heads.HeadDim).Sum(d => (double)Q(d) * K(j, d)) / Math.Sqrt(heads.HeadDim))).ToArray();
+                    for (var d = 0; d < heads.HeadDim; d++)
+                        result[t * heads.QueryWidth + h * heads.HeadDim + d] = (float)(seen.Zip(weights, (j, w) => w * V(j, d)).Sum() / weights.Sum());
+                }
+        return result;
     }
 
     private static Tensor Random(ulong seed, params long[] shape) => Ops.FromArray(TestModels.Randoms((int)shape.Aggregate(1L, (a, b) => a * b), seed), Ops.Cpu, shape);

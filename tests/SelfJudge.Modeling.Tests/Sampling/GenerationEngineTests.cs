@@ -84,6 +84,26 @@ public sealed class GenerationEngineTests : IDisposable
         Assert.True(sample.Ids.Length <= 8);
     }
 
+    [Theory]
+    [InlineData(int.MaxValue)]
+    [InlineData(1_000_000_000)]
+    public void A_limit_of_more_tokens_than_there_are_positions_costs_no_memory_and_ends_at_the_last_position(int maxNewTokens)
+    {
+        using var longer = LlamaWeights.Random(TestModels.Config() with { MaxPositionEmbeddings = 3000, EosTokenIds = [] }, 5);
+        using var engine = new GenerationEngine(TestModels.Model(longer), 8192);
+        var job = new GenerationJob(new SamplePrompt(TestModels.Tokens(7, 1), [1], new SamplingOptions { MaxNewTokens = maxNewTokens, TopP = 1 }), default);
+        engine.Admit([job], 0);
+        while (engine.Active > 0)
+            engine.Step();
+        var sample = Done(job)[0];
+        Assert.Equal((2993, FinishReason.Length), (sample.Ids.Length, sample.Finish));
+        // The cache grew three times on the way: the numbers are those of one pass over all.
+        using var scope = Ops.Scope();
+        var model = TestModels.Model(longer);
+        var batch = new ResponseBatch([(job.Request.Prompt, sample.Ids)]);
+        TestModels.AssertClose(TokenLogProbs.Forward(model, model.Hidden(batch.Batch), batch.Rows, batch.Targets), sample.LogProbs, 2e-4f);
+    }
+
     [Fact]
     public void A_job_that_nobody_waits_for_frees_its_place()
     {

@@ -1,5 +1,8 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Preferences.Templates;
 using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Modeling.Tests.Tokenizers;
@@ -14,6 +17,50 @@ public sealed class SentencePieceTextTests
 
     [Fact]
     public void Where_a_folder_holds_both_files_the_model_is_used() => Assert.IsType<SentencePieceText>(ModelFolder.ReadTokenizer(SharedData.Path("tokenizers/llama2")));
+
+    /// <summary>Models trained for this test, and the ids that the reference gives: see <c>SentencePiece/make.py</c>.</summary>
+    [Theory]
+    [InlineData("both")]
+    [InlineData("no-prefix")]
+    [InlineData("extra-spaces")]
+    [InlineData("neither")]
+    [InlineData("suffix")]
+    [InlineData("unigram")]
+    public void Spaces_and_short_texts_become_what_the_reference_makes_of_them(string model)
+    {
+        var tokenizer = SentencePieceText.Load(Trained($"{model}.model"));
+        using var expected = JsonDocument.Parse(File.ReadAllText(Trained("expected.json")));
+        Assert.All(expected.RootElement.GetProperty(model).EnumerateArray(), row =>
+            Assert.Equal(row.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()), tokenizer.Encode(row.GetProperty("text").GetString()!)));
+    }
+
+    [Theory]
+    [InlineData("a", new[] { 261 })]
+    [InlineData("\n", new[] { 410, 13 })]
+    [InlineData("ab", new[] { 261, 430 })]
+    [InlineData("4", new[] { 410, 484 })]
+    [InlineData(" ", new int[0])]
+    [InlineData("", new int[0])]
+    public void A_model_whose_file_leaves_its_normalizer_out_removes_extra_spaces_and_no_text(string text, int[] ids) =>
+        Assert.Equal(ids, SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model")).Encode(text));
+
+    [Fact]
+    public void A_line_break_between_special_tokens_is_not_lost()
+    {
+        var folder = Directory.CreateTempSubdirectory().FullName;
+        File.Copy(Trained("both.model"), Path.Combine(folder, "tokenizer.model"));
+        File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), """
+            {"eos_token": "<|im_end|>", "add_bos_token": false, "added_tokens_decoder": {"310": {"content": "<|im_start|>", "special": true}, "311": {"content": "<|im_end|>", "special": true}}}
+            """);
+        var encoder = new PromptEncoder(ModelFolder.ReadTokenizer(folder), DialogueTemplate.ByName("chatml"), 64);
+        var ids = encoder.EncodePrompt([new Turn(Role.User, "a")]);
+        Directory.Delete(folder, recursive: true);
+        Assert.Equal([311, 286, 13, 310], ids[Array.IndexOf(ids, 311)..(Array.IndexOf(ids, 311) + 4)]);
+    }
+
+    [Fact]
+    public void A_unigram_model_that_falls_back_to_bytes_is_refused() =>
+        Assert.Contains("Unigram model with byte fallback", Assert.Throws<InvalidDataException>(() => SentencePieceText.Load(Trained("unigram-bytes.model"))).Message, StringComparison.Ordinal);
 
     [Fact]
     public void Special_tokens_in_text_are_text() =>
@@ -49,6 +96,8 @@ public sealed class SentencePieceTextTests
         Assert.Equal(text, Llama2().Decode(Llama2().Encode(text)));
         Assert.InRange(watch.Elapsed.TotalSeconds, 0, 20);
     }
+
+    private static string Trained(string file, [CallerFilePath] string here = "") => Path.Combine(Path.GetDirectoryName(here)!, "SentencePiece", file);
 
     private static SentencePieceText Llama2() => SentencePieceText.Load(SharedData.Path("tokenizers/llama2/tokenizer.model"));
 

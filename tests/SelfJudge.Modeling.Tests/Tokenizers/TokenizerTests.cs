@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.World;
@@ -33,6 +34,40 @@ public sealed class TokenizerTests
         File.WriteAllText(file, "nothing of the kind");
         Assert.Contains($"{file} is not a SentencePiece model", Assert.Throws<InvalidDataException>(() => SentencePieceText.Load(file)).Message);
         File.Delete(file);
+    }
+
+    /// <summary>Vocabularies of 256 bytes and two added tokens, the higher of which is 901.</summary>
+    [Theory]
+    [InlineData(900, "tokenizer.json: the token '<|begin_of_text|>' has the id 900, but the model knows the ids 0 to 899 only (vocab_size 900 in config.json)")]
+    [InlineData(901, "tokenizer.json: the token '<|end_of_text|>' has the id 901, but the model knows the ids 0 to 900 only")]
+    [InlineData(100, "tokenizer.json: the token 'd' has the id 100, but the model knows")]
+    public void A_token_beyond_the_models_vocabulary_is_refused_with_the_model(int vocabulary, string message)
+    {
+        using var small = new SmallTokenizer();
+        _ = small.Load();
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(small.Folder, TestModels.Config(vocab: vocabulary))).Message, StringComparison.Ordinal);
+        Assert.NotEmpty(ModelFolder.ReadTokenizer(small.Folder, TestModels.Config(vocab: 902)).Encode("a"));
+        Assert.NotEmpty(ModelFolder.ReadTokenizer(small.Folder, TestModels.Config(vocab: 2000)).Encode("a"));
+    }
+
+    [Theory]
+    [InlineData("tokenizer_config.json", """{"eos_token": "<|end_of_text|>", "added_tokens_decoder": {"1000": {"content": "<|far|>", "special": true}}}""")]
+    [InlineData("added_tokens.json", """{"<|far|>": 1000}""")]
+    public void The_file_that_gives_a_token_its_id_is_named(string file, string json)
+    {
+        using var small = new SmallTokenizer();
+        small.Write(file, json);
+        _ = small.Load();
+        Assert.StartsWith($"{Path.Combine(small.Folder, file)}: the token '<|far|>' has the id 1000", Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(small.Folder, TestModels.Config(vocab: 1000))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Words_whose_ids_leave_a_gap_are_refused()
+    {
+        var folder = Directory.CreateTempSubdirectory().FullName;
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), """{"added_tokens": [], "model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1, "cat": 5}, "unk_token": "<unk>"}}""");
+        Assert.Contains("model.vocab: 'cat' has the id 5; the ids of words are 0 to 2, each once", Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(folder)).Message, StringComparison.Ordinal);
+        Directory.Delete(folder, recursive: true);
     }
 
     [Fact]

@@ -32,6 +32,82 @@ public sealed class TokenSamplerTests
     [Fact]
     public void Top_k_keeps_the_k_most_likely() => Assert.Equal(0, Draw(new SamplingOptions { TopP = 1, TopK = 2 }, 0.999));
 
+    /// <summary>Probabilities of one of 0.9 and nine of 0.0111: of the three most likely together the first has 0.976, so top-p 0.95 keeps it alone; of all it would have 0.9.</summary>
+    [Fact]
+    public void Top_p_counts_within_the_top_k()
+    {
+        float[] logits = [MathF.Log(0.9f), .. Enumerable.Repeat(MathF.Log(0.1f / 9), 9)];
+        Assert.Equal(0, new TokenSampler().Draw(logits, new SamplingOptions { TopP = 0.95, TopK = 3 }, 0.999).Token);
+        Assert.Equal(5, new TokenSampler().Draw(logits, new SamplingOptions { TopP = 0.95 }, 0.999).Token);
+    }
+
+    /// <summary>Temperature, then top-k, then top-p over what top-k left, renormalised: by sorting in double precision.</summary>
+    [Fact]
+    public void Any_draw_is_that_of_a_sort_in_double_precision()
+    {
+        var (random, sampler, compared) = (new Random(12), new TokenSampler(), 0);
+        double[] temperatures = [0.1, 0.7, 1, 1.3, 10], topPs = [0.1, 0.5, 0.9, 0.99, 1];
+        for (var i = 0; i < 40_000; i++)
+        {
+            var vocab = random.Next(2, 80);
+            var (spread, grid) = (random.Next(1, 9), random.Next(3) == 0); // a grid of few values makes ties
+            var logits = Enumerable.Range(0, vocab).Select(_ => (float)(grid ? random.Next(-spread, spread) : spread * (2 * random.NextDouble() - 1))).ToArray();
+            var options = new SamplingOptions(temperatures[random.Next(5)], topPs[random.Next(5)], random.Next(3) == 0 ? 0 : random.Next(1, vocab + 5), 1);
+            var uniform = random.NextDouble();
+            if (BySorting(logits, options, uniform) is not { } expected)
+                continue;
+            compared++;
+            Assert.True(expected == sampler.Draw(logits, options, uniform).Token, $"{options}, uniform {uniform}, logits [{string.Join(", ", logits)}]: {expected} is right");
+        }
+        Assert.InRange(compared, 39_000, 40_000);
+    }
+
+    // Null where a cumulative sum lies so near a limit that float32 may fall on either side of it.
+    private static int? BySorting(float[] logits, SamplingOptions options, double uniform)
+    {
+        const double Near = 2e-6;
+        var order = Enumerable.Range(0, logits.Length).OrderByDescending(i => logits[i]).ThenBy(i => i).ToArray();
+        if (options.TopK > 0)
+            order = order[..Math.Min(options.TopK, order.Length)];
+        var weights = order.Select(i => Math.Exp((logits[i] - (double)logits[order[0]]) / options.Temperature)).ToArray();
+        var all = weights.Sum();
+        var (kept, total) = (0, 0.0);
+        while (kept < weights.Length && (kept == 0 || total < options.TopP * all))
+        {
+            if (options.TopP < 1 && kept > 0 && Math.Abs(total / all - options.TopP) < Near)
+                return null;
+            total += weights[kept++];
+        }
+        if (options.TopP < 1 && kept < weights.Length && Math.Abs(total / all - options.TopP) < Near)
+            return null;
+        var reached = 0.0;
+        for (var i = 0; i < kept; i++)
+        {
+            reached += weights[i] / total;
+            if (Math.Abs(reached - uniform) < Near)
+                return null;
+            if (reached > uniform)
+                return order[i];
+        }
+        return order[kept - 1];
+    }
+
+    [Theory]
+    [InlineData(1e-38)]
+    [InlineData(1e-39)]
+    [InlineData(1e-45)]
+    [InlineData(1e-300)]
+    [InlineData(double.Epsilon)]
+    public void A_temperature_below_what_float32_divides_by_takes_the_most_likely(double temperature) =>
+        Assert.Equal(2, Draw(new SamplingOptions { Temperature = temperature, TopP = 1 }, 0.999));
+
+    [Theory]
+    [InlineData(1e30)]
+    [InlineData(1e300)]
+    [InlineData(double.MaxValue)]
+    public void A_temperature_beyond_float32_makes_all_alike(double temperature) =>
+        Assert.Equal([0, 1, 2, 3], new[] { 0.1, 0.3, 0.6, 0.9 }.Select(u => Draw(new SamplingOptions { Temperature = temperature, TopP = 1 }, u)));
+
     [Fact]
     public void Temperature_zero_takes_the_most_likely() => Assert.Equal(2, Draw(new SamplingOptions { Temperature = 0 }, 0.999));
 

@@ -5,7 +5,8 @@ namespace SelfJudge.Modeling.Kernels.Cpu;
 /// <summary>
 /// Causal attention over packed sequences in blocks of four query rows, each row's scores in full: on a CPU the scores
 /// of four rows stay in the first-level cache, so nothing is gained by an online softmax. The gradient recomputes the
-/// probabilities from the log-sum-exp, so no [time, time] matrix is kept.
+/// probabilities from the log-sum-exp, so no [time, time] matrix is kept. With a sliding window a block begins at the first
+/// key that its first row sees, rounded down to a block of columns.
 /// </summary>
 internal static unsafe class Attention
 {
@@ -29,16 +30,17 @@ internal static unsafe class Attention
                     for (var row = 0; row < n; row += Blocks.Rows)
                     {
                         var rows = Math.Min(Blocks.Rows, n - row);
-                        var visible = row + rows;
+                        var from = Simd.RoundDown(heads.FirstSeen(row), Blocks.Columns);
+                        var visible = row + rows - from;
                         var q = qkv + (long)(begin + row) * width + head * dim;
-                        Scores(q, width, rows, dim, keysT, columns, visible, scores);
+                        Scores(q, width, rows, dim, keysT + from, columns, visible, scores);
                         for (var r = 0; r < rows; r++)
                         {
-                            var (max, sum) = Softmax(scores + r * columns, row + r + 1, visible, heads.Scale);
+                            var (max, sum) = Softmax(scores + r * columns, heads.FirstSeen(row + r) - from, row + r + 1 - from, visible, heads.Scale);
                             logSumExp[(long)(begin + row + r) * heads.Heads + head] = max + MathF.Log(sum);
                             inverse[r] = 1f / sum;
                         }
-                        Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, values, padded, padded, result, padded);
+                        Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, values + from * padded, padded, padded, result, padded);
                         for (var r = 0; r < rows; r++)
                             Simd.CopyScaled(@out + (long)(begin + row + r) * heads.QueryWidth + head * dim, inverse[r], result + r * padded, dim);
                     }
@@ -69,11 +71,11 @@ internal static unsafe class Attention
                 for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
                     for (var row = 0; row < n; row += Blocks.Rows)
                     {
-                        int rows = Math.Min(Blocks.Rows, n - row), visible = row + rows;
+                        int rows = Math.Min(Blocks.Rows, n - row), from = Simd.RoundDown(heads.FirstSeen(row), Blocks.Columns), visible = row + rows - from;
                         var q = qkv + (long)(begin + row) * width + head * dim;
                         var headOut = (long)(begin + row) * heads.QueryWidth + head * dim;
-                        Scores(q, width, rows, dim, keysT, columns, visible, p);
-                        Scores(dOut + headOut, heads.QueryWidth, rows, dim, valuesT, columns, visible, dP);
+                        Scores(q, width, rows, dim, keysT + from, columns, visible, p);
+                        Scores(dOut + headOut, heads.QueryWidth, rows, dim, valuesT + from, columns, visible, dP);
                         for (var r = 0; r < Blocks.Rows; r++)
                         {
                             // Rows past the end of the sequence contribute nothing.
@@ -85,15 +87,15 @@ internal static unsafe class Attention
                             }
                             var lse = logSumExp[(long)(begin + row + r) * heads.Heads + head];
                             var delta = Simd.Dot(dOut + headOut + r * heads.QueryWidth, @out + headOut + r * heads.QueryWidth, dim);
-                            ScoreGradient(p + r * columns, dP + r * columns, row + r + 1, visible, heads.Scale, lse, delta);
+                            ScoreGradient(p + r * columns, dP + r * columns, heads.FirstSeen(row + r) - from, row + r + 1 - from, visible, heads.Scale, lse, delta);
                         }
                         Blocks.CopyPadded(q, width, rows, dim, queries, padded);
                         Blocks.CopyPadded(dOut + headOut, heads.QueryWidth, rows, dim, dOuts, padded);
                         new Span<float>(queries + rows * padded, (Blocks.Rows - rows) * padded).Clear();
                         new Span<float>(dOuts + rows * padded, (Blocks.Rows - rows) * padded).Clear();
-                        Blocks.Multiply(dP, dP + columns, dP + 2 * columns, dP + 3 * columns, visible, keys, padded, padded, dQueries, padded);
-                        Blocks.AddOuter(dP, columns, visible, queries, queries + padded, queries + 2 * padded, queries + 3 * padded, padded, dKeys, padded);
-                        Blocks.AddOuter(p, columns, visible, dOuts, dOuts + padded, dOuts + 2 * padded, dOuts + 3 * padded, padded, dValues, padded);
+                        Blocks.Multiply(dP, dP + columns, dP + 2 * columns, dP + 3 * columns, visible, keys + from * padded, padded, padded, dQueries, padded);
+                        Blocks.AddOuter(dP, columns, visible, queries, queries + padded, queries + 2 * padded, queries + 3 * padded, padded, dKeys + from * padded, padded);
+                        Blocks.AddOuter(p, columns, visible, dOuts, dOuts + padded, dOuts + 2 * padded, dOuts + 3 * padded, padded, dValues + from * padded, padded);
                         for (var r = 0; r < rows; r++)
                             new ReadOnlySpan<float>(dQueries + r * padded, dim).CopyTo(new Span<float>(dQkv + (long)(begin + row + r) * width + head * dim, dim));
                     }
@@ -131,8 +133,9 @@ internal static unsafe class Attention
             }
             if (n == 1)
             {
+                var first = heads.FirstSeen(held);
                 for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
-                    OneQuery(qkv + (long)begin * width + head * dim, slotKeys, slotValues, capacity, total, dim, heads.Scale, scores, @out + (long)begin * heads.QueryWidth + head * dim);
+                    OneQuery(qkv + (long)begin * width + head * dim, slotKeys + first, slotValues + (long)first * dim, capacity, total - first, dim, heads.Scale, scores, @out + (long)begin * heads.QueryWidth + head * dim);
                 continue;
             }
             Blocks.CopyPadded(slotKeys, capacity, dim, total, keysT, columns);
@@ -141,11 +144,12 @@ internal static unsafe class Attention
                 for (var row = 0; row < n; row += Blocks.Rows)
                 {
                     var rows = Math.Min(Blocks.Rows, n - row);
-                    var visible = held + row + rows;
-                    Scores(qkv + (long)(begin + row) * width + head * dim, width, rows, dim, keysT, columns, visible, scores);
+                    var from = Simd.RoundDown(heads.FirstSeen(held + row), Blocks.Columns);
+                    var visible = held + row + rows - from;
+                    Scores(qkv + (long)(begin + row) * width + head * dim, width, rows, dim, keysT + from, columns, visible, scores);
                     for (var r = 0; r < rows; r++)
-                        inverse[r] = 1f / Softmax(scores + r * columns, held + row + r + 1, visible, heads.Scale).Sum;
-                    Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, valueRows, padded, padded, result, padded);
+                        inverse[r] = 1f / Softmax(scores + r * columns, heads.FirstSeen(held + row + r) - from, held + row + r + 1 - from, visible, heads.Scale).Sum;
+                    Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, valueRows + from * padded, padded, padded, result, padded);
                     for (var r = 0; r < rows; r++)
                         Simd.CopyScaled(@out + (long)(begin + row + r) * heads.QueryWidth + head * dim, inverse[r], result + r * padded, dim);
                 }
@@ -157,7 +161,7 @@ internal static unsafe class Attention
         new Span<float>(scores, total).Clear();
         for (var d = 0; d < dim; d++)
             Simd.AddScaled(scores, q[d], keysT + (long)d * capacity, total);
-        var (_, sum) = Softmax(scores, total, total, scale);
+        var (_, sum) = Softmax(scores, 0, total, total, scale);
         new Span<float>(@out, dim).Clear();
         for (var j = 0; j < total; j++)
             Simd.AddScaled(@out, scores[j] / sum, values + (long)j * dim, dim);
@@ -176,13 +180,13 @@ internal static unsafe class Attention
     }
 
     /// <summary>
-    /// In place: exp(scale·score − max) of the first <paramref name="own"/> scores and zero from there to the end of the
-    /// block of columns that holds <paramref name="visible"/>. Dividing by the sum is left to the output, which is
+    /// In place: exp(scale·score − max) of the scores from <paramref name="first"/> up to <paramref name="own"/>, and zero
+    /// before them and from there to the end of the block of columns that holds <paramref name="visible"/>. Dividing by the sum is left to the output, which is
     /// narrower. Returns the largest scaled score and the sum.
     /// </summary>
-    private static (float Max, float Sum) Softmax(float* scores, int own, int visible, float scale)
+    private static (float Max, float Sum) Softmax(float* scores, int first, int own, int visible, float scale)
     {
-        HideFrom(scores, own, visible);
+        Hide(scores, first, own, visible);
         var n = Simd.RoundUp(own, Simd.Width);
         var m = Vector256.Load(scores);
         for (var j = Simd.Width; j < n; j += Simd.Width)
@@ -200,9 +204,9 @@ internal static unsafe class Attention
     }
 
     /// <summary>Unscaled scores become probabilities p; the gradient of p becomes that of the unscaled scores, p·(dP − delta)·scale.</summary>
-    private static void ScoreGradient(float* p, float* dP, int own, int visible, float scale, float logSumExp, float delta)
+    private static void ScoreGradient(float* p, float* dP, int first, int own, int visible, float scale, float logSumExp, float delta)
     {
-        HideFrom(p, own, visible);
+        Hide(p, first, own, visible);
         var n = Simd.RoundUp(own, Simd.Width);
         Vector256<float> factor = Vector256.Create(scale), shift = Vector256.Create(-logSumExp), d = Vector256.Create(delta);
         for (var j = 0; j < n; j += Simd.Width)
@@ -216,9 +220,10 @@ internal static unsafe class Attention
         Simd.Clear(dP, n, end);
     }
 
-    /// <summary>Scores of later keys become −∞ up to the end of the vector in which the row's own keys end.</summary>
-    private static void HideFrom(float* scores, int own, int visible)
+    /// <summary>Scores of keys before the row's window become −∞, and those of later keys up to the end of the vector in which the row's own keys end.</summary>
+    private static void Hide(float* scores, int first, int own, int visible)
     {
+        new Span<float>(scores, first).Fill(float.NegativeInfinity);
         for (int j = own, end = Math.Min(Simd.RoundUp(own, Simd.Width), Simd.RoundUp(visible, Blocks.Columns)); j < end; j++)
             scores[j] = float.NegativeInfinity;
     }

@@ -14,6 +14,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public Tensor Embed(Tensor table, int[] ids)
     {
+        IndexCheck.Rows(ids, table.size(0), "token");
         var width = table.size(1);
         var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, ids.Length, width);
         float* source = Ops.Address(table), target = Ops.Address(result);
@@ -24,6 +25,9 @@ public sealed unsafe class CpuKernels : IKernels
 
     public void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable)
     {
+        IndexCheck.Rows(ids, dTable.size(0), "token");
+        IndexCheck.Same(dOut.size(0), ids.Length, "rows of the gradient");
+        IndexCheck.Same(dOut.size(1), dTable.size(1), "columns of the gradient");
         var width = (int)dTable.size(1);
         float* source = Ops.Address(dOut), target = Ops.Address(dTable);
         for (var i = 0; i < ids.Length; i++)
@@ -35,6 +39,7 @@ public sealed unsafe class CpuKernels : IKernels
     public Tensor RmsNorm(Tensor x, Tensor weight, float eps)
     {
         int rows = (int)x.size(0), width = (int)x.size(1);
+        IndexCheck.Same(weight.NumberOfElements, width, "elements of the norm's weight");
         var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, rows, width);
         float* source = Ops.Address(x), w = Ops.Address(weight), target = Ops.Address(result);
         for (var t = 0; t < rows; t++, source += width, target += width)
@@ -54,6 +59,11 @@ public sealed unsafe class CpuKernels : IKernels
     public void RmsNormBackward(Tensor dOut, Tensor x, Tensor weight, float eps, Tensor dX, Tensor? dWeight)
     {
         int rows = (int)x.size(0), width = (int)x.size(1);
+        IndexCheck.Same(weight.NumberOfElements, width, "elements of the norm's weight");
+        IndexCheck.Same(dOut.NumberOfElements, x.NumberOfElements, "elements of the outputs' gradient");
+        IndexCheck.Same(dX.NumberOfElements, x.NumberOfElements, "elements of the inputs' gradient");
+        if (dWeight is not null)
+            IndexCheck.Same(dWeight.NumberOfElements, width, "elements of the weight's gradient");
         float* dy = Ops.Address(dOut), source = Ops.Address(x), w = Ops.Address(weight), dx = Ops.Address(dX);
         var dw = dWeight is null ? null : Ops.Address(dWeight);
         for (var t = 0; t < rows; t++, dy += width, source += width, dx += width)
@@ -83,6 +93,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false)
     {
+        IndexCheck.Rotation(qkv, heads, positions, table);
         var row = Ops.Address(qkv);
         int half = table.Half, rotated = heads.Heads + heads.KeyValueHeads;
         fixed (float* cosTable = table.Cos, sinTable = table.Sin)
@@ -96,6 +107,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets)
     {
+        IndexCheck.Attention(qkv, heads, offsets);
         var @out = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), heads.QueryWidth);
         var logSumExp = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), heads.Heads);
         Attention.Forward(Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), heads, offsets);
@@ -104,6 +116,10 @@ public sealed unsafe class CpuKernels : IKernels
 
     public Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets)
     {
+        IndexCheck.Attention(qkv, heads, offsets);
+        IndexCheck.Same(dOut.NumberOfElements, qkv.size(0) * heads.QueryWidth, "elements of the outputs' gradient");
+        IndexCheck.Same(@out.NumberOfElements, qkv.size(0) * heads.QueryWidth, "elements of the outputs");
+        IndexCheck.Same(logSumExp.NumberOfElements, qkv.size(0) * heads.Heads, "log-sum-exps");
         var dQkv = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), qkv.size(1));
         Attention.Backward(Ops.Address(dOut), Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), Ops.Address(dQkv), heads, offsets);
         return dQkv;
@@ -111,6 +127,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public Tensor AttendCached(Tensor qkv, HeadLayout heads, int[] offsets, int[] slots, int[] lengths, CachedLayer cache)
     {
+        IndexCheck.CachedAttention(qkv, heads, offsets, slots, lengths, cache);
         var @out = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), heads.QueryWidth);
         var slotSize = (long)heads.KeyValueWidth * cache.Capacity;
         float* q = Ops.Address(qkv), o = Ops.Address(@out), keys = Ops.Address(cache.Keys), values = Ops.Address(cache.Values);
@@ -143,6 +160,7 @@ public sealed unsafe class CpuKernels : IKernels
     public Tensor SwiGluBackward(Tensor dOut, Tensor gateUp)
     {
         int rows = (int)gateUp.size(0), width = (int)gateUp.size(1) / 2;
+        IndexCheck.Same(dOut.NumberOfElements, (long)rows * width, "elements of the outputs' gradient");
         var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, rows, 2 * width);
         float* gate = Ops.Address(gateUp), d = Ops.Address(dOut), dGate = Ops.Address(result);
         for (var t = 0; t < rows; t++, gate += 2 * width, dGate += 2 * width, d += width)
@@ -171,6 +189,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public float[] TargetLogProbs(Tensor logits, int[] targets)
     {
+        IndexCheck.Targets(logits, targets);
         var width = (int)logits.size(1);
         var row = Ops.Address(logits);
         var scratch = Scratch.Open(width).Take(width);
@@ -185,6 +204,8 @@ public sealed unsafe class CpuKernels : IKernels
 
     public void TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients)
     {
+        IndexCheck.Targets(logits, targets);
+        IndexCheck.Same(coefficients.Length, targets.Length, "coefficients");
         var width = (int)logits.size(1);
         var row = Ops.Address(logits);
         for (var t = 0; t < targets.Length; t++, row += width)
@@ -197,6 +218,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public void AdamW(Tensor weights, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step)
     {
+        IndexCheck.Update(weights, gradient, mean, variance, step);
         float* w = Ops.Address(weights), g = Ops.Address(gradient), m = Ops.Address(mean), v = Ops.Address(variance);
         foreach (var (start, length) in step.DecayRanges)
             Scale(w + start, 1f - step.LearningRate * step.WeightDecay, length);

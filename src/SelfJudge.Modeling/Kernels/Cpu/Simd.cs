@@ -10,6 +10,8 @@ internal static unsafe class Simd
 
     public static int RoundUp(int n, int multiple) => (n + multiple - 1) / multiple * multiple;
 
+    public static int RoundDown(int n, int multiple) => n / multiple * multiple;
+
     public static float Dot(float* a, float* b, int n)
     {
         var sum0 = Vector256<float>.Zero;
