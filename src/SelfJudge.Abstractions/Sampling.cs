@@ -23,7 +23,7 @@ public sealed record BatchMembership([property: Id(0)] string Key, [property: Id
 /// <summary>A sampled response.</summary>
 /// <param name="Ids">The tokens as sampled, which is what training uses. The end token is among them only if the policy emitted it.</param>
 /// <param name="LogProbs">Of each under the policy, untruncated at temperature 1, in nats.</param>
-/// <param name="PolicyVersion">Optimizer steps that the policy had behind it.</param>
+/// <param name="PolicyVersion">Optimizer steps that the policy had behind it in its stage; 0 for a model that is not in training.</param>
 /// <param name="Text">For people and for the judge's template.</param>
 [GenerateSerializer, Immutable, Alias("sj.Completion")]
 public sealed record Completion(

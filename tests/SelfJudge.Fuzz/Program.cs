@@ -11,7 +11,9 @@ Dictionary<string, Func<FuzzedReader>> all = new(StringComparer.Ordinal)
     ["json"] = () => new RowData("json"),
     ["parquet"] = () => new ParquetData(),
     ["peft"] = () => new Adapters(),
+    ["tokenizer"] = () => new Tokenizers(),
     ["config"] = () => new Configurations(),
+    ["chat-judge"] = () => new ChatAnswers(),
 };
 
 // What the supervisor starts: worker READER SEED FIRST STEP COUNT FOLDER FAULTS.

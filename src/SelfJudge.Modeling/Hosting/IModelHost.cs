@@ -36,7 +36,7 @@ public interface IModelHost
     /// <summary>What a loaded model is.</summary>
     ModelDescription DescriptionOf(string model);
 
-    /// <summary>How many optimizer steps made the model what it is.</summary>
+    /// <summary>How many optimizer steps of the training that is open made the model what it is; 0 where none is.</summary>
     long VersionOf(string model);
 
     /// <summary>Samples a prompt once per seed.</summary>

@@ -207,16 +207,16 @@ public sealed class ModelHost : IModelHost, IDisposable
     }
 
     /// <summary>
-    /// After its last step a fully trained model is one of those that are not trained: it goes on in their type, as it
-    /// would if it were loaded from its folder, so that a resumed run computes with what an uninterrupted one has.
+    /// After its last step a model is one of those that are not trained: as it would be if it were loaded from its folder,
+    /// at version 0 and, where it was trained whole, in their type, so that a resumed run has what an uninterrupted one has.
     /// </summary>
     internal void Freeze(HostedModel trained)
     {
+        trained.Version = 0;
         if (trained.Model.Adapter is not null || _frozenType == ScalarType.Float32 || !_models.TryGetValue(trained.Id, out var hosted) || hosted != trained)
             return;
         var weights = new SharedWeights(trained.Model.Weights.Clone(_frozenType));
         _models[trained.Id] = NewModel(trained.Id, weights, null, trained.Encoder.Tokenizer, trained.Encoder.Dialogue);
-        _models[trained.Id].Version = trained.Version;
         trained.Dispose();
     }
 

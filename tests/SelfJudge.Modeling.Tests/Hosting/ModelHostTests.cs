@@ -115,6 +115,16 @@ public sealed class ModelHostTests : IAsyncLifetime
         Assert.All(await after, s => Assert.Equal(1, s.PolicyVersion));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Once_its_training_has_ended_a_model_samples_under_the_version_that_it_would_have_if_it_were_loaded(bool byAdapter)
+    {
+        await using (var training = await Train("policy", byAdapter ? new LoraConfig(2, 4, ["q_proj"]) : null))
+            await training.PreferenceStepAsync(Pairs(), new PreferenceLoss(), 1e-2);
+        Assert.All(await _host.SampleAsync("policy", Prompt(1), null, default), s => Assert.Equal(0, s.PolicyVersion));
+    }
+
     [Fact]
     public async Task A_cohort_waits_for_all_its_members_and_the_order_of_arrival_does_not_matter()
     {
