@@ -33,6 +33,6 @@ internal static class DialogueTemplates
     {
         var parent = Path.GetDirectoryName(Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar));
         var run = parent is null ? null : new RunFolder(Path.GetFileName(parent) == "stages" ? Path.GetDirectoryName(parent)! : parent);
-        return run is not null && File.Exists(run.Recipe) ? RecipeFile.Load(run.Recipe).Model.DialogueTemplate : null;
+        return run is not null && File.Exists(run.Recipe) ? RecipeFile.LoadOfRun(run.Recipe).Model.DialogueTemplate : null;
     }
 }

@@ -110,7 +110,7 @@ internal static class RunRecipe
         var folder = named;
         if (!File.Exists(Path.Combine(named, "config.json")) && RunNames.TryFind(named) is { } run)
         {
-            var recipe = RecipeFile.Load(run.Recipe);
+            var recipe = RecipeFile.LoadOfRun(run.Recipe);
             folder = run.OutputOf(recipe, recipe.Stages[^1]);
             if (!Directory.Exists(folder))
                 throw new UserError($"{key}: the run in {run.Path} has no model yet: {folder} is not there; go on with it by 'resume {run.Path}', or name one of {run.Path}/stages");

@@ -15,7 +15,7 @@ internal sealed record RunSummary(RunFolder Folder, Recipe Recipe, string State,
 
     public static RunSummary Read(RunFolder folder)
     {
-        var recipe = RecipeFile.Load(folder.Recipe);
+        var recipe = RecipeFile.LoadOfRun(folder.Recipe);
         var last = MetricsLog.Read(folder.Metrics).LastOrDefault();
         var stage = recipe.Stages.FirstOrDefault(s => s.Name == last?.Stage);
         var state = File.Exists(folder.Result) ? Completed : RunAddress.Find(folder) is not null ? "running" : "stopped";

@@ -57,7 +57,7 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
     private static SubmittedModel OfRun(string run, string? dialogueTemplate, string? judgeTemplate)
     {
         var (folder, runId) = RunNames.Find(run);
-        var recipe = RecipeFile.Load(folder.Recipe);
+        var recipe = RecipeFile.LoadOfRun(folder.Recipe);
         if (dialogueTemplate is not null)
             recipe = recipe with { Model = recipe.Model with { DialogueTemplate = dialogueTemplate } };
         var output = folder.OutputOf(recipe, recipe.Stages[^1]);

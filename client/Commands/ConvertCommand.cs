@@ -63,7 +63,7 @@ internal static class ConvertCommand
         if (File.Exists(Path.Combine(named, "config.json")))
             return (Path.GetFullPath(named), null);
         var (folder, runId) = RunNames.Find(named);
-        var recipe = RecipeFile.Load(folder.Recipe);
+        var recipe = RecipeFile.LoadOfRun(folder.Recipe);
         if (folder.OutputOf(recipe, recipe.Stages[^1]) is var output && !Directory.Exists(output))
             throw new UserError($"run {runId} has no model yet: {output} is not there; go on with it by 'resume {folder.Path}', or name one of {folder.Path}/stages");
         var chain = RunModels.Chain(runId, recipe, folder, recipe.Stages[^1].Name);

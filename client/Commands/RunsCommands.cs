@@ -128,7 +128,7 @@ internal static class RunsCommands
                 throw new UserError($"run {runId} is completed: 'show {folder.Path}' prints its result");
             if (parse.GetValue(cluster) is null)
                 await CheckClusterIsDone(folder, runId);
-            return await RunExecutor.Execute(RecipeFile.Load(folder.Recipe), folder, runId, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
+            return await RunExecutor.Execute(RecipeFile.LoadOfRun(folder.Recipe), folder, runId, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
         });
         return command;
     }

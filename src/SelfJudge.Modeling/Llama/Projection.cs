@@ -1,3 +1,5 @@
+using SelfJudge.Preferences.Recipes;
+
 namespace SelfJudge.Modeling.Llama;
 
 /// <summary>The four matrix products of a layer; projections that share an input are fused into one.</summary>
@@ -9,7 +11,7 @@ public enum FusedProjection { Qkv, Output, GateUp, Down }
 /// <param name="Start">Its first row in the fused matrix.</param>
 public sealed record Projection(string Module, string Block, FusedProjection Fused, int Start, int Outputs, int Inputs)
 {
-    public static IReadOnlyList<string> Modules { get; } = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+    public static IReadOnlyList<string> Modules => LoraTargets.Modules;
 
     public static IReadOnlyList<Projection> All(LlamaConfig config)
     {

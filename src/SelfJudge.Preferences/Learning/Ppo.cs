@@ -1,36 +1,38 @@
+using SelfJudge.Preferences.Recipes;
+
 namespace SelfJudge.Preferences.Learning;
 
 /// <summary>Proximal policy optimization from human feedback (Ziegler et al. 2020; Schulman et al. 2017): the paper's settings (Table 11) where it names them, else those of TRL.</summary>
 public sealed record PpoOptions
 {
-    /// <summary>The paper's initial coefficient of the KL penalty.</summary>
+    [Setting("The paper's initial coefficient of the KL penalty.", AtLeast = 0, AtMost = 1000)]
     public double InitialKl { get; init; } = 0.2;
 
-    /// <summary>The KL divergence per response, in nats, that the adaptive controller aims at.</summary>
+    [Setting("The KL divergence per response, in nats, that the adaptive controller aims at.", MoreThan = 0, AtMost = 1_000_000)]
     public double TargetKl { get; init; } = 6.0;
 
-    /// <summary>Samples over which the controller corrects.</summary>
+    [Setting("Samples over which the controller corrects.", AtLeast = 1, AtMost = 1_000_000_000)]
     public double KlHorizon { get; init; } = 10_000;
 
-    /// <summary>γ of the returns.</summary>
+    [Setting("γ of the returns.", AtLeast = 0, AtMost = 1)]
     public double Discount { get; init; } = 1.0;
 
-    /// <summary>λ of generalized advantage estimation.</summary>
+    [Setting("λ of generalized advantage estimation.", AtLeast = 0, AtMost = 1)]
     public double Lambda { get; init; } = 0.95;
 
-    /// <summary>How far the probability ratio counts.</summary>
+    [Setting("How far the probability ratio counts.", MoreThan = 0, AtMost = 1000)]
     public double ClipRange { get; init; } = 0.2;
 
-    /// <summary>How far a value moves from what it was when the response was sampled.</summary>
+    [Setting("How far a value moves from what it was when the response was sampled.", MoreThan = 0, AtMost = 1_000_000)]
     public double ValueClipRange { get; init; } = 0.2;
 
-    /// <summary>What the value loss weighs beside the policy's.</summary>
+    [Setting("What the value loss weighs beside the policy's.", AtLeast = 0, AtMost = 1_000_000)]
     public double ValueCoefficient { get; init; } = 0.1;
 
-    /// <summary>Responses per optimizer update.</summary>
+    [Setting("Responses per optimizer update.", AtLeast = 1)]
     public int MiniBatch { get; init; } = 32;
 
-    /// <summary>How often the responses of a step are gone through.</summary>
+    [Setting("How often the responses of a step are gone through.", AtLeast = 1, AtMost = 1000)]
     public int InnerEpochs { get; init; } = 1;
 }
 

@@ -1,3 +1,5 @@
+using SelfJudge.Preferences.Recipes;
+
 namespace SelfJudge.Preferences.Learning;
 
 /// <summary>The losses over one preference pair that the paper names.</summary>
@@ -18,7 +20,10 @@ public enum PreferenceLossKind
 /// Log-probabilities are sums over response tokens, in nats, or means of them where <see cref="PerToken"/> is set
 /// (TRL's IPO divides so, the authors of DPO do not).
 /// </summary>
-public sealed record PreferenceLoss(PreferenceLossKind Kind, double Beta = 0.1, bool PerToken = false)
+public sealed record PreferenceLoss(
+    [property: Setting("Which loss: DPO's sigmoid, SLiC's hinge, or IPO's square.")] PreferenceLossKind Kind,
+    [property: Setting("How strongly the policy is held to the reference.", AtLeast = 1e-6, AtMost = 1000)] double Beta = 0.1,
+    [property: Setting("Whether log-probabilities count as means over a response's tokens instead of sums.")] bool PerToken = false)
 {
     /// <summary>DPO with the paper's β.</summary>
     public PreferenceLoss()

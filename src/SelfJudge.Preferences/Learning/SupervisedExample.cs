@@ -1,3 +1,5 @@
+using SelfJudge.Preferences.Recipes;
+
 namespace SelfJudge.Preferences.Learning;
 
 /// <summary>What a token of a training sequence is, which decides whether and how it is learned.</summary>
@@ -28,7 +30,12 @@ public sealed record SupervisedExample(int[] Tokens, TokenPart[] Parts);
 /// which is JSFT as published: cross-entropy over the union of both tasks. Otherwise each part is a mean over its own
 /// tokens, so that one judge token is not drowned by twenty response tokens.
 /// </summary>
-public sealed record PartWeights(double Response, double JudgeToken = 1, double Rationale = 1, double JudgePrompt = 0, bool PerToken = false)
+public sealed record PartWeights(
+    [property: Setting("The weight of responses.", AtLeast = 0, AtMost = 1_000_000)] double Response,
+    [property: Setting("The weight of judge tokens.", AtLeast = 0, AtMost = 1_000_000, Methods = [StageMethod.Jsft])] double JudgeToken = 1,
+    [property: Setting("The weight of rationales.", AtLeast = 0, AtMost = 1_000_000, Methods = [StageMethod.Jsft])] double Rationale = 1,
+    [property: Setting("The weight of judge prompts, learned as text.", AtLeast = 0, AtMost = 1_000_000, Methods = [StageMethod.Jsft])] double JudgePrompt = 0,
+    [property: Setting("Whether the weights are those of single tokens, over all that are learned, instead of each part's mean.")] bool PerToken = false)
 {
     public PartWeights()
         : this(Response: 1)

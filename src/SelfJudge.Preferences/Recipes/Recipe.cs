@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
@@ -8,22 +9,34 @@ namespace SelfJudge.Preferences.Recipes;
 /// <summary>A whole run: the data, the model it starts from, the stages it goes through, how it is measured. Every key of a recipe file is a property here, in snake_case.</summary>
 public sealed record Recipe
 {
+    [Setting("What tables and reports call the run, and what its folder is named after.")]
     public string Name { get; init; } = "run";
 
-    /// <summary>All randomness of the run derives from it.</summary>
+    [Setting("All randomness of the run derives from it.")]
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Requests of a step form batches of fixed composition, so that on a CPU the run repeats bit for bit.</summary>
+    [Setting("Requests of a step form batches of fixed composition, so that on a CPU the run repeats bit for bit.")]
     public bool Deterministic { get; init; } = true;
 
+    [Setting("Where prompts and preference pairs come from.")]
     public DataRecipe Data { get; init; } = new();
+
+    [Setting("The model that the first stages start from.")]
     public ModelRecipe Model { get; init; } = new();
+
+    [Setting("How pairs are judged.")]
     public JudgeRecipe Judge { get; init; } = new();
+
+    [Setting("How completions are drawn.")]
     public SamplingOptions Sampling { get; init; } = new();
+
+    [Setting("The stages of training, in their order.")]
     public IReadOnlyList<StageRecipe> Stages { get; init; } = [];
+
+    [Setting("Measurement at the end; none where left out.")]
     public EvaluationRecipe? Evaluation { get; init; }
 
-    /// <summary>Checkpoints kept; older ones are deleted. At least 2, so that a damaged one has one before it.</summary>
+    [Setting("Checkpoints kept; older ones are deleted. At least 2, so that a damaged one has one before it.", AtLeast = 2, AtMost = 1_000_000)]
     public int KeepCheckpoints { get; init; } = 2;
 
     /// <summary>The judge templates of a stage: its own, else those of the stage it starts from, else the run's.</summary>
@@ -34,74 +47,89 @@ public sealed record Recipe
 /// <summary>Where prompts and preference pairs come from.</summary>
 public sealed record DataRecipe
 {
-    /// <summary>The built-in world, with this many preference pairs; 0 where files are given.</summary>
+    [Setting("The built-in world, with this many preference pairs; 0 where files are given.", AtLeast = 0, AtMost = 10_000_000)]
     public int WorldPairs { get; init; }
 
-    /// <summary>Preference pairs, a file or a folder: HH-RLHF, UltraFeedback, or prompt, chosen, rejected.</summary>
+    [Setting("Preference pairs, a file or a folder: HH-RLHF, UltraFeedback, or prompt, chosen, rejected.")]
     public string? Pairs { get; init; }
 
-    /// <summary>Prompts for on-policy stages; those of the training pairs where null.</summary>
+    [Setting("Prompts for on-policy stages; those of the training pairs where null.")]
     public string? Prompts { get; init; }
 
-    /// <summary>Several files or folders of pairs, weighted, in place of <see cref="Pairs"/>.</summary>
+    [Setting("Several files or folders of pairs, weighted, in place of pairs.")]
     public IReadOnlyList<DataSource> Sources { get; init; } = [];
 
-    /// <summary>Pairs of the built-in world by a better writer, whose chosen responses the policy learns beyond those of <see cref="WorldPairs"/>; the judge never sees them (Table 2: HH's online split, an aligned model's).</summary>
+    [Setting("Pairs of the built-in world by a better writer, whose chosen responses the policy learns beyond those of world_pairs; the judge never sees them (Table 2: HH's online split, an aligned model's).", AtLeast = 0, AtMost = 10_000_000)]
     public int WorldExtraAnswers { get; init; }
 
-    /// <summary>A file or folder of pairs whose chosen responses the policy learns beyond the pairs' own; the judge never sees them (Table 2: HH's online split).</summary>
+    [Setting("A file or folder of pairs whose chosen responses the policy learns beyond the pairs' own; the judge never sees them (Table 2: HH's online split).")]
     public string? ExtraAnswers { get; init; }
 
-    /// <summary>The share of rows that may be malformed; with more the run does not start.</summary>
+    [Setting("The share of rows that may be malformed; with more the run does not start.", AtLeast = 0, AtMost = 1)]
     public double MaxMalformed { get; init; } = 0.01;
 }
 
 /// <summary>One of several places that pairs come from.</summary>
 public sealed record DataSource
 {
+    [Setting("A file or folder of pairs.", IsRequired = true)]
     public string Path { get; init; } = "";
 
-    /// <summary>How often each training pair is taken: 2 is twice, 0.5 a half of them drawn by the run's seed.</summary>
+    [Setting("How often each training pair is taken: 2 is twice, 0.5 a half of them drawn by the run's seed.", MoreThan = 0, AtMost = 1000)]
     public double Weight { get; init; } = 1;
 }
 
 /// <summary>The model that the first stages start from.</summary>
 public sealed record ModelRecipe
 {
-    /// <summary>A Hugging Face model folder; a random model of <see cref="Init"/>'s shape where null.</summary>
+    [Setting("A Hugging Face model folder; a random model of init's shape where null.")]
     public string? Path { get; init; }
 
+    [Setting("The shape of a random model.")]
     public InitRecipe Init { get; init; } = new();
 
-    /// <summary>The dialogue template by name, or the path of a file with one; "auto" for the model's own, where it is a known one, which the console resolves before a run.</summary>
+    [Setting("The dialogue template by name, or the path of a file with one; \"auto\" for the model's own, where it is a known one, which the console resolves before a run.")]
     public string DialogueTemplate { get; init; } = "world";
 
-    /// <summary>The longest sequence, prompt and answer together, in tokens; the model's positions where null. Of what is longer, dialogues lose their beginning, judge prompts text of their context and responses.</summary>
+    [Setting("The longest sequence, prompt and answer together, in tokens; the model's positions where null. Of what is longer, dialogues lose their beginning, judge prompts text of their context and responses.", AtLeast = 16, AtMost = 16_777_216)]
     public int? MaxLength { get; init; }
 
-    /// <summary>Sequences that a worker of the host generates at once, which bounds the memory of their keys and values; the host's own bound where null.</summary>
+    [Setting("Sequences that a worker of the host generates at once, which bounds the memory of their keys and values; the host's own bound where null.", AtLeast = 1, AtMost = 65_536)]
     public int? MaxActiveSequences { get; init; }
 }
 
 /// <summary>The shape of a model of random weights over the built-in world's words.</summary>
 public sealed record InitRecipe
 {
+    [Setting("Elements of a hidden state.", AtLeast = 1, AtMost = 65_536)]
     public int HiddenSize { get; init; } = 64;
+
+    [Setting("Elements within the feed-forward blocks.", AtLeast = 1, AtMost = 1_048_576)]
     public int IntermediateSize { get; init; } = 176;
+
+    [Setting("Transformer layers.", AtLeast = 1, AtMost = 1024)]
     public int Layers { get; init; } = 4;
+
+    [Setting("Attention heads; they divide hidden_size into heads of an even size.", AtLeast = 1, AtMost = 1024)]
     public int Heads { get; init; } = 8;
+
+    [Setting("Heads of keys and values; they divide heads.", AtLeast = 1, AtMost = 1024)]
     public int KeyValueHeads { get; init; } = 8;
+
+    [Setting("The longest sequence, in tokens.", AtLeast = 16, AtMost = 1_048_576)]
     public int MaxPositions { get; init; } = 256;
+
+    [Setting("Standard deviation of the normal distribution that matrices are drawn from.", MoreThan = 0, AtMost = 10)]
     public float InitializerRange { get; init; } = 0.08f;
 }
 
 /// <summary>How pairs are judged.</summary>
 public sealed record JudgeRecipe
 {
-    /// <summary>Judge templates by name; several vote.</summary>
+    [Setting("Judge templates by name; several vote.")]
     public IReadOnlyList<string> Templates { get; init; } = ["world"];
 
-    /// <summary>Judges that are no models of ours, for stages and the evaluation to name.</summary>
+    [Setting("Judges that are no models of ours, for stages and the evaluation to name.")]
     public IReadOnlyList<JudgeEndpoint> Endpoints { get; init; } = [];
 
     /// <summary>The endpoint of a name; null where a judge so named is something else.</summary>
@@ -109,34 +137,38 @@ public sealed record JudgeRecipe
 }
 
 /// <summary>A chat model behind an OpenAI-compatible address as a judge, as OAIF has it (Guo et al. 2024).</summary>
-public sealed record JudgeEndpoint
+public sealed partial record JudgeEndpoint
 {
-    /// <summary>What a <c>judge</c> key calls it.</summary>
+    [Setting("What a judge key calls it.", IsRequired = true)]
     public string Name { get; init; } = "";
 
-    /// <summary>Up to where <c>/chat/completions</c> follows, such as https://HOST/v1.</summary>
+    [Setting("Up to where /chat/completions follows, such as https://HOST/v1.", IsRequired = true)]
     public string Address { get; init; } = "";
 
-    /// <summary>As the server names it.</summary>
+    [Setting("As the server names it.", IsRequired = true)]
     public string Model { get; init; } = "";
 
-    /// <summary>The environment variable of the silos that holds the key; null where none is asked for. The key itself stands nowhere.</summary>
+    [Setting("The environment variable of the silos that holds the key; null where none is asked for. The key itself stands nowhere.")]
     public string? KeyEnv { get; init; }
 
-    /// <summary>Judge templates that it is asked by; several vote.</summary>
+    [Setting("Judge templates that it is asked by; several vote.")]
     public IReadOnlyList<string> Templates { get; init; } = [JudgeTemplate.UltraFeedback.Name];
 
-    /// <summary>Requests that are under way at once, at most, for each silo.</summary>
+    [Setting("Requests that are under way at once, at most, for each silo.", AtLeast = 1, AtMost = 1024)]
     public int Requests { get; init; } = 8;
 
-    /// <summary>What is wrong with the address or its model; null where nothing is.</summary>
+    /// <summary>What is wrong with the address or its model; null where nothing is. An address that may hold a secret is not repeated.</summary>
     public string? FindProblem() =>
-        !Uri.TryCreate(Address, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https") ? "write the address as https://HOST/v1"
-        : address.UserInfo.Length > 0 ? "leave name and password out of the address; a key goes into an environment variable, which is named"
+        !Uri.TryCreate(Address, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https") || address.Host.Length == 0 ? "write the address as https://HOST/v1"
+        : address.UserInfo.Length > 0 || Address.AsSpan().IndexOfAny('?', '#') >= 0 ? "leave name, password and whatever follows ? or # out of the address; a key goes into an environment variable, which is named"
+        : KeyEnv is not null && !VariableName().IsMatch(KeyEnv) ? "the environment variable that holds the key has no such name; write its name, never the key itself"
+        : KeyEnv is not null && address.Scheme == "http" && !address.IsLoopback ? $"the key would go to {address.Host} in clear; write the address as https://HOST/v1"
         : string.IsNullOrWhiteSpace(Model) ? $"name the model that is to judge at {Address}"
         : Templates.Count == 0 ? "name at least one template"
-        : Requests < 1 ? "requests must be 1 or more"
-        : null;
+        : RecipeKeys.FindProblem(this);
+
+    [GeneratedRegex("^[A-Za-z_][A-Za-z0-9_]*$", RegexOptions.CultureInvariant)]
+    private static partial Regex VariableName();
 }
 
 /// <summary>The methods that a stage can use.</summary>
@@ -198,118 +230,126 @@ public sealed record StageRecipe
     /// <summary>The name by which a stage's own policy is its judge.</summary>
     public const string PolicyItself = "policy";
 
-    /// <summary>What tables, reports and later stages call it.</summary>
+    [Setting("What tables, reports and later stages call it.", IsRequired = true)]
     public string Name { get; init; } = "";
 
+    [Setting("What the stage does.", IsRequired = true)]
     public StageMethod Method { get; init; }
 
-    /// <summary>The stage whose model it starts from; the run's model where null. It stays frozen as reference, and as judge where no other is named.</summary>
+    [Setting("The stage whose model it starts from; the run's model where null. It stays frozen as reference, and as judge where no other is named.")]
     public string? From { get; init; }
 
+    [Setting("Optimizer steps.", AtLeast = 0)]
     public int Steps { get; init; }
 
-    /// <summary>Passes over the stage's examples, in place of <see cref="Steps"/>, which follows from it once the data is read.</summary>
+    [Setting("Passes over the stage's examples, in place of steps, which follows from it once the data is read.", AtLeast = 0, AtMost = 1_000_000)]
     public double Epochs { get; init; }
 
+    [Setting("The peak of the learning rate.", MoreThan = 0, AtMost = 10, IsRequired = true)]
     public double LearningRate { get; init; }
+
+    [Setting("How the learning rate goes on from its peak.")]
     public DecayShape Schedule { get; init; } = DecayShape.Constant;
 
-    /// <summary>Share of the steps in which the learning rate rises to its peak.</summary>
+    [Setting("Share of the steps in which the learning rate rises to its peak.", AtLeast = 0, AtMost = 1)]
     public double Warmup { get; init; }
 
+    [Setting("AdamW and its batches.")]
     public OptimizerRecipe Optimizer { get; init; } = new();
 
-    /// <summary>Trains an adapter of this shape; all weights where null.</summary>
+    [Setting("Trains an adapter of this shape; all weights where null.")]
     public AdapterRecipe? Adapter { get; init; }
 
-    /// <summary>sft, jsft: chosen responses per step. rest: gathered responses per step.</summary>
+    [Setting("Chosen responses per step; in rest, gathered responses.", AtLeast = 0, AtMost = 1_048_576, Methods = [StageMethod.Sft, StageMethod.Jsft, StageMethod.Rest])]
     public int PolicyExamples { get; init; }
 
-    /// <summary>jsft: pairs judged per step, each in both orders.</summary>
+    [Setting("Pairs judged per step, each in both orders.", AtLeast = 0, AtMost = 1_048_576, Methods = [StageMethod.Jsft])]
     public int JudgePairs { get; init; }
 
-    /// <summary>jsft: the answer goes on after the judge token with a rationale (Table 18), where the data has one.</summary>
+    [Setting("The answer goes on after the judge token with a rationale (Table 18), where the data has one.", Methods = [StageMethod.Jsft])]
     public bool Rationale { get; init; }
 
-    /// <summary>jsft: what weighs how much in the loss.</summary>
+    [Setting("What weighs how much in the loss.", Methods = [StageMethod.Sft, StageMethod.Jsft, StageMethod.Rest, StageMethod.Raft])]
     public PartWeights LossWeights { get; init; } = new() { PerToken = true };
 
-    /// <summary>dpo, rm: pairs per step. Methods that sample: prompts per step.</summary>
+    [Setting("Prompts per step; in dpo and rm, pairs.", AtLeast = 1, AtMost = 65_536, Methods = [StageMethod.Dpo, StageMethod.Rm, StageMethod.OffPolicy, StageMethod.SelfJudge, StageMethod.Rso, StageMethod.Rest, StageMethod.Raft, StageMethod.Ppo])]
     public int Prompts { get; init; }
 
-    /// <summary>Methods that sample: completions per prompt (the paper's K).</summary>
+    [Setting("Completions per prompt (the paper's K).", AtLeast = 1, AtMost = 1024, Methods = [StageMethod.OffPolicy, StageMethod.SelfJudge, StageMethod.Rso, StageMethod.Rest, StageMethod.Raft, StageMethod.Ppo])]
     public int Samples { get; init; } = 2;
 
-    /// <summary>off-policy, self-judge: which matches of a prompt's bracket become triplets.</summary>
+    [Setting("Which matches of a prompt's bracket become triplets.", Methods = [StageMethod.OffPolicy, StageMethod.SelfJudge])]
     public TripletPattern Triplets { get; init; } = TripletPattern.Final;
 
-    /// <summary>dpo, rso, off-policy, self-judge: the loss.</summary>
+    [Setting("The loss over a preference pair.", Methods = [StageMethod.Dpo, StageMethod.OffPolicy, StageMethod.SelfJudge, StageMethod.Rso])]
     public PreferenceLoss Loss { get; init; } = new();
 
-    /// <summary>
-    /// off-policy, rso, self-judge: who judges. Null: the model that the stage started from, frozen (the paper's choice).
-    /// <c>policy</c>: the policy as it is (Table 9). <c>oracle</c>: the built-in world's. Else an earlier stage, a model folder, or
-    /// one of the recipe's <c>judge.endpoints</c>.
-    /// </summary>
+    [Setting("Who judges. Null: the model that the stage started from, frozen (the paper's choice). policy: the policy as it is (Table 9). oracle: the built-in world's. Else an earlier stage, a model folder, or one of the recipe's judge.endpoints.", Methods = [StageMethod.OffPolicy, StageMethod.SelfJudge, StageMethod.Rso])]
     public string? Judge { get; init; }
 
-    /// <summary>Judge templates in place of the run's own: to be learned, or to judge by. Null: those of the stage it starts from.</summary>
+    [Setting("Judge templates in place of the run's own: to be learned, or to judge by. Null: those of the stage it starts from.")]
     public IReadOnlyList<string>? JudgeTemplates { get; init; }
 
-    /// <summary>
-    /// rest, raft, ppo: what rewards a response: an earlier stage, or a model folder. A reward model scores it; any other
-    /// model judges it against a blank one, and the likelihood of its judge token is the reward (Table 3).
-    /// </summary>
+    [Setting("What rewards a response: an earlier stage, or a model folder. A reward model scores it; any other model judges it against a blank one, and the likelihood of its judge token is the reward (Table 3).", Methods = [StageMethod.Rest, StageMethod.Raft, StageMethod.Ppo])]
     public string? Reward { get; init; }
 
-    /// <summary>rso: the temperature β of the acceptance, on the scale of the judge's likelihoods.</summary>
+    [Setting("The temperature β of the acceptance, on the scale of the judge's likelihoods.", AtLeast = 1e-6, AtMost = 1000, Methods = [StageMethod.Rso])]
     public double AcceptanceBeta { get; init; } = 0.1;
 
-    /// <summary>rest: steps that only gather samples, before those that learn.</summary>
+    [Setting("Steps that only gather samples, before those that learn.", AtLeast = 0, Methods = [StageMethod.Rest])]
     public int GrowSteps { get; init; }
 
-    /// <summary>
-    /// rest: the reward quantiles of the Improve steps, which share the steps after <see cref="GrowSteps"/> in proportion to
-    /// what is above each: with Σ (1 − q)·samples / policy_examples of them, each is one epoch.
-    /// </summary>
+    [Setting("The reward quantiles of the Improve steps, which share the steps after grow_steps in proportion to what is above each: with Σ (1 − q)·samples / policy_examples of them, each is one epoch.", AtLeast = 0, LessThan = 1, Methods = [StageMethod.Rest])]
     public IReadOnlyList<double> Thresholds { get; init; } = [0.7, 0.8, 0.9];
 
-    /// <summary>ppo: its constants.</summary>
+    [Setting("The constants of PPO.", Methods = [StageMethod.Ppo])]
     public PpoOptions Ppo { get; init; } = new();
 
-    /// <summary>self-judge, ppo: the trainer refuses samples of a policy more steps old than this.</summary>
+    [Setting("The trainer refuses samples of a policy more steps old than this.", AtLeast = 0, Methods = [StageMethod.SelfJudge, StageMethod.Ppo])]
     public int MaxStaleness { get; init; }
 
-    /// <summary>Steps from one checkpoint to the next.</summary>
+    [Setting("Steps from one checkpoint to the next.", AtLeast = 1)]
     public int CheckpointEvery { get; init; } = 1;
 
-    /// <summary>jsft: steps between measurements of judge accuracy on held-out pairs; 0 measures at the end only.</summary>
+    [Setting("Steps between measurements of judge accuracy on held-out pairs; 0 measures at the end only.", AtLeast = 0, Methods = [StageMethod.Jsft])]
     public int MeasureEvery { get; init; }
 
-    /// <summary>Whether the evaluation samples this stage's model. Off for stages that only show a judge.</summary>
+    [Setting("Whether the evaluation samples this stage's model. Off for stages that only show a judge.")]
     public bool Evaluate { get; init; } = true;
 }
 
 /// <summary>AdamW.</summary>
 public sealed record OptimizerRecipe
 {
+    [Setting("Decay of the gradient's mean.", AtLeast = 0, LessThan = 1)]
     public double Beta1 { get; init; } = 0.9;
+
+    [Setting("Decay of the gradient's square.", AtLeast = 0, LessThan = 1)]
     public double Beta2 { get; init; } = 0.999;
+
+    [Setting("Decoupled weight decay.", AtLeast = 0, AtMost = 100)]
     public double WeightDecay { get; init; }
+
+    [Setting("The gradient is scaled down to this norm; 0 leaves it as it is.", AtLeast = 0, AtMost = 1_000_000)]
     public double ClipNorm { get; init; } = 1.0;
 
-    /// <summary>Packed tokens that pass through the model at once; larger steps accumulate gradients.</summary>
+    [Setting("Packed tokens that pass through the model at once; larger steps accumulate gradients.", AtLeast = 1, AtMost = 100_000_000)]
     public int MaxTokensPerBatch { get; init; } = 4096;
 
-    /// <summary>Keep only what enters each layer and compute the rest again in the backward pass: the same gradients, a fraction of the memory for activations, a third more time.</summary>
+    [Setting("Keep only what enters each layer and compute the rest again in the backward pass: the same gradients, a fraction of the memory for activations, a third more time.")]
     public bool GradientCheckpointing { get; init; }
 }
 
 /// <summary>A LoRA adapter.</summary>
 public sealed record AdapterRecipe
 {
+    [Setting("The rank.", AtLeast = 1, AtMost = 65_536)]
     public int R { get; init; } = 8;
+
+    [Setting("The adapter counts alpha/r times.", MoreThan = 0, AtMost = 1_000_000)]
     public float Alpha { get; init; } = 16;
+
+    [Setting("The projections that it is on, in PEFT's words: names such as q_proj or self_attn.q_proj, all-linear for all seven, or a regular expression of whole module names.")]
     public IReadOnlyList<string> Targets { get; init; } = ["q_proj", "v_proj"];
 }
 
@@ -322,21 +362,21 @@ public sealed record EvaluationRecipe
     /// <summary>The name by which the judge may be the built-in world's oracle.</summary>
     public const string Oracle = "oracle";
 
-    /// <summary>The stage that win rates are against.</summary>
+    [Setting("The stage that win rates are against.")]
     public string Baseline { get; init; } = "SFT";
 
-    /// <summary>Who compares: oracle, for the built-in world's; a stage's name; that of one of <c>judge.endpoints</c>; the path of a model folder. Where null, the oracle in the built-in world, and elsewhere the first jsft stage or, without one, the model that the run starts from.</summary>
+    [Setting("Who compares: oracle, for the built-in world's; a stage's name; that of one of judge.endpoints; the path of a model folder. Where null, the oracle in the built-in world, and elsewhere the first jsft stage or, without one, the model that the run starts from.")]
     public string? Judge { get; init; }
 
-    /// <summary>Which held-out prompts: settings are chosen on those of validation, results stand on those of test.</summary>
+    [Setting("Which held-out prompts: settings are chosen on those of validation, results stand on those of test.")]
     public HeldOutSplit Split { get; init; } = HeldOutSplit.Test;
 
-    /// <summary>How many of them; 0 for all.</summary>
+    [Setting("How many of them, at most; 0 for all.", AtLeast = 0)]
     public int Prompts { get; init; }
 
-    /// <summary>Stages whose models also answer by tournament.</summary>
+    [Setting("Stages whose models also answer by tournament.")]
     public IReadOnlyList<string> Rejection { get; init; } = [];
 
-    /// <summary>The numbers of samples in those tournaments.</summary>
+    [Setting("The numbers of samples in those tournaments.", AtLeast = 1, AtMost = 1024)]
     public IReadOnlyList<int> RejectionSamples { get; init; } = [4, 16];
 }

@@ -211,7 +211,7 @@ public sealed class ModelHostTests : IAsyncLifetime
     {
         Assert.Contains("has no model 'other'; load it first", (await Assert.ThrowsAsync<UnknownModelException>(() => _host.SampleAsync("other", Prompt(1), null, default))).Message);
         Assert.Contains("the prompt has 200 tokens; model 'base' takes 1 to 95", (await Assert.ThrowsAsync<ArgumentException>(() => _host.SampleAsync("base", new SamplePrompt(new int[200], [1], Options), null, default))).Message);
-        Assert.Contains("top_p must be in (0, 1]", (await Assert.ThrowsAsync<ArgumentException>(() => _host.SampleAsync("base", Prompt(1) with { Options = Options with { TopP = 0 } }, null, default))).Message);
+        Assert.Contains("top_p must be more than 0 and at most 1", (await Assert.ThrowsAsync<ArgumentException>(() => _host.SampleAsync("base", Prompt(1) with { Options = Options with { TopP = 0 } }, null, default))).Message);
     }
 
     [Fact]

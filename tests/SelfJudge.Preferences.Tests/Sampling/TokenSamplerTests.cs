@@ -159,10 +159,10 @@ public sealed class TokenSamplerTests
         Assert.Contains("damaged or have diverged", Assert.Throws<ArithmeticException>(() => new TokenSampler().Draw([float.NaN, float.NaN], new SamplingOptions(), 0.5)).Message);
 
     [Theory]
-    [InlineData(-1, 0.9, 0, 10, "temperature must be 0 or more, not -1")]
-    [InlineData(1, 0, 0, 10, "top_p must be in (0, 1], not 0")]
+    [InlineData(-1, 0.9, 0, 10, "temperature must be 0, or from 0.0001 to 1000, not -1")]
+    [InlineData(1, 0, 0, 10, "top_p must be more than 0 and at most 1, not 0")]
     [InlineData(1, 0.9, -2, 10, "top_k must be 0 or more, not -2")]
-    [InlineData(1, 0.9, 0, 0, "max_new_tokens must be 1 or more, not 0")]
+    [InlineData(1, 0.9, 0, 0, "max_new_tokens must be from 1 to 1048576, not 0")]
     public void Impossible_options_say_what_is_wrong(double temperature, double topP, int topK, int maxNewTokens, string problem) =>
         Assert.Equal(problem, new SamplingOptions(temperature, topP, topK, maxNewTokens).Problem());
 

@@ -1,0 +1,62 @@
+using System.Collections;
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Reflection;
+using YamlDotNet.Serialization.NamingConventions;
+
+namespace SelfJudge.Preferences.Recipes;
+
+/// <summary>One key of a recipe: its name there, the property that holds it, and what is known of it.</summary>
+internal sealed record RecipeKey(string Name, PropertyInfo Property, SettingAttribute Setting)
+{
+    /// <summary>The type of its value where there is one.</summary>
+    public Type Type => Nullable.GetUnderlyingType(Property.PropertyType) ?? Property.PropertyType;
+
+    /// <summary>The values that it takes, in words; empty where any text will do.</summary>
+    public string Allowed => (RecipeKeys.ElementOf(Type) ?? Type) switch
+    {
+        { IsEnum: true } type => $"one of {string.Join(", ", RecipeKeys.NamesOf(type))}",
+        var type when type == typeof(bool) => "true or false",
+        var type when RecipeKeys.IsNumber(type) => $"{(RecipeKeys.IsWhole(type) ? "a whole number" : "a number")}{(Setting.Range.Length == 0 ? "" : char.IsAsciiDigit(Setting.Range[0]) ? $", {Setting.Range}" : $" {Setting.Range}")}",
+        var type when RecipeKeys.IsGroup(type) => $"a group of keys: {string.Join(", ", RecipeKeys.Of(type).Keys)}",
+        _ => "",
+    };
+}
+
+/// <summary>The keys of a recipe and of its groups, as their properties declare them.</summary>
+internal static class RecipeKeys
+{
+    private static readonly ConcurrentDictionary<Type, IReadOnlyDictionary<string, RecipeKey>> Known = [];
+
+    /// <summary>The keys of a group by name, in their order.</summary>
+    public static IReadOnlyDictionary<string, RecipeKey> Of(Type type) => Known.GetOrAdd(type, owner => new OrderedDictionary<string, RecipeKey>(
+        from property in owner.GetProperties()
+        let setting = property.GetCustomAttribute<SettingAttribute>()
+        where setting is not null
+        let name = UnderscoredNamingConvention.Instance.Apply(property.Name)
+        select KeyValuePair.Create(name, new RecipeKey(name, property, setting)), StringComparer.Ordinal));
+
+    /// <summary>Whether values of a type are groups of keys.</summary>
+    public static bool IsGroup(Type type) => type.IsClass && type != typeof(string) && Of(type).Count > 0;
+
+    public static bool IsWhole(Type type) => type == typeof(int) || type == typeof(ulong);
+
+    public static bool IsNumber(Type type) => IsWhole(type) || type == typeof(double) || type == typeof(float);
+
+    /// <summary>The type of a list's elements; null where a type is no list.</summary>
+    public static Type? ElementOf(Type type) => type != typeof(string) && type.IsGenericType && type.IsAssignableTo(typeof(IEnumerable)) ? type.GetGenericArguments()[0] : null;
+
+    /// <summary>How recipes spell the values of an enumeration.</summary>
+    public static IReadOnlyList<string> NamesOf(Type enumeration) => [.. Enum.GetNames(enumeration).Select(HyphenatedNamingConvention.Instance.Apply)];
+
+    /// <summary>How recipes spell a method.</summary>
+    public static string NameOf(StageMethod method) => HyphenatedNamingConvention.Instance.Apply(method.ToString());
+
+    /// <summary>The first number of a group that is outside of its range, in words; null where all are within.</summary>
+    public static string? FindProblem(object settings) =>
+        (from key in Of(settings.GetType()).Values
+         where IsNumber(key.Type) && key.Property.GetValue(settings) is not null
+         let value = Convert.ToDouble(key.Property.GetValue(settings), CultureInfo.InvariantCulture)
+         where !key.Setting.Allows(value)
+         select $"{key.Name} must be {key.Setting.Range}, not {value.ToString(CultureInfo.InvariantCulture)}").FirstOrDefault();
+}
