@@ -13,6 +13,7 @@ Dictionary<string, Func<FuzzedReader>> all = new(StringComparer.Ordinal)
     ["peft"] = () => new Adapters(),
     ["tokenizer"] = () => new Tokenizers(),
     ["config"] = () => new Configurations(),
+    ["run-folder"] = () => new RunFolders(),
     ["chat-judge"] = () => new ChatAnswers(),
 };
 
@@ -51,7 +52,7 @@ root.SetAction(async parse =>
         Console.WriteLine($"{reader,-12} {tally.Tried,9:N0} {tally.Accepted,9:N0} {tally.Refused,9:N0} {tally.Faults.Values.Sum(),7:N0} {tally.Slowest,7:0.00} s {tally.LargestAllocated / 1e6,7:0} MB {tally.LargestResident / 1e6,6:0} MB");
         foreach (var (signature, times) in tally.Faults.OrderByDescending(f => f.Value))
             Console.WriteLine($"    {times,6:N0} × {signature}");
-        any |= tally.Faults.Count > 0;
+        any |= tally.Faults.Count > 0 || tally.Tried == 0;
     }
     Directory.Delete(temporary, recursive: true);
     if (any)
