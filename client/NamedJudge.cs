@@ -16,7 +16,7 @@ internal sealed record NamedJudge(string Name, IReadOnlyList<string> Templates, 
     /// <exception cref="UserError">There is no such model or template, or something does not go with the judge named.</exception>
     public static NamedJudge Resolve(string named, string? model, string? keyVariable, IReadOnlyList<string> templates)
     {
-        var isEndpoint = named.StartsWith("http://", StringComparison.Ordinal) || named.StartsWith("https://", StringComparison.Ordinal);
+        var isEndpoint = named.Contains("://", StringComparison.Ordinal);
         if (!isEndpoint && (model ?? keyVariable) is not null)
             throw new UserError($"{(model is null ? "--judge-key-env" : "--judge-model")} belongs to a judge of the form https://HOST/v1, and --judge is {named}");
         if (named == Oracle)
@@ -27,9 +27,12 @@ internal sealed record NamedJudge(string Name, IReadOnlyList<string> Templates, 
             var submitted = SubmittedModel.Resolve(named, null, null);
             return new NamedJudge(submitted.Name, templates.Count > 0 ? templates : submitted.JudgeTemplates, submitted, null);
         }
+        // The address is looked at first: one that may hold a secret is not repeated.
+        var endpoint = new JudgeEndpoint { Name = named, Address = named, Model = model ?? "", KeyEnv = keyVariable, Templates = templates.Count > 0 ? templates : new JudgeEndpoint().Templates };
+        if (endpoint.FindAddressProblem() is { } unusable)
+            throw new UserError($"--judge: {unusable}");
         if (string.IsNullOrWhiteSpace(model))
             throw new UserError($"--judge {named}: name the model that is to judge there with --judge-model");
-        var endpoint = new JudgeEndpoint { Name = named, Address = named, Model = model, KeyEnv = keyVariable, Templates = templates.Count > 0 ? templates : new JudgeEndpoint().Templates };
         if (endpoint.FindProblem() is { } problem)
             throw new UserError($"--judge: {problem}");
         return new NamedJudge($"{model} at {named}", endpoint.Templates, null, endpoint);

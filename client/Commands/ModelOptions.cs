@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 
 namespace SelfJudge.Client.Commands;
@@ -34,10 +35,10 @@ internal sealed class ModelOptions
 /// <summary>The options that say how text is drawn; what is left out is as the run's recipe, or else the paper, has it.</summary>
 internal sealed class SamplingChoices
 {
-    private readonly Option<double?> _temperature = new("--temperature") { Description = "Sampling temperature; 0 takes the most likely token." };
-    private readonly Option<double?> _topP = new("--top-p") { Description = "Nucleus sampling." };
-    private readonly Option<int?> _topK = new("--top-k") { Description = "At most so many of the most likely tokens; 0 keeps all." };
-    private readonly Option<int?> _maxNewTokens = new("--max-new-tokens") { Description = "The longest answer in tokens." };
+    private readonly Option<double?> _temperature = new("--temperature") { Description = RecipeHelp.Describe("sampling.temperature") };
+    private readonly Option<double?> _topP = new("--top-p") { Description = RecipeHelp.Describe("sampling.top_p") };
+    private readonly Option<int?> _topK = new("--top-k") { Description = RecipeHelp.Describe("sampling.top_k") };
+    private readonly Option<int?> _maxNewTokens = new("--max-new-tokens") { Description = RecipeHelp.Describe("sampling.max_new_tokens") };
 
     public Option<ulong> Seed { get; } = new("--seed") { Description = "Seed of the sampling.", DefaultValueFactory = _ => 1 };
 

@@ -17,6 +17,19 @@ internal static class RecipesCommand
             Console.Write(RecipeFile.Render(recipe));
             Console.WriteLine($"# {parse.GetValue(file)} is valid: {recipe.Stages.Count} stages, {recipe.Stages.Sum(s => s.Steps)} steps{(recipe.Stages.Sum(s => s.Epochs) is > 0 and var epochs ? $" and {epochs} epochs of the data" : "")}");
         });
-        return new Command("recipes", "Work with recipe files.") { validate };
+        var schema = new Command("schema", "Print the JSON schema of recipes, for editors and other programs.");
+        schema.SetAction(_ => Console.WriteLine(RecipeSchema.Render()));
+        var about = new Argument<string?>("key") { Description = "A part of the keys to explain, such as learning_rate; all if left out.", Arity = ArgumentArity.ZeroOrOne };
+        var explain = new Command("explain", "Say what the keys of a recipe mean, which values they take, and the stages of which methods have them.") { about };
+        explain.SetAction(parse =>
+        {
+            var part = parse.GetValue(about) ?? "";
+            var keys = RecipeHelp.All.Where(h => h.Key.Contains(part, StringComparison.Ordinal)).ToList();
+            if (keys.Count == 0)
+                throw new UserError($"no key of a recipe has '{part}' in it; without it 'recipes explain' names all");
+            foreach (var key in keys)
+                Console.WriteLine($"{key.Key}{(key.Allowed.Length == 0 ? "" : $": {key.Allowed}")}{(key.Methods.Count == 0 ? "" : $" ({string.Join(", ", key.Methods)})")}\n    {key.Meaning}");
+        });
+        return new Command("recipes", "Work with recipe files.") { validate, schema, explain };
     }
 }

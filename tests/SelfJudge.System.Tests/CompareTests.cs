@@ -116,6 +116,9 @@ public sealed class CompareTests(UninterruptedRun uninterrupted) : IDisposable
         await AssertFails("--judge oracle: the oracle knows the built-in world's prompts only, and 'Once upon a time' is none of them; name a model or an endpoint as judge\n", ["compare", a, a, "--judge", "oracle", "--out", Out]);
         await AssertFails("--judge http://127.0.0.1:1/v1: name the model that is to judge there with --judge-model\n", ["compare", a, a, "--judge", "http://127.0.0.1:1/v1", "--out", Out]);
         await AssertFails("the judge at http://127.0.0.1:1/v1: there is no environment variable NO_SUCH_KEY, or it is empty\n", ["compare", a, a, "--judge", "http://127.0.0.1:1/v1", "--judge-model", "m", "--judge-key-env", "NO_SUCH_KEY", "--out", Out]);
+        await AssertFails("--judge: the key would go to judge.example in clear; write the address as https://HOST/v1\n", ["compare", a, a, "--judge", "http://judge.example/v1", "--judge-model", "m", "--judge-key-env", "PATH", "--out", Out]);
+        foreach (var secret in new[] { "https://judge.example/v1?api_key=SECRET", "HTTPS://judge.example/v1?api_key=SECRET", "https://me:SECRET@judge.example/v1", "https://judge.example/v1#SECRET" })
+            await AssertFails("--judge: leave name, password and whatever follows ? or # out of the address; a key goes into an environment variable, which is named\n", ["compare", a, a, "--judge", secret, "--out", Out]);
         File.WriteAllText(_folder["bad.jsonl"], "{\"prompt\": \"Why?\"}\n");
         await AssertFails($"{_folder["bad.jsonl"]}:1: the row has no text \"answer\"\n", ["compare", a, _folder["bad.jsonl"], "--judge", "oracle", "--out", Out]);
         Assert.False(File.Exists(Out));

@@ -157,15 +157,19 @@ public sealed partial record JudgeEndpoint
     [Setting("Requests that are under way at once, at most, for each silo.", AtLeast = 1, AtMost = 1024)]
     public int Requests { get; init; } = 8;
 
-    /// <summary>What is wrong with the address or its model; null where nothing is. An address that may hold a secret is not repeated.</summary>
-    public string? FindProblem() =>
+    /// <summary>What is wrong with it; null where nothing is.</summary>
+    public string? FindProblem() => FindAddressProblem()
+        ?? (string.IsNullOrWhiteSpace(Model) ? $"name the model that is to judge at {Address}"
+        : Templates.Count == 0 ? "name at least one template"
+        : RecipeKeys.FindProblem(this));
+
+    /// <summary>What is wrong with the address or the name of its key's variable; null where nothing is. Neither is repeated where it may hold a secret.</summary>
+    public string? FindAddressProblem() =>
         !Uri.TryCreate(Address, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https") || address.Host.Length == 0 ? "write the address as https://HOST/v1"
         : address.UserInfo.Length > 0 || Address.AsSpan().IndexOfAny('?', '#') >= 0 ? "leave name, password and whatever follows ? or # out of the address; a key goes into an environment variable, which is named"
         : KeyEnv is not null && !VariableName().IsMatch(KeyEnv) ? "the environment variable that holds the key has no such name; write its name, never the key itself"
         : KeyEnv is not null && address.Scheme == "http" && !address.IsLoopback ? $"the key would go to {address.Host} in clear; write the address as https://HOST/v1"
-        : string.IsNullOrWhiteSpace(Model) ? $"name the model that is to judge at {Address}"
-        : Templates.Count == 0 ? "name at least one template"
-        : RecipeKeys.FindProblem(this);
+        : null;
 
     [GeneratedRegex("^[A-Za-z_][A-Za-z0-9_]*$", RegexOptions.CultureInvariant)]
     private static partial Regex VariableName();

@@ -9,8 +9,6 @@ namespace SelfJudge.Preferences.Recipes;
 /// <param name="ofRun">Whether a run wrote the text: it may hold what its stages' methods do not have, which is left aside.</param>
 internal sealed partial class RecipeBinder(bool ofRun)
 {
-    private const int MaxText = 4096;
-
     private static readonly Dictionary<string, bool> Words = new(StringComparer.OrdinalIgnoreCase) { ["true"] = true, ["yes"] = true, ["on"] = true, ["false"] = false, ["no"] = false, ["off"] = false };
 
     /// <exception cref="RecipeException">A key is unknown, missing, belongs to another method, or has a value that it does not take.</exception>
@@ -69,7 +67,7 @@ internal sealed partial class RecipeBinder(bool ofRun)
         if (value is not YamlScalar { Text: var text })
             throw Refused(place, path, key.Allowed.Length == 0 ? "a text" : key.Allowed, value);
         if (type == typeof(string))
-            return text.Trim().Length is 0 or > MaxText || text.Any(char.IsControl) ? throw new RecipeException($"{place}: {path}: must be a text of 1 to {MaxText} characters on one line") : text;
+            return text.Trim().Length is 0 or > RecipeKeys.MaxText || text.Any(char.IsControl) ? throw new RecipeException($"{place}: {path}: must be a text of 1 to {RecipeKeys.MaxText} characters on one line") : text;
         return Parsed(text, type) is { } read && (!RecipeKeys.IsNumber(type) || key.Setting.Allows(Convert.ToDouble(read, CultureInfo.InvariantCulture))) ? read : throw Refused(place, path, key.Allowed, value);
     }
 

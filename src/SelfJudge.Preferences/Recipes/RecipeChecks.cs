@@ -53,6 +53,11 @@ internal static class RecipeChecks
         bool IsTaken(string name) => name is StageRecipe.PolicyItself or EvaluationRecipe.Oracle || recipe.Stages.Any(s => s.Name == name) || recipe.Judge.Endpoints.Count(e => e.Name == name) > 1;
     }
 
+    // It may hold a secret and is not repeated.
+    private const string AddressProblem = "an address goes into judge.endpoints, with a name; write that name here";
+
+    private static bool IsAddress(string? named) => named?.Contains("://", StringComparison.Ordinal) == true;
+
     // A stage with examples of one task only has nothing to learn where that task weighs nothing.
     private static bool Learns(StageRecipe stage) => stage.PolicyExamples > 0 && stage.LossWeights.Response > 0
         || stage.JudgePairs > 0 && (stage.LossWeights.JudgeToken > 0 || stage.LossWeights.Rationale > 0 || stage.LossWeights.JudgePrompt > 0);
@@ -94,6 +99,8 @@ internal static class RecipeChecks
         yield return (isSupervised || stage.Prompts > 0, "prompts", "must be 1 or more");
         yield return (!isOnPrompts || (long)stage.Prompts * stage.Samples <= MaxResponses, "samples", $"{stage.Prompts} prompts of {stage.Samples} samples are more than {MaxResponses} responses in a step");
         yield return (!isOnPrompts || stage.Method.IsRewarded() || stage.Samples >= 2, "samples", "a preference needs at least 2 samples");
+        yield return (!IsAddress(stage.Judge), "judge", AddressProblem);
+        yield return (!IsAddress(stage.Reward), "reward", AddressProblem);
         yield return (stage.Judge != EvaluationRecipe.Oracle || recipe.Data.WorldPairs > 0, "judge", "only the built-in world has an oracle");
         yield return (stage.Judge != StageRecipe.PolicyItself || stage.Method == StageMethod.SelfJudge, "judge", $"{method} samples the initial policy, which judges by default");
         yield return (!stage.Method.IsRewarded() || stage.Reward is not null, "reward", $"{method} needs what rewards its samples: an earlier stage of method rm, or any other model, which then judges against a blank response");
@@ -114,6 +121,7 @@ internal static class RecipeChecks
         var names = recipe.Stages.Select(s => s.Name).ToList();
         var isWorld = recipe.Data.WorldPairs > 0;
         yield return (isWorld || HasPairs(recipe.Data), "prompts", "data.prompts alone holds no prompts out to evaluate on; give data.pairs or data.sources");
+        yield return (!IsAddress(evaluation.Judge), "judge", AddressProblem);
         yield return (isWorld || evaluation.Judge != EvaluationRecipe.Oracle, "judge", "only the built-in world has an oracle; name a stage or a model folder");
         yield return (evaluation.Judge is null or EvaluationRecipe.Oracle || names.Contains(evaluation.Judge) || recipe.Judge.EndpointOf(evaluation.Judge) is not null || evaluation.Judge.IndexOfAny(['/', '\\']) >= 0 || Directory.Exists(evaluation.Judge), "judge",
             $"'{evaluation.Judge}' is neither '{EvaluationRecipe.Oracle}' nor a model folder nor one of judge.endpoints nor a stage; those are {string.Join(", ", names)}");

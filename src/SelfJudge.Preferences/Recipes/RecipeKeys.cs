@@ -26,6 +26,9 @@ internal sealed record RecipeKey(string Name, PropertyInfo Property, SettingAttr
 /// <summary>The keys of a recipe and of its groups, as their properties declare them.</summary>
 internal static class RecipeKeys
 {
+    /// <summary>The longest text that a key takes.</summary>
+    public const int MaxText = 4096;
+
     private static readonly ConcurrentDictionary<Type, IReadOnlyDictionary<string, RecipeKey>> Known = [];
 
     /// <summary>The keys of a group by name, in their order.</summary>

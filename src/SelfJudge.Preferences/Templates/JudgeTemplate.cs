@@ -1,7 +1,5 @@
 using SelfJudge.Preferences.World;
-using YamlDotNet.Core;
-using YamlDotNet.Serialization;
-using YamlDotNet.Serialization.NamingConventions;
+using SelfJudge.Preferences.Yaml;
 using Rule = SelfJudge.Preferences.World.Principle;
 
 namespace SelfJudge.Preferences.Templates;
@@ -13,6 +11,8 @@ namespace SelfJudge.Preferences.Templates;
 public sealed record JudgeTemplate
 {
     private static readonly string[] Required = ["context", "response_a", "response_b"];
+    private static readonly string[] RequiredKeys = ["name", "text"];
+    private static readonly OrderedDictionary<string, string[]> FileKeys = new() { ["name"] = [], ["text"] = [.. Required.Select(p => $"{{{p}}}")], ["principle"] = [], ["user"] = ["{content}"], ["assistant"] = ["{content}"] };
 
     /// <param name="name">What recipes call it.</param>
     /// <param name="format">The text with its placeholders, up to where the judge token follows.</param>
@@ -87,37 +87,12 @@ public sealed record JudgeTemplate
 
     public static bool IsFile(string name) => name.EndsWith(".yaml", StringComparison.Ordinal) || name.EndsWith(".yml", StringComparison.Ordinal);
 
-    private sealed record TemplateFile
-    {
-        public string Name { get; init; } = "";
-        public string? Principle { get; init; }
-        public string Text { get; init; } = "";
-        public string? User { get; init; }
-        public string? Assistant { get; init; }
-    }
-
     private static JudgeTemplate Load(string path)
     {
-        if (!File.Exists(path))
-            throw new ArgumentException($"{path}: no such judge template file");
-        try
-        {
-            var file = new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build().Deserialize<TemplateFile?>(File.ReadAllText(path)) ?? new TemplateFile();
-            var template = file.Name.Length > 0 ? new JudgeTemplate(file.Name, file.Text, file.Principle) : throw new ArgumentException("a judge template needs name and text");
-            return template with { UserLine = Line("user", file.User) ?? template.UserLine, AssistantLine = Line("assistant", file.Assistant) ?? template.AssistantLine };
-        }
-        catch (ArgumentException e)
-        {
-            throw new ArgumentException($"{path}: {e.Message}");
-        }
-        catch (YamlException e)
-        {
-            throw new ArgumentException($"{path}:{e.Start.Line}: {e.InnerException?.Message ?? e.Message}");
-        }
+        var texts = TextFile.Read(path, "judge template", FileKeys, RequiredKeys);
+        var template = new JudgeTemplate(texts["name"], texts["text"], texts.GetValueOrDefault("principle"));
+        return template with { UserLine = texts.GetValueOrDefault("user") ?? template.UserLine, AssistantLine = texts.GetValueOrDefault("assistant") ?? template.AssistantLine };
     }
-
-    private static string? Line(string key, string? line) => line is null || line.Split("{content}").Length == 2 ? line
-        : throw new ArgumentException($"{key}: the placeholder {{content}} must stand exactly once, but stands {line.Split("{content}").Length - 1} times");
 
     private static JudgeTemplate WorldOverall() => new("world", WorldFormat("overall")) { Kind = Style.World };
 

@@ -264,6 +264,9 @@ public sealed class RunGrainTests : IDisposable
         await using var cluster = await GrainCluster.Start();
         var problem = await Assert.ThrowsAsync<RecipeException>(() => Run(cluster, "run").Start(new RunRequest("nme: x", _folder.In("run"))));
         Assert.StartsWith("recipe:1: unknown key 'nme'", problem.Message);
+        // A stack that overflows would take the silo with it.
+        foreach (var deep in new[] { new string('[', 100_000), string.Concat(Enumerable.Repeat("- ", 100_000)), string.Concat(Enumerable.Repeat("{a: ", 100_000)) })
+            Assert.Equal("recipe:1: nests deeper than 32 levels", (await Assert.ThrowsAsync<RecipeException>(() => Run(cluster, "run").Start(new RunRequest(deep, _folder.In("run"))))).Message);
         Assert.False(Directory.Exists(_folder.In("run")));
     }
 

@@ -232,9 +232,9 @@ public sealed class DataSetTests : IDisposable
         var lines = Write("lines.yaml", "name: mine", "text: \"{context} {response_a} {response_b} \"", "user: \"Q: {content}\"", "assistant: \"<{content}>\"");
         Assert.Equal("Q: a {content}\n<b>\nQ: c", JudgeTemplate.ByName(lines).Context(turns));
         var line = Write("line.yaml", "name: mine", "text: \"{context} {response_a} {response_b} \"", "user: Question");
-        Assert.Equal($"{line}: user: the placeholder {{content}} must stand exactly once, but stands 0 times", Assert.Throws<ArgumentException>(() => JudgeTemplate.ByName(line)).Message);
+        Assert.Equal($"{line}:3: user: the placeholder {{content}} must stand exactly once, but stands 0 times", Assert.Throws<ArgumentException>(() => JudgeTemplate.ByName(line)).Message);
         var bad = Write("bad.yaml", "name: mine", "text: \"{context} {response_a}\"");
-        Assert.Equal($"{bad}: judge template 'mine': the placeholder {{response_b}} must stand exactly once, but stands 0 times", Assert.Throws<ArgumentException>(() => JudgeTemplate.ByName(bad)).Message);
+        Assert.Equal($"{bad}:2: text: the placeholder {{response_b}} must stand exactly once, but stands 0 times", Assert.Throws<ArgumentException>(() => JudgeTemplate.ByName(bad)).Message);
     }
 
     [Fact]

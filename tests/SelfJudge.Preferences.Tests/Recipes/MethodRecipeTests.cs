@@ -35,6 +35,34 @@ public sealed class MethodRecipeTests
     [InlineData("method: rm")]
     public void What_it_can_is_read(string stage) => Assert.Equal("S", Parse(stage).Stages[1].Name);
 
+    [Theory]
+    [InlineData("sft", "policy_examples: 1, judge_pairs: 1", "judge_pairs: a stage of method sft does not have it; it goes with jsft")]
+    [InlineData("sft", "policy_examples: 1, prompts: 1", "prompts: a stage of method sft does not have it; it goes with dpo, rm, off-policy, self-judge, rso, rest, raft, ppo")]
+    [InlineData("sft", "policy_examples: 1, thresholds: [0.5]", "thresholds: a stage of method sft does not have it; it goes with rest")]
+    [InlineData("sft", "policy_examples: 1, judge: oracle", "judge: a stage of method sft does not have it; it goes with off-policy, self-judge, rso")]
+    [InlineData("sft", "policy_examples: 1, loss_weights: {judge_token: 1}", "loss_weights.judge_token: a stage of method sft does not have it; it goes with jsft")]
+    [InlineData("dpo", "prompts: 1, samples: 2", "samples: a stage of method dpo does not have it; it goes with off-policy, self-judge, rso, rest, raft, ppo")]
+    [InlineData("dpo", "prompts: 1, ppo: {mini_batch: 1}", "ppo: a stage of method dpo does not have it; it goes with ppo")]
+    [InlineData("rm", "prompts: 1, loss: {beta: 1}", "loss: a stage of method rm does not have it; it goes with dpo, off-policy, self-judge, rso")]
+    [InlineData("off-policy", "prompts: 1, max_staleness: 1", "max_staleness: a stage of method off-policy does not have it; it goes with self-judge, ppo")]
+    [InlineData("rso", "prompts: 1, triplets: final", "triplets: a stage of method rso does not have it; it goes with off-policy, self-judge")]
+    [InlineData("self-judge", "prompts: 1, acceptance_beta: 1", "acceptance_beta: a stage of method self-judge does not have it; it goes with rso")]
+    public void What_another_method_has_is_refused_and_a_run_of_an_earlier_version_may_hold_it(string method, string keys, string message)
+    {
+        var yaml = $"data: {{world_pairs: 10}}\nstages:\n - {{name: S, method: {method}, steps: 1, learning_rate: 1,\n    {keys}}}";
+        Assert.Equal($"r.yaml:4: stages[0].{message}", Assert.Throws<RecipeException>(() => RecipeFile.Parse(yaml, "r.yaml")).Message);
+        var held = RecipeFile.ParseOfRun(yaml, "r.yaml");
+        Assert.Equal("S", held.Stages.Single().Name);
+        Assert.Equal(RecipeFile.Render(held), RecipeFile.Render(RecipeFile.Parse(RecipeFile.Render(held), "rendered")));
+    }
+
+    [Fact]
+    public void A_setting_for_another_method_is_refused_too()
+    {
+        var refused = Assert.Throws<RecipeException>(() => RecipeFile.Parse($"{{data: {{world_pairs: 10}}, stages: [{Sft}]}}", "r.yaml", ["stages.SFT.samples=4"]));
+        Assert.Equal("--set stages.SFT.samples=4: stages[0].samples: a stage of method sft does not have it; it goes with off-policy, self-judge, rso, rest, raft, ppo", refused.Message);
+    }
+
     [Fact]
     public void Only_the_world_has_an_oracle() =>
         Assert.Contains("judge: only the built-in world has an oracle", Assert.Throws<RecipeException>(() =>

@@ -45,6 +45,24 @@ public sealed class RecipeFileTests
         Assert.Contains("max_staleness: 0", rendered);
     }
 
+    [Fact]
+    public void Odd_texts_are_rendered_so_that_they_are_read_again()
+    {
+        var recipe = Parse(Small) with { Name = "null", Data = new DataRecipe { Pairs = "~", Prompts = "a: b # c" }, Model = new ModelRecipe { Path = "1e3" } };
+        recipe = recipe with { Stages = [recipe.Stages[0] with { Name = "true" }, recipe.Stages[1] with { Name = "- 5", From = "true" }] };
+        var again = Parse(RecipeFile.Render(recipe));
+        Assert.Equal(("null", "~", "a: b # c", "1e3", "true", "- 5", "true"), (again.Name, again.Data.Pairs, again.Data.Prompts, again.Model.Path, again.Stages[0].Name, again.Stages[1].Name, again.Stages[1].From));
+    }
+
+    [Fact]
+    public void What_a_stages_method_does_not_have_is_not_rendered()
+    {
+        var rendered = RecipeFile.Render(Parse(Small));
+        Assert.Equal(2, rendered.Split("\n  samples: 2").Length); // of the one stage that samples
+        Assert.DoesNotContain("mini_batch", rendered);
+        Assert.DoesNotContain("acceptance_beta", rendered);
+    }
+
     [Theory]
     [InlineData("seed=7")]
     [InlineData("stages.Self-Judge.steps=7")]

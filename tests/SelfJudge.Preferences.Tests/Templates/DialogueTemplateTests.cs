@@ -47,6 +47,16 @@ public sealed class DialogueTemplateTests : IDisposable
         Assert.Equal(["S behave.U hi A ", "<end>\nU why? A "], template.Stretches(Dialogue[1..]).Select(Text));
     }
 
+    [Fact]
+    public void A_key_without_a_value_is_as_one_that_is_not_there()
+    {
+        var path = Write("name: mine\r", "system: \"S {content}\\n\"\r", "user: \"U {content}\\n\"\r", "assistant: \"A {content}\\n\"\r", "system_message:\r", "user_after_system: ~\r");
+        var template = DialogueTemplate.ByName(path);
+        Assert.Null(template.SystemMessage);
+        Assert.Equal("U hi\nA ", template.Stretches([new Turn(Role.User, "hi")]).Select(Text).Single());
+        Assert.Equal("S be\nU hi\nA ", template.Stretches([new Turn(Role.System, "be"), new Turn(Role.User, "hi")]).Select(Text).Single());
+    }
+
     [Theory]
     [InlineData("template.yaml:3: user: the placeholder {content} must stand exactly once, but stands 0 times", "name: mine", "system: \"{content}\"", "user: hello", "assistant: \"{content}\"")]
     [InlineData("template.yaml:2: user: the placeholder {content} must stand exactly once, but stands 2 times", "name: mine", "user: \"{content}{content}\"")]
@@ -55,6 +65,12 @@ public sealed class DialogueTemplateTests : IDisposable
     [InlineData("template.yaml:1: user is not a text", "user: [a, b]")]
     [InlineData("template.yaml: a dialogue template is a mapping of keys to texts", "- a")]
     [InlineData("template.yaml:2: not valid YAML", "a: [")]
+    [InlineData("template.yaml: the key name is missing", "name:", "system: \"{content}\"", "user: \"{content}\"", "assistant: \"{content}\"")]
+    [InlineData("template.yaml: the key user is missing", "name: n", "system: \"{content}\"", "user:", "assistant: \"{content}\"")]
+    [InlineData("template.yaml:2: the key 'name' stands here a second time", "name: n", "name: m")]
+    [InlineData("template.yaml:1: a key must be a word, not a list", "[a]: n")]
+    [InlineData("template.yaml:1: name: must be a text of 1 to 100 characters on one line", "name: \"a\\0\"", "system: \"{content}\"", "user: \"{content}\"", "assistant: \"{content}\"")]
+    [InlineData("template.yaml: a dialogue template is a mapping of keys to texts")]
     public void A_file_that_is_no_template_is_named_with_its_line(string message, params string[] lines)
     {
         var path = Write(lines);

@@ -1,0 +1,27 @@
+namespace SelfJudge.Preferences.Recipes;
+
+/// <summary>What the keys of a recipe mean and which values they take, in words.</summary>
+/// <param name="Key">From the top, such as stages[].loss.beta.</param>
+/// <param name="Allowed">The values; empty where any text will do.</param>
+/// <param name="Methods">The methods whose stages have it; empty where all have, or it is no key of a stage.</param>
+public sealed record RecipeHelp(string Key, string Meaning, string Allowed, IReadOnlyList<string> Methods)
+{
+    /// <summary>Every key, each group before its own.</summary>
+    public static IReadOnlyList<RecipeHelp> All { get; } = [.. Of(typeof(Recipe), "")];
+
+    /// <summary>A key's meaning and values as sentences, for the help of an option that sets it.</summary>
+    public static string Describe(string key) => All.Single(h => h.Key == key) is { Meaning: var meaning, Allowed: { Length: > 0 } allowed } ? $"{meaning} {char.ToUpperInvariant(allowed[0])}{allowed[1..]}." : throw new ArgumentException($"{key} takes any text", nameof(key));
+
+    private static IEnumerable<RecipeHelp> Of(Type type, string path)
+    {
+        foreach (var key in RecipeKeys.Of(type).Values)
+        {
+            var (element, full) = (RecipeKeys.ElementOf(key.Type), $"{path}{key.Name}");
+            var isGroup = RecipeKeys.IsGroup(element ?? key.Type);
+            yield return new RecipeHelp(full, key.Setting.Meaning, isGroup ? "" : key.Allowed, [.. key.Setting.Methods.Select(RecipeKeys.NameOf)]);
+            if (isGroup)
+                foreach (var within in Of(element ?? key.Type, element is null ? $"{full}." : $"{full}[]."))
+                    yield return within;
+        }
+    }
+}
