@@ -22,7 +22,7 @@ public sealed class ErrorTests : IDisposable
     public async Task A_value_of_another_type_is_named_with_its_line()
     {
         var recipe = _folder.Write("recipe.yaml", "data: {world_pairs: 100}", "stages:", "  - name: SFT", "    method: sft", "    steps: many");
-        await AssertFails($"{recipe}:5: The input string 'many' was not in a correct format.", "train", "--recipe", recipe, "--out", Run);
+        await AssertFails($"{recipe}:5: stages[0].steps: must be a whole number, 0 or more, not 'many'", "train", "--recipe", recipe, "--out", Run);
     }
 
     [Fact]
@@ -32,7 +32,7 @@ public sealed class ErrorTests : IDisposable
     [Theory]
     [InlineData("stages.JSFT.stepz=3", "unknown key 'stages.JSFT.stepz'; known here are name, method, from, steps, ")]
     [InlineData("stages.SFT.steps=3", "'stages' has no element 'SFT'")]
-    [InlineData("stages.JSFT.steps=many", "The input string 'many' was not in a correct format.")]
+    [InlineData("stages.JSFT.steps=many", "stages[0].steps: must be a whole number, 0 or more, not 'many'")]
     [InlineData("stages.JSFT.steps=0", "stages[0].steps: must be 1 or more")]
     [InlineData("steps", "write it as key=value")]
     public async Task A_setting_that_cannot_be_is_quoted(string setting, string message) =>
