@@ -35,14 +35,15 @@ internal sealed class RunFolders : FuzzedReader
 
     public override FuzzInput Make(Random random)
     {
-        var files = new Dictionary<string, byte[]>(random.Next(4) == 0 ? _finished : _interrupted);
+        var seed = random.Next(4) == 0 ? _finished : _interrupted;
+        var files = new Dictionary<string, byte[]>(seed);
         for (var changes = random.Next(8) == 0 ? 2 : 1; changes > 0; changes--)
         {
-            var name = files.Keys.ElementAt(random.Next(files.Count));
+            var (name, content) = seed.ElementAt(random.Next(seed.Count));
             if (random.Next(10) == 0)
                 files.Remove(name);
             else
-                files[name] = Changed(random, name, files[name]);
+                files[name] = Changed(random, name, content);
         }
         return FuzzInput.Of(files);
     }
