@@ -40,6 +40,11 @@ internal sealed class YamlReader
         {
             throw new InvalidDataException($"{placeOf(e.Start.Line)}: not valid YAML: {e.Message}", e);
         }
+        // The parser has no better word for a text in brackets that begins further left than what they belong to.
+        catch (InvalidOperationException e)
+        {
+            throw new InvalidDataException($"{placeOf(reader._parser.Current?.End.Line ?? 1)}: not valid YAML: what stands in brackets must be indented", e);
+        }
     }
 
     /// <summary>The one value of a file.</summary>
