@@ -18,17 +18,22 @@ public sealed record JudgeRequest(
 
 /// <summary>Asks a judge replica for the rewards of responses to one prompt.</summary>
 /// <param name="Model">The id of a reward model on the model host.</param>
+/// <param name="PromptIds">The prompt as the policy saw it.</param>
+/// <param name="Tokenizer">The fingerprint of the policy's tokenizer. A reward model of the same one reads the ids that were sampled; any other reads the texts.</param>
 [GenerateSerializer, Immutable, Alias("sj.RewardRequest")]
 public sealed record RewardRequest(
     [property: Id(0)] string Model,
     [property: Id(1)] IReadOnlyList<DialogueTurn> Turns,
     [property: Id(2)] IReadOnlyList<RewardCandidate> Responses,
-    [property: Id(3)] BatchMembership? Batch);
+    [property: Id(3)] BatchMembership? Batch,
+    [property: Id(4)] int[] PromptIds,
+    [property: Id(5)] string? Tokenizer);
 
 /// <summary>A response to be rewarded.</summary>
 /// <param name="IsComplete">Whether the policy ended it; the reward model then reads its end token, else its last one.</param>
+/// <param name="Ids">The tokens that were sampled.</param>
 [GenerateSerializer, Immutable, Alias("sj.RewardCandidate")]
-public sealed record RewardCandidate([property: Id(0)] string Text, [property: Id(1)] bool IsComplete);
+public sealed record RewardCandidate([property: Id(0)] string Text, [property: Id(1)] bool IsComplete, [property: Id(2)] int[] Ids);
 
 /// <summary>Asks a tournament for its champion.</summary>
 /// <param name="Responses">The completions' texts, by index.</param>

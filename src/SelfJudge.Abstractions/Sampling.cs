@@ -45,8 +45,9 @@ public sealed record SampleRequest(
     [property: Id(4)] BatchMembership? Batch);
 
 /// <summary>Completions in the order of the seeds, and the prompt as the policy saw it.</summary>
+/// <param name="Tokenizer">The fingerprint of the tokenizer whose ids they are.</param>
 [GenerateSerializer, Immutable, Alias("sj.SampleResponse")]
-public sealed record SampleResponse([property: Id(0)] int[] PromptIds, [property: Id(1)] IReadOnlyList<Completion> Completions);
+public sealed record SampleResponse([property: Id(0)] int[] PromptIds, [property: Id(1)] IReadOnlyList<Completion> Completions, [property: Id(2)] string? Tokenizer = null);
 
 /// <summary>A response and what it answers.</summary>
 /// <param name="Turns">The dialogue up to the response.</param>

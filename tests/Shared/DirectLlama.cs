@@ -9,6 +9,7 @@ internal sealed class DirectLlama
     private readonly Dictionary<string, double[]> _weights = new(StringComparer.Ordinal);
     private readonly int _hidden, _inner, _layers, _heads, _keyValueHeads, _headDim, _vocabulary;
     private readonly double _eps, _theta;
+    private readonly int[] _windows;
 
     /// <summary>Reads a folder with tied embeddings and F32 weights, without scaling of rotary positions.</summary>
     public DirectLlama(string folder)
@@ -17,6 +18,8 @@ internal sealed class DirectLlama
         int Of(string key) => config.RootElement.GetProperty(key).GetInt32();
         (_hidden, _inner, _layers, _heads, _keyValueHeads, _vocabulary) = (Of("hidden_size"), Of("intermediate_size"), Of("num_hidden_layers"), Of("num_attention_heads"), Of("num_key_value_heads"), Of("vocab_size"));
         _headDim = _hidden / _heads;
+        _windows = [.. Enumerable.Range(0, _layers).Select(l => config.RootElement.TryGetProperty("layer_types", out var types) && types[l].GetString() == "full_attention" ? int.MaxValue
+            : config.RootElement.TryGetProperty("sliding_window", out var window) && window.ValueKind == JsonValueKind.Number ? window.GetInt32() : int.MaxValue)];
         (_eps, _theta) = (config.RootElement.GetProperty("rms_norm_eps").GetDouble(), config.RootElement.GetProperty("rope_theta").GetDouble());
         var bytes = File.ReadAllBytes(Path.Combine(folder, "model.safetensors"));
         var data = 8 + (int)BinaryPrimitives.ReadUInt64LittleEndian(bytes);
@@ -47,6 +50,11 @@ internal sealed class DirectLlama
                 Rotate(k, t);
                 keys[l].Add(k);
                 values[l].Add(Product(p + "self_attn.v_proj.weight", n));
+                if (keys[l].Count > _windows[l])
+                {
+                    keys[l].RemoveAt(0);
+                    values[l].RemoveAt(0);
+                }
                 Add(x, Product(p + "self_attn.o_proj.weight", Attend(q, keys[l], values[l])));
                 n = Norm(x, p + "post_attention_layernorm.weight");
                 double[] gate = Product(p + "mlp.gate_proj.weight", n), up = Product(p + "mlp.up_proj.weight", n);

@@ -100,7 +100,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         var completions = sampled.Completions;
         if (request.Evaluation == EvaluationKind.RewardModel)
         {
-            var rewards = await Replica(request).Reward(new RewardRequest(request.JudgeModel, request.Turns, [.. completions.Select(c => new RewardCandidate(c.Text, c.Finish == FinishReason.Stop))], MembershipOf(request, "reward")), cancellation);
+            var rewards = await Replica(request).Reward(new RewardRequest(request.JudgeModel, request.Turns, [.. completions.Select(c => new RewardCandidate(c.Text, c.Finish == FinishReason.Stop, c.Ids))], MembershipOf(request, "reward"), sampled.PromptIds, sampled.Tokenizer), cancellation);
             return ComparedCompletions.Of(rewards, [], sampled, request.Turns[^1].Content);
         }
         // Table 3: the likelihood that the judge token names the response and not a blank one.

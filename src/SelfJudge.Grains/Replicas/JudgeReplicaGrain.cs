@@ -26,10 +26,12 @@ public sealed class JudgeReplicaGrain(IModelHost host, ChatJudges chats) : Grain
     {
         var encoder = host.EncoderOf(request.Model);
         var turns = request.Turns.ToTurns();
+        // Decoded and encoded again, a special token that was sampled is gone.
+        var asSampled = request.Tokenizer == encoder.Tokenizer.Fingerprint;
         var sequences = request.Responses.Select(r =>
         {
-            var response = r.IsComplete ? encoder.EncodeAnswer(r.Text) : encoder.Tokenizer.Encode(r.Text);
-            var prompt = encoder.EncodePrompt(turns, response.Length);
+            var response = asSampled ? r.Ids : r.IsComplete ? encoder.EncodeAnswer(r.Text) : encoder.Tokenizer.Encode(r.Text);
+            var prompt = asSampled && request.PromptIds.Length + response.Length <= encoder.MaxLength ? request.PromptIds : encoder.EncodePrompt(turns, response.Length);
             return new ResponseSequence(prompt, response[..Math.Min(response.Length, encoder.MaxLength - prompt.Length)]);
         }).ToList();
         return await HostCalls.WithBackOff(() => host.RewardsAsync(request.Model, sequences, request.Batch.ToCohort(), cancellation), cancellation);

@@ -20,7 +20,7 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
         var encoder = host.EncoderOf(request.Model);
         var prompt = encoder.EncodePrompt(request.Turns.ToTurns(), request.Sampling.MaxNewTokens);
         var sampled = await HostCalls.WithBackOff(() => host.SampleAsync(request.Model, new SamplePrompt(prompt, request.Seeds, request.Sampling.ToOptions()), request.Batch.ToCohort(), cancellation), cancellation);
-        return new SampleResponse(prompt, [.. sampled.Select(s => new Completion(s.Ids, s.LogProbs, s.Finish, s.Seed, s.PolicyVersion, encoder.Tokenizer.Decode(s.Ids)))]);
+        return new SampleResponse(prompt, [.. sampled.Select(s => new Completion(s.Ids, s.LogProbs, s.Finish, s.Seed, s.PolicyVersion, encoder.Tokenizer.Decode(s.Ids)))], encoder.Tokenizer.Fingerprint);
     }
 
     public async IAsyncEnumerable<string> Stream(SampleRequest request, [EnumeratorCancellation] CancellationToken cancellation)

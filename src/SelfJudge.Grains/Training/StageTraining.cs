@@ -109,7 +109,7 @@ internal sealed class StageTraining : IAsyncDisposable
     public async Task<IReadOnlyDictionary<string, double>> StepOnData()
     {
         var (step, rate) = (Progress.Step, _schedule.At(Progress.Step + 1));
-        var report = await (Stage.Method switch
+        var report = await Named(Stage.Method switch
         {
             StageMethod.Dpo => _training.PreferenceStepAsync(await Task.Run(() => _batches.Offline(step)), Stage.Loss, rate),
             StageMethod.Rm => _training.RewardStepAsync(await Task.Run(() => _batches.Offline(step)), rate),
@@ -138,7 +138,7 @@ internal sealed class StageTraining : IAsyncDisposable
 
         async Task<IReadOnlyDictionary<string, double>> Finish()
         {
-            var figures = training is null ? [] : Figures(await training, rate);
+            var figures = training is null ? [] : Figures(await Named(training), rate);
             Add(figures, RolloutFigures.Of(batches, fresh, version));
             Add(figures, RolloutFigures.AsTheOracleSees(fresh));
             if (figures.TryGetValue("objective/kl", out var kl) && Stage.Method == StageMethod.Ppo)
@@ -146,6 +146,19 @@ internal sealed class StageTraining : IAsyncDisposable
             var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
             return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates),
                 [.. batches.Select(b => b with { Triplets = [.. b.Triplets.Where(trained.Contains)] })], batches);
+        }
+    }
+
+    // What is not finite stops a run: of which stage and step it was is said with it.
+    private async Task<StepReport> Named(Task<StepReport> step)
+    {
+        try
+        {
+            return await step;
+        }
+        catch (ArithmeticException e)
+        {
+            throw new ArithmeticException($"stage {Stage.Name}, step {Progress.Step + 1}: {e.Message}", e);
         }
     }
 

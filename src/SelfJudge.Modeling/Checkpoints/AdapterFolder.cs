@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using SelfJudge.Modeling.Llama;
 using static TorchSharp.torch;
 
@@ -19,6 +20,21 @@ public static class AdapterFolder
     [
         "peft_type", "task_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode", "r", "lora_alpha", "lora_dropout", "target_modules", "bias",
         "use_rslora", "init_lora_weights", "qalora_group_size", "megatron_core", "eva_config", "runtime_config",
+    ];
+
+    private const int MostLayers = 1024;
+
+    private static readonly TimeSpan PatternTimeout = TimeSpan.FromMilliseconds(100);
+
+    // What else of a model PEFT can adapt.
+    private static readonly string[] OtherModules = ["lm_head", "model.embed_tokens", "score"];
+
+    // Of any model: shapes play no part in names.
+    private static readonly (string Name, Projection Projection)[] AllNames =
+    [
+        .. from projection in Projection.All(new LlamaConfig { VocabSize = 1, HiddenSize = 1, IntermediateSize = 1, NumHiddenLayers = 1, NumAttentionHeads = 1, NumKeyValueHeads = 1, HeadDim = 1, MaxPositionEmbeddings = 1 })
+           from layer in Enumerable.Range(0, MostLayers)
+           select (projection.NameIn(layer), projection),
     ];
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
@@ -71,6 +87,11 @@ public static class AdapterFolder
             tensors.Check(ParameterLayout.Of(model, config), _ => false);
             return tensors;
         }
+        catch (ArgumentException e)
+        {
+            tensors.Dispose();
+            throw new InvalidDataException($"{Path.Combine(folder, ConfigFile)}: {e.Message}", e);
+        }
         catch
         {
             tensors.Dispose();
@@ -90,16 +111,16 @@ public static class AdapterFolder
             throw new InvalidDataException($"init_lora_weights {way} is not supported: it changes the base weights");
         // Whatever else is switched on would change the result in a way that is not known here.
         var scalarHead = json.Text("task_type") == "SEQ_CLS" && json["modules_to_save"] is JsonArray saved && saved.Count > 0 && saved.All(m => m is JsonValue v && v.TryGetValue<string>(out var name) && ScalarHeads.Contains(name));
-        if (json.FirstOrDefault(p => !Harmless.Contains(p.Key) && IsSet(p.Value) && !(scalarHead && p.Key == "modules_to_save")) is { Key: { } unknown } feature)
+        if (json.FirstOrDefault(p => !Harmless.Contains(p.Key) && JsonFile.IsSet(p.Value) && !(scalarHead && p.Key == "modules_to_save")) is { Key: { } unknown } feature)
             throw new InvalidDataException($"{unknown} is not supported (it is {JsonFile.Shown(feature.Value!)})");
         var targets = json["target_modules"] switch
         {
             JsonArray list => list.Select(t => t is JsonValue v && v.TryGetValue<string>(out var name) ? name : throw new InvalidDataException("target_modules is not a list of names")).Distinct().ToList(),
-            JsonValue v when v.TryGetValue<string>(out var all) && all == "all-linear" => [.. Projection.Modules],
-            JsonValue v => throw new InvalidDataException($"target_modules is the pattern {JsonFile.Shown(v)}; supported is a list of names"),
-            _ => throw new InvalidDataException("target_modules is not a list"),
+            JsonValue v when v.TryGetValue<string>(out var all) && all.Equals("all-linear", StringComparison.OrdinalIgnoreCase) => [.. Projection.Modules],
+            JsonValue v when v.TryGetValue<string>(out var pattern) => Matching(pattern),
+            _ => throw new InvalidDataException("target_modules is neither a list of names nor a pattern"),
         };
-        if (targets.Find(t => !Projection.Modules.Contains(t)) is { } other)
+        if (targets.Find(t => !AllNames.Any(n => Projection.Means(t, n.Name))) is { } other)
             throw new InvalidDataException($"target module {other} is not supported; supported are {string.Join(", ", Projection.Modules)}");
         if (targets.Count == 0)
             throw new InvalidDataException("target_modules is empty");
@@ -107,17 +128,29 @@ public static class AdapterFolder
         if (rank < 1)
             throw new InvalidDataException($"r is {rank}; it must be 1 or more");
         var alpha = json.Value<float>("lora_alpha") ?? throw new InvalidDataException("lora_alpha is missing");
+        if (!(alpha > 0 && float.IsFinite(alpha)))
+            throw new InvalidDataException($"lora_alpha is {alpha}; it must be more than 0, or the adapter does nothing");
         return new LoraConfig(rank, alpha, targets, json.Value<bool>("use_rslora") ?? false, scalarHead);
     }
 
-    private static bool IsSet(JsonNode? value) => value switch
+    // The names that a pattern means: PEFT holds it against the whole name of every module. Where it means a projection of
+    // every layer, its end says so.
+    private static List<string> Matching(string pattern)
     {
-        null => false,
-        JsonArray list => list.Count > 0,
-        JsonObject map => map.Count > 0,
-        JsonValue v when v.TryGetValue<bool>(out var on) => on,
-        _ => true,
-    };
+        try
+        {
+            var regex = new Regex($@"\A(?:{pattern})\z", RegexOptions.CultureInvariant, PatternTimeout);
+            if (Array.Find(OtherModules, regex.IsMatch) is { } other)
+                throw new InvalidDataException($"target_modules is the pattern {pattern}, which means {other} too; supported are {string.Join(", ", Projection.Modules)}");
+            var matched = AllNames.Where(n => regex.IsMatch(n.Name)).ToLookup(n => n.Projection);
+            var targets = matched.SelectMany(p => p.Count() == MostLayers ? [$"{p.Key.Block}.{p.Key.Module}"] : p.Select(n => n.Name)).ToList();
+            return targets.Count > 0 ? targets : throw new InvalidDataException($"target_modules is the pattern {pattern}, which means no projection");
+        }
+        catch (Exception e) when (e is RegexParseException or RegexMatchTimeoutException)
+        {
+            throw new InvalidDataException($"target_modules is the pattern {pattern}, which cannot be used: {e.Message}", e);
+        }
+    }
 
     /// <summary>Writes an adapter folder, which then exists whole or not at all.</summary>
     public static void Write(string folder, LoraConfig config, string baseModel, IReadOnlyList<NamedArray> weights) =>

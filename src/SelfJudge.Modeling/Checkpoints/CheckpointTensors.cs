@@ -17,6 +17,18 @@ internal sealed class CheckpointTensors : IDisposable
 
     private static readonly string[] FloatTypes = ["F32", "F16", "BF16"];
 
+    // What quantized weights bring beside themselves, or in their place.
+    private static readonly (string Suffix, string By)[] QuantizedBy =
+    [
+        (".qweight", "GPTQ or AWQ"),
+        (".absmax", "bitsandbytes"),
+        (".SCB", "bitsandbytes"),
+        (".scales", "MLX"),
+        (".weight_scale", "compressed-tensors or FP8"),
+        (".weight_scale_inv", "FP8"),
+        (".weight_packed", "compressed-tensors"),
+    ];
+
     private readonly string _origin;
     private readonly List<SafeTensorsReader> _files = [];
     private readonly Dictionary<string, SafeTensorsReader> _fileOf = new(StringComparer.Ordinal);
@@ -76,6 +88,9 @@ internal sealed class CheckpointTensors : IDisposable
     /// <exception cref="InvalidDataException">One is missing, has another shape or type, or has no place in the layout.</exception>
     public void Check(ParameterLayout layout, Predicate<string> mayBeExtra)
     {
+        foreach (var name in _fileOf.Keys.Order(StringComparer.Ordinal))
+            if (Array.Find(QuantizedBy, q => name.EndsWith(q.Suffix, StringComparison.Ordinal)) is { By: { } by })
+                throw new InvalidDataException($"{_fileOf[name].Path}: the weights are quantized by {by} (tensor {name}), which is not supported: use the model's F32, F16 or BF16 files");
         foreach (var parameter in layout.Parameters)
         {
             if (!_fileOf.TryGetValue(parameter.Name, out var file))

@@ -18,9 +18,10 @@ internal static class JsonFile
         {
             if (new FileInfo(path).Length is var length and > MaxLength)
                 throw new InvalidDataException($"{length} bytes are more than such a file has");
+            FileKind.Check(path);
             return read(JsonNode.Parse(File.ReadAllText(path), null, Strict) as JsonObject ?? throw new InvalidDataException("not a JSON object"));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or InvalidDataException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or InvalidDataException or ArgumentException)
         {
             throw new InvalidDataException($"{path}: {e.Message}", e);
         }
@@ -41,6 +42,18 @@ internal static class JsonFile
         null => null,
         JsonValue value when value.TryGetValue<string>(out var found) => found,
         var other => throw new InvalidDataException($"{key} is {Shown(other)}, which is no text"),
+    };
+
+    /// <summary>Whether a key says anything: it is there, and not null, false, 0 or empty.</summary>
+    public static bool IsSet(JsonNode? value) => value switch
+    {
+        null => false,
+        JsonArray list => list.Count > 0,
+        JsonObject map => map.Count > 0,
+        JsonValue v when v.TryGetValue<bool>(out var on) => on,
+        JsonValue v when v.TryGetValue<double>(out var number) => number != 0,
+        JsonValue v when v.TryGetValue<string>(out var text) => text.Length > 0,
+        _ => true,
     };
 
     public static string Shown(JsonNode node) => node.ToJsonString() is { Length: > 60 } text ? text[..60] + "…" : node.ToJsonString();

@@ -8,25 +8,50 @@ internal static class ModelConfigFile
 {
     private const int MaxLayers = 1024, MaxDimension = 1 << 24; // far beyond any model: a damaged file must not ask for more than memory has
 
-    private const string SequenceClassification = "LlamaForSequenceClassification";
+    private const string SequenceClassification = "ForSequenceClassification";
 
-    // Mistral without a sliding window is a Llama by another name.
-    private static readonly string[] Architectures = ["llama", "mistral"];
+    // What transformers takes where a configuration leaves a key out. A Mistral is a Llama with a sliding window.
+    private static readonly Dictionary<string, (string Class, int Positions, int? Window, int? KeyValueHeads)> Types = new(StringComparer.Ordinal)
+    {
+        ["llama"] = ("Llama", 2048, null, null),
+        ["mistral"] = ("Mistral", 131_072, 4096, 8),
+    };
+
+    private static readonly string[] Heads = ["ForCausalLM", SequenceClassification, "Model"];
+
+    // Of this family's kin: factors that change nothing where they are 1 ...
+    private static readonly string[] Factors =
+    [
+        "embedding_multiplier", "residual_multiplier", "logits_scaling", "logit_scale", "scale_emb", "embedding_scale", "lm_head_multiplier", "key_multiplier",
+        "attention_in_multiplier", "attention_out_multiplier", "partial_rotary_factor", "rotary_pct", "rotary_percent",
+    ];
+
+    // ... and what changes nothing where it is absent, null, false, 0 or empty.
+    private static readonly string[] Switches =
+    [
+        "qkv_bias", "use_bias", "bias", "add_bias_linear", "use_qk_norm", "qk_norm", "qk_layernorm", "use_qk_layernorm", "final_logit_softcapping", "attn_logit_softcapping",
+        "logits_soft_cap", "clip_qkv", "alibi", "use_alibi", "parallel_attn", "use_parallel_residual", "no_rope_layers", "no_rope_layer_interval", "num_local_experts", "num_experts",
+        "n_routed_experts", "num_experts_per_tok", "attention_chunk_size", "attn_temperature_tuning", "sliding_window_pattern", "rope_interleaved", "rope_interleave",
+        "is_encoder_decoder", "add_cross_attention", "cross_attention_layers", "kv_lora_rank", "q_lora_rank", "rope_local_base_freq", "dual_chunk_attention_config", "scale_depth",
+        "dim_model_base", "scale_attn_by_inverse_layer_idx", "compression_config",
+    ];
 
     /// <exception cref="InvalidDataException">A key is missing, damaged, or asks for what is not supported; the message names the key.</exception>
     public static LlamaConfig Parse(JsonObject json)
     {
         var type = json.Text("model_type");
-        if (!Architectures.Contains(type))
-            throw new InvalidDataException($"model_type is {type ?? "missing"}; supported are {string.Join(" and ", Architectures)}");
-        if (json["quantization_config"] is { } quantization)
-            throw new InvalidDataException($"the weights are quantized (quantization_config: {(quantization as JsonObject)?["quant_method"]?.ToJsonString() ?? "of no named method"}), which is not supported: use the model's F32, F16 or BF16 files");
+        if (type is null || !Types.TryGetValue(type, out var defaults))
+            throw new InvalidDataException($"model_type is {type ?? "missing"}; supported are {string.Join(" and ", Types.Keys)}");
+        CheckQuantization(json);
+        var isClassifier = ArchitectureOf(json, defaults.Class).EndsWith(SequenceClassification, StringComparison.Ordinal);
         if (json.Value<bool>("attention_bias") == true || json.Value<bool>("mlp_bias") == true)
             throw new InvalidDataException("attention_bias and mlp_bias are not supported");
-        if ((json.Text("hidden_act") ?? "silu") is var activation and not ("silu" or "swish"))
-            throw new InvalidDataException($"hidden_act is {activation}; supported is silu");
+        foreach (var key in new[] { "hidden_act", "hidden_activation" })
+            if ((json.Text(key) ?? "silu") is var activation and not ("silu" or "swish"))
+                throw new InvalidDataException($"{key} is {activation}; supported is silu");
         int hidden = Dimension(json, "hidden_size"), heads = Dimension(json, "num_attention_heads");
-        var keyValueHeads = json["num_key_value_heads"] is null ? heads : Dimension(json, "num_key_value_heads");
+        var keyValueHeads = json["num_key_value_heads"] is not null ? Dimension(json, "num_key_value_heads")
+            : !json.ContainsKey("num_key_value_heads") && defaults.KeyValueHeads is { } usual && heads % usual == 0 ? usual : heads;
         if (heads % keyValueHeads != 0)
             throw new InvalidDataException($"num_attention_heads ({heads}) is not a multiple of num_key_value_heads ({keyValueHeads})");
         var headDim = json["head_dim"] is not null ? Dimension(json, "head_dim")
@@ -36,31 +61,108 @@ internal static class ModelConfigFile
             throw new InvalidDataException($"head_dim is {headDim}; rotary positions need an even one");
         if ((long)heads * headDim > MaxDimension)
             throw new InvalidDataException($"num_attention_heads ({heads}) times head_dim ({headDim}) is more than {MaxDimension}");
-        var positions = json["max_position_embeddings"] is null ? 2048 : Dimension(json, "max_position_embeddings");
-        if (json.Value<int>("sliding_window") is { } window && window < positions && json.Value<bool>("use_sliding_window") != false)
-            throw new InvalidDataException($"sliding_window is {window}, fewer than the {positions} positions; attention over a window is not supported: set sliding_window to null and max_position_embeddings to {window} to use the model within it");
-        var rope = json["rope_parameters"] ?? json["rope_scaling"];
-        if (rope is not (null or JsonObject))
-            throw new InvalidDataException($"{(json["rope_parameters"] is null ? "rope_scaling" : "rope_parameters")} is {JsonFile.Shown(rope)}, which is no object");
+        CheckKin(json, headDim);
+        var positions = json["max_position_embeddings"] is null ? defaults.Positions : Dimension(json, "max_position_embeddings");
+        var layers = Dimension(json, "num_hidden_layers", MaxLayers);
+        var (window, slidingLayers) = ParseWindow(json, defaults.Window, positions, layers);
+        var rope = RopeOf(json);
         return new LlamaConfig
         {
             VocabSize = Dimension(json, "vocab_size"),
             HiddenSize = hidden,
             IntermediateSize = Dimension(json, "intermediate_size"),
-            NumHiddenLayers = Dimension(json, "num_hidden_layers", MaxLayers),
+            NumHiddenLayers = layers,
             NumAttentionHeads = heads,
             NumKeyValueHeads = keyValueHeads,
             HeadDim = headDim,
             MaxPositionEmbeddings = positions,
-            RmsNormEps = json.Value<float>("rms_norm_eps") ?? 1e-6f,
-            RopeTheta = Positive((rope as JsonObject)?.Value<double>("rope_theta") ?? json.Value<double>("rope_theta") ?? 10_000, "rope_theta"),
-            RopeScaling = ParseScaling(rope as JsonObject),
+            SlidingWindow = window,
+            SlidingLayers = slidingLayers,
+            RmsNormEps = (float)NotNegative(json.Value<double>("rms_norm_eps") ?? 1e-6, "rms_norm_eps"),
+            RopeTheta = Positive(rope?.Value<double>("rope_theta") ?? json.Value<double>("rope_theta") ?? 10_000, "rope_theta"),
+            RopeScaling = ParseScaling(rope),
             TieWordEmbeddings = json.Value<bool>("tie_word_embeddings") ?? false,
-            ScalarHead = json["architectures"] is JsonArray architectures && architectures.Any(a => a is JsonValue v && v.TryGetValue<string>(out var name) && name == SequenceClassification),
+            ScalarHead = isClassifier,
             BosTokenId = json.Value<int>("bos_token_id"),
             EosTokenIds = ParseEos(json),
-            InitializerRange = json.Value<float>("initializer_range") ?? 0.02f,
+            InitializerRange = (float)NotNegative(json.Value<double>("initializer_range") ?? 0.02, "initializer_range"),
         };
+    }
+
+    private static void CheckQuantization(JsonObject json)
+    {
+        const string Instead = "which is not supported: use the model's F32, F16 or BF16 files";
+        if (json["quantization"] is { } mlx)
+            throw new InvalidDataException($"the weights are quantized by MLX (quantization: {JsonFile.Shown(mlx)}), {Instead}");
+        if (json["quantization_config"] is { } quantization)
+            throw new InvalidDataException($"the weights are quantized (quantization_config: {(quantization as JsonObject)?["quant_method"]?.ToJsonString() ?? "of no named method"}), {Instead}");
+    }
+
+    // The class that the model was saved as; a language model where none is named.
+    private static string ArchitectureOf(JsonObject json, string family)
+    {
+        var named = json["architectures"] switch
+        {
+            null => [],
+            JsonArray list when list.All(a => a is JsonValue v && v.TryGetValue<string>(out _)) => list.Select(a => a!.GetValue<string>()).ToList(),
+            var other => throw new InvalidDataException($"architectures is {JsonFile.Shown(other)}, which is no list of names"),
+        };
+        // Whoever continues a Llama as a Mistral, or the other way, leaves the other's name in place.
+        var known = Types.Values.SelectMany(t => Heads.Select(h => t.Class + h)).ToList();
+        return named.Find(a => !known.Contains(a)) is { } unknown
+            ? throw new InvalidDataException($"architectures names {unknown}; supported are {string.Join(", ", Heads.Where(h => h != "Model").Select(h => family + h))}")
+            : named.FirstOrDefault() ?? "";
+    }
+
+    // What other models of the same build compute besides. transformers reads none of it for a Llama or a Mistral; a
+    // checkpoint that asks for it was made for other code.
+    private static void CheckKin(JsonObject json, int headDim)
+    {
+        foreach (var key in Factors)
+            CheckFactor(json, key, 1);
+        CheckFactor(json, "attention_multiplier", 1 / Math.Sqrt(headDim));
+        CheckFactor(json, "query_pre_attn_scalar", headDim);
+        if (Array.Find(Switches, k => JsonFile.IsSet(json[k])) is { } on)
+            throw new InvalidDataException($"{on} is {JsonFile.Shown(json[on]!)}, which is not supported");
+        if ((json.Text("position_embedding_type") ?? "rope") is var positions and not ("rope" or "rotary"))
+            throw new InvalidDataException($"position_embedding_type is {positions}; supported is rope");
+    }
+
+    private static void CheckFactor(JsonObject json, string key, double neutral)
+    {
+        if (json.Value<double>(key) is { } factor && !(Math.Abs(factor - neutral) <= 1e-6 * neutral))
+            throw new InvalidDataException($"{key} is {JsonFile.Shown(json[key]!)}; supported is {neutral:0.######}");
+    }
+
+    // A token sees itself and the window - 1 before it. A window of all positions is none.
+    private static (int? Window, IReadOnlyList<bool>? Layers) ParseWindow(JsonObject json, int? usual, int positions, int layers)
+    {
+        var window = json.ContainsKey("sliding_window") ? json["sliding_window"] is null ? null : Dimension(json, "sliding_window") : usual;
+        IReadOnlyList<bool>? sliding = json["layer_types"] switch
+        {
+            null => null,
+            JsonArray types => [.. types.Select(t => t is JsonValue v && v.TryGetValue<string>(out var name) && name is "full_attention" or "sliding_attention" ? name == "sliding_attention"
+                : throw new InvalidDataException($"layer_types names {t?.ToJsonString() ?? "null"}; supported are full_attention and sliding_attention"))],
+            var other => throw new InvalidDataException($"layer_types is {JsonFile.Shown(other)}, which is no list"),
+        };
+        if (sliding is not null && sliding.Count != layers)
+            throw new InvalidDataException($"layer_types names {sliding.Count} layers, num_hidden_layers is {layers}");
+        if (json["sliding_window"] is null && sliding?.Contains(true) == true)
+            throw new InvalidDataException("layer_types names sliding_attention, and sliding_window is missing");
+        if (json.Value<bool>("use_sliding_window") == false || window >= positions || sliding?.Contains(true) == false)
+            return (null, null);
+        return (window, window is null || sliding?.Contains(false) != true ? null : sliding);
+    }
+
+    // In newer files rope_parameters, in older ones rope_scaling.
+    private static JsonObject? RopeOf(JsonObject json)
+    {
+        foreach (var key in new[] { "rope_parameters", "rope_scaling" })
+            if (json[key] is { } value and not JsonObject)
+                throw new InvalidDataException($"{key} is {JsonFile.Shown(value)}, which is no object");
+        if (json["rope_parameters"] is { } newer && json["rope_scaling"] is { } older && !JsonNode.DeepEquals(newer, older))
+            throw new InvalidDataException("rope_parameters and rope_scaling contradict each other: leave one of them out");
+        return (json["rope_parameters"] ?? json["rope_scaling"]) as JsonObject;
     }
 
     /// <summary>The end tokens that a configuration names: none, one, or a list.</summary>
@@ -73,15 +175,31 @@ internal static class ModelConfigFile
 
     private static RopeScaling? ParseScaling(JsonObject? rope)
     {
-        var type = rope?.Text("rope_type") ?? rope?.Text("type");
-        double Factor(string key) => Positive(rope!.Value<double>(key) ?? throw new InvalidDataException($"{key} of the rope scaling is missing"), key);
-        return type switch
+        if (rope is null)
+            return null;
+        var type = rope.Text("rope_type") ?? rope.Text("type") ?? "default";
+        double Factor(string key) => Positive(rope.Value<double>(key) ?? throw new InvalidDataException($"{key} of the rope scaling is missing"), key);
+        string[] own = type switch
         {
-            null or "default" => null,
-            "linear" => new RopeScaling(type, Factor("factor")),
-            "llama3" => new RopeScaling(type, Factor("factor"), Factor("low_freq_factor"), Factor("high_freq_factor"), Dimension(rope!, "original_max_position_embeddings")),
+            "default" => [],
+            "linear" => ["factor"],
+            "llama3" => ["factor", "low_freq_factor", "high_freq_factor"],
             _ => throw new InvalidDataException($"rope scaling of type {type} is not supported; supported are linear and llama3"),
         };
+        CheckFactor(rope, "partial_rotary_factor", 1);
+        if (rope.FirstOrDefault(p => p.Value is not null && !own.Contains(p.Key) && p.Key is not ("rope_type" or "type" or "rope_theta" or "partial_rotary_factor" or "original_max_position_embeddings")) is { Key: { } unknown })
+            throw new InvalidDataException($"{unknown} of the rope scaling is not supported where its type is {type}");
+        switch (type)
+        {
+            case "linear":
+                return new RopeScaling(type, Factor("factor"));
+            case "llama3":
+                var (low, high) = (Factor("low_freq_factor"), Factor("high_freq_factor"));
+                return high > low ? new RopeScaling(type, Factor("factor"), low, high, Dimension(rope, "original_max_position_embeddings"))
+                    : throw new InvalidDataException($"high_freq_factor ({high}) of the rope scaling must be more than low_freq_factor ({low})");
+            default:
+                return null;
+        }
     }
 
     private static int Dimension(JsonObject json, string key, int most = MaxDimension) => json.Value<int>(key) switch
@@ -93,18 +211,24 @@ internal static class ModelConfigFile
 
     private static double Positive(double value, string key) => value > 0 && double.IsFinite(value) ? value : throw new InvalidDataException($"{key} is {value}; it must be more than 0");
 
+    private static double NotNegative(double value, string key) => value >= 0 && float.IsFinite((float)value) ? value : throw new InvalidDataException($"{key} is {value}; it must be 0 or more");
+
     public static JsonObject Render(LlamaConfig config)
     {
         var json = RenderModel(config);
         if (config.ScalarHead)
             json["num_labels"] = 1;
+        if (config.SlidingWindow is { } window)
+            json["sliding_window"] = window;
+        if (config.SlidingLayers is { } layers)
+            json["layer_types"] = new JsonArray([.. layers.Select(sliding => (JsonNode)(sliding ? "sliding_attention" : "full_attention"))]);
         return json;
     }
 
     private static JsonObject RenderModel(LlamaConfig config) => new()
     {
-        ["architectures"] = new JsonArray(config.ScalarHead ? SequenceClassification : "LlamaForCausalLM"),
-        ["model_type"] = "llama",
+        ["architectures"] = new JsonArray(Types[TypeOf(config)].Class + (config.ScalarHead ? SequenceClassification : "ForCausalLM")),
+        ["model_type"] = TypeOf(config),
         ["hidden_act"] = "silu",
         ["vocab_size"] = config.VocabSize,
         ["hidden_size"] = config.HiddenSize,
@@ -134,6 +258,9 @@ internal static class ModelConfigFile
         ["initializer_range"] = config.InitializerRange,
         ["torch_dtype"] = "float32",
     };
+
+    // A Llama has no window in transformers.
+    private static string TypeOf(LlamaConfig config) => config.SlidingWindow is null ? "llama" : "mistral";
 
     /// <summary>A <c>generation_config.json</c>.</summary>
     public static JsonObject RenderGeneration(LlamaConfig config) => new()

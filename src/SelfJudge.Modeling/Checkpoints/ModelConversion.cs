@@ -58,7 +58,7 @@ public static class ModelConversion
         var byName = arrays.ToDictionary(a => a.Name, StringComparer.Ordinal);
         return (from layer in Enumerable.Range(0, config.NumHiddenLayers)
                 from projection in Projection.All(config)
-                where lora.TargetModules.Contains(projection.Module)
+                where lora.Targets(layer, projection)
                 select ($"model.layers.{layer}.{projection.Block}.{projection.Module}.weight",
                     new Delta(byName[LoraAdapter.NameOf(layer, projection, "A")].Values, byName[LoraAdapter.NameOf(layer, projection, "B")].Values, lora.Rank, projection.Inputs, lora.Scale)))
                .ToDictionary(StringComparer.Ordinal);
@@ -68,7 +68,7 @@ public static class ModelConversion
     private static void WriteConfig(string model, LlamaConfig config, bool bf16, string folder)
     {
         var json = JsonFile.Read(Path.Combine(model, "config.json"), j => j);
-        json["architectures"] ??= new JsonArray("LlamaForCausalLM");
+        json["architectures"] ??= new JsonArray(json.Text("model_type") == "mistral" ? "MistralForCausalLM" : "LlamaForCausalLM");
         json[json.ContainsKey("dtype") ? "dtype" : "torch_dtype"] = bf16 ? "bfloat16" : "float32";
         File.WriteAllText(Path.Combine(folder, "config.json"), json.ToJsonString(Indented));
         var generation = Path.Combine(model, "generation_config.json");

@@ -45,8 +45,16 @@ public static class SafeTensors
     /// <exception cref="InvalidDataException">The file is not a safetensors file, is truncated, or contradicts itself.</exception>
     public static (IReadOnlyDictionary<string, TensorEntry> Tensors, IReadOnlyDictionary<string, string> Metadata) ReadHeader(string path)
     {
-        using var file = File.OpenRead(path);
         InvalidDataException Bad(string what) => new($"{path}: {what}");
+        try
+        {
+            FileKind.Check(path);
+        }
+        catch (InvalidDataException e)
+        {
+            throw Bad(e.Message);
+        }
+        using var file = File.OpenRead(path);
         Span<byte> prefix = stackalloc byte[8];
         if (file.Length < 8)
             throw Bad($"not a safetensors file: it has {file.Length} bytes, fewer than the 8 of its header length");

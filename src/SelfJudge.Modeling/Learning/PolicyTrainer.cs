@@ -68,11 +68,12 @@ public sealed class PolicyTrainer : IDisposable
             sums[worker] ??= new double[counts.Length];
             SupervisedBatch(worker, batch, tokenWeights, sums[worker]);
         });
-        var gradientNorm = Apply(learningRate);
         var parts = Enumerable.Range(0, counts.Length).Select(p => sums.Where(s => s is not null).Sum(s => s[p])).ToArray();
+        var loss = -parts.Zip(tokenWeights, (sum, weight) => sum * weight).Sum();
+        var gradientNorm = Apply(loss, learningRate);
         var metrics = Enum.GetValues<TokenPart>().Where(p => tokenWeights[(int)p] > 0)
             .ToDictionary(p => $"loss/{MetricName(p)}", p => -parts[(int)p] / counts[(int)p]);
-        return new StepReport(-parts.Zip(tokenWeights, (sum, weight) => sum * weight).Sum(), gradientNorm, examples.Sum(e => e.Tokens.Length), metrics);
+        return new StepReport(loss, gradientNorm, examples.Sum(e => e.Tokens.Length), metrics);
     }
 
     /// <summary>One step of a preference loss, the mean over the pairs.</summary>
@@ -82,7 +83,8 @@ public sealed class PolicyTrainer : IDisposable
         var indexed = pairs.Index().ToList();
         ForEachBatch(indexed, p => 2 * p.Item.Prompt.Length + p.Item.Chosen.Length + p.Item.Rejected.Length,
             (worker, batch) => PreferenceBatch(worker, batch, pairs.Count, loss, results));
-        var gradientNorm = Apply(learningRate);
+        var mean = results.Average(r => r.Loss.Loss);
+        var gradientNorm = Apply(mean, learningRate);
         var metrics = new Dictionary<string, double>
         {
             ["rewards/chosen"] = results.Average(r => r.Loss.ChosenReward),
@@ -94,7 +96,7 @@ public sealed class PolicyTrainer : IDisposable
             // The mean of log π − log π_ref over sampled responses estimates their KL divergence where they are on-policy.
             ["objective/kl"] = results.Average(r => (r.LogProbs.PolicyChosen - r.LogProbs.ReferenceChosen + r.LogProbs.PolicyRejected - r.LogProbs.ReferenceRejected) / 2),
         };
-        return new StepReport(results.Average(r => r.Loss.Loss), gradientNorm, pairs.Sum(p => 2L * p.Prompt.Length + p.Chosen.Length + p.Rejected.Length), metrics);
+        return new StepReport(mean, gradientNorm, pairs.Sum(p => 2L * p.Prompt.Length + p.Chosen.Length + p.Rejected.Length), metrics);
     }
 
     /// <summary>One step of the Bradley-Terry loss, the mean over the pairs. The reward is read at a response's last token.</summary>
@@ -103,7 +105,8 @@ public sealed class PolicyTrainer : IDisposable
         var rewards = new (double Chosen, double Rejected)[pairs.Count];
         ForEachBatch([.. pairs.Index()], p => 2 * p.Item.Prompt.Length + p.Item.Chosen.Length + p.Item.Rejected.Length,
             (worker, batch) => RewardBatch(worker, batch, pairs.Count, rewards));
-        var gradientNorm = Apply(learningRate);
+        var loss = rewards.Average(r => BradleyTerry.Of(r.Chosen - r.Rejected).Loss);
+        var gradientNorm = Apply(loss, learningRate);
         var metrics = new Dictionary<string, double>
         {
             ["rewards/chosen"] = rewards.Average(r => r.Chosen),
@@ -111,7 +114,7 @@ public sealed class PolicyTrainer : IDisposable
             ["rewards/accuracies"] = rewards.Average(r => r.Chosen > r.Rejected ? 1.0 : 0.0),
             ["rewards/margins"] = rewards.Average(r => r.Chosen - r.Rejected),
         };
-        return new StepReport(rewards.Average(r => BradleyTerry.Of(r.Chosen - r.Rejected).Loss), gradientNorm, pairs.Sum(p => 2L * p.Prompt.Length + p.Chosen.Length + p.Rejected.Length), metrics);
+        return new StepReport(loss, gradientNorm, pairs.Sum(p => 2L * p.Prompt.Length + p.Chosen.Length + p.Rejected.Length), metrics);
     }
 
     /// <summary>
@@ -130,7 +133,8 @@ public sealed class PolicyTrainer : IDisposable
             {
                 var tokens = miniBatch.Sum(r => r.First.Response.Length);
                 ForEachBatch(miniBatch, r => r.First.Prompt.Length + r.First.Response.Length, (worker, batch) => PpoBatch(worker, batch, tokens, options, ref sums[worker]));
-                norm = Math.Max(norm, Apply(learningRate));
+                var reached = sums.Aggregate(new PpoSums(), (a, b) => a + b);
+                norm = Math.Max(norm, Apply(reached.Policy + options.ValueCoefficient * reached.Value, learningRate));
                 updates++;
             }
         var total = sums.Aggregate(new PpoSums(), (a, b) => a + b);
@@ -285,8 +289,11 @@ public sealed class PolicyTrainer : IDisposable
 
     private FlatBuffer Gradient(int worker) => _adapterGradients[worker]?.Buffer ?? _baseGradients[worker]!.Buffer;
 
-    private double Apply(double learningRate)
+    // Whatever is not finite would be in the weights for good: it is found before they change.
+    private double Apply(double loss, double learningRate)
     {
+        if (!float.IsFinite((float)learningRate))
+            throw new ArithmeticException($"the learning rate of step {Steps + 1} is {learningRate}, which is no number to train with");
         using var scope = Ops.Scope();
         var gradient = Gradient(0).Flat;
         for (var worker = 1; worker < _workers.Count; worker++)
@@ -294,6 +301,8 @@ public sealed class PolicyTrainer : IDisposable
         var norm = Ops.Norm(gradient);
         if (!double.IsFinite(norm))
             throw new ArithmeticException($"the gradient of step {Steps + 1} is not finite: lower the learning rate, or look for damaged weights or data");
+        if (!double.IsFinite(loss))
+            throw new ArithmeticException($"the loss of step {Steps + 1} is {loss}: lower the learning rate, or look for damaged weights or data, or a setting of the loss that is no number");
         var scale = _options.ClipNorm > 0 && norm > _options.ClipNorm ? _options.ClipNorm / norm : 1;
         _policy.Kernels.AdamW(Trained.Flat, gradient, Mean.Flat, Variance.Flat, new AdamWStep(
             ++Steps, (float)learningRate, (float)_options.Beta1, (float)_options.Beta2, (float)_options.Epsilon, (float)_options.WeightDecay, (float)scale, _decayRanges));

@@ -5,11 +5,14 @@ using static TorchSharp.torch;
 namespace SelfJudge.Modeling.Llama;
 
 /// <summary>The shape of a low-rank adapter (Hu et al. 2021), in PEFT's words.</summary>
-/// <param name="TargetModules">Any of <see cref="Projection.Modules"/>.</param>
+/// <param name="TargetModules">Which projections: their names in the model, whole (<c>model.layers.0.mlp.up_proj</c>), or their ends (<c>mlp.up_proj</c>, or any of <see cref="Projection.Modules"/>).</param>
 /// <param name="RankStabilized">Scale by alpha/sqrt(rank) (rsLoRA) instead of alpha/rank.</param>
 /// <param name="ScalarHead">Whether it brings a scalar head, whole, beside the low-rank matrices.</param>
 public sealed record LoraConfig(int Rank, float Alpha, IReadOnlyList<string> TargetModules, bool RankStabilized = false, bool ScalarHead = false)
 {
+    /// <summary>Whether a projection of a layer is adapted.</summary>
+    public bool Targets(int layer, Projection projection) => TargetModules.Any(t => projection.IsNamed(layer, t));
+
     public float Scale => Alpha / (RankStabilized ? MathF.Sqrt(Rank) : Rank);
 }
 
@@ -34,7 +37,7 @@ public sealed class LoraAdapter : IDisposable
         Score = config.ScalarHead ? buffer.View(ParameterLayout.AdapterScore) : null;
         _parts = (from layer in Enumerable.Range(0, model.NumHiddenLayers)
                   from projection in Projection.All(model)
-                  where config.TargetModules.Contains(projection.Module)
+                  where config.Targets(layer, projection)
                   select (Key: (layer, projection.Fused), Part: new LoraPart(projection, buffer, layer)))
                  .ToLookup(x => x.Key, x => x.Part);
     }

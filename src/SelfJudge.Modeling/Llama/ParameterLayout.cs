@@ -61,11 +61,17 @@ public sealed class ParameterLayout
     }
 
     /// <summary>The A and B matrices of an adapter, layer by layer, with PEFT's names; then its scalar head, where it has one.</summary>
+    /// <exception cref="ArgumentException">The adapter would do nothing, or one of its targets is not in the model.</exception>
     public static ParameterLayout Of(LlamaConfig config, LoraConfig lora)
     {
         var layout = new ParameterLayout();
+        if (lora.Rank < 1 || !(lora.Alpha > 0 && float.IsFinite(lora.Scale)))
+            throw new ArgumentException($"an adapter of rank {lora.Rank} and alpha {lora.Alpha} does nothing: both must be more than 0");
+        var projections = Projection.All(config);
+        if (lora.TargetModules.FirstOrDefault(t => !Enumerable.Range(0, config.NumHiddenLayers).Any(i => projections.Any(p => p.IsNamed(i, t)))) is { } nothing)
+            throw new ArgumentException($"the adapter's target {nothing} is no projection of the model; they are {string.Join(", ", Projection.Modules)}");
         for (var i = 0; i < config.NumHiddenLayers; i++)
-            foreach (var projection in Projection.All(config).Where(p => lora.TargetModules.Contains(p.Module)))
+            foreach (var projection in projections.Where(p => lora.Targets(i, p)))
             {
                 layout.Add(LoraAdapter.NameOf(i, projection, "A"), lora.Rank, projection.Inputs);
                 layout.Add(LoraAdapter.NameOf(i, projection, "B"), projection.Outputs, lora.Rank);

@@ -13,6 +13,15 @@ public sealed record Projection(string Module, string Block, FusedProjection Fus
 {
     public static IReadOnlyList<string> Modules => LoraTargets.Modules;
 
+    /// <summary>Its name in the model.</summary>
+    public string NameIn(int layer) => $"model.layers.{layer}.{Block}.{Module}";
+
+    /// <summary>Whether a target means the projection of a name: that name, or the end of it from a dot on.</summary>
+    public static bool Means(string target, string name) =>
+        name.EndsWith(target, StringComparison.Ordinal) && (name.Length == target.Length || name[name.Length - target.Length - 1] == '.');
+
+    public bool IsNamed(int layer, string target) => Means(target, NameIn(layer));
+
     public static IReadOnlyList<Projection> All(LlamaConfig config)
     {
         int hidden = config.HiddenSize, inner = config.IntermediateSize, q = config.Heads.QueryWidth, kv = config.Heads.KeyValueWidth;

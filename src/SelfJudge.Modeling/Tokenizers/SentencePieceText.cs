@@ -1,4 +1,5 @@
 using Microsoft.ML.Tokenizers;
+using SelfJudge.Modeling.Checkpoints;
 
 namespace SelfJudge.Modeling.Tokenizers;
 
@@ -10,6 +11,7 @@ namespace SelfJudge.Modeling.Tokenizers;
 public sealed class SentencePieceText : TextTokenizer
 {
     private const int LongestPiece = 1024;
+    private const long MaxBytes = 64 << 20;
 
     private readonly TokenizerSettings _settings;
     private readonly SentencePieceSpaces _spaces;
@@ -78,9 +80,12 @@ public sealed class SentencePieceText : TextTokenizer
     public static SentencePieceText Load(string path)
     {
         var settings = TokenizerSettings.Read(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        var bytes = File.ReadAllBytes(path);
+        if (new FileInfo(path).Length is > MaxBytes and var length)
+            throw new InvalidDataException($"{path} has {length:N0} bytes: no SentencePiece model is that large");
         try
         {
+            FileKind.Check(path);
+            var bytes = File.ReadAllBytes(path);
             var file = SentencePieceFile.Parse(bytes);
             // Microsoft.ML.Tokenizers 2.0.1 gives the bytes of such models wrong ids.
             if (!file.IsBytePair && file.Pieces.Any(p => p.Type == PieceType.Byte))

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 
 namespace SelfJudge.Modeling.Tokenizers;
@@ -9,6 +10,8 @@ public sealed record TokenEntry(string Piece, int Id, string File);
 /// <summary>Text to token ids and back, as a checkpoint's own tokenizer does it.</summary>
 public abstract class TextTokenizer
 {
+    private string? _fingerprint;
+
     /// <summary>Tokens that mean something to the model and never come from plain text.</summary>
     public abstract IReadOnlyDictionary<string, int> SpecialTokens { get; }
 
@@ -40,6 +43,10 @@ public abstract class TextTokenizer
 
     /// <summary>Everything that has an id, added tokens too.</summary>
     public abstract IEnumerable<TokenEntry> Entries { get; }
+
+    /// <summary>The same for tokenizers whose ids mean the same.</summary>
+    public string Fingerprint => _fingerprint ??= Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Join('\n', Entries.Select(t => $"{t.Id} {t.Piece}").Distinct().Order(StringComparer.Ordinal)))));
 
     /// <summary>Whether an id is of the vocabulary.</summary>
     public abstract bool Contains(int id);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using SelfJudge.Modeling.Checkpoints;
 
 namespace SelfJudge.Modeling.Tokenizers;
 
@@ -8,6 +9,8 @@ namespace SelfJudge.Modeling.Tokenizers;
 /// </summary>
 internal sealed record TokenizerSettings
 {
+    private const long MaxTemplateBytes = 4 << 20;
+
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
 
     /// <summary>Every file of a Hugging Face tokenizer.</summary>
@@ -64,6 +67,8 @@ internal sealed record TokenizerSettings
         foreach (var file in new[] { "config.json", "generation_config.json" })
             settings = With(settings, file, (s, json) => s with { BosId = s.BosId ?? FirstId(json, "bos_token_id"), EosId = s.EosId ?? FirstId(json, "eos_token_id") });
         var jinja = Path.Combine(folder, "chat_template.jinja");
+        if (File.Exists(jinja) && new FileInfo(jinja).Length is > MaxTemplateBytes and var length)
+            throw new InvalidDataException($"{jinja} has {length:N0} bytes: no template is that large");
         return File.Exists(jinja) ? settings with { ChatTemplate = File.ReadAllText(jinja) } : settings;
     }
 
@@ -76,6 +81,7 @@ internal sealed record TokenizerSettings
             throw new InvalidDataException($"{path} has {length:N0} bytes: no tokenizer or configuration file is that large");
         try
         {
+            FileKind.Check(path);
             using var document = JsonDocument.Parse(File.ReadAllBytes(path), Strict);
             return document.RootElement.ValueKind == JsonValueKind.Object ? read(document.RootElement) : throw new InvalidDataException("not a JSON object");
         }

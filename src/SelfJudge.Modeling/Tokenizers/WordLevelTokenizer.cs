@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using SelfJudge.Modeling.Checkpoints;
 
 namespace SelfJudge.Modeling.Tokenizers;
 
@@ -50,7 +51,8 @@ public sealed class WordLevelTokenizer : TextTokenizer
     {
         try
         {
-            var root = JsonNode.Parse(File.ReadAllText(path));
+            FileKind.Check(path);
+            var root = JsonNode.Parse(File.ReadAllText(path), null, new JsonDocumentOptions { AllowDuplicateProperties = false });
             if ((string?)root?["model"]?["type"] is var type and not "WordLevel")
                 throw new InvalidDataException($"model.type is {type ?? "missing"}; supported is WordLevel");
             var vocab = root["model"]!["vocab"] as JsonObject ?? throw new InvalidDataException("no model.vocab");

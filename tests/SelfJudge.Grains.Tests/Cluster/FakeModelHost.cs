@@ -56,6 +56,9 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     public Recorder<SampleCall> Sampled { get; } = new();
     public Recorder<JudgeCall> Judged { get; } = new();
 
+    /// <summary>What every call for rewards was to reward.</summary>
+    public Recorder<IReadOnlyList<ResponseSequence>> Rewarded { get; } = new();
+
     /// <summary>The examples of every supervised step.</summary>
     public Recorder<IReadOnlyList<SupervisedExample>> Supervised { get; } = new();
 
@@ -151,6 +154,7 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     public Task<double[]> RewardsAsync(string model, IReadOnlyList<ResponseSequence> sequences, Cohort? cohort, CancellationToken cancellation)
     {
         Find(model);
+        Rewarded.Add(sequences);
         return Task.FromResult(sequences.Select(s => 0.1 * s.Response.Length).ToArray());
     }
 

@@ -49,7 +49,19 @@ public sealed class AdapterFolderTests : IDisposable
     [InlineData("fan_in_fan_out", "true", "fan_in_fan_out is not supported")]
     [InlineData("a_feature_of_tomorrow", "1.5", "a_feature_of_tomorrow is not supported (it is 1.5)")]
     [InlineData("init_lora_weights", "\"pissa\"", "init_lora_weights pissa is not supported: it changes the base weights")]
-    [InlineData("target_modules", "\".*proj\"", "target_modules is the pattern \".*proj\"; supported is a list of names")]
+    [InlineData("lora_alpha", "0", "lora_alpha is 0; it must be more than 0")]
+    [InlineData("lora_alpha", "1e300", "lora_alpha is")]
+    [InlineData("alpha_pattern", "{\"q_proj\": 4}", "alpha_pattern is not supported")]
+    [InlineData("trainable_token_indices", "[3]", "trainable_token_indices is not supported")]
+    [InlineData("exclude_modules", "[\"q_proj\"]", "exclude_modules is not supported")]
+    [InlineData("lora_bias", "true", "lora_bias is not supported")]
+    [InlineData("target_modules", "[\"q_projj\"]", "target module q_projj is not supported; supported are q_proj")]
+    [InlineData("target_modules", "[\"proj\"]", "target module proj is not supported")]
+    [InlineData("target_modules", "[\"\"]", "target module  is not supported")]
+    [InlineData("target_modules", "\".*\"", "target_modules is the pattern .*, which means lm_head too")]
+    [InlineData("target_modules", "\"q_proj\"", "target_modules is the pattern q_proj, which means no projection")]
+    [InlineData("target_modules", "\"(\"", "target_modules is the pattern (, which cannot be used")]
+    [InlineData("target_modules", "7", "target_modules is neither a list of names nor a pattern")]
     public void What_is_not_supported_is_named(string key, string value, string message)
     {
         var path = Path.Combine(_folder, "adapter_config.json");
@@ -58,6 +70,53 @@ public sealed class AdapterFolderTests : IDisposable
         File.WriteAllText(path, config.ToJsonString());
         Assert.Contains(message, Assert.Throws<InvalidDataException>(() => AdapterFolder.ReadConfig(_folder)).Message);
     }
+
+    /// <summary>As PEFT takes them: a name is a module's own or the end of it, a text is held against the whole of it, or means all.</summary>
+    [Theory]
+    [InlineData("\"all-linear\"", 14)]
+    [InlineData("\".*proj\"", 14)]
+    [InlineData("\".*\\\\.self_attn\\\\.(q|v)_proj\"", 4)]
+    [InlineData("\"model\\\\.layers\\\\.1\\\\..*_proj\"", 7)]
+    [InlineData("[\"self_attn.q_proj\", \"mlp.up_proj\"]", 4)]
+    [InlineData("[\"model.layers.1.mlp.down_proj\", \"layers.0.self_attn.o_proj\"]", 2)]
+    public void Targets_mean_what_they_mean_to_peft(string targets, int projections)
+    {
+        var path = Path.Combine(_folder, "adapter_config.json");
+        var config = JsonNode.Parse(File.ReadAllText(path))!;
+        config["target_modules"] = JsonNode.Parse(targets);
+        File.WriteAllText(path, config.ToJsonString());
+        Assert.Equal(2 * projections, SelfJudge.Modeling.Llama.ParameterLayout.Of(TestModels.Config(), AdapterFolder.ReadConfig(_folder).Config).Parameters.Count);
+    }
+
+    [Fact]
+    public void A_layer_that_the_model_does_not_have_is_named()
+    {
+        var path = Path.Combine(_folder, "adapter_config.json");
+        var config = JsonNode.Parse(File.ReadAllText(path))!;
+        config["target_modules"] = new JsonArray("model.layers.2.mlp.up_proj");
+        File.WriteAllText(path, config.ToJsonString());
+        Assert.Contains("adapter_config.json: the adapter's target model.layers.2.mlp.up_proj is no projection of the model", Assert.Throws<InvalidDataException>(() => AdapterFolder.Check(_folder, TestModels.Config())).Message);
+    }
+
+    [Fact]
+    public void An_adapter_of_a_pattern_is_read_written_and_read_again()
+    {
+        var (config, pattern) = (TestModels.Config(), new SelfJudge.Modeling.Llama.LoraConfig(2, 4, ["self_attn.q_proj", "model.layers.1.mlp.up_proj"]));
+        using var adapter = SelfJudge.Modeling.Llama.LoraAdapter.Random(config, pattern, Ops.Cpu, 5);
+        var folder = Path.Combine(_folder, "again");
+        AdapterFolder.Write(folder, adapter.Config, "some/base", adapter.Buffer.ToArrays());
+        using var read = AdapterFolder.Read(folder, config, Ops.Cpu);
+        Assert.Equal(Ops.ToArray(adapter.Buffer.Flat), Ops.ToArray(read.Buffer.Flat));
+        Assert.Equal(3 * 2, read.Buffer.Layout.Parameters.Count);
+    }
+
+    [Theory]
+    [InlineData("q_projj", 4, 8f, "the adapter's target q_projj is no projection of the model; they are q_proj, k_proj")]
+    [InlineData("q_proj", 0, 8f, "an adapter of rank 0 and alpha 8 does nothing")]
+    [InlineData("q_proj", 4, 0f, "an adapter of rank 4 and alpha 0 does nothing")]
+    [InlineData("q_proj", 4, float.NaN, "an adapter of rank 4 and alpha NaN does nothing")]
+    public void A_new_adapter_that_would_train_nothing_is_refused(string target, int rank, float alpha, string message) =>
+        Assert.Contains(message, Assert.Throws<ArgumentException>(() => SelfJudge.Modeling.Llama.LoraAdapter.Random(TestModels.Config(), new SelfJudge.Modeling.Llama.LoraConfig(rank, alpha, [target]), Ops.Cpu, 1)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_tensor_of_an_adapter_that_is_not_asked_for_is_named()

@@ -176,6 +176,33 @@ public sealed class PolicyTrainerTests : IDisposable
         TestModels.AssertClose(Array.ConvertAll(free, f => f / 4), clipped, 1e-4f);
     }
 
+    /// <summary>Each of the steps at once: what is not finite is found before the weights and the moments change.</summary>
+    [Fact]
+    public void A_loss_that_is_not_finite_stops_the_run_and_changes_nothing()
+    {
+        SupervisedExample[] examples = [new([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])];
+        RewardedResponse[] responses = [new([1, 2], [3, 4], double.NaN), new([1, 2], [5], 1)];
+        Stops("the loss of step 1 is NaN: lower the learning rate", t => t.SupervisedStep(examples, new PartWeights(double.NaN), 1e-3));
+        Stops("the learning rate of step 1 is Infinity", t => t.SupervisedStep(examples, new PartWeights(1), double.PositiveInfinity));
+        Stops("the learning rate of step 1 is 1E+300", t => t.SupervisedStep(examples, new PartWeights(1), 1e300));
+        Stops("of step 1 is", t => t.PreferenceStep(Pairs, new PreferenceLoss(PreferenceLossKind.Sigmoid, double.NaN), 1e-3));
+        Stops("of step 1 is", t => t.PreferenceStep(Pairs, new PreferenceLoss(PreferenceLossKind.Ipo, 0), 1e-3));
+        Stops("of step 1 is", t => t.PreferenceStep(Pairs, new PreferenceLoss(PreferenceLossKind.Hinge, double.PositiveInfinity), 1e-3));
+        Stops("of step 1 is", t => t.PpoStep(responses, new PpoOptions { MiniBatch = 1 }, 0.2, 1e-3));
+        Stops("of step 1 is", t => t.PpoStep([new([1, 2], [3, 4], 1), new([1], [2], 0)], new PpoOptions(), double.NaN, 1e-3));
+
+        void Stops(string message, Func<PolicyTrainer, StepReport> step)
+        {
+            using var policy = _weights.CloneWithScalarHead();
+            var before = Ops.ToArray(policy.Buffer.Flat);
+            using var workers = new WorkerPool(2);
+            using var trainer = new PolicyTrainer(TestModels.Model(policy), TestModels.Model(_weights), workers, new OptimizerOptions(WeightDecay: 0.1));
+            Assert.Contains(message, Assert.Throws<ArithmeticException>(() => step(trainer)).Message, StringComparison.Ordinal);
+            Assert.Equal(before, Ops.ToArray(policy.Buffer.Flat));
+            Assert.Equal((0, 0.0), (trainer.Steps, Ops.Norm(trainer.Mean.Flat)));
+        }
+    }
+
     [Fact]
     public void A_gradient_that_is_not_finite_stops_the_run_and_changes_nothing()
     {
