@@ -7,10 +7,13 @@ public sealed record SkippedRows(int Count, IReadOnlyList<string> Places);
 /// <summary>What became of every row of a data set: read = kept + Σ skipped.</summary>
 public sealed class DataReport
 {
-    private const int PlacesKept = 20;
+    private const int PlacesKept = 20, ProblemsKept = 20, ProblemsOfAKind = 5;
+
+    // So many malformed rows, more than half of all, are not made up for by what follows.
+    private const int Hopeless = 1000;
 
     private readonly SortedDictionary<string, (int Count, List<string> Places)> _skipped = new(StringComparer.Ordinal);
-    private string? _firstMalformed;
+    private readonly List<(string Place, string Problem)> _problems = [];
 
     public int Read { get; private set; }
     public int Kept { get; private set; }
@@ -20,6 +23,9 @@ public sealed class DataReport
 
     /// <summary>By reason.</summary>
     public IReadOnlyDictionary<string, SkippedRows> Skipped => _skipped.ToDictionary(s => s.Key, s => new SkippedRows(s.Value.Count, s.Value.Places));
+
+    /// <summary>Why rows are malformed, as file:line: why; the first of them, and of one reason not more than five.</summary>
+    public IReadOnlyList<string> Problems => [.. _problems.Select(p => $"{p.Place}: {p.Problem}")];
 
     internal void Keep() => (Read, Kept) = (Read + 1, Kept + 1);
 
@@ -37,14 +43,30 @@ public sealed class DataReport
     {
         Skip("malformed", place);
         Malformed++;
-        _firstMalformed ??= $"{place}: {problem}";
+        if (_problems.Count < ProblemsKept && _problems.Count(p => p.Problem == problem) < ProblemsOfAKind)
+            _problems.Add((place, problem));
     }
 
-    /// <exception cref="DataException">More than this share of the rows is malformed.</exception>
+    /// <exception cref="DataException">More than this share of the rows is malformed; the message has a row of each of the first reasons.</exception>
     public void Check(double maxMalformed)
     {
-        if (Malformed <= maxMalformed * Read)
-            return;
-        throw new DataException(Malformed == 1 ? _firstMalformed! : $"{_firstMalformed} (the first of {Malformed} malformed rows among {Read}; data.max_malformed allows a share of {maxMalformed})");
+        if (Malformed > maxMalformed * Read)
+            throw Refusal(maxMalformed, "");
+    }
+
+    /// <summary>As <see cref="Check"/>, where more rows may follow.</summary>
+    /// <exception cref="DataException">So many are malformed that the rest need not be read: one where none may be, or a thousand, and more than half of all.</exception>
+    internal void CheckSoFar(double maxMalformed)
+    {
+        if (Malformed > 0 && maxMalformed == 0 || Malformed >= Hopeless && 2L * Malformed > Read && maxMalformed < 0.5)
+            throw Refusal(maxMalformed, " read so far, where reading stopped");
+    }
+
+    private DataException Refusal(double maxMalformed, string soFar)
+    {
+        var each = _problems.DistinctBy(p => p.Problem).Take(ProblemsOfAKind).Select(p => $"{p.Place}: {p.Problem}").ToList();
+        return new DataException(Malformed == 1 ? each[0]
+            : $"{each[0]} (the first of {Malformed} malformed rows among {Read}{soFar}; data.max_malformed allows a share of {maxMalformed})"
+                + string.Concat(each.Skip(1).Select(e => $"\nand {e}")));
     }
 }

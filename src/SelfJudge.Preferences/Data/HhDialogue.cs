@@ -19,7 +19,7 @@ internal static partial class HhDialogue
         return last < 0 ? null : turns[..(last + 1)];
     }
 
-    [GeneratedRegex(@"(?:^|\n\n)(Human|Assistant):")]
+    [GeneratedRegex(@"(?:^|\r?\n\r?\n)(Human|Assistant):")]
     private static partial Regex Header();
 
     [GeneratedRegex(@"^(?:\s*(?:Human|Assistant):)+")]

@@ -36,16 +36,23 @@ public static class PreferenceFiles
     /// <summary>As <see cref="ReadPairs"/>, a pair at a time and once; what is wrong with the path as a whole is said at its end.</summary>
     public static IEnumerable<PreferenceExample> StreamPairs(string path, ulong seed, DataReport report, double maxMalformed) => Read(path, report, maxMalformed, (row, number) =>
     {
-        var prepared = PreferenceRow.Pairs(row, new CounterRandom(Seeds.Derive(Seeds.Derive(seed, "rejected"), number)));
-        return (prepared.Pairs, prepared.Skipped);
+        var (pairs, skipped) = PreferenceRow.Pairs(row, Draws(seed, number));
+        skipped ??= pairs.Select(PreferenceRow.Problem).FirstOrDefault(p => p is not null);
+        return (skipped is null ? pairs : [], skipped);
     });
+
+    /// <summary>Draws among a row's completions.</summary>
+    internal static CounterRandom Draws(ulong seed, long row) => new(Seeds.Derive(Seeds.Derive(seed, "rejected"), row));
 
     private static IEnumerable<T> Read<T>(string path, DataReport report, double maxMalformed, Func<JsonElement, long, (IReadOnlyList<T>, string?)> read)
     {
         var before = report.Read;
         foreach (var row in RowFiles.Find(path).SelectMany(RowFiles.Read))
+        {
             foreach (var item in Items(row, report, read))
                 yield return item;
+            report.CheckSoFar(maxMalformed);
+        }
         if (report.Read == before)
             throw new DataException($"{path}: holds no rows");
         report.Check(maxMalformed);
@@ -67,7 +74,7 @@ public static class PreferenceFiles
                 report.Skip(skipped, row.Place);
             return found;
         }
-        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException)
+        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException) // InvalidOperationException: a text that is not UTF-8
         {
             report.Refuse(e.Message, row.Place);
             return [];

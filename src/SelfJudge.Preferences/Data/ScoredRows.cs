@@ -17,14 +17,22 @@ public sealed record ScoredIds(int[] Prompt, int[] Chosen, int[] Rejected);
 public sealed record RecordedLogProbs(double PolicyChosen, double PolicyRejected, double ReferenceChosen, double ReferenceRejected);
 
 /// <summary>
-/// Preference rows to be scored, each of them whatever it holds: <c>prompt</c>, <c>chosen</c>, <c>rejected</c> as texts
-/// or turns; two whole HH-RLHF dialogues <c>chosen</c> and <c>rejected</c>, whose prompt is the text that the two have in
-/// common, up to and including its last <c>Assistant:</c>; or token ids, <c>prompt_ids</c>, <c>chosen_ids</c>,
-/// <c>rejected_ids</c>, which are taken as they stand.
+/// Preference rows to be scored: those that training takes, read as it reads them, and each of them, also where it would
+/// teach nothing; of a row of UltraFeedback its overall pair. Two dialogues as texts that share no whole prompt, or are
+/// taken verbatim, are split behind the last <c>Assistant:</c> that they have in common. Or token ids,
+/// <c>prompt_ids</c>, <c>chosen_ids</c>, <c>rejected_ids</c>, which are taken as they stand.
 /// </summary>
 public static class ScoredRows
 {
     private const string Assistant = "Assistant:";
+    private const ulong Seed = 1; // draws the rejected response of a row of UltraFeedback as a run of the first seed does
+
+    private static readonly string[] ResponseKeys = ["chosen", "rejected"];
+    private static readonly string[] IdKeys = ["prompt_ids", "chosen_ids", "rejected_ids"];
+    private static readonly string[] LogProbKeys = ["policy_chosen_logp", "policy_rejected_logp", "ref_chosen_logp", "ref_rejected_logp"];
+
+    /// <summary>The keys that are read here and nowhere else.</summary>
+    internal static IEnumerable<string> Columns => IdKeys.Concat(LogProbKeys);
 
     /// <param name="path">A file of any kind that training takes, or a folder of such.</param>
     /// <param name="verbatim">Keep every character: a dialogue's prompt is one turn of text. Else it is split into its turns, and white space around them is dropped.</param>
@@ -51,17 +59,20 @@ public static class ScoredRows
             var recorded = Recorded(json);
             if (Ids(json, vocabulary, Bad) is { } ids)
                 return new ScoredRow(row, source.Place, [], "", "", ids, recorded);
-            foreach (var key in new[] { "chosen", "rejected" })
-                if (!json.TryGetProperty(key, out var response) || response.ValueKind == JsonValueKind.Null)
-                    throw Bad($"the row has no \"{key}\"; rows are {{\"prompt\", \"chosen\", \"rejected\"}}, two dialogues {{\"chosen\", \"rejected\"}}, or ids {{\"prompt_ids\", \"chosen_ids\", \"rejected_ids\"}}");
-                else if (response.ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
-                    throw Bad($"\"{key}\" is not a text");
-            if (json.TryGetProperty("prompt", out var prompt) && prompt.ValueKind != JsonValueKind.Null)
+            if (PreferenceRow.Value(json, "completions") is null)
+                foreach (var key in ResponseKeys)
+                    if (PreferenceRow.Value(json, key) is not { } response)
+                        throw Bad($"the row has no \"{key}\"; rows are {{\"prompt\", \"chosen\", \"rejected\"}}, two dialogues {{\"chosen\", \"rejected\"}}, or ids {{\"prompt_ids\", \"chosen_ids\", \"rejected_ids\"}}");
+                    else if (response.ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
+                        throw Bad($"\"{key}\" is not a text");
+            var areTexts = PreferenceRow.Value(json, "prompt") is null && ResponseKeys.All(k => PreferenceRow.Value(json, k) is { ValueKind: JsonValueKind.String });
+            if (!(areTexts && verbatim))
             {
-                if (prompt.ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
-                    throw Bad("\"prompt\" is not a text");
-                var turns = PreferenceRow.Prompt(json);
-                return new ScoredRow(row, source.Place, turns, PreferenceRow.Answer(json, "chosen", turns), PreferenceRow.Answer(json, "rejected", turns), null, recorded);
+                var (pairs, skipped) = PreferenceRow.Pairs(json, PreferenceFiles.Draws(Seed, source.Number));
+                if (skipped is null)
+                    return new ScoredRow(row, source.Place, pairs[0].Prompt, pairs[0].Chosen, pairs[0].Rejected, null, recorded);
+                if (!areTexts)
+                    throw Bad(skipped);
             }
             string chosen = PreferenceRow.Text(json, "chosen"), rejected = PreferenceRow.Text(json, "rejected");
             var common = chosen.AsSpan().CommonPrefixLength(rejected);
@@ -85,13 +96,13 @@ public static class ScoredRows
 
     private static ScoredIds? Ids(JsonElement json, int? vocabulary, Func<string, DataException> bad)
     {
-        string[] keys = ["prompt_ids", "chosen_ids", "rejected_ids"];
-        var there = keys.Count(k => json.TryGetProperty(k, out _));
+        // A column of a Parquet file that has them for other rows is null.
+        var there = IdKeys.Count(k => PreferenceRow.Value(json, k) is not null);
         if (there == 0)
             return null;
-        if (there < keys.Length)
-            throw bad($"the row has some of {string.Join(", ", keys.Select(k => $"\"{k}\""))}, but not all");
-        var ids = keys.Select(key => Array(json.GetProperty(key), key, vocabulary, bad)).ToArray();
+        if (there < IdKeys.Length)
+            throw bad($"the row has some of {string.Join(", ", IdKeys.Select(k => $"\"{k}\""))}, but not all");
+        var ids = IdKeys.Select(key => Array(json.GetProperty(key), key, vocabulary, bad)).ToArray();
         return ids[0].Length == 0 ? throw bad("\"prompt_ids\" is empty: nothing predicts a response's first token") : new ScoredIds(ids[0], ids[1], ids[2]);
     }
 
@@ -112,8 +123,7 @@ public static class ScoredRows
 
     private static RecordedLogProbs? Recorded(JsonElement json)
     {
-        double? Number(string key) => json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : null;
-        return Number("policy_chosen_logp") is { } chosen && Number("policy_rejected_logp") is { } rejected && Number("ref_chosen_logp") is { } refChosen && Number("ref_rejected_logp") is { } refRejected
-            ? new RecordedLogProbs(chosen, rejected, refChosen, refRejected) : null;
+        double?[] found = [.. LogProbKeys.Select(key => PreferenceRow.Value(json, key) is { ValueKind: JsonValueKind.Number } value ? value.GetDouble() : (double?)null)];
+        return found is [{ } chosen, { } rejected, { } referenceChosen, { } referenceRejected] ? new RecordedLogProbs(chosen, rejected, referenceChosen, referenceRejected) : null;
     }
 }

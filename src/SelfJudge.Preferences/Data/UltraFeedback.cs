@@ -10,7 +10,9 @@ internal static class UltraFeedback
 {
     public static IReadOnlyList<string> Principles { get; } = ["helpfulness", "honesty", "instruction_following", "truthfulness"];
 
-    private static readonly string[] RationaleKeys = ["Rationale For Rating", "Rationale"];
+    public static IReadOnlyList<string> RationaleKeys { get; } = ["Rationale For Rating", "Rationale"];
+
+    public const string Rating = "Rating";
 
     private sealed record Completion(string Text, string? System, IReadOnlyDictionary<string, (double Rating, string? Rationale)> Ratings)
     {
@@ -22,8 +24,10 @@ internal static class UltraFeedback
     public static IReadOnlyList<PreferenceExample> Pairs(JsonElement record, CounterRandom random)
     {
         IReadOnlyList<Turn> prompt = [new Turn(Role.User, PreferenceRow.Text(record, "instruction"))];
+        if (PreferenceRow.Value(record, "completions") is not { ValueKind: JsonValueKind.Array } completions)
+            throw new KeyNotFoundException("\"completions\" is no list");
         // Equally rated, the longer response is taken for the better.
-        var ranked = record.GetProperty("completions").EnumerateArray().Select(Read).Where(c => c.Ratings.Count > 0 && c.Text.Length > 0)
+        var ranked = completions.EnumerateArray().Select(Read).Where(c => c.Ratings.Count > 0 && c.Text.Length > 0)
             .OrderByDescending(c => c.Mean).ThenByDescending(c => c.Text.Length).DistinctBy(c => c.Text).ToList();
         if (ranked.Count < 2)
             return [];
@@ -37,33 +41,32 @@ internal static class UltraFeedback
     private static PreferenceExample? PairOf(IReadOnlyList<Turn> prompt, IReadOnlyList<Completion> ranked, string principle, CounterRandom random)
     {
         var rated = ranked.Where(c => c.Ratings.ContainsKey(principle)).ToList();
-        foreach (var first in rated)
-        {
-            var others = rated.Where(c => c.Ratings[principle].Rating != first.Ratings[principle].Rating).ToList();
-            if (others.Count == 0)
-                continue;
-            var second = others[random.Below(others.Count)];
-            var (better, worse) = first.Ratings[principle].Rating > second.Ratings[principle].Rating ? (first, second) : (second, first);
-            return new PreferenceExample(prompt, better.Text, worse.Text, better.Ratings[principle].Rationale, worse.Ratings[principle].Rationale, Principle: principle, PolicySystem: better.System);
-        }
-        return null;
+        if (rated.Count == 0)
+            return null;
+        var first = rated[0];
+        var others = rated.Where(c => c.Ratings[principle].Rating != first.Ratings[principle].Rating).ToList();
+        if (others.Count == 0)
+            return null;
+        var second = others[random.Below(others.Count)];
+        var (better, worse) = first.Ratings[principle].Rating > second.Ratings[principle].Rating ? (first, second) : (second, first);
+        return new PreferenceExample(prompt, better.Text, worse.Text, better.Ratings[principle].Rationale, worse.Ratings[principle].Rationale, Principle: principle, PolicySystem: better.System);
     }
 
     private static Completion Read(JsonElement completion)
     {
         var ratings = new Dictionary<string, (double, string?)>();
-        if (completion.TryGetProperty("annotations", out var annotations) && annotations.ValueKind == JsonValueKind.Object)
+        if (PreferenceRow.Value(completion, "annotations") is { ValueKind: JsonValueKind.Object } annotations)
             foreach (var principle in Principles)
             {
-                if (!annotations.TryGetProperty(principle, out var found))
+                if (PreferenceRow.Value(annotations, principle) is not { } found)
                     continue;
                 // An older layout has a list of one annotation.
                 var annotation = found.ValueKind == JsonValueKind.Array ? found.EnumerateArray().FirstOrDefault() : found;
-                if (annotation.ValueKind == JsonValueKind.Object && annotation.TryGetProperty("Rating", out var rating)
+                if (PreferenceRow.Value(annotation, Rating) is { } rating
                     && double.TryParse(rating.ToString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && double.IsFinite(value))
                     ratings[principle] = (value, Rationale(annotation));
             }
-        var system = completion.TryGetProperty("custom_system_prompt", out var custom) && custom.ValueKind == JsonValueKind.String ? custom.GetString() : null;
+        var system = PreferenceRow.Value(completion, "custom_system_prompt") is { ValueKind: JsonValueKind.String } custom ? custom.GetString() : null;
         return new Completion(PreferenceRow.Text(completion, "response"), string.IsNullOrWhiteSpace(system) ? null : system, ratings);
     }
 
