@@ -20,7 +20,7 @@ internal sealed record PromptResult(int Index, string Job, IReadOnlyList<PromptT
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
     };
 
     public static PromptResult Of(string job, IReadOnlyList<Turn> prompt, PromptOutcome outcome) => new(

@@ -46,10 +46,14 @@ internal static class RunRecipe
             CheckJudge("model.path", start, recipe.Judge.Templates);
         var read = recipe.Data.WorldPairs > 0 ? null : new FileTrainingData(recipe.Data, recipe.Seed);
         if (read is not null)
-            Print(read.Report);
+        {
+            Console.WriteLine($"data: {read.Report.Read} rows read, {read.Report.Kept} kept");
+            DataNotes.PrintSkipped(read.Report);
+        }
         read?.Check(recipe);
         if (folder is not null)
             ModelFolder.CheckWeights(folder, ModelFolder.ReadConfig(folder));
+        DataNotes.Print(recipe, read, folder);
         return (recipe.Stages.All(s => s.Epochs == 0) ? recipe : EpochSteps.Resolve(recipe, read ?? TrainingData.Load(recipe.Data, recipe.Seed)), read);
     }
 
@@ -122,10 +126,4 @@ internal static class RunRecipe
         return folder;
     }
 
-    private static void Print(DataReport report)
-    {
-        Console.WriteLine($"data: {report.Read} rows read, {report.Kept} kept");
-        foreach (var (reason, rows) in report.Skipped)
-            Console.WriteLine($"  {rows.Count} skipped, {reason}: {string.Join(", ", rows.Places.Take(3))}{(rows.Count > 3 ? ", …" : "")}");
-    }
 }

@@ -1,10 +1,12 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;
@@ -13,14 +15,13 @@ namespace SelfJudge.Client.Commands;
 internal static class DataCommand
 {
     private const int Examples = 2;
-    private static readonly double[] Quantiles = [0, 0.25, 0.5, 0.75, 0.95, 1];
     private static readonly JsonSerializerOptions Naming = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     public static Command Create()
     {
         var data = new Option<string[]>("--data") { Description = "Files or folders of preference pairs.", Required = true, AllowMultipleArgumentsPerToken = true };
         var model = new Option<string?>("--model") { Description = "The Hugging Face folder whose tokenizer measures lengths." };
-        var template = new Option<string>("--template") { Description = "The dialogue template by name.", DefaultValueFactory = _ => DialogueTemplate.Paper.Name };
+        var template = new Option<string?>("--template") { Description = "The dialogue template by name, or the path of a file with one; if left out, the one that a run of the model takes, or the paper's." };
         var judge = new Option<string>("--judge-template") { Description = "The judge template by name or .yaml file.", DefaultValueFactory = _ => JudgeTemplate.HhHelpful.Name };
         var maxLength = new Option<int?>("--max-length") { Description = "The longest sequence in tokens, a recipe's model.max_length; the model's positions if left out." };
         var seed = new Option<ulong>("--seed") { Description = "Draws among the completions of UltraFeedback.", DefaultValueFactory = _ => 1 };
@@ -28,147 +29,44 @@ internal static class DataCommand
         var inspect = new Command("inspect", "Count a data set's rows and show what training sees of them.") { data, model, template, judge, maxLength, seed, json };
         inspect.SetAction(parse =>
         {
-            DialogueTemplate dialogue;
-            JudgeTemplate judging;
-            try
-            {
-                (dialogue, judging) = (DialogueTemplate.ByName(parse.GetValue(template)!), JudgeTemplate.ByName(parse.GetValue(judge)!));
-            }
-            catch (ArgumentException e)
-            {
-                throw new UserError(e.Message);
-            }
+            if (parse.GetValue(maxLength) < 1)
+                throw new UserError($"--max-length {parse.GetValue(maxLength)}: must be 1 or more");
+            var folder = parse.GetValue(model);
+            var named = CommonOptions.ParseTemplate(parse.GetValue(template)) ?? (folder is null ? DialogueTemplate.Paper.Name : DialogueTemplates.Of(folder, "--template"));
+            var (dialogue, judging) = (DialogueTemplate.ByName(named), JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(parse.GetValue(judge)!)));
             // What is malformed is shown here, not refused.
             var report = new DataReport();
-            var encoder = parse.GetValue(model) is { } folder ? ModelFolder.ReadEncoder(folder, dialogue, parse.GetValue(maxLength)) : null;
-            var policy = encoder is null ? null : new PolicyLengths(encoder);
-            var judgment = encoder is null ? null : new JudgmentLengths(encoder, judging);
+            var encoder = folder is null ? null : ModelFolder.ReadEncoder(folder, dialogue, parse.GetValue(maxLength));
+            var survey = encoder is null ? null : new LengthSurvey(encoder, judging);
             var pairs = 0;
             var examples = new List<PreferenceExample>();
             // The data is gone through once, and of it only the examples are kept.
             foreach (var pair in parse.GetValue(data)!.SelectMany(path => PreferenceFiles.StreamPairs(path, parse.GetValue(seed), report, maxMalformed: 1)))
             {
                 pairs++;
-                policy?.Add(pair);
-                judgment?.Add(pair);
+                survey?.Add(pair);
                 if (pair.Principle is null && examples.Count < Examples)
                     examples.Add(pair);
             }
-            var (lengths, judged) = (policy?.Result, judgment?.Result);
+            var (lengths, judged) = (survey?.Examples, survey?.Judged);
             if (parse.GetValue(json))
-                Console.WriteLine(JsonSerializer.Serialize(new { report.Read, report.Kept, Skipped = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Count), SkippedAt = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Places), report.Malformed, Pairs = pairs, Tokens = lengths, JudgePrompts = judged }, Naming));
+                Console.WriteLine(JsonSerializer.Serialize(new { report.Read, report.Kept, Skipped = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Count), SkippedAt = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Places), report.Malformed, report.Problems, Pairs = pairs, DialogueTemplate = dialogue.Name, Tokens = lengths, JudgePrompts = judged }, Naming));
             else
                 Print(report, pairs, examples, lengths, judged, encoder, dialogue, judging);
+            if (pairs == 0)
+                throw new UserError($"{string.Join(", ", parse.GetValue(data)!)}: no row is a pair that can be learned from");
+            var allowed = new DataRecipe().MaxMalformed;
+            if (report.Malformed > allowed * report.Read)
+                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"warning: {report.Malformed} of {report.Read} rows are malformed, a share above {allowed}: a run refuses this data unless data.max_malformed allows it"));
         });
         return new Command("data", "Work with data sets.") { inspect };
     }
 
-    /// <summary>Lengths of the policy's examples in tokens.</summary>
-    private sealed record Lengths(IReadOnlyDictionary<string, int> Quantiles, int Maximum, int Truncated);
-
-    /// <summary>Lengths of the judge prompts in tokens, both orders, before they are cut; the judge token comes on top.</summary>
-    /// <param name="Problem">Why no prompt can be made of this template with this tokenizer.</param>
-    private sealed record JudgeLengths(int Count, IReadOnlyDictionary<string, int> Quantiles, int Maximum, int Truncated, JudgeCuts Cut, string? Problem);
-
-    /// <summary>How many of the prompts that are too long lose text from where; some from more than one place.</summary>
-    private sealed record JudgeCuts(int Context, int ResponseA, int ResponseB);
-
-    /// <summary>How often each length occurs: as much as the quantiles need, and no more memory than there are lengths.</summary>
-    private sealed class LengthCounts
-    {
-        private readonly SortedDictionary<int, int> _counts = [];
-
-        public int Total { get; private set; }
-
-        public void Add(int length)
-        {
-            Total++;
-            _counts[length] = _counts.GetValueOrDefault(length) + 1;
-        }
-
-        public Dictionary<string, int> Quantiles() =>
-            Total == 0 ? [] : DataCommand.Quantiles.ToDictionary(q => $"{q:P0}".Replace(" ", "", StringComparison.Ordinal), q => At((int)Math.Round(q * (Total - 1))));
-
-        private int At(int rank)
-        {
-            foreach (var (length, count) in _counts)
-                if ((rank -= count) < 0)
-                    return length;
-            throw new ArgumentOutOfRangeException(nameof(rank));
-        }
-    }
-
-    private sealed class PolicyLengths(PromptEncoder encoder)
-    {
-        // Examples are cut to the encoder's maximum: lengths are those before.
-        private readonly PromptEncoder _whole = new(encoder.Tokenizer, encoder.Dialogue, int.MaxValue);
-        private readonly LengthCounts _lengths = new();
-        private int _truncated;
-
-        public Lengths Result => new(_lengths.Quantiles(), encoder.MaxLength, _truncated);
-
-        public void Add(PreferenceExample pair)
-        {
-            if (pair.Principle is not null)
-                return;
-            var length = ExampleBuilder.Policy(_whole, pair).Tokens.Length;
-            _lengths.Add(length);
-            _truncated += length > encoder.MaxLength ? 1 : 0;
-        }
-    }
-
-    // What a judge template learns: the pairs of its principle where the data has them, the overall ones until one comes.
-    private sealed class JudgmentLengths(PromptEncoder encoder, JudgeTemplate template)
-    {
-        private readonly PromptEncoder _whole = new(encoder.Tokenizer, encoder.Dialogue, int.MaxValue);
-        private LengthCounts _lengths = new();
-        private string? _principle, _problem;
-        private int _truncated, _context, _responseA, _responseB;
-
-        public JudgeLengths Result => _problem is null
-            ? new(_lengths.Total, _lengths.Quantiles(), encoder.MaxLength, _truncated, new JudgeCuts(_context, _responseA, _responseB), null)
-            : new(0, new Dictionary<string, int>(), encoder.MaxLength, 0, new JudgeCuts(0, 0, 0), _problem);
-
-        public void Add(PreferenceExample pair)
-        {
-            if (_principle is null && pair.Principle is not null && pair.Principle == template.Principle)
-            {
-                (_principle, _lengths, _problem) = (pair.Principle, new(), null);
-                (_truncated, _context, _responseA, _responseB) = (0, 0, 0, 0);
-            }
-            if (_problem is not null || pair.Principle != _principle)
-                return;
-            try
-            {
-                Measure(pair.Prompt, pair.Chosen, pair.Rejected);
-                Measure(pair.Prompt, pair.Rejected, pair.Chosen);
-            }
-            catch (ArgumentException e)
-            {
-                _problem = e.Message;
-            }
-        }
-
-        private void Measure(IReadOnlyList<Turn> prompt, string a, string b)
-        {
-            var said = template.Context(prompt);
-            var length = _whole.EncodeJudge(template, said, a, b).Ids.Length;
-            _lengths.Add(length);
-            if (length < encoder.MaxLength)
-                return;
-            _truncated++;
-            var kept = encoder.FitJudge(template, said, a, b);
-            _context += kept.Context.Length < said.Length ? 1 : 0;
-            _responseA += kept.ResponseA.Length < a.Length ? 1 : 0;
-            _responseB += kept.ResponseB.Length < b.Length ? 1 : 0;
-        }
-    }
-
-    private static void Print(DataReport report, int pairs, List<PreferenceExample> examples, Lengths? lengths, JudgeLengths? judged, PromptEncoder? encoder, DialogueTemplate dialogue, JudgeTemplate judging)
+    private static void Print(DataReport report, int pairs, List<PreferenceExample> examples, ExampleLengths? lengths, JudgeLengths? judged, PromptEncoder? encoder, DialogueTemplate dialogue, JudgeTemplate judging)
     {
         Console.WriteLine($"rows: {report.Read} read, {report.Kept} kept, {pairs} pairs");
-        foreach (var (reason, rows) in report.Skipped)
-            Console.WriteLine($"  skipped {rows.Count}: {reason}: {string.Join(", ", rows.Places.Take(5))}{(rows.Count > 5 ? ", …" : "")}");
+        DataNotes.PrintSkipped(report);
+        Console.WriteLine($"templates: {dialogue.Name} for dialogues, {judging.Name} for judgments");
         if (lengths is not null)
             Console.WriteLine($"tokens per example: {string.Join(", ", lengths.Quantiles.Select(q => $"{q.Key} {q.Value}"))}; {lengths.Truncated} longer than the model's {lengths.Maximum} lose their beginning");
         if (judged is { Problem: { } problem })

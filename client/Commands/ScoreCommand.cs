@@ -22,6 +22,7 @@ internal static class ScoreCommand
         var noTemplate = new Option<bool>("--no-template") { Description = "Take the texts as they stand: no dialogue template, no end token." };
         var beta = new Option<double>("--beta") { Description = "β of the losses.", DefaultValueFactory = _ => 0.1 };
         var loss = new Option<PreferenceLossKind>("--loss") { Description = "The loss whose mean is printed; the file has all three.", DefaultValueFactory = _ => PreferenceLossKind.Sigmoid };
+        loss.AcceptOnlyFromAmong([.. Enum.GetNames<PreferenceLossKind>().Select(n => n.ToLowerInvariant())]);
         var output = new Option<string>("--out") { Description = "The file for the scores, one JSON line per row and one of means.", Required = true };
         var model = new ModelOptions();
         var command = new Command("score", "Log-probabilities of chosen and rejected responses under model and adapter (policy) and under the model alone (reference), and the losses.") { data, noTemplate, beta, loss, output };

@@ -49,6 +49,8 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
             _notes.Add($"the data is not at hand (name it with --data): every sequence is taken to be {MaxLength} tokens long");
         else if (encoder is null)
             _notes.Add($"{recipe.Model.Path} holds no tokenizer: every sequence is taken to be {MaxLength} tokens long");
+        if (data is not null)
+            _notes.AddRange([.. DataFit.Steps(recipe, data).Select(n => n.Text), .. encoder is null ? [] : DataFit.Lengths(recipe, data, encoder).Select(n => n.Text)]);
         var stages = new List<StagePlan>();
         var baseline = measures ? DryRun.Baseline(target.Host) : null;
         foreach (var stage in recipe.Stages)

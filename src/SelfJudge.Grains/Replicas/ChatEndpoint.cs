@@ -18,7 +18,11 @@ public sealed class ChatEndpointException(string message) : Exception(message);
 public sealed class ChatEndpoint : DelegatingChatClient
 {
     private const int Retries = 5;
+    private const int MaxAnswerBytes = 4 << 20;
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    // One for all: it keeps the connections. How long an answer may take is the pipeline's to say.
+    private static readonly HttpClientPipelineTransport Transport = new(new HttpClient(new Bounded()) { Timeout = Timeout.InfiniteTimeSpan });
 
     private readonly JudgeEndpoint _endpoint;
     private readonly Uri _address;
@@ -37,7 +41,7 @@ public sealed class ChatEndpoint : DelegatingChatClient
             throw new ChatEndpointException($"the judge at {endpoint.Address}: there is no environment variable {endpoint.KeyEnv}, or it is empty");
         var address = new Uri(endpoint.Address);
         // The library insists on a key; a server that asks for none takes any.
-        var client = new ChatClient(endpoint.Model, new ApiKeyCredential(key ?? "none"), new OpenAIClientOptions { Endpoint = address, NetworkTimeout = Patience, RetryPolicy = new Patient() });
+        var client = new ChatClient(endpoint.Model, new ApiKeyCredential(key ?? "none"), new OpenAIClientOptions { Endpoint = address, NetworkTimeout = Patience, RetryPolicy = new Patient(), Transport = Transport });
         return new ChatEndpoint(client.AsIChatClient(), endpoint, address, key);
     }
 
@@ -71,6 +75,25 @@ public sealed class ChatEndpoint : DelegatingChatClient
     private string Redacted(string text) => _key is null ? text : text.Replace(_key, "***", StringComparison.Ordinal);
 
     private static string FirstLine(Exception e) => e is JsonException ? "it is not the JSON of one" : string.Join(' ', e.Message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+
+    /// <summary>Answers without end are not read to the end of memory.</summary>
+    private sealed class Bounded() : DelegatingHandler(new SocketsHttpHandler { AllowAutoRedirect = false })
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var response = await base.SendAsync(request, cancellationToken);
+            try
+            {
+                await response.Content.LoadIntoBufferAsync(MaxAnswerBytes, cancellationToken);
+            }
+            catch (HttpRequestException e) when (e.HttpRequestError == HttpRequestError.ConfigurationLimitExceeded)
+            {
+                response.Dispose();
+                throw new ChatEndpointException($"it has more than {MaxAnswerBytes >> 20} MiB");
+            }
+            return response;
+        }
+    }
 
     /// <summary>Too many requests and failing servers are asked again, ever later; where nobody listens, it is said at once.</summary>
     private sealed class Patient() : ClientRetryPolicy(Retries)

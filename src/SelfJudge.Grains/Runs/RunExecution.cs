@@ -1,5 +1,6 @@
 using System.Text.Json;
 using SelfJudge.Abstractions;
+using SelfJudge.Grains.Planning;
 using SelfJudge.Grains.Replicas;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
@@ -10,7 +11,7 @@ using SelfJudge.Preferences.Recipes;
 namespace SelfJudge.Grains.Runs;
 
 /// <summary>One execution of a run, from where its folder stands to its end, its cancellation or its failure.</summary>
-internal sealed class RunExecution(string runId, RunRequest request, Recipe recipe, IGrainFactory grains, DataCatalog catalog, TimeProvider time)
+internal sealed class RunExecution(string runId, RunRequest request, Recipe recipe, IGrainFactory grains, DataCatalog catalog, TimeProvider time, Action<string> warn)
 {
     private const int PlayAttempts = 3;
 
@@ -47,6 +48,11 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
             await Trainer.Release().ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
             throw;
         }
+        finally
+        {
+            // Its trainer may be on another silo, which has data of its own.
+            catalog.Release(runId);
+        }
         await Trainer.Release();
     }
 
@@ -60,10 +66,12 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         _secondsBefore = _finished.Sum(s => s.Seconds);
         var remaining = recipe.Stages.Skip(_finished.Count).ToList();
         Enter(remaining.FirstOrDefault());
-        var data = await catalog.Get(recipe);
+        var data = await catalog.Get(runId, recipe);
         if (recipe.Stages.FirstOrDefault(s => s.Steps == 0) is { } open)
             throw new RecipeException($"stage {open.Name} has epochs but no steps: a run is started with the steps that its data makes of them");
         data.Check(recipe);
+        foreach (var note in DataFit.Steps(recipe, data))
+            warn(note.Text);
         await TryEndpoints(remaining, data);
         foreach (var stage in remaining)
         {

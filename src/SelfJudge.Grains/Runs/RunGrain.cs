@@ -24,7 +24,7 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
         if (_execution is { IsOver: false })
             return;
         // Taken before the first wait, so that a second call that comes meanwhile finds it.
-        var execution = _execution = new RunExecution(this.GetPrimaryKeyString(), request, RecipeFile.Parse(request.Recipe, "recipe"), GrainFactory, catalog, time);
+        var execution = _execution = new RunExecution(this.GetPrimaryKeyString(), request, RecipeFile.Parse(request.Recipe, "recipe"), GrainFactory, catalog, time, warning => LogWarning(this.GetPrimaryKeyString(), warning));
         state.State.Request = request;
         try
         {
@@ -92,6 +92,9 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
         await earlier.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         await state.WriteStateAsync();
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Run}: {Warning}")]
+    private partial void LogWarning(string run, string warning);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "run {Run} failed")]
     private partial void LogFailed(Exception e, string run);

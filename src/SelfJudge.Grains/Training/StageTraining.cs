@@ -73,7 +73,7 @@ internal sealed class StageTraining : IAsyncDisposable
         var recipe = RecipeFile.Parse(run.Recipe, "recipe.yaml");
         var stage = recipe.Stages.Single(s => s.Name == stageName);
         var folder = new RunFolder(run.Folder);
-        var data = await catalog.Get(recipe);
+        var data = await catalog.Get(runId, recipe);
         var checkpoints = new CheckpointStore(folder.Checkpoints, recipe.KeepCheckpoints);
         var epoch = checkpoints.TakeOver(epochFloor);
         var initial = await RunModels.EnsureLoaded(host, runId, recipe, folder, stage.From);

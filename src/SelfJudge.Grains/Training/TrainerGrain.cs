@@ -113,6 +113,7 @@ public sealed partial class TrainerGrain(
         }
         finally
         {
+            catalog.Release(Run);
             chats.CloseAll(Run);
             await RunModels.UnloadAll(host, Run);
         }

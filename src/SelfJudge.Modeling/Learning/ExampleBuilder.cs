@@ -13,7 +13,7 @@ public static class ExampleBuilder
     {
         // The message that the chosen response was made under (UltraFeedback), unless the dialogue has its own.
         var system = example.PolicySystem is { } own && example.Prompt is not [{ Role: Role.System }, ..] ? new[] { new Turn(Role.System, own) } : [];
-        var turns = system.Concat(example.Prompt).Append(new Turn(Role.Assistant, example.Chosen)).ToList();
+        var turns = encoder.Ending([.. system, .. example.Prompt, new Turn(Role.Assistant, example.Chosen)]);
         var answers = turns.Where(t => t.Role == Role.Assistant).Select(t => encoder.EncodeAnswer(t.Content));
         var (tokens, parts) = (new List<int>(), new List<TokenPart>());
         foreach (var (stretch, answer) in encoder.EncodeStretches(turns).Zip(answers))
@@ -48,7 +48,7 @@ public static class ExampleBuilder
     /// </summary>
     public static PreferencePair Pair(PromptEncoder encoder, PreferenceExample example)
     {
-        int[] chosen = encoder.EncodeAnswer(example.Chosen), rejected = encoder.EncodeAnswer(example.Rejected);
+        int[] chosen = encoder.EncodeAnswer(encoder.Beginning(example.Chosen)), rejected = encoder.EncodeAnswer(encoder.Beginning(example.Rejected));
         var prompt = encoder.EncodePrompt(example.Prompt, Math.Max(chosen.Length, rejected.Length));
         int[] Fit(int[] answer) => answer[..Math.Min(answer.Length, encoder.MaxLength - prompt.Length)];
         return new PreferencePair(prompt, Fit(chosen), Fit(rejected));

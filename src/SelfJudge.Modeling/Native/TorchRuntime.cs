@@ -16,7 +16,8 @@ public static class TorchRuntime
 
     // In the order in which they need each other. The name of the OpenMP library carries a hash.
     private static readonly string[] Dependencies = ["libgomp-*.so*", "libc10.so", "libtorch_cpu.so", "libtorch.so"];
-    private static readonly Lazy<bool> Loaded = new(Load, LazyThreadSafetyMode.ExecutionAndPublication);
+    private static readonly Lock Loading = new();
+    private static volatile bool _isLoaded;
 
     /// <summary>Whether LibTorch came with its CUDA libraries (<c>-p:TorchBackend=cuda</c>). Loads nothing.</summary>
     public static bool IsCudaBuild { get; } = OperatingSystem.IsLinux() && File.Exists(Path.Combine(NativeFolder(), CudaLibrary));
@@ -26,16 +27,26 @@ public static class TorchRuntime
     /// the same weights beat one worker with several threads on models small enough for a CPU.
     /// </summary>
     /// <exception cref="DllNotFoundException">LibTorch is not in the output folder, or cannot be loaded on this system.</exception>
-    public static void EnsureLoaded() => _ = Loaded.Value;
+    public static void EnsureLoaded()
+    {
+        if (_isLoaded)
+            return;
+        // What fails, for want of room for the copy for example, is tried again the next time.
+        lock (Loading)
+            if (!_isLoaded)
+            {
+                Load();
+                _isLoaded = true;
+            }
+    }
 
-    private static bool Load()
+    private static void Load()
     {
         if (OperatingSystem.IsLinux())
             LoadOnLinux(NativeFolder(), PatchFolder());
 #pragma warning disable RS0030 // Once, here, before any tensor is made.
         torch.set_num_threads(1);
 #pragma warning restore RS0030
-        return true;
     }
 
     /// <summary>Loads the libraries found in <paramref name="nativeFolder"/>, keeping a patched copy in <paramref name="patchFolder"/> if one is needed.</summary>
@@ -67,8 +78,15 @@ public static class TorchRuntime
         if (File.Exists(target) && File.ReadAllBytes(target).AsSpan().SequenceEqual(bytes))
             return target;
         var written = Path.Combine(folder, $"{TorchSharpLibrary}.{Environment.ProcessId}.{Guid.NewGuid():N}");
-        File.WriteAllBytes(written, bytes);
-        File.Move(written, target, overwrite: true);
+        try
+        {
+            File.WriteAllBytes(written, bytes);
+            File.Move(written, target, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(written);
+        }
         return target;
     }
 

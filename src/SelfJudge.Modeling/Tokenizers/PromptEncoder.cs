@@ -8,6 +8,9 @@ public sealed record EncodedJudgePrompt(int[] Ids, int TokenA, int TokenB);
 /// <summary>Rendered templates to token ids: special tokens of the template are single ids, everything else is text.</summary>
 public sealed class PromptEncoder
 {
+    // No token that occurs has more characters: what is so many times the longest sequence away from the end that is kept makes no difference.
+    private const int CharactersPerToken = 256;
+
     // The template without what ends an answer, and the blanks that stand before the token that does.
     private readonly DialogueTemplate _dialogue;
     private readonly string _beforeEnd;
@@ -55,7 +58,7 @@ public sealed class PromptEncoder
     /// </summary>
     public int[] EncodePrompt(IReadOnlyList<Turn> turns, int newTokens)
     {
-        var ids = EncodePrompt(turns);
+        var ids = EncodePrompt(Ending(turns));
         var longest = LongestPrompt(newTokens);
         if (ids.Length <= longest)
             return ids;
@@ -63,7 +66,25 @@ public sealed class PromptEncoder
     }
 
     /// <summary>Whether the prompt for an answer of up to <paramref name="newTokens"/> would lose its beginning.</summary>
-    public bool IsCut(IReadOnlyList<Turn> turns, int newTokens) => EncodePrompt(turns).Length > LongestPrompt(newTokens);
+    public bool IsCut(IReadOnlyList<Turn> turns, int newTokens) => EncodePrompt(Ending(turns)).Length > LongestPrompt(newTokens);
+
+    /// <summary>A dialogue without what is too far from its end to be in a sequence that loses its beginning, so that it need not be tokenized.</summary>
+    public IReadOnlyList<Turn> Ending(IReadOnlyList<Turn> turns)
+    {
+        if (turns.Sum(t => (long)t.Content.Length) <= MostCharacters)
+            return turns;
+        var (first, characters) = (turns.Count, 0L);
+        while (first > 0 && (characters <= MostCharacters || turns[first].Role != Role.User))
+            characters += turns[--first].Content.Length;
+        return [.. turns.Skip(first).Select(t => t.Content.Length <= MostCharacters ? t : t with { Content = End(t.Content) })];
+    }
+
+    private long MostCharacters => (long)MaxLength * CharactersPerToken;
+
+    private string End(string text) => text.Length <= MostCharacters ? text : text[^(char.IsLowSurrogate(text[^(int)MostCharacters]) ? (int)MostCharacters - 1 : (int)MostCharacters)..];
+
+    /// <summary>A text without what is too far from its beginning to be in a sequence that loses its end.</summary>
+    public string Beginning(string text) => text.Length <= MostCharacters ? text : text[..(char.IsHighSurrogate(text[(int)MostCharacters - 1]) ? (int)MostCharacters - 1 : (int)MostCharacters)];
 
     private int LongestPrompt(int newTokens) => MaxLength - Math.Min(newTokens, MaxLength / 2);
 
@@ -85,7 +106,7 @@ public sealed class PromptEncoder
     /// <summary><see cref="EncodeJudge"/>, and what it kept of context and responses.</summary>
     public (EncodedJudgePrompt Prompt, string Context, string ResponseA, string ResponseB) FitJudge(JudgeTemplate template, string context, string responseA, string responseB, int room = 1)
     {
-        string[] contents = [context, responseA, responseB];
+        string[] contents = [End(context), Beginning(responseA), Beginning(responseB)];
         while (true)
         {
             var prompt = EncodeWhole(template, template.Render(contents[0], contents[1], contents[2]));

@@ -13,7 +13,6 @@ namespace SelfJudge.Preferences.Data;
 internal static class ParquetRows
 {
     private const int MaxFooterBytes = 64 << 20, MaxPageHeaderBytes = 16 << 20, MaxFields = 4000, MaxDepth = 32;
-    private const int MaxValues = 1 << 24; // of a column in a row group
     private const long MaxColumnBytes = 1L << 30; // likewise, unpacked
 
     /// <exception cref="DataException">The file is damaged, or beyond the bounds.</exception>
@@ -22,7 +21,10 @@ internal static class ParquetRows
         using var stream = new EndingFile(file);
         var reader = Guard(file, () => Open(stream));
         var leaves = new List<Leaf>();
+        var names = reader.Metadata!.Schema.Skip(1).Take(6).Select(e => e.Name).ToList();
         var fields = Guard(file, () => Fields(reader, leaves));
+        if (leaves.Count == 0)
+            throw new DataException($"{file}: has no column that rows are read by, but {string.Join(", ", names)}; rows have \"prompt\", \"chosen\" and \"rejected\", or \"instruction\" and \"completions\"");
         var number = 0L;
         for (var group = 0; group < reader.RowGroupCount; group++)
         {
@@ -68,7 +70,9 @@ internal static class ParquetRows
                 root.Children.Add(field);
         elements[0].NumChildren = root.Children.Count;
         reader.Metadata.Schema = kept;
-        var columns = leaves.Count == 0 ? [] : reader.Schema.GetDataFields().ToDictionary(f => string.Join('\0', f.Path.ToList()));
+        if (leaves.Count == 0)
+            return [];
+        var columns = reader.Schema.GetDataFields().ToDictionary(f => string.Join('\0', f.Path.ToList()));
         foreach (var leaf in leaves)
         {
             leaf.Field = columns.GetValueOrDefault(string.Join('\0', leaf.Path)) ?? throw new InvalidDataException($"its column {leaf} is of a form that is not known");
@@ -109,6 +113,8 @@ internal static class ParquetRows
     private static int Load(ParquetReader reader, int group, List<Leaf> leaves, EndingFile stream)
     {
         var rows = reader.OpenRowGroupReader(group);
+        // Values may take next to no room, where they repeat.
+        var most = Math.Min(1L << 24, (1L << 20) + 64 * stream.Length);
         Bounded(rows.RowCount, "rows");
         foreach (var leaf in leaves)
         {
@@ -117,12 +123,12 @@ internal static class ParquetRows
             CheckPages(column, leaf, stream);
             leaf.Take(rows.ReadRawColumnDataBaseAsync(leaf.Field!).AsTask().GetAwaiter().GetResult());
         }
-        return leaves.Count == 0 ? 0 : (int)rows.RowCount;
+        return (int)rows.RowCount;
 
         void Bounded(long count, string what)
         {
-            if (count is < 0 or > MaxValues)
-                throw new InvalidDataException($"row group {group + 1} has {count} {what}, of at most {MaxValues}: write the file with smaller row groups");
+            if (count < 0 || count > most)
+                throw new InvalidDataException($"row group {group + 1} is to have {count} {what}, of at most {most}: write the file with smaller row groups");
         }
     }
 

@@ -45,7 +45,7 @@ internal static class PreferenceRow
     public static IReadOnlyList<Turn> Prompt(JsonElement row)
     {
         if (Value(row, "prompt") is not { } prompt)
-            return Value(row, "chosen") is not null ? [.. Dialogue(row, "chosen").SkipLast(1)]
+            return Value(row, "chosen") is not null ? Implicit(row)
                 : Value(row, "instruction") is not null ? [new Turn(Role.User, Text(row, "instruction"))]
                 : throw new KeyNotFoundException($"the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}{Instead(row)}");
         if (prompt.ValueKind == JsonValueKind.String)
@@ -53,6 +53,9 @@ internal static class PreferenceRow
         var turns = Turns(prompt, "prompt");
         return turns.Count > 0 && turns[^1].Role == Role.User ? turns : throw new KeyNotFoundException("a prompt ends with a user's turn");
     }
+
+    private static IReadOnlyList<Turn> Implicit(JsonElement row) =>
+        Dialogue(row, "chosen") is [.., { Role: Role.User }, _] dialogue ? [.. dialogue.SkipLast(1)] : throw new KeyNotFoundException("no user's turn stands before the answer of \"chosen\"");
 
     public static string Text(JsonElement row, string key) =>
         Value(row, key) is { ValueKind: JsonValueKind.String } value ? value.GetString()! : throw new KeyNotFoundException($"the row has no text \"{key}\"");
@@ -114,7 +117,7 @@ internal static class PreferenceRow
         if (row.ValueKind != JsonValueKind.Object)
             return $"; it is no object but {Article(row.ValueKind)}";
         var keys = row.EnumerateObject().Select(p => p.Name).Take(6).ToList();
-        return row.EnumerateObject().FirstOrDefault(p => p.Value.ValueKind == JsonValueKind.Array && p.Value.GetArrayLength() > 0 && p.Value[0].ValueKind == JsonValueKind.Object) is { Name: { } list } && keys.Count < 6
+        return keys.Count < 6 && row.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.Array && p.Value.GetArrayLength() > 0 && p.Value[0].ValueKind == JsonValueKind.Object).Select(p => p.Name).FirstOrDefault() is { } list
             ? $"; it has a list \"{list}\": where that holds the rows, make it the file, without the object around it"
             : keys.Count == 0 ? "; it is empty" : $"; it has {string.Join(", ", keys.Select(k => $"\"{k}\""))}{(keys.Count == 6 ? ", …" : "")}";
     }

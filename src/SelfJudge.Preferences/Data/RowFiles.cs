@@ -19,7 +19,7 @@ internal static class RowFiles
 
     // What unpacks to more than this, and to so many times its own size, is made to fill a machine. Texts pack 3 to 20 times.
     private const long MostUnpacked = 1L << 30;
-    private const int MostTimes = 200;
+    private const int MostTimes = 100;
 
     private static readonly string[] Extensions = [".jsonl", ".jsonl.gz", ".json", ".json.gz", Parquet];
 

@@ -17,6 +17,9 @@ public sealed partial class ChatJudge(IChatClient client, IReadOnlyList<JudgeTem
     // Room for a model that thinks before it answers, and an end for one that does not stop.
     private static readonly ChatOptions Options = new() { Temperature = 0, MaxOutputTokens = 1024 };
 
+    // So much of an answer that names no letter is kept to be shown.
+    private const int UnreadableShown = 2000;
+
     private readonly SemaphoreSlim _slots = new(concurrency);
 
     public async Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, CancellationToken cancellation)
@@ -27,7 +30,7 @@ public sealed partial class ChatJudge(IChatClient client, IReadOnlyList<JudgeTem
         var letters = answers.Select(ParseAnswer).ToList();
         var judgments = templates.Index().Where(t => letters[2 * t.Index] is not null && letters[2 * t.Index + 1] is not null)
             .Select(t => new TemplateJudgment(t.Item.Principle, Probabilities(letters[2 * t.Index]), Probabilities(letters[2 * t.Index + 1]))).ToList();
-        return new PairJudgment(judgments.Count == 0 ? null : Verdict.Of(judgments), [.. answers.Where((_, i) => letters[i] is null)]);
+        return new PairJudgment(judgments.Count == 0 ? null : Verdict.Of(judgments), [.. answers.Where((_, i) => letters[i] is null).Select(a => a.Length > UnreadableShown ? a[..UnreadableShown] + "…" : a)]);
     }
 
     /// <summary>
@@ -79,6 +82,7 @@ public sealed partial class ChatJudge(IChatClient client, IReadOnlyList<JudgeTem
     [GeneratedRegex(@"<\|(system|user|assistant)\|>")]
     private static partial Regex RoleMark();
 
-    [GeneratedRegex(@"^[\s""'*_`(\[]*(?:(?:[Aa]nswer|[Rr]esponse|[Aa]ssistant|[Oo]ption|[Dd]ecision|[Vv]erdict)[\s:*_]+)*[\s""'*_`(\[]*([AB])[""'*_`)\].,;:!]*\s*(?:\n|$)")]
+    // Nothing that was read is read again, so that an answer of any length takes time in proportion to it.
+    [GeneratedRegex(@"^(?>[\s""'*_`(\[]*)(?>(?:(?:[Aa]nswer|[Rr]esponse|[Aa]ssistant|[Oo]ption|[Dd]ecision|[Vv]erdict)[\s:*_]+)*)(?>[\s""'*_`(\[]*)([AB])[""'*_`)\].,;:!]*\s*(?:\n|$)")]
     private static partial Regex Letter();
 }

@@ -88,6 +88,50 @@ public sealed class PreferenceFilesTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData("\"7\"", "7")]
+    [InlineData("\"1\"", "1")]
+    [InlineData("1", "1")]
+    [InlineData("\"user, assistant\"", "user, assistant")]
+    [InlineData("\" User \"", " User ")]
+    [InlineData("\"tool\"", "tool")]
+    [InlineData("[\"user\"]", "[\"user\"]")]
+    public void A_role_is_one_of_three_names(string role, string shown)
+    {
+        Write("""{"prompt": [{"role": "USER", "content": "x"}]}""", $$"""{"prompt": [{"role": {{role}}, "content": "x"}, {"role": "user", "content": "y"}]}""");
+        Assert.Equal($"{_file}:2: unknown role '{shown}': a turn is of system, user or assistant", Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
+    }
+
+    [Fact]
+    public void A_turn_may_be_a_list_of_texts_and_of_nothing_else()
+    {
+        static string Row(string part) => $$"""{"prompt": [{"role": "user", "content": [{"type": "text", "text": "Hi "}, {{part}}]}]}""";
+        Write(Row("""{"type": "text", "text": "there"}"""));
+        Assert.Equal("Hi there", PreferenceFiles.ReadPrompts(_file).Single().Single().Content);
+        Write(Row("""{"type": "image", "url": "x"}"""));
+        Assert.Equal($"{_file}:1: a turn of \"prompt\" has a part of type 'image', and only text is read", Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
+    }
+
+    [Theory]
+    [InlineData("""{"Prompt": "x", "Chosen": "y"}""", "; it has \"Prompt\", \"Chosen\"")]
+    [InlineData("""{"data": [{"prompt": "x"}]}""", "; it has a list \"data\": where that holds the rows, make it the file, without the object around it")]
+    [InlineData("""["x"]""", "; it is no object but a list")]
+    public void A_row_without_a_prompt_says_what_it_has_instead(string row, string instead)
+    {
+        Write(row);
+        Assert.Equal($"{_file}:1: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}{instead}", Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
+    }
+
+    [Fact]
+    public void A_great_many_completions_of_one_rating_take_time_in_proportion()
+    {
+        var completions = string.Join(", ", Enumerable.Range(0, 50_000).Select(i => $$$"""{"response": "a{{{i}}}", "annotations": {"helpfulness": {"Rating": "3"} } }"""));
+        Write($$"""{"instruction": "do", "completions": [{{completions}}]}""");
+        var started = TimeProvider.System.GetTimestamp();
+        Assert.Single(PreferenceFiles.ReadPairs(_file, 1));
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 0, 20);
+    }
+
     [Fact]
     public void Answers_have_their_tokens_where_the_file_says_them()
     {

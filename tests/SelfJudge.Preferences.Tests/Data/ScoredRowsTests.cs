@@ -44,6 +44,28 @@ public sealed class ScoredRowsTests : IDisposable
         Assert.Equal(("b", "c", 1), (rows[1].Chosen, rows[1].Rejected, rows[1].Row));
     }
 
+    [Fact]
+    public void Rows_that_training_takes_in_other_forms_are_scored_as_it_reads_them()
+    {
+        static string Completion(string text, int rating) => $$$"""{"response": "{{{text}}}", "custom_system_prompt": "be good", "annotations": {"helpfulness": {"Rating": "{{{rating}}}"} } }""";
+        var rows = Read(
+            """{"chosen": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}], "rejected": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Go."}]}""",
+            $$"""{"instruction": "do", "completions": [{{Completion("x", 2)}}, {{Completion("y", 5)}}]}""",
+            """{"prompt": null, "chosen": "\n\nHuman: a\n\nAssistant: b\n\nHuman: bye", "rejected": "\n\nHuman: a\n\nAssistant: c"}""",
+            """{"prompt": "p", "chosen": "same", "rejected": "same"}""",
+            """{"chosen": "\n\nHuman: a\n\nAssistant: b\n\nHuman: c\n\nAssistant: d", "rejected": "\n\nHuman: a\n\nAssistant: e\n\nHuman: c\n\nAssistant: d"}""");
+        Assert.Equal([("Hi", "Hello.", "Go."), ("do", "y", "x"), ("a", "b", "c"), ("p", "same", "same")], rows.Take(4).Select(r => (r.Prompt.Single().Content, r.Chosen, r.Rejected)));
+        // No whole prompt is shared: what the two have in common is.
+        Assert.Equal(("a", "b\n\nHuman: c\n\nAssistant: d", "e\n\nHuman: c\n\nAssistant: d"), (rows[4].Prompt.Single().Content, rows[4].Chosen, rows[4].Rejected));
+    }
+
+    [Theory]
+    [InlineData("""{"instruction": "do", "completions": []}""", "fewer than two rated completions")]
+    [InlineData("""{"prompt": [{"role": "7", "content": "x"}], "chosen": "a", "rejected": "b"}""", "unknown role '7': a turn is of system, user or assistant")]
+    [InlineData("""{"chosen": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}], "rejected": [{"role": "user", "content": "x"}, {"role": "assistant", "content": "b"}]}""", "chosen and rejected do not share the prompt")]
+    public void A_row_that_is_no_pair_is_refused_with_the_reason_that_training_gives(string row, string message) =>
+        Assert.Equal($"{_folder}/rows.jsonl:1: {message}", Assert.Throws<DataException>(() => Read(row)).Message);
+
     private List<ScoredRow> Read(params string[] lines)
     {
         var path = Path.Combine(_folder, "rows.jsonl");

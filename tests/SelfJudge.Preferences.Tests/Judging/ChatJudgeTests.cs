@@ -128,4 +128,18 @@ public sealed class ChatJudgeTests
         public object? GetService(Type serviceType, object? serviceKey = null) => null;
         public void Dispose() { }
     }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("Answer")]
+    [InlineData("A")]
+    [InlineData("[[Response:")]
+    public void An_answer_of_blanks_takes_time_in_proportion(string start)
+    {
+        var blanks = new string(' ', 2_000_000);
+        var started = TimeProvider.System.GetTimestamp();
+        Assert.Null(ChatJudge.ParseAnswer(start + blanks + "?"));
+        Assert.Equal('B', ChatJudge.ParseAnswer((start == "A" ? "" : start) + blanks + "B"));
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 0, 10);
+    }
 }
