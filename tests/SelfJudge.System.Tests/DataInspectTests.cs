@@ -49,4 +49,59 @@ public sealed class DataInspectTests : IDisposable
         Assert.Contains("would be Assistant «A»", ended.Output);
         Assert.Contains("would be Assistant «B»", ended.Output);
     }
+
+    [Fact]
+    public async Task Why_a_row_is_refused_is_said_with_its_place()
+    {
+        var file = _folder.Write("rows.jsonl",
+            """{"prompt": "why ?", "chosen": "so .", "rejected": "no ."}""",
+            """{"prompt": [{"role": "7", "content": "why ?"}], "chosen": "so .", "rejected": "no ."}""",
+            """{"Prompt": "why ?"}""");
+        var ended = await _folder.Client("data", "inspect", "--data", file);
+        Assert.True(ended.ExitCode == 0, ended.ToString());
+        Assert.Contains("rows: 3 read, 1 kept, 1 pairs", ended.Output);
+        Assert.Contains($"{file}:2: unknown role '7': a turn is of system, user or assistant", ended.Output);
+        Assert.Contains($"{file}:3: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}; it has \"Prompt\"", ended.Output);
+        Assert.Contains("2 of 3 rows are malformed, a share above 0.01: a run refuses this data unless data.max_malformed allows it", ended.Errors);
+        var json = await _folder.Client("data", "inspect", "--data", file, "--json");
+        Assert.Equal([$"{file}:2", $"{file}:3"], JsonNode.Parse(json.Output)!["problems"]!.AsArray().Select(p => string.Join(':', ((string)p!).Split(':').Take(2))));
+    }
+
+    [Fact]
+    public async Task Data_without_a_pair_is_an_error()
+    {
+        var file = _folder.Write("rows.jsonl", """{"prompt": "why ?"}""");
+        var ended = await _folder.Client("data", "inspect", "--data", file);
+        Assert.Equal(1, ended.ExitCode);
+        Assert.Contains($"{file}:1: the row has no text \"chosen\"", ended.Output);
+        Assert.Contains($"{file}: no row is a pair that can be learned from", ended.Errors);
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-5")]
+    public async Task A_sequence_has_a_token_at_least(string length)
+    {
+        var file = _folder.Write("rows.jsonl", """{"prompt": "why ?", "chosen": "so .", "rejected": "no ."}""");
+        var ended = await _folder.Client("data", "inspect", "--data", file, "--max-length", length);
+        Assert.Equal(1, ended.ExitCode);
+        Assert.Contains($"--max-length {length}: must be 1 or more", ended.Errors);
+    }
+
+    [Fact]
+    public async Task The_template_shown_and_measured_is_the_one_that_a_run_takes()
+    {
+        var model = Path.Combine(_folder.Path, "model");
+        Directory.CreateDirectory(model);
+        foreach (var path in Directory.GetFiles(SharedData.Path("stories260k")))
+            File.Copy(path, Path.Combine(model, Path.GetFileName(path)));
+        File.WriteAllText(Path.Combine(model, "tokenizer_config.json"), """{"bos_token": "<s>", "eos_token": "</s>", "chat_template": "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"}""");
+        var file = _folder.Write("rows.jsonl", """{"prompt": "why ?", "chosen": "so .", "rejected": "no ."}""");
+        var ended = await _folder.Client("data", "inspect", "--data", file, "--model", model);
+        Assert.True(ended.ExitCode == 0, ended.ToString());
+        Assert.Contains("templates: chatml for dialogues", ended.Output);
+        Assert.Contains("<|im_start|>user\nwhy ?<|im_end|>", ended.Output);
+        var named = await _folder.Client("data", "inspect", "--data", file, "--model", model, "--template", "paper");
+        Assert.Contains("templates: paper for dialogues", named.Output);
+    }
 }

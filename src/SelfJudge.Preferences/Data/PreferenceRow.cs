@@ -93,7 +93,7 @@ internal static class PreferenceRow
     }
 
     private static List<Turn> Turns(JsonElement turns, string key) => turns.ValueKind == JsonValueKind.Array ? [.. turns.EnumerateArray().Select(t => Turn(t, key))]
-        : throw new KeyNotFoundException($"\"{key}\" is neither a text nor a list of turns");
+        : throw new KeyNotFoundException($"\"{key}\" is not a text, nor a list of turns");
 
     private static Turn Turn(JsonElement turn, string key)
     {
