@@ -32,11 +32,13 @@ internal static class RunRecipe
         {
             Model = recipe.Model with { Path = folder, DialogueTemplate = DialogueTemplate.Absolute(template) },
             Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts"), ExtraAnswers = Existing(recipe.Data.ExtraAnswers, "data.extra_answers"), Sources = [.. recipe.Data.Sources.Select(s => s with { Path = Existing(s.Path, "data.sources")! })] },
-            Stages = [.. recipe.Stages.Select(s => s with { Judge = NamedModel(recipe, s.Judge, "judge"), Reward = NamedModel(recipe, s.Reward, "reward") })],
+            Stages = [.. recipe.Stages.Select(s => s with { Judge = NamedModel(recipe, s.Judge, "judge"), Reward = NamedModel(recipe, s.Reward, "reward"), JudgeTemplates = s.JudgeTemplates is { } named ? TemplatesOf(named) : null })],
             Judge = recipe.Judge with { Templates = TemplatesOf(recipe.Judge.Templates), Endpoints = [.. recipe.Judge.Endpoints.Select(e => e with { Templates = TemplatesOf(e.Templates) })] },
         };
-        foreach (var file in recipe.Judge.Templates.Concat(recipe.Judge.Endpoints.SelectMany(e => e.Templates)).Where(JudgeTemplate.IsFile))
-            _ = CommonOptions.ParseJudgeTemplate(file);
+        // Figures go by the templates' names: two of one name would be one.
+        var templates = recipe.Judge.Templates.Concat(recipe.Judge.Endpoints.SelectMany(e => e.Templates)).Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])).Distinct().ToList();
+        if (templates.GroupBy(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t)).Name).FirstOrDefault(g => g.Count() > 1) is { } same)
+            throw new UserError($"judge.templates: {string.Join(" and ", same)} have the same name, '{same.Key}'; give one of them another");
         if (recipe.Evaluation is { Judge: { } judge } evaluation && judge != EvaluationRecipe.Oracle && recipe.Stages.All(s => s.Name != judge) && recipe.Judge.EndpointOf(judge) is null)
         {
             recipe = recipe with { Evaluation = evaluation with { Judge = Existing(judge, "evaluation.judge") } };

@@ -35,8 +35,19 @@ public sealed class ErrorTests : IDisposable
     [InlineData("stages.JSFT.steps=many", "stages[0].steps: must be a whole number, 0 or more, not 'many'")]
     [InlineData("stages.JSFT.steps=0", "stages[0].steps: must be 1 or more")]
     [InlineData("steps", "write it as key=value")]
+    [InlineData("stages.JSFT=5", "'stages.JSFT' is a whole element; set one of its keys: name, method, ")]
+    [InlineData("data.world_pairs=", "data: give world_pairs, or a file of pairs or prompts")]
     public async Task A_setting_that_cannot_be_is_quoted(string setting, string message) =>
         await AssertFails($"--set {setting}: {message}*", SmallRun.Train(Run, "--set", setting));
+
+    [Fact]
+    public async Task Template_files_of_stages_are_read_before_there_is_a_run_and_have_names_of_their_own()
+    {
+        var (empty, named) = (_folder.Write("empty.yaml", "name: mine", "text:"), _folder.Write("named.yaml", "name: world", "text: \"{context} {response_a} {response_b} \""));
+        await AssertFails($"{empty}: the key text is missing; a judge template has name, text", SmallRun.Train(Run, "--set", $"stages.JSFT.judge_templates=[{empty}]"));
+        await AssertFails($"judge.templates: world and {named} have the same name, 'world'; give one of them another", SmallRun.Train(Run, "--set", $"stages.JSFT.judge_templates=[{named}]"));
+        Assert.False(Directory.Exists(Run));
+    }
 
     [Fact]
     public async Task A_missing_model_folder_is_named() =>

@@ -7,20 +7,22 @@ namespace SelfJudge.Preferences.Recipes;
 public sealed record RecipeHelp(string Key, string Meaning, string Allowed, IReadOnlyList<string> Methods)
 {
     /// <summary>Every key, each group before its own.</summary>
-    public static IReadOnlyList<RecipeHelp> All { get; } = [.. Of(typeof(Recipe), "")];
+    public static IReadOnlyList<RecipeHelp> All { get; } = [.. Of(typeof(Recipe), "", [])];
 
     /// <summary>A key's meaning and values as sentences, for the help of an option that sets it.</summary>
     public static string Describe(string key) => All.Single(h => h.Key == key) is { Meaning: var meaning, Allowed: { Length: > 0 } allowed } ? $"{meaning} {char.ToUpperInvariant(allowed[0])}{allowed[1..]}." : throw new ArgumentException($"{key} takes any text", nameof(key));
 
-    private static IEnumerable<RecipeHelp> Of(Type type, string path)
+    private static IEnumerable<RecipeHelp> Of(Type type, string path, IReadOnlyList<string> methods)
     {
         foreach (var key in RecipeKeys.Of(type).Values)
         {
             var (element, full) = (RecipeKeys.ElementOf(key.Type), $"{path}{key.Name}");
             var isGroup = RecipeKeys.IsGroup(element ?? key.Type);
-            yield return new RecipeHelp(full, key.Setting.Meaning, isGroup ? "" : key.Allowed, [.. key.Setting.Methods.Select(RecipeKeys.NameOf)]);
+            // A key of a group that some methods have goes with no others.
+            IReadOnlyList<string> having = key.Setting.Methods.Length == 0 ? methods : [.. key.Setting.Methods.Select(RecipeKeys.NameOf)];
+            yield return new RecipeHelp(full, key.Setting.Meaning, isGroup ? "" : key.Allowed, having);
             if (isGroup)
-                foreach (var within in Of(element ?? key.Type, element is null ? $"{full}." : $"{full}[]."))
+                foreach (var within in Of(element ?? key.Type, element is null ? $"{full}." : $"{full}[].", having))
                     yield return within;
         }
     }

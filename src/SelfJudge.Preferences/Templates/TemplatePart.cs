@@ -15,8 +15,7 @@ public readonly record struct TemplatePart(string Text, bool IsControl)
         var literal = new StringBuilder();
         for (var i = 0; i < format.Length; i++)
         {
-            var end = format[i] == '{' ? format.IndexOf('}', i) : -1;
-            if (end < 0 || !contents.TryGetValue(format[(i + 1)..end], out var content))
+            if (format[i] != '{' || contents.FirstOrDefault(c => StandsAt(i, c.Key)) is not { Key: { } name, Value: var content })
             {
                 literal.Append(format[i]);
                 continue;
@@ -25,10 +24,12 @@ public readonly record struct TemplatePart(string Text, bool IsControl)
                 parts.Add(new TemplatePart(literal.ToString(), true));
             literal.Clear();
             parts.Add(new TemplatePart(content, false));
-            i = end;
+            i += name.Length + 1;
         }
         if (literal.Length > 0)
             parts.Add(new TemplatePart(literal.ToString(), true));
         return parts;
+
+        bool StandsAt(int place, string name) => string.CompareOrdinal(format, place + 1, name, 0, name.Length) == 0 && format.AsSpan(Math.Min(place + 1 + name.Length, format.Length)).StartsWith('}');
     }
 }

@@ -63,6 +63,7 @@ public sealed class RecipeSchemaTests
         Assert.Equal("Divides the logits; 0 takes the most likely token.", temperature["description"]!.GetValue<string>());
         Assert.Equal(1, temperature["default"]!.GetValue<double>());
         Assert.Equal(["name", "method", "learning_rate"], schema["properties"]!["stages"]!["items"]!["required"]!.AsArray().Select(n => n!.GetValue<string>()));
+        Assert.Equal(["dpo", "off-policy", "self-judge", "rso"], RecipeHelp.All.Single(h => h.Key == "stages[].loss.beta").Methods);
         Assert.All(RecipeHelp.All, help => Assert.EndsWith(".", help.Meaning));
     }
 

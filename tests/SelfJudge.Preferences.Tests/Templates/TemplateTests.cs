@@ -34,6 +34,22 @@ public sealed class TemplateTests
         Assert.EndsWith("would be Assistant ", text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("{a{content}")]
+    [InlineData("{}{content}")]
+    [InlineData("{content{content}{")]
+    public void Braces_that_are_no_placeholder_are_text(string format) =>
+        Assert.Equal(format.Replace("{content}", "{x}", StringComparison.Ordinal), Text(TemplatePart.Fill(format, new Dictionary<string, string> { ["content"] = "{x}" })));
+
+    [Fact]
+    public void A_format_of_braces_takes_no_more_than_its_length()
+    {
+        var format = new string('{', 500_000) + "{content}" + new string('}', 500_000);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Equal(3, TemplatePart.Fill(format, new Dictionary<string, string> { ["content"] = "" }).Count);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 200_000_000); // a copy at every brace would be 500 GB
+    }
+
     [Fact]
     public void Placeholders_within_content_are_content() =>
         Assert.Contains("{response_b} stays", Text(JudgeTemplate.HhHelpful.Render("q", "{response_b} stays", "b")));
