@@ -18,6 +18,9 @@ internal sealed record ComparedPrompt(
     int Index, string Job, IReadOnlyList<PromptTurn> Prompt, string AnswerA, string AnswerB, int? TokensA, int? TokensB, string? Winner, double? ScoreA, double? ScoreB,
     bool? OrdersAgree, IReadOnlyList<TemplateJudgment> Judgments, IReadOnlyList<string> Unreadable)
 {
+    /// <summary>How every line begins.</summary>
+    public const string Beginning = "{\"index\":";
+
     internal static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -49,6 +52,9 @@ internal sealed record ComparedPrompt(
 /// <summary>What a comparison came to: the last line of the output file, under the key "summary".</summary>
 internal sealed record ComparisonResult(AnswerStyle A, AnswerStyle B, string Judge, IReadOnlyList<string> JudgeTemplates, string? Note, ComparisonSummary Result)
 {
+    /// <summary>How its line begins.</summary>
+    public const string Beginning = "{\"summary\":";
+
     public string ToJson() => JsonSerializer.Serialize(new { summary = this }, ComparedPrompt.Json);
 
     public static ComparisonResult Of(string a, string b, string judge, IReadOnlyList<string> templates, string? note, IReadOnlyList<ComparedPrompt> lines) => new(

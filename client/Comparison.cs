@@ -22,9 +22,9 @@ internal sealed class Comparison(IReadOnlyList<IReadOnlyList<Turn>> prompts, str
         if (!File.Exists(output))
             return [];
         var text = File.ReadAllText(output);
-        var whole = text[..(text.LastIndexOf('\n') + 1)];
+        var whole = OutputFile.WholeLines(output, text, ComparedPrompt.Beginning, ComparisonResult.Beginning);
         var lines = whole.Split('\n', StringSplitOptions.RemoveEmptyEntries).ToList();
-        if (lines.Count > 0 && lines[^1].StartsWith("{\"summary\":", StringComparison.Ordinal))
+        if (lines.Count > 0 && lines[^1].StartsWith(ComparisonResult.Beginning, StringComparison.Ordinal))
         {
             // It is made anew, also where more prompts are asked for now.
             whole = whole[..^(lines[^1].Length + 1)];

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using SelfJudge.Client;
 using SelfJudge.Client.Commands;
 using SelfJudge.Grains.Replicas;
@@ -38,7 +39,7 @@ catch (Exception e) when (e is UserError or ChatEndpointException or RecipeExcep
     await Console.Error.WriteLineAsync(e.Message);
     return 1;
 }
-catch (Exception e) when (e is OrleansException or TimeoutException)
+catch (Exception e) when (e is OrleansException or TimeoutException and not RegexMatchTimeoutException)
 {
     await Console.Error.WriteLineAsync($"the cluster answers no more: {e.Message}");
     return 1;

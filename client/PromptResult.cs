@@ -16,11 +16,16 @@ namespace SelfJudge.Client;
 /// <param name="Seeding">The completions in their order of entry.</param>
 internal sealed record PromptResult(int Index, string Job, IReadOnlyList<PromptTurn> Prompt, string Answer, int Winner, IReadOnlyList<CompletionResult> Completions, IReadOnlyList<int> Seeding, IReadOnlyList<MatchResult> Matches)
 {
+    /// <summary>How every line begins.</summary>
+    public const string Beginning = "{\"index\":";
+
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
+        RespectRequiredConstructorParameters = true,
+        RespectNullableAnnotations = true,
     };
 
     public static PromptResult Of(string job, IReadOnlyList<Turn> prompt, PromptOutcome outcome) => new(

@@ -29,18 +29,18 @@ internal static class RemoteRun
     /// <summary>What is left of a run whose process answers no more.</summary>
     /// <param name="silence">How that showed.</param>
     /// <exception cref="UserError">The process was killed, or goes on without answering.</exception>
-    public static async Task<RunSummary> ReadEnd(RunFolder folder, string runId, Exception silence)
+    public static async Task<RunSummary> ReadEnd(RunFolder folder, Exception silence)
     {
         var deadline = DateTime.UtcNow + ShutdownLimit;
         while (RunAddress.Find(folder) is { } address)
         {
             if (address.ProcessId == RunAddress.Elsewhere || DateTime.UtcNow > deadline)
-                throw new UserError($"the silo at {address.Gateway}, which executes run {runId}, answers no more: {silence.Message}");
+                throw new UserError($"the silo at {address.Gateway}, which executes run {folder.Name}, answers no more: {silence.Message}");
             await Task.Delay(CheckPeriod);
         }
         // Whoever ends in order takes its address along.
         return File.Exists(folder.Address)
-            ? throw new UserError($"the process that executed run {runId} is gone; 'resume {folder.Path}' goes on with it")
+            ? throw new UserError($"the process that executed run {folder.Name} is gone; 'resume {folder.Path}' goes on with it")
             : RunSummary.Read(folder);
     }
 }

@@ -1,5 +1,6 @@
 using SelfJudge.Client.Commands;
 using SelfJudge.Grains.Reporting;
+using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Reproduction;
@@ -17,6 +18,7 @@ internal sealed class Reproduction(string root, StageRuns stages, IReadOnlyList<
     public async Task<int> Run(bool verbose, CancellationToken cancellation)
     {
         var started = TimeProvider.System.GetTimestamp();
+        RunMarker.Claim(new RunFolder(root), RunMarker.Runs);
         var plan = Plan();
         Console.WriteLine($"{plan.Count} runs for {(tables.Count == 1 ? "table" : "tables")} {string.Join(", ", tables.Select(t => t.Id))} over {seeds} {(seeds == 1 ? "seed" : "seeds")}; {plan.Count(stages.IsFinished)} are finished");
         if (await stages.Execute(plan, verbose, cancellation) is not RunExecutor.Succeeded and var code)

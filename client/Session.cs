@@ -18,11 +18,10 @@ internal sealed class Session : IAsyncDisposable
 
     private readonly IAsyncDisposable? _silo;
     private readonly IHost? _client;
-    private readonly FileStream? _lock;
-    private RunFolder? _folder;
+    private FolderLock? _lock;
 
-    private Session(IGrainFactory grains, IAsyncDisposable? silo, IHost? client, FileStream? @lock, RunFolder? folder) =>
-        (Grains, _silo, _client, _lock, _folder) = (grains, silo, client, @lock, folder);
+    private Session(IGrainFactory grains, IAsyncDisposable? silo, IHost? client, FolderLock? @lock) =>
+        (Grains, _silo, _client, _lock) = (grains, silo, client, @lock);
 
     public IGrainFactory Grains { get; }
 
@@ -34,19 +33,19 @@ internal sealed class Session : IAsyncDisposable
 
     /// <summary>Starts a silo in this process that executes a run in <paramref name="folder"/>.</summary>
     /// <exception cref="UserError">The folder cannot be written, or another process executes the run.</exception>
-    public static async Task<Session> Embed(RunFolder folder, string runId, DeviceChoice device, bool verbose)
+    public static async Task<Session> Embed(RunFolder folder, DeviceChoice device, bool verbose)
     {
-        var held = Hold(folder);
+        var held = FolderLock.Take(folder, RunMarker.Run);
         try
         {
             var server = await Start(folder.Storage, device, verbose);
             var o = server.Options;
-            new RunAddress(runId, Environment.ProcessId, o.GatewayPort, o.ClusterId, o.ServiceId, server.Dashboard.ToString()).Write(folder);
-            return new Session(server.Grains, server, null, held, folder) { Dashboard = server.Dashboard };
+            new RunAddress(folder.Id, Environment.ProcessId, o.GatewayPort, o.ClusterId, o.ServiceId, server.Dashboard.ToString()).Write(folder);
+            return new Session(server.Grains, server, null, held) { Dashboard = server.Dashboard };
         }
         catch
         {
-            await held.DisposeAsync();
+            held.Dispose();
             throw;
         }
     }
@@ -55,7 +54,7 @@ internal sealed class Session : IAsyncDisposable
     public static async Task<Session> Embed(DeviceChoice device, bool verbose)
     {
         var server = await Start(null, device, verbose);
-        return new Session(server.Grains, server, null, null, null) { Dashboard = server.Dashboard };
+        return new Session(server.Grains, server, null, null) { Dashboard = server.Dashboard };
     }
 
     /// <summary>Connects to the silo that executes a run.</summary>
@@ -68,14 +67,14 @@ internal sealed class Session : IAsyncDisposable
 
     /// <summary>Connects to a named cluster, to have it execute a run in <paramref name="folder"/>, which its silos must see too.</summary>
     /// <exception cref="UserError">Nobody answers there, the folder cannot be written, or another process executes the run.</exception>
-    public static async Task<Session> Connect(IPEndPoint gateway, RunFolder folder, string runId)
+    public static async Task<Session> Connect(IPEndPoint gateway, RunFolder folder)
     {
         var session = await Connect(gateway);
         try
         {
-            using var held = Hold(folder);
-            new RunAddress(runId, RunAddress.Elsewhere, gateway.Port, new ServerOptions().ClusterId, new ServerOptions().ServiceId, "", gateway.Address.ToString()).Write(folder);
-            session._folder = folder;
+            session._lock = FolderLock.Take(folder, RunMarker.Run);
+            new RunAddress(folder.Id, RunAddress.Elsewhere, gateway.Port, new ServerOptions().ClusterId, new ServerOptions().ServiceId, "", gateway.Address.ToString()).Write(folder);
+            session._lock.LetOthersIn();
             return session;
         }
         catch
@@ -121,7 +120,7 @@ internal sealed class Session : IAsyncDisposable
             host.Dispose();
             throw NoAnswer(gateway, e);
         }
-        return new Session(host.Services.GetRequiredService<IGrainFactory>(), null, host, null, null);
+        return new Session(host.Services.GetRequiredService<IGrainFactory>(), null, host, null);
     }
 
     private static UserError NoAnswer(IPEndPoint gateway, Exception e) =>
@@ -136,30 +135,6 @@ internal sealed class Session : IAsyncDisposable
             await _client.StopAsync();
             _client.Dispose();
         }
-        if (_folder is not null)
-            File.Delete(_folder.Address);
-        if (_lock is not null)
-            await _lock.DisposeAsync();
-    }
-
-    /// <summary>Keeps other processes from executing anything in a folder, until it is disposed or the process ends.</summary>
-    /// <exception cref="UserError">The folder cannot be written, or another process is at work there.</exception>
-    public static FileStream Hold(RunFolder folder)
-    {
-        try
-        {
-            Directory.CreateDirectory(folder.Path);
-            return new FileStream(folder.Lock, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new UserError($"the run's folder {folder.Path} cannot be written: {e.Message}");
-        }
-        catch (IOException e)
-        {
-            throw new UserError(RunAddress.Find(folder) is { } address
-                ? $"process {address.ProcessId} is executing the run in {folder.Path}; watch it with 'watch {folder.Path}', or stop it with 'cancel {folder.Path}'"
-                : $"the run's folder {folder.Path} cannot be used: {e.Message}");
-        }
+        _lock?.Dispose();
     }
 }

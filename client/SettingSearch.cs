@@ -1,5 +1,6 @@
 using System.Text;
 using SelfJudge.Client.Commands;
+using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
@@ -18,6 +19,7 @@ internal sealed class SettingSearch(string root, StageRuns stages, IReadOnlyList
     /// <summary>Runs what is not finished yet, and shows what every setting came to. Returns an exit code.</summary>
     public async Task<int> Run(bool verbose, CancellationToken cancellation)
     {
+        RunMarker.Claim(new RunFolder(root), RunMarker.Runs);
         var settings = (from grid in grids
                         let recipe = stages.RecipeOf(grid.Recipe)
                         from s in grid.Of(recipe)

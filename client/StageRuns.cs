@@ -47,7 +47,7 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
         var left = plan.Where(r => !IsFinished(r)).ToList();
         if (left.Count == 0)
             return RunExecutor.Succeeded;
-        await using var held = Session.Hold(new RunFolder(root));
+        using var held = FolderLock.Take(new RunFolder(root), RunMarker.Runs);
         await using var session = await Session.Embed(DeviceChoice.Default, verbose);
         Console.WriteLine($"dashboard {session.Dashboard}");
         foreach (var (i, run) in left.Index())
@@ -65,7 +65,7 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
         var folder = FolderOf(run);
         if (_measured.TryGetValue(folder.Path, out var known))
             return known;
-        var result = RunResult.FromJson(File.ReadAllText(folder.Result));
+        var result = RunResult.Load(folder.Result);
         // A reward model answers nothing.
         var answers = (File.Exists(folder.Answers) ? AnswerRow.Read(folder.Answers) : []).GroupBy(r => r.Samples).ToDictionary(g => g.Key, g =>
         {
@@ -81,7 +81,7 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
     private async Task<int> Execute(Session session, StageRun run, CancellationToken cancellation)
     {
         var folder = FolderOf(run);
-        var grain = session.Grains.GetGrain<IRunGrain>($"{run.Recipe.Seed}/{run.Folder}");
+        var grain = session.Grains.GetGrain<IRunGrain>(folder.Id);
         await grain.Start(new RunRequest(RecipeFile.Render(run.Recipe), folder.Path));
         await using var stop = cancellation.Register(() => grain.Cancel().Ignore());
         var status = await RunView.Follow(grain.GetStatus, CancellationToken.None);

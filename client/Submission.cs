@@ -17,11 +17,13 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
     // Enough to fill a host's batches, few enough that the first results come early.
     private const int Window = 128;
 
-    /// <summary>Model, templates, sampling and seed by their hash: the same in every line of its file.</summary>
-    public string Job { get; } = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { model.Name, JudgeTemplates = model.JudgeTemplates.Select(Content), model.Chain[^1].DialogueTemplate, sampling, samples, seed }))));
+    /// <summary>Model, as it is in its folder, templates, sampling and seed by their hash: the same in every line of its file.</summary>
+    public string Job { get; } = HashOf(JsonSerializer.Serialize(new { Models = model.Chain.Select(c => c.Id), JudgeTemplates = model.JudgeTemplates.Select(ContentOf), sampling, samples, seed }));
 
-    // A file with a judge template is what stands in it: changed, it makes other results.
-    private static string Content(string judgeTemplate) => JudgeTemplate.IsFile(judgeTemplate) ? File.ReadAllText(judgeTemplate) : judgeTemplate;
+    private static string HashOf(string text) => Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(text)));
+
+    /// <summary>A file with a judge template is what stands in it: changed, it makes other results.</summary>
+    public static string ContentOf(string judgeTemplate) => JudgeTemplate.IsFile(judgeTemplate) ? File.ReadAllText(judgeTemplate) : judgeTemplate;
 
     /// <summary>Results that the output file holds already. A last line cut short is cut off.</summary>
     /// <exception cref="UserError">The file belongs to another submission, or is damaged.</exception>
@@ -30,7 +32,7 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
         if (!File.Exists(output))
             return [];
         var text = File.ReadAllText(output);
-        var whole = text[..(text.LastIndexOf('\n') + 1)];
+        var whole = OutputFile.WholeLines(output, text, PromptResult.Beginning);
         var done = new List<PromptResult>();
         foreach (var (i, line) in whole.Split('\n', StringSplitOptions.RemoveEmptyEntries).Index())
             done.Add(Check(i, line));
@@ -88,7 +90,8 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
     }
 
     private Task<PromptOutcome> Play(IGrainFactory grains, string host, int index, CancellationToken cancellation) =>
-        grains.GetGrain<IPromptGrain>($"submit/{Job}/{index}").Play(new PromptRequest(
+        // Two submissions of one job may be under way, and what they share is not their prompts.
+        grains.GetGrain<IPromptGrain>($"submit/{Job}/{index}/{HashOf(JsonSerializer.Serialize(PromptTurn.Of(prompts[index])))}").Play(new PromptRequest(
             index, [.. prompts[index].Select(t => new DialogueTurn(t.Role, t.Content))], host, model.Id, host, model.Id, model.JudgeTemplates,
             samples, SamplingSettings.From(sampling), Seeds.Derive(Seeds.Derive(seed, "submit"), index), null, 1, null), cancellation);
 

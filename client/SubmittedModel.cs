@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+using System.Text;
 using SelfJudge.Abstractions;
 using SelfJudge.Client.Commands;
 using SelfJudge.Grains.Runs;
@@ -40,7 +42,18 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
                     ModelFolder.Check(folder);
                 else if (model.Chain.FirstOrDefault(p => p.BaseId is null)?.Folder is { } baseFolder)
                     AdapterFolder.Check(folder, ModelFolder.ReadConfig(baseFolder));
-        return model;
+        return model with { Chain = WithContent(model.Chain) };
+    }
+
+    // A host loads nothing under an id that it knows. So an id says what is behind it: folders are written anew, and put by
+    // other templates, while a host lives.
+    private static IReadOnlyList<ModelReference> WithContent(IReadOnlyList<ModelReference> chain)
+    {
+        var ids = new Dictionary<string, string>();
+        return [.. chain.Select(c => c with { Id = ids[c.Id] = $"{c.Id}#{ContentOf(c)}", BaseId = c.BaseId is null ? null : ids[c.BaseId] })];
+
+        static string ContentOf(ModelReference model) => Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(
+            $"{(model.Folder is null ? model.Initial!.ToString() : ModelFingerprint.Of(model.Folder))}\n{(File.Exists(model.DialogueTemplate) ? File.ReadAllText(model.DialogueTemplate) : model.DialogueTemplate)}\n{model.MaxLength}\n{model.MaxActiveSequences}")));
     }
 
     private static SubmittedModel ResolveModel(string? named, string? dialogueTemplate, string? judgeTemplate)
@@ -56,13 +69,13 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
 
     private static SubmittedModel OfRun(string run, string? dialogueTemplate, string? judgeTemplate)
     {
-        var (folder, runId) = RunNames.Find(run);
+        var folder = RunNames.Find(run);
         var recipe = RecipeFile.LoadOfRun(folder.Recipe);
         if (dialogueTemplate is not null)
             recipe = recipe with { Model = recipe.Model with { DialogueTemplate = dialogueTemplate } };
         var output = folder.OutputOf(recipe, recipe.Stages[^1]);
         if (!Directory.Exists(output))
-            throw new UserError($"run {runId} has no model yet: {output} is not there; go on with it by 'resume {folder.Path}', or name one of {folder.Path}/stages");
+            throw new UserError($"run {folder.Name} has no model yet: {output} is not there; go on with it by 'resume {folder.Path}', or name one of {folder.Path}/stages");
         return new SubmittedModel(output, RunModels.Chain($"submit/{folder.Path}", recipe, folder, recipe.Stages[^1].Name), judgeTemplate is null ? recipe.Judge.Templates : [judgeTemplate], recipe.Sampling);
     }
 
@@ -74,7 +87,7 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
         var template = dialogueTemplate ?? DialogueTemplates.Of(baseModel ?? folder, "--template");
         List<ModelReference> chain = [];
         if (baseModel is not null)
-            chain.Add(new ModelReference($"submit/{baseModel}", Path.GetFullPath(baseModel), null, null, template));
+            chain.Add(new ModelReference($"submit/{Path.GetFullPath(baseModel)}", Path.GetFullPath(baseModel), null, null, template));
         chain.Add(new ModelReference($"submit/{folder}", folder, null, baseModel is null ? null : chain[0].Id, template));
         return new SubmittedModel(folder, chain, [judgeTemplate ?? (ModelFolder.ReadTokenizer(baseModel ?? folder) is WordLevelTokenizer ? JudgeTemplate.World : JudgeTemplate.HhHelpful).Name], new SamplingOptions());
     }

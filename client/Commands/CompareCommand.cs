@@ -44,10 +44,11 @@ internal static class CompareCommand
             foreach (var (option, value) in new[] { ("--samples", parse.GetValue(samples)), ("--limit", parse.GetValue(limit) ?? 1) })
                 if (value < 1)
                     throw new UserError($"{option} {value}: must be 1 or more");
-            var file = Path.GetFullPath(parse.GetValue(output)!);
-            if (!Directory.Exists(Path.GetDirectoryName(file)))
-                throw new UserError($"--out {file} cannot be written: there is no folder {Path.GetDirectoryName(file)}");
+            string?[] inputs = [parse.GetValue(a), parse.GetValue(b), parse.GetValue(prompts)];
+            var file = OutputFile.Check(parse.GetValue(output)!, inputs);
             var sides = new[] { ComparedPolicy.Resolve(parse.GetValue(a)!, parse.GetValue(template)), ComparedPolicy.Resolve(parse.GetValue(b)!, parse.GetValue(template)) };
+            foreach (var (i, _) in sides.Index().Where(s => s.Item.Model is not null))
+                OutputFile.Check(AnswersOf(file, "ab"[i]), inputs);
             var named = NamedJudge.Resolve(parse.GetValue(judge)!, parse.GetValue(judgeModel), parse.GetValue(judgeKey), parse.GetValue(judgeTemplates) ?? []);
             var asked = Prompts(parse.GetValue(prompts), sides).Take(parse.GetValue(limit) ?? int.MaxValue).ToList();
             if (named.Name == NamedJudge.Oracle && asked.Find(p => OracleJudge.Find(p) is null) is { } foreign)
@@ -68,6 +69,9 @@ internal static class CompareCommand
         });
         return command;
     }
+
+    // Each model's answers are kept beside the output, as 'submit' writes them.
+    private static string AnswersOf(string output, char side) => $"{Path.Combine(Path.GetDirectoryName(output)!, Path.GetFileNameWithoutExtension(output))}.{side}.jsonl";
 
     private static IEnumerable<IReadOnlyList<Turn>> Prompts(string? named, IReadOnlyList<ComparedPolicy> sides) => named switch
     {
@@ -91,9 +95,8 @@ internal static class CompareCommand
         public Work(IReadOnlyList<ComparedPolicy> sides, IReadOnlyList<SamplingOptions?> sampling, NamedJudge judge, IReadOnlyList<IReadOnlyList<Turn>> prompts, int samples, ulong seed, string output, TextWriter progress)
         {
             (_sides, _judge, _prompts, _output, _progress) = (sides, judge, prompts, output, progress);
-            // Each model's answers are kept beside the output, as 'submit' writes them.
-            _submissions = [.. sides.Zip(sampling, (s, o) => (s.Model, o)).Select((s, i) => s.Model is null ? null : new Submission(prompts, s.Model, s.o!, samples, seed, $"{Path.Combine(Path.GetDirectoryName(output)!, Path.GetFileNameWithoutExtension(output))}.{"ab"[i]}.jsonl"))];
-            var job = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { A = sides[0].Name, B = sides[1].Name, judge.Name, judge.Templates, Answers = sides.Select(s => s.Model is null ? s.AnswersTo(prompts).Select(x => x.Answer) : []), Jobs = _submissions.Select(s => s?.Job) }))));
+            _submissions = [.. sides.Zip(sampling, (s, o) => (s.Model, o)).Select((s, i) => s.Model is null ? null : new Submission(prompts, s.Model, s.o!, samples, seed, AnswersOf(output, "ab"[i])))];
+            var job = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { A = sides[0].Name, B = sides[1].Name, judge.Name, Models = judge.Model?.Chain.Select(c => c.Id), Templates = judge.Templates.Select(Submission.ContentOf), Answers = sides.Select(s => s.Model is null ? s.AnswersTo(prompts).Select(x => x.Answer) : []), Jobs = _submissions.Select(s => s?.Job) }))));
             _comparison = new Comparison(prompts, job, output);
         }
 

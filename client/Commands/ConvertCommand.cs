@@ -62,12 +62,12 @@ internal static class ConvertCommand
                 : throw new UserError($"the adapter in {named} stands on {AdapterFolder.ReadConfig(named).BaseModel ?? "a model that it does not name"}, which is no folder here; write --model BASE --adapter {named}");
         if (File.Exists(Path.Combine(named, "config.json")))
             return (Path.GetFullPath(named), null);
-        var (folder, runId) = RunNames.Find(named);
+        var folder = RunNames.Find(named);
         var recipe = RecipeFile.LoadOfRun(folder.Recipe);
         if (folder.OutputOf(recipe, recipe.Stages[^1]) is var output && !Directory.Exists(output))
-            throw new UserError($"run {runId} has no model yet: {output} is not there; go on with it by 'resume {folder.Path}', or name one of {folder.Path}/stages");
-        var chain = RunModels.Chain(runId, recipe, folder, recipe.Stages[^1].Name);
-        var start = chain[0].Folder ?? throw new UserError($"the adapter of run {runId} stands on random weights, which are in no folder");
+            throw new UserError($"run {folder.Name} has no model yet: {output} is not there; go on with it by 'resume {folder.Path}', or name one of {folder.Path}/stages");
+        var chain = RunModels.Chain(folder.Id, recipe, folder, recipe.Stages[^1].Name);
+        var start = chain[0].Folder ?? throw new UserError($"the adapter of run {folder.Name} stands on random weights, which are in no folder");
         return (start, chain[^1].BaseId is null ? null : chain[^1].Folder);
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
 
@@ -36,14 +37,15 @@ internal static class DemoCommand
     private static Task<int> Run(string name, ulong seed, string? output, DeviceChoice device, bool verbose, CancellationToken cancellation)
     {
         var recipe = RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", name + ".yaml"), [$"seed={seed}"]);
-        var (folder, runId) = RunNames.New(output, name);
-        return RunExecutor.Execute(recipe, folder, runId, null, device, verbose, cancellation);
+        return RunExecutor.Execute(recipe, RunNames.New(output, name), null, device, verbose, cancellation);
     }
 
     // One after the other: each run has the machine to itself, as a single demo does.
     private static async Task<int> RunSeeds(string name, ulong first, int count, string? output, DeviceChoice device, bool verbose, CancellationToken cancellation)
     {
-        var root = RunNames.New(output, name).Folder.Path;
+        var folder = RunNames.New(output, name, RunMarker.Runs);
+        RunMarker.Claim(folder, RunMarker.Runs);
+        var root = folder.Path;
         var results = new List<RunResult>();
         for (var seed = first; seed < first + (ulong)count; seed++)
         {
@@ -51,7 +53,7 @@ internal static class DemoCommand
             Console.WriteLine($"seed {seed}, {results.Count + 1} of {count}");
             if (await Run(name, seed, path, device, verbose, cancellation) is not RunExecutor.Succeeded and var code)
                 return code;
-            results.Add(RunResult.FromJson(await File.ReadAllTextAsync(new Grains.Runs.RunFolder(path).Result, CancellationToken.None)));
+            results.Add(RunResult.Load(new RunFolder(path).Result));
         }
         var summary = SeedsResult.Of(results);
         var file = Path.Combine(root, "seeds.json");

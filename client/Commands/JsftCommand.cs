@@ -28,6 +28,7 @@ internal static class JsftCommand
         {
             if (parse.GetValue(epochs) is { } n && !(n > 0 && double.IsFinite(n)))
                 throw new UserError($"--epochs {n.ToString(CultureInfo.InvariantCulture)}: must be more than 0");
+            RunNames.CheckNew(parse.GetValue(output));
             var computing = device.Resolve(parse, parse.GetValue(cluster));
             var given = parse.GetValue(settings) ?? [];
             var path = parse.GetValue(recipe) ?? Path.Combine(AppContext.BaseDirectory, "recipes", DefaultRecipe);
@@ -38,8 +39,7 @@ internal static class JsftCommand
             if (parse.GetValue(epochs) is not null || !isCounted)
                 resolved = Over(resolved, read!, parse.GetValue(epochs) ?? 1);
             Console.WriteLine($"{read!.Pairs.Count} training pairs, {read.HeldOutPairs.Count} held out; {string.Join(", ", resolved.Stages.Select(s => $"{s.Name} {s.Steps} steps"))}");
-            var (folder, runId) = RunNames.New(parse.GetValue(output), resolved.Name);
-            return RunExecutor.Execute(resolved, folder, runId, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
+            return RunExecutor.Execute(resolved, RunNames.New(parse.GetValue(output), resolved.Name), parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
         });
         return command;
     }

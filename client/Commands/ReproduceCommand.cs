@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Reproduction;
 
 namespace SelfJudge.Client.Commands;
@@ -40,6 +41,7 @@ internal static class ReproduceCommand
                 Console.WriteLine("--quick: a fortieth of the steps; its figures mean nothing");
             // One folder by default, so that a second call goes on with the first one's runs.
             var root = Path.GetFullPath(parse.GetValue(output) ?? Path.Combine("runs", (choosing ? "settings" : "reproduce") + (parse.GetValue(quick) ? "-quick" : "")));
+            RunMarker.Check(new RunFolder(root), RunMarker.Runs);
             // What a run leaves is measured on one kind of prompts: those of settings stay apart from those of tables.
             var stages = new StageRuns(choosing ? Path.Combine(root, "validation") : root, parse.GetValue(quick), parse.GetValue(settings) ?? []);
             var prompts = parse.GetValue(quick) ? QuickPrompts : 0;

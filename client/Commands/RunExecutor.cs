@@ -11,11 +11,11 @@ internal static class RunExecutor
     public const int Succeeded = 0, Failed = 1, Cancelled = 3;
 
     /// <summary>Starts a run, or goes on with it, and follows it to its end. Returns the exit code.</summary>
-    public static async Task<int> Execute(Recipe recipe, RunFolder folder, string runId, string? cluster, DeviceChoice device, bool verbose, CancellationToken cancellation)
+    public static async Task<int> Execute(Recipe recipe, RunFolder folder, string? cluster, DeviceChoice device, bool verbose, CancellationToken cancellation)
     {
-        await using var session = cluster is null ? await Session.Embed(folder, runId, device, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster), folder, runId);
-        Console.WriteLine($"run {runId} in {folder.Path}{(session.Dashboard is null ? "" : $"; dashboard {session.Dashboard}")}");
-        var run = session.Grains.GetGrain<IRunGrain>(runId);
+        await using var session = cluster is null ? await Session.Embed(folder, device, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster), folder);
+        Console.WriteLine($"run {folder.Name} in {folder.Path}{(session.Dashboard is null ? "" : $"; dashboard {session.Dashboard}")}");
+        var run = session.Grains.GetGrain<IRunGrain>(folder.Id);
         await run.Start(new RunRequest(RecipeFile.Render(recipe), folder.Path));
         // Ctrl-C stops the run at a step boundary; nothing is lost.
         await using var stop = cancellation.Register(() =>
@@ -39,7 +39,7 @@ internal static class RunExecutor
                 Console.WriteLine($"cancelled after step {status.Step} of {status.Stage}; go on with: resume {folder.Path}");
                 return Cancelled;
             case RunState.Failed:
-                await Console.Error.WriteLineAsync($"the run failed: {status.Message}\nwhat it made is in {folder.Path}; once the cause is mended, go on with: resume {folder.Path}");
+                await Console.Error.WriteLineAsync($"the run failed: {status.Message}{(Directory.Exists(folder.Path) ? $"\nwhat it made is in {folder.Path}; once the cause is mended, go on with: resume {folder.Path}" : "")}");
                 return Failed;
             default:
                 return Succeeded; // The watcher has seen enough; the run goes on.

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Evaluation;
@@ -36,7 +37,7 @@ internal static class RunsCommands
             var summary = RunSummary.Read(new RunFolder(path));
             return [summary.Recipe.Name, summary.State, summary.Stage, summary.Position];
         }
-        catch (RecipeException)
+        catch (Exception e) when (e is RecipeException or InvalidDataException)
         {
             return ["", "damaged", "", ""];
         }
@@ -48,12 +49,12 @@ internal static class RunsCommands
         var command = new Command("show", "Show what a run came to, or where it stands.") { run };
         command.SetAction(parse =>
         {
-            var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
+            var folder = RunNames.Find(parse.GetValue(run)!);
             var summary = RunSummary.Read(folder);
-            Console.WriteLine($"run {runId}: {summary.State}, {(summary.Stage.Length == 0 ? "before its first step" : $"{summary.Stage} {summary.Position}")}");
+            Console.WriteLine($"run {folder.Name}: {summary.State}, {(summary.Stage.Length == 0 ? "before its first step" : $"{summary.Stage} {summary.Position}")}");
             if (File.Exists(folder.Result))
             {
-                ResultView.Print(RunResult.FromJson(File.ReadAllText(folder.Result)), folder.Path, folder.Report);
+                ResultView.Print(RunResult.Load(folder.Result), folder.Path, folder.Report);
                 return;
             }
             foreach (var (name, value) in summary.Figures)
@@ -68,17 +69,18 @@ internal static class RunsCommands
         var command = new Command("watch", "Watch a run that is going on; Ctrl-C ends the watching, not the run.") { run };
         command.SetAction(async (parse, cancellation) =>
         {
-            var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
-            await using var session = await Reach(folder, runId);
-            var grain = session.Grains.GetGrain<IRunGrain>(runId);
+            var folder = RunNames.Find(parse.GetValue(run)!);
+            var address = AddressOf(folder);
+            await using var session = await Session.Connect(address);
+            var grain = session.Grains.GetGrain<IRunGrain>(address.RunId);
             try
             {
                 return await RunExecutor.Follow(grain, folder, () => RemoteRun.GetStatus(grain, folder), cancellation);
             }
             catch (Exception e) when (e is OrleansException or TimeoutException)
             {
-                var end = await RemoteRun.ReadEnd(folder, runId, e);
-                Console.WriteLine(end.State == RunSummary.Completed ? $"run {runId} is completed: 'show {folder.Path}' prints its result"
+                var end = await RemoteRun.ReadEnd(folder, e);
+                Console.WriteLine(end.State == RunSummary.Completed ? $"run {folder.Name} is completed: 'show {folder.Path}' prints its result"
                     : $"{end.State} after step {end.Step} of {end.Stage}; go on with: resume {folder.Path}");
                 return end.State == RunSummary.Completed ? RunExecutor.Succeeded : RunExecutor.Cancelled;
             }
@@ -92,21 +94,22 @@ internal static class RunsCommands
         var command = new Command("cancel", "Stop a run at its next step boundary; it keeps everything and can be resumed.") { run };
         command.SetAction(async (parse, cancellation) =>
         {
-            var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
-            await using var session = await Reach(folder, runId);
-            var grain = session.Grains.GetGrain<IRunGrain>(runId);
+            var folder = RunNames.Find(parse.GetValue(run)!);
+            var address = AddressOf(folder);
+            await using var session = await Session.Connect(address);
+            var grain = session.Grains.GetGrain<IRunGrain>(address.RunId);
             await grain.Cancel();
             try
             {
                 RunStatus status;
                 while (!RunView.IsOver((status = await RemoteRun.GetStatus(grain, folder)).State))
                     await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);
-                Console.WriteLine($"run {runId} is {status.State.ToString().ToLowerInvariant()} after step {status.Step} of {status.Stage}");
+                Console.WriteLine($"run {folder.Name} is {status.State.ToString().ToLowerInvariant()} after step {status.Step} of {status.Stage}");
             }
             catch (Exception e) when (e is OrleansException or TimeoutException)
             {
-                var end = await RemoteRun.ReadEnd(folder, runId, e);
-                Console.WriteLine($"run {runId} is {end.State} after step {end.Step} of {end.Stage}");
+                var end = await RemoteRun.ReadEnd(folder, e);
+                Console.WriteLine($"run {folder.Name} is {end.State} after step {end.Step} of {end.Stage}");
             }
         });
         return command;
@@ -123,38 +126,41 @@ internal static class RunsCommands
         command.SetAction(async (parse, cancellation) =>
         {
             var computing = device.Resolve(parse, parse.GetValue(cluster));
-            var (folder, runId) = RunNames.Find(parse.GetValue(run)!);
+            var folder = RunNames.Find(parse.GetValue(run)!);
             if (File.Exists(folder.Result))
-                throw new UserError($"run {runId} is completed: 'show {folder.Path}' prints its result");
-            if (parse.GetValue(cluster) is null)
-                await CheckClusterIsDone(folder, runId);
-            return await RunExecutor.Execute(RecipeFile.LoadOfRun(folder.Recipe), folder, runId, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
+                throw new UserError($"run {folder.Name} is completed: 'show {folder.Path}' prints its result");
+            if (!RunMarker.IsRun(folder))
+                throw new UserError($"no run was ever started in {folder.Path}: it has a recipe.yaml, but no {Path.GetFileName(folder.Marker)}; start one by 'train --recipe {folder.Recipe}', with --out for another folder");
+            RunMarker.Check(folder, RunMarker.Run);
+            await CheckClusterIsDone(folder, parse.GetValue(cluster) is { } named ? CommonOptions.ParseGateway(named) : null);
+            return await RunExecutor.Execute(RecipeFile.LoadOfRun(folder.Recipe), folder, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
         });
         return command;
     }
 
-    private static Task<Session> Reach(RunFolder folder, string runId) => RunAddress.Find(folder) is { } address
-        ? Session.Connect(address)
+    private static RunAddress AddressOf(RunFolder folder) => RunAddress.Find(folder) is { } address
+        ? address.IsStarting ? throw new UserError($"process {address.ProcessId} is about to execute run {folder.Name}: ask again in a moment") : address
         : throw new UserError(File.Exists(folder.Result)
-            ? $"no process is executing run {runId}: it is completed; 'show {folder.Path}' prints its result"
-            : $"no process is executing run {runId}; 'show {folder.Path}' says where it stands, 'resume {folder.Path}' goes on with it");
+            ? $"no process is executing run {folder.Name}: it is completed; 'show {folder.Path}' prints its result"
+            : $"no process is executing run {folder.Name}; 'show {folder.Path}' says where it stands, 'resume {folder.Path}' goes on with it");
 
     // An embedded silo is known by the lock on the folder; a cluster, whose client need not live as long as its runs, must be asked.
-    private static async Task CheckClusterIsDone(RunFolder folder, string runId)
+    private static async Task CheckClusterIsDone(RunFolder folder, IPEndPoint? named)
     {
-        if (RunAddress.Find(folder) is not { ProcessId: RunAddress.Elsewhere } address)
+        // The cluster that is named goes on with what it executes.
+        if (RunAddress.Find(folder) is not { ProcessId: RunAddress.Elsewhere } address || address.Gateway.Equals(named))
             return;
         RunState state;
         try
         {
             await using var session = await Session.Connect(address);
-            state = (await session.Grains.GetGrain<IRunGrain>(runId).GetStatus()).State;
+            state = (await session.Grains.GetGrain<IRunGrain>(address.RunId).GetStatus()).State;
         }
         catch (Exception e) when (e is UserError or OrleansException or TimeoutException)
         {
             return; // The cluster is gone, and its runs with it.
         }
         if (state is RunState.Running or RunState.Cancelling)
-            throw new UserError($"the cluster at {address.Gateway} is executing run {runId}; watch it with 'watch {folder.Path}', or stop it with 'cancel {folder.Path}'");
+            throw new UserError($"the cluster at {address.Gateway} is executing run {folder.Name}; watch it with 'watch {folder.Path}', or stop it with 'cancel {folder.Path}'");
     }
 }

@@ -34,6 +34,8 @@ internal static class ScoreCommand
             if (parse.GetValue(noTemplate) && parse.GetValue(model.Template) is { } template)
                 throw new UserError($"--no-template and --template {template} contradict each other");
             var (path, verbatim) = (parse.GetValue(data)!, parse.GetValue(noTemplate));
+            var file = OutputFile.Check(parse.GetValue(output)!, path);
+            CheckIsOurs(file);
             var resolved = model.Resolve(parse, template: verbatim ? DialogueTemplate.Plain.Name : null);
             // Every row is read once before any is computed: an error in the last one costs nothing.
             var vocabulary = resolved.Chain[0].Folder is { } folder ? ModelFolder.ReadConfig(folder).VocabSize : (int?)null;
@@ -41,7 +43,7 @@ internal static class ScoreCommand
             try
             {
                 await using var loaded = await model.Open(parse, resolved);
-                var (means, recorded) = await Score(loaded, ScoredRows.Read(path, verbatim, vocabulary), verbatim, b, Path.GetFullPath(parse.GetValue(output)!), cancellation);
+                var (means, recorded) = await Score(loaded, ScoredRows.Read(path, verbatim, vocabulary), verbatim, b, file, cancellation);
                 var (name, mean) = parse.GetValue(loss) switch
                 {
                     PreferenceLossKind.Sigmoid => ("sigmoid", means.Sigmoid),
@@ -120,6 +122,13 @@ internal static class ScoreCommand
         ];
     }
 
+    // Scores are made anew, and take the place of scores only.
+    private static void CheckIsOurs(string file)
+    {
+        if (File.Exists(file) && File.ReadLines(file).FirstOrDefault() is { } line && !line.StartsWith(RowScore.Beginning, StringComparison.Ordinal))
+            throw new UserError($"--out {file} is there already, and holds no scores: name another file, or delete it");
+    }
+
     private static StreamWriter Open(string path)
     {
         try
@@ -137,6 +146,9 @@ internal static class ScoreCommand
 /// <param name="Margin">β·Δ, the difference of the implicit rewards.</param>
 internal sealed record RowScore(int Row, double PolicyChosenLogp, double PolicyRejectedLogp, double RefChosenLogp, double RefRejectedLogp, int ChosenTokens, int RejectedTokens, double Margin, double Sigmoid, double Hinge, double Ipo)
 {
+    /// <summary>How every line begins.</summary>
+    public const string Beginning = "{\"row\":";
+
     public static RowScore Of(int row, PairLogProbs pair, double beta)
     {
         PairLoss Loss(PreferenceLossKind kind) => new PreferenceLoss(kind, beta).Of(pair);

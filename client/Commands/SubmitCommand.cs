@@ -35,9 +35,7 @@ internal static class SubmitCommand
             var computing = device.Resolve(parse, parse.GetValue(cluster));
             if (parse.GetValue(samples) < 1)
                 throw new UserError($"--samples {parse.GetValue(samples)}: must be 1 or more");
-            var file = Path.GetFullPath(parse.GetValue(output)!);
-            if (!Directory.Exists(Path.GetDirectoryName(file)))
-                throw new UserError($"--out {file} cannot be written: there is no folder {Path.GetDirectoryName(file)}");
+            var file = OutputFile.Check(parse.GetValue(output)!, parse.GetValue(prompts));
             var batch = PreferenceFiles.ReadPrompts(parse.GetValue(prompts)!).ToList();
             var resolved = SubmittedModel.Resolve(parse.GetValue(model), parse.GetValue(template), parse.GetValue(judgeTemplate));
             var sampling = resolved.Sampling;

@@ -19,10 +19,10 @@ internal static class TrainCommand
         device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
+            RunNames.CheckNew(parse.GetValue(output));
             var computing = device.Resolve(parse, parse.GetValue(cluster));
             var (resolved, _) = RunRecipe.Load(parse.GetValue(recipe)!, parse.GetValue(model), parse.GetValue(data) ?? [], [], parse.GetValue(settings) ?? []);
-            var (folder, runId) = RunNames.New(parse.GetValue(output), resolved.Name);
-            return RunExecutor.Execute(resolved, folder, runId, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
+            return RunExecutor.Execute(resolved, RunNames.New(parse.GetValue(output), resolved.Name), parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
         });
         return command;
     }

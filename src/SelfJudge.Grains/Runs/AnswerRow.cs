@@ -9,9 +9,10 @@ namespace SelfJudge.Grains.Runs;
 /// <param name="Gold">The oracle's mean over principles; null without an oracle.</param>
 public sealed record AnswerRow(string Policy, int Samples, int Prompt, string Question, string Answer, double? Gold)
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
-    public static IEnumerable<AnswerRow> Read(string path) => File.ReadLines(path).Select(line => JsonSerializer.Deserialize<AnswerRow>(line, Json)!);
+    /// <exception cref="InvalidDataException">A line is damaged; the message names file and line.</exception>
+    public static IEnumerable<AnswerRow> Read(string path) => JsonLines.Read<AnswerRow>(path, Json);
 }

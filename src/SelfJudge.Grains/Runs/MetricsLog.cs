@@ -18,6 +18,8 @@ public sealed record MetricsRow(long RunStep, string Stage, int StageStep, IRead
 /// </summary>
 public sealed class MetricsLog : IAsyncDisposable
 {
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
+
     private readonly StreamWriter _lines;
     private readonly Channel<MetricsRow> _toPlot = Channel.CreateUnbounded<MetricsRow>(new UnboundedChannelOptions { SingleReader = true });
     private readonly Task _plotting;
@@ -27,7 +29,7 @@ public sealed class MetricsLog : IAsyncDisposable
     public MetricsLog(RunFolder folder, string stage, long lastRunStep)
     {
         var kept = Read(folder.Metrics).Where(r => r.RunStep <= lastRunStep).ToList();
-        var series = Path.Combine(folder.TensorBoard, stage);
+        var series = folder.SeriesOf(stage);
         if (Directory.Exists(series))
             Directory.Delete(series, recursive: true);
         AtomicFolder.WriteFile(folder.Metrics, string.Concat(kept.Select(r => Line(r) + "\n")));
@@ -44,15 +46,8 @@ public sealed class MetricsLog : IAsyncDisposable
     }
 
     /// <summary>The rows of a metrics file; none if it is not there. A last line cut short by a crash is left out.</summary>
-    public static IEnumerable<MetricsRow> Read(string path)
-    {
-        if (!File.Exists(path))
-            yield break;
-        using var file = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-        while (file.ReadLine() is { } line)
-            if (Parse(line) is { } row)
-                yield return row;
-    }
+    /// <exception cref="InvalidDataException">Another line is damaged; the message names file and line.</exception>
+    public static IEnumerable<MetricsRow> Read(string path) => JsonLines.ReadLog(path, Parse);
 
     public async ValueTask DisposeAsync()
     {
@@ -89,17 +84,31 @@ public sealed class MetricsLog : IAsyncDisposable
         return json.ToJsonString();
     }
 
-    private static MetricsRow? Parse(string line)
+    private static MetricsRow Parse(ReadOnlyMemory<byte> line)
     {
-        try
-        {
-            var json = JsonNode.Parse(line)!.AsObject();
-            var values = json.Skip(3).Where(p => p.Value is not null).ToDictionary(p => p.Key, p => (double)p.Value!);
-            return new MetricsRow((long)json["run_step"]!, (string)json["stage"]!, (int)json["step"]!, values);
-        }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException)
-        {
-            return null;
-        }
+        using var json = JsonDocument.Parse(line, Strict);
+        var values = new Dictionary<string, double>();
+        (long? runStep, string? stage, int? step) = (null, null, null);
+        foreach (var property in json.RootElement.ValueKind == JsonValueKind.Object ? json.RootElement.EnumerateObject() : throw new JsonException("it is no object"))
+            switch (property.Name, property.Value.ValueKind)
+            {
+                case ("run_step", JsonValueKind.Number) when property.Value.TryGetInt64(out var number):
+                    runStep = number;
+                    break;
+                case ("stage", JsonValueKind.String):
+                    stage = property.Value.GetString();
+                    break;
+                case ("step", JsonValueKind.Number) when property.Value.TryGetInt32(out var number):
+                    step = number;
+                    break;
+                case (not ("run_step" or "stage" or "step"), JsonValueKind.Number):
+                    values[property.Name] = property.Value.GetDouble();
+                    break;
+                case (not ("run_step" or "stage" or "step"), JsonValueKind.Null):
+                    break;
+                default:
+                    throw new JsonException($"{property.Name} is {property.Value.GetRawText()}");
+            }
+        return new MetricsRow(runStep ?? throw new JsonException("run_step is missing"), stage ?? throw new JsonException("stage is missing"), step ?? throw new JsonException("step is missing"), values);
     }
 }

@@ -43,7 +43,7 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
     {
         var replica = _replica ??= await Load();
         return await Task.WhenAll(prompts.Select((prompt, i) => replica.Judge(prompt, policy.Answers[i], baseline.Answers[i],
-            recipe.Deterministic ? new BatchMembership($"{runId}/evaluation/judge/{policy.Name}", prompts.Count, i) : null, CancellationToken.None)));
+            recipe.Deterministic ? new BatchMembership($"{runId}//evaluation/judge/{policy.Name}", prompts.Count, i) : null, CancellationToken.None)));
     }
 
     // After one failure nobody waits for what other requests come to.
@@ -73,7 +73,7 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
     // Under the run's name, so that it is freed with the run's own models.
     private async Task<string> LoadFolder(string host, string folder)
     {
-        var (id, baseId) = ($"{runId}/evaluation/judge", $"{runId}/evaluation/judge-base");
+        var (id, baseId) = ($"{runId}//evaluation/judge", $"{runId}//evaluation/judge-base");
         var replica = grains.GetGrain<IPolicyReplicaGrain>(host);
         if (AdapterFolder.IsAdapter(folder))
             await replica.Load(new ModelReference(baseId, AdapterFolder.ReadConfig(folder).BaseModel, null, null, recipe.Model.DialogueTemplate));

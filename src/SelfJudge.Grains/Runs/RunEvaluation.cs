@@ -47,7 +47,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
             rejection.Add(new RejectionPoint(stage, n, scores.GoldMean, scores.MeanLength, scores.Repetition, comparison is null ? null : (await comparison.WinRateOf(scores)).Mean));
         var result = new RunResult
         {
-            RunId = runId,
+            RunId = folder.Name,
             Name = recipe.Name,
             Seed = recipe.Seed,
             TotalSeconds = elapsed(),
@@ -121,17 +121,17 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     private static IEnumerable<int> Powers(int samples) => samples == 1 ? [] : Enumerable.Range(0, 31).Select(i => 1 << i).TakeWhile(n => n < samples).Append(samples);
 
     private Task<PromptOutcome> Answer(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples, CancellationToken cancellation) =>
-        grains.GetGrain<IPromptGrain>($"{runId}/evaluation/{stage}/{index}").Play(new PromptRequest(
+        grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/{index}").Play(new PromptRequest(
             index, prompt.ToWire(), model.Host, model.Id, model.Host, model.Id, Templates(stage), samples,
             SamplingSettings.From(recipe.Sampling), Seeds.Derive(Seeds.Derive(recipe.Seed, "evaluation"), index),
-            recipe.Deterministic ? $"{runId}/evaluation/{stage}" : null, _prompts.Count, null), cancellation);
+            recipe.Deterministic ? $"{runId}//evaluation/{stage}" : null, _prompts.Count, null), cancellation);
 
     private async Task<Completion> Champion(LoadedModel model, string stage, PromptOutcome outcome, int index, int n)
     {
-        Bracket bracket = await grains.GetGrain<ITournamentGrain>($"{runId}/evaluation/{stage}/{index}/{n}").Play(new TournamentRequest(
+        Bracket bracket = await grains.GetGrain<ITournamentGrain>($"{runId}//evaluation/{stage}/{index}/{n}").Play(new TournamentRequest(
             model.Host, model.Id, _prompts[index].ToWire(),
             [.. outcome.Completions.Take(n).Select(c => c.Text)], Templates(stage), Seeds.Derive(recipe.Seed, index, n),
-            recipe.Deterministic ? $"{runId}/evaluation/{stage}/{n}" : null, _prompts.Count, index), CancellationToken.None);
+            recipe.Deterministic ? $"{runId}//evaluation/{stage}/{n}" : null, _prompts.Count, index), CancellationToken.None);
         return outcome.Completions[bracket.Champion];
     }
 

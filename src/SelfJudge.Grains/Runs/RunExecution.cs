@@ -15,7 +15,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
 {
     private const int PlayAttempts = 3;
 
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
     private readonly RunFolder _folder = new(request.Folder);
     private volatile bool _cancelRequested;
@@ -29,6 +29,8 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     private (long At, int Step, long Tokens) _mark;
     private double _tokensPerSecond, _secondsPerStep;
 
+    public RunRequest Request => request;
+    public Recipe Recipe => recipe;
     public bool IsOver { get; set; }
     public bool IsCancelled { get; private set; }
 
@@ -42,10 +44,14 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         {
             await RunStages();
         }
-        catch
+        catch (Exception e)
         {
+            // Whatever failed then failed for that, and says so in its own way.
+            var isGone = !File.Exists(_folder.Marker);
             // What ended the run is what its user hears of, whatever else fails now.
             await Trainer.Release().ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+            if (isGone)
+                throw new RunFolderException($"the run's folder {_folder.Path} is gone: it was deleted or moved while the run was executed. Where it was moved, go on with it by 'resume' there ({e.Message})");
             throw;
         }
         finally
@@ -58,7 +64,6 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
 
     private async Task RunStages()
     {
-        Directory.CreateDirectory(_folder.Path);
         AtomicFolder.Clean(_folder.Path);
         AtomicFolder.Clean(_folder.Stages);
         AtomicFolder.WriteFile(_folder.Recipe, RecipeFile.Render(recipe));
@@ -222,12 +227,29 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     // Of earlier executions, the steps count that are kept.
     private double Elapsed() => _secondsBefore + time.GetElapsedTime(_started).TotalSeconds;
 
-    // Stages are finished in order; what one of them left must still be there.
+    // Stages are finished in order; what one of them left must still be there, and be what it left.
     private List<StageSummary> ReadFinished()
     {
         if (!File.Exists(_folder.StageResults))
             return [];
-        var finished = JsonSerializer.Deserialize<List<StageSummary>>(File.ReadAllText(_folder.StageResults), Json) ?? [];
-        return [.. finished.Zip(recipe.Stages).TakeWhile(p => p.First.Name == p.Second.Name && Directory.Exists(_folder.OutputOf(recipe, p.Second))).Select(p => p.First)];
+        List<StageSummary?>? finished;
+        try
+        {
+            finished = JsonSerializer.Deserialize<List<StageSummary?>>(File.ReadAllText(_folder.StageResults), Json);
+        }
+        catch (JsonException e)
+        {
+            throw Damaged(e.Message);
+        }
+        if (finished is null || finished.Contains(null))
+            throw Damaged("it is no list of stages");
+        var kept = finished.OfType<StageSummary>().Zip(recipe.Stages).TakeWhile(p => p.First.Name == p.Second.Name && Directory.Exists(_folder.OutputOf(recipe, p.Second))).ToList();
+        foreach (var (summary, stage) in kept)
+            if (summary.Seal is not null && FolderSeal.HashOf(_folder.OutputOf(recipe, stage)) != summary.Seal)
+                throw new CheckpointException($"{_folder.OutputOf(recipe, stage)} is not what stage {stage.Name} left, by its {FolderSeal.FileName} and {_folder.StageResults}: put it back, or delete it and {_folder.Checkpoints}, and the run goes on from that stage");
+        return [.. kept.Select(p => p.First)];
+
+        CheckpointException Damaged(string how) =>
+            new($"{_folder.StageResults}, which says which stages are finished, is damaged: {how}; put it back from a copy, or delete it and {_folder.Checkpoints}, and the run begins anew");
     }
 }

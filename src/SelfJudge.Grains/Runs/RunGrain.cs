@@ -21,10 +21,20 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
 
     public async Task Start(RunRequest request)
     {
-        if (_execution is { IsOver: false })
+        var (recipe, folder) = (RecipeFile.Parse(request.Recipe, "recipe"), new RunFolder(request.Folder));
+        if (_execution is { IsOver: false } running)
+        {
+            if (RunFolder.RealPath(running.Request.Folder) != RunFolder.RealPath(request.Folder))
+                throw new RunFolderException($"run {this.GetPrimaryKeyString()} is being executed in {running.Request.Folder}, not in {request.Folder}: start the other one under another id");
+            if (RecipeFile.Render(running.Recipe) != RecipeFile.Render(recipe))
+                throw new RunFolderException($"run {this.GetPrimaryKeyString()} is being executed in {request.Folder} by another recipe: wait for its end, or start the other recipe in another folder");
             return;
+        }
+        RunMarker.Claim(folder, RunMarker.Run);
+        if (File.Exists(folder.Recipe) && RecipeFile.Render(RecipeFile.LoadOfRun(folder.Recipe)) != RecipeFile.Render(recipe))
+            throw new RunFolderException($"{request.Folder} holds a run of another recipe: start this one in another folder, or go on with that one by 'resume {request.Folder}'");
         // Taken before the first wait, so that a second call that comes meanwhile finds it.
-        var execution = _execution = new RunExecution(this.GetPrimaryKeyString(), request, RecipeFile.Parse(request.Recipe, "recipe"), GrainFactory, catalog, time, warning => LogWarning(this.GetPrimaryKeyString(), warning));
+        var execution = _execution = new RunExecution(this.GetPrimaryKeyString(), request, recipe, GrainFactory, catalog, time, warning => LogWarning(this.GetPrimaryKeyString(), warning));
         state.State.Request = request;
         try
         {

@@ -85,6 +85,7 @@ public sealed record StepOutcome(
 /// <param name="Tokens">That passed through a model in any role: trained, sampled, judged.</param>
 /// <param name="Judge">Figures of its model as a judge on held-out pairs; empty where it was not measured.</param>
 /// <param name="Device">What its model was trained on, among so many workers.</param>
+/// <param name="Seal">The hash of the seal on its model; null where an earlier version of this program left one without.</param>
 [GenerateSerializer, Immutable, Alias("sj.StageSummary")]
 public sealed record StageSummary(
     [property: Id(0)] string Name,
@@ -95,7 +96,8 @@ public sealed record StageSummary(
     [property: Id(5)] string Output,
     [property: Id(6)] long TrainedParameters,
     [property: Id(7)] string Device,
-    [property: Id(8)] int Workers);
+    [property: Id(8)] int Workers,
+    [property: Id(9)] string? Seal = null);
 
 /// <summary>A model on a host.</summary>
 [GenerateSerializer, Immutable, Alias("sj.LoadedModel")]

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
 
@@ -9,7 +10,7 @@ namespace SelfJudge.Grains.Training;
 /// <param name="Correct">1 where it prefers the better response, 0 where the other, one half where neither.</param>
 public sealed record JudgedPairRow(int Pair, string Question, double Correct)
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
     /// <summary>Writes the file, whole or not at all.</summary>
     public static void Write(string path, IReadOnlyList<PreferenceExample> pairs, IReadOnlyList<double> correct)
@@ -18,5 +19,6 @@ public sealed record JudgedPairRow(int Pair, string Question, double Correct)
         AtomicFolder.WriteFile(path, string.Concat(correct.Select((c, i) => JsonSerializer.Serialize(new JudgedPairRow(i, pairs[i].Prompt[^1].Content, c), Json) + "\n")));
     }
 
-    public static IEnumerable<JudgedPairRow> Read(string path) => File.ReadLines(path).Select(line => JsonSerializer.Deserialize<JudgedPairRow>(line, Json)!);
+    /// <exception cref="InvalidDataException">A line is damaged; the message names file and line.</exception>
+    public static IEnumerable<JudgedPairRow> Read(string path) => JsonLines.Read<JudgedPairRow>(path, Json);
 }

@@ -11,7 +11,8 @@ namespace SelfJudge.Grains.Training;
 /// <summary>The models of a run on a host: the one it starts from, and one per stage.</summary>
 public static class RunModels
 {
-    public static string IdOf(string runId, string? stage) => stage is null ? $"{runId}/start" : $"{runId}/{stage}";
+    // No stage has an empty name: what the run itself has cannot be taken for one's.
+    public static string IdOf(string runId, string? stage) => stage is null ? $"{runId}//start" : $"{runId}/{stage}";
 
     /// <summary>What a host loads to have a stage's model, in order: first, where it is an adapter, the model that it stands on. The model that the run starts from where <paramref name="stageName"/> is null.</summary>
     public static IReadOnlyList<ModelReference> Chain(string runId, Recipe recipe, RunFolder folder, string? stageName)
@@ -27,12 +28,17 @@ public static class RunModels
     }
 
     /// <summary>Loads a finished stage's model, and first, where it is an adapter, the model that it stands on. Returns its id.</summary>
+    /// <exception cref="CheckpointException">One of them is not as the stage left it.</exception>
     public static async Task<string> EnsureLoaded(IModelHost host, string runId, Recipe recipe, RunFolder folder, string? stageName)
     {
         var id = IdOf(runId, stageName);
         if (!host.Status.Models.Contains(id))
             foreach (var model in Chain(runId, recipe, folder, stageName))
+            {
+                if (model.Folder is { } own && own != recipe.Model.Path && FolderSeal.HashOf(own) is not null)
+                    FolderSeal.Check(own);
                 await host.LoadAsync(model.Id, model.ToSource(), CancellationToken.None);
+            }
         return id;
     }
 

@@ -15,7 +15,7 @@ public sealed record SampleRow(long RunStep, string Stage, int Step, int PromptI
 /// <summary>Every rewarded response with its lineage; what ReST gathers, it learns from here. A resumed run drops what is ahead of its checkpoint.</summary>
 public sealed class SampleLog : IDisposable
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
     private readonly RunFolder _folder;
     private StreamWriter? _writer;
@@ -27,6 +27,7 @@ public sealed class SampleLog : IDisposable
             AtomicFolder.WriteFile(folder.Samples, string.Concat(ReadAll().Where(r => r.RunStep <= lastRunStep).Select(r => JsonSerializer.Serialize(r, Json) + "\n")));
     }
 
+    /// <summary>Logs rows, which are on disk when the call returns.</summary>
     public void Write(IReadOnlyList<SampleRow> rows)
     {
         if (rows.Count == 0)
@@ -35,6 +36,7 @@ public sealed class SampleLog : IDisposable
         foreach (var row in rows)
             _writer.WriteLine(JsonSerializer.Serialize(row, Json));
         _writer.Flush();
+        ((FileStream)_writer.BaseStream).Flush(flushToDisk: true);
     }
 
     /// <summary>What a stage has gathered, in the order of its steps, prompts and samples.</summary>
@@ -42,24 +44,6 @@ public sealed class SampleLog : IDisposable
 
     public void Dispose() => _writer?.Dispose();
 
-    private IEnumerable<SampleRow> ReadAll()
-    {
-        if (!File.Exists(_folder.Samples))
-            yield break;
-        using var reader = new StreamReader(new FileStream(_folder.Samples, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-        while (reader.ReadLine() is { } line)
-        {
-            SampleRow? row = null;
-            try
-            {
-                row = JsonSerializer.Deserialize<SampleRow>(line, Json);
-            }
-            catch (JsonException)
-            {
-                // The last line, cut short by a crash: its step was not finished.
-            }
-            if (row is not null)
-                yield return row;
-        }
-    }
+    // Its last line may be cut short by a crash: that step was not finished.
+    private IEnumerable<SampleRow> ReadAll() => JsonLines.ReadLog(_folder.Samples, line => JsonLines.Deserialize<SampleRow>(line, Json));
 }

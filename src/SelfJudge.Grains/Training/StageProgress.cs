@@ -1,4 +1,5 @@
 using SelfJudge.Abstractions;
+using SelfJudge.Modeling.Checkpoints;
 
 namespace SelfJudge.Grains.Training;
 
@@ -30,7 +31,12 @@ internal sealed record StageProgress(int Step, double Seconds, long Tokens, Trip
         return counters;
     }
 
-    public static StageProgress FromCounters(int step, IReadOnlyDictionary<string, double> counters) => new(step, counters["seconds"], (long)counters["tokens"], new TripletCounts(
-        (long)counters["triplets_made"], (long)counters["triplets_trained"], (long)counters["triplets_stale_refused"], (long)counters["triplets_identical_skipped"], (long)counters["triplets_duplicates_dropped"]),
-        counters.TryGetValue(KlCounter, out var kl) ? kl : null);
+    /// <exception cref="CheckpointException">A counter is missing.</exception>
+    public static StageProgress FromCounters(int step, IReadOnlyDictionary<string, double> counters)
+    {
+        double Counter(string name) => counters.TryGetValue(name, out var count) ? count : throw new CheckpointException($"the checkpoint of step {step} does not count {name}");
+        return new(step, Counter("seconds"), (long)Counter("tokens"), new TripletCounts(
+            (long)Counter("triplets_made"), (long)Counter("triplets_trained"), (long)Counter("triplets_stale_refused"), (long)Counter("triplets_identical_skipped"), (long)Counter("triplets_duplicates_dropped")),
+            counters.TryGetValue(KlCounter, out var kl) ? kl : null);
+    }
 }

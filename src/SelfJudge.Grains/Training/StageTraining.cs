@@ -30,6 +30,7 @@ internal sealed class StageTraining : IAsyncDisposable
     private readonly SampleLog _samples;
     private readonly RunFolder _folder;
     private readonly long _epoch;
+    private readonly string? _startedFrom;
     private readonly long _stepsBefore;
     private List<(long RunStep, TripletBatch Batch)> _played = []; // since the last checkpoint
     private List<SampleRow> _rewarded = []; // likewise
@@ -37,10 +38,10 @@ internal sealed class StageTraining : IAsyncDisposable
     private HostTotals _totals;
     private long _stepEnded = TimeProvider.System.GetTimestamp();
 
-    private StageTraining(Recipe recipe, StageRecipe stage, RunFolder folder, TrainingData data, IModelHost host, IPolicyTraining training, string initialModel, StageEvaluator evaluator, CheckpointStore checkpoints, long epoch, StageProgress progress)
+    private StageTraining(Recipe recipe, StageRecipe stage, RunFolder folder, TrainingData data, IModelHost host, IPolicyTraining training, string initialModel, StageEvaluator evaluator, CheckpointStore checkpoints, long epoch, string? startedFrom, StageProgress progress)
     {
         (Recipe, Stage, InitialModel, Evaluator, Progress) = (recipe, stage, initialModel, evaluator, progress);
-        (_host, _training, _data, _folder, _checkpoints, _epoch, _totals) = (host, training, data, folder, checkpoints, epoch, host.Status.Totals);
+        (_host, _training, _data, _folder, _checkpoints, _epoch, _startedFrom, _totals) = (host, training, data, folder, checkpoints, epoch, startedFrom, host.Status.Totals);
         _batches = new StageBatches(recipe, stage, data, host.EncoderOf(training.Policy));
         _schedule = new LearningRateSchedule(stage.LearningRate, (int)Math.Round(stage.Warmup * stage.Steps), stage.Schedule, stage.Steps);
         _stepsBefore = recipe.Stages.TakeWhile(s => s.Name != stage.Name).Sum(s => (long)s.Steps);
@@ -82,20 +83,39 @@ internal sealed class StageTraining : IAsyncDisposable
         try
         {
             var progress = StageProgress.None;
-            if (checkpoints.Newest(warn) is { } newest && newest.State.Stage == stageName)
+            var startedFrom = stage.From is null ? null : FolderSeal.HashOf(folder.OutputOf(recipe, recipe.Stages.Single(s => s.Name == stage.From)));
+            if (NewestOf(stageName, startedFrom, recipe, folder, checkpoints, warn) is { } newest)
             {
                 progress = StageProgress.FromCounters(newest.State.StageStep, newest.State.Counters);
                 if (recipe.Deterministic && newest.State.Workers != host.Workers)
                     warn($"the checkpoint was made by {newest.State.Workers} workers and the run goes on with {host.Workers}: it will not repeat bit for bit");
                 await training.RestoreAsync(newest.Load(host.DescriptionOf(initial).Config));
             }
-            return new StageTraining(recipe, stage, folder, data, host, training, initial, evaluator, checkpoints, epoch, progress);
+            return new StageTraining(recipe, stage, folder, data, host, training, initial, evaluator, checkpoints, epoch, startedFrom, progress);
         }
         catch
         {
             await training.DisposeAsync();
             throw;
         }
+    }
+
+    // Its stages' checkpoints follow each other in one folder. What lies ahead of a stage is of an earlier life of the run: its
+    // steps are logged no more, and the models that it came from may be others by now.
+    private static (CheckpointState State, Func<LlamaConfig, TrainingSnapshot> Load)? NewestOf(string stage, string? startedFrom, Recipe recipe, RunFolder folder, CheckpointStore checkpoints, Action<string> warn)
+    {
+        if (checkpoints.Newest(warn) is not { State: var state } newest)
+            return null;
+        var names = recipe.Stages.Select(s => s.Name).ToList();
+        var remedy = $"put back what is missing, or delete {folder.Checkpoints}: stage {stage} then begins anew";
+        if (!names.Contains(state.Stage))
+            throw new CheckpointException($"{folder.Checkpoints} holds step {state.RunStep} of a stage '{state.Stage}', which {folder.Recipe} does not have: {remedy}");
+        if (names.IndexOf(state.Stage) > names.IndexOf(stage))
+            throw new CheckpointException($"{folder.Checkpoints} holds step {state.RunStep} of stage {state.Stage}, but by {folder.StageResults} and {folder.Stages} stage {stage} before it is not finished: {remedy}");
+        if (state.Stage != stage)
+            return null;
+        return state.StartedFrom == startedFrom ? newest
+            : throw new CheckpointException($"{folder.Checkpoints} holds step {state.RunStep} of stage {stage}, which was made from another model than stage {recipe.Stages.Single(s => s.Name == stage).From} has left: {remedy}");
     }
 
     /// <summary>What a stage has a host train, from the model <paramref name="initial"/>.</summary>
@@ -189,7 +209,7 @@ internal sealed class StageTraining : IAsyncDisposable
         if (judge is not null)
             JudgedPairRow.Write(_folder.JudgedPairsOf(Recipe, Stage), _data.HeldOutPairs, judge.Correct);
         await _host.SaveAsync(Policy, output, BaseModel());
-        return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge?.Figures ?? new Dictionary<string, double>(), Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters, _host.Device, _host.Workers);
+        return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge?.Figures ?? new Dictionary<string, double>(), Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters, _host.Device, _host.Workers, FolderSeal.HashOf(output));
     }
 
     // Before the model itself, so that a stage that counts as finished has it.
@@ -244,14 +264,14 @@ internal sealed class StageTraining : IAsyncDisposable
         {
             var snapshot = await _training.SnapshotAsync();
             await Durable;
-            var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, _epoch, _host.Workers, Progress.ToCounters());
+            var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, _epoch, _host.Workers, Progress.ToCounters()) { StartedFrom = _startedFrom };
             var (played, rewarded) = (_played, _rewarded);
             (_played, _rewarded) = ([], []);
             Durable = Task.Run(() =>
             {
                 _samples.Write(rewarded);
                 // The journal is never behind a checkpoint; what is ahead of it, a resumed run drops.
-                _triplets.Write(played.SelectMany(p => p.Batch.Triplets.Select(t => TripletRow.Of(p.RunStep, p.Batch, t))));
+                _triplets.Write([.. played.SelectMany(p => p.Batch.Triplets.Select(t => TripletRow.Of(p.RunStep, p.Batch, t)))]);
                 _checkpoints.Write(state, snapshot, BaseModel());
             });
         }

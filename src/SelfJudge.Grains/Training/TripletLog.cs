@@ -1,4 +1,6 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 using Parquet.Serialization;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Runs;
@@ -57,6 +59,14 @@ public sealed class TripletRow
 /// </summary>
 public sealed class TripletLog : IDisposable
 {
+    private static readonly JsonSerializerOptions Strict = new()
+    {
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
+        // The class has a constructor without parameters, as Parquet needs it; a line has all of its columns.
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { type => type.Properties.ToList().ForEach(p => p.IsRequired = true) } },
+    };
+
     private readonly RunFolder _folder;
     private readonly StreamWriter _journal;
 
@@ -67,11 +77,15 @@ public sealed class TripletLog : IDisposable
         _journal = new StreamWriter(folder.TripletJournal, append: true);
     }
 
-    public void Write(IEnumerable<TripletRow> rows)
+    /// <summary>Logs rows, which are on disk when the call returns.</summary>
+    public void Write(IReadOnlyCollection<TripletRow> rows)
     {
+        if (rows.Count == 0)
+            return;
         foreach (var row in rows)
             _journal.WriteLine(JsonSerializer.Serialize(row));
         _journal.Flush();
+        ((FileStream)_journal.BaseStream).Flush(flushToDisk: true);
     }
 
     public void Dispose() => _journal.Dispose();
@@ -83,7 +97,10 @@ public sealed class TripletLog : IDisposable
             return;
         var temporary = folder.Triplets + ".writing";
         await using (var file = File.Create(temporary))
+        {
             await ParquetSerializer.SerializeAsync(Read(folder.TripletJournal).ToList(), file);
+            file.Flush(flushToDisk: true);
+        }
         File.Move(temporary, folder.Triplets, overwrite: true);
         File.Delete(folder.TripletJournal);
     }
@@ -101,25 +118,6 @@ public sealed class TripletLog : IDisposable
         return [.. last.OrderBy(r => r.PromptIndex).ThenBy(r => r.Match)];
     }
 
-    private static IEnumerable<TripletRow> Read(string journal)
-    {
-        if (!File.Exists(journal))
-            yield break;
-        // A log that is open for writing may be read.
-        using var file = new StreamReader(new FileStream(journal, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
-        while (file.ReadLine() is { } line)
-        {
-            TripletRow? row = null;
-            try
-            {
-                row = JsonSerializer.Deserialize<TripletRow>(line);
-            }
-            catch (JsonException)
-            {
-                // The last line, cut short by a crash: its step was not finished.
-            }
-            if (row is not null)
-                yield return row;
-        }
-    }
+    // Its last line may be cut short by a crash: that step was not finished.
+    private static IEnumerable<TripletRow> Read(string journal) => JsonLines.ReadLog(journal, line => JsonLines.Deserialize<TripletRow>(line, Strict));
 }

@@ -56,6 +56,7 @@ public static class AdapterFolder
     public static void Check(string folder, LlamaConfig model)
     {
         using var tensors = OpenWeights(folder, model, ReadConfig(folder).Config);
+        ModelFolder.CheckSeal(folder);
     }
 
     /// <exception cref="InvalidDataException">As <see cref="Check"/>; or a weight is not finite.</exception>
@@ -154,7 +155,11 @@ public static class AdapterFolder
 
     /// <summary>Writes an adapter folder, which then exists whole or not at all.</summary>
     public static void Write(string folder, LoraConfig config, string baseModel, IReadOnlyList<NamedArray> weights) =>
-        AtomicFolder.Write(folder, temporary => WriteFiles(temporary, config, baseModel, weights));
+        AtomicFolder.Write(folder, temporary =>
+        {
+            WriteFiles(temporary, config, baseModel, weights);
+            FolderSeal.Write(temporary);
+        });
 
     internal static void WriteFiles(string folder, LoraConfig config, string baseModel, IReadOnlyList<NamedArray> weights)
     {

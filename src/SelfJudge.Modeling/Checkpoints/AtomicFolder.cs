@@ -65,6 +65,7 @@ public static class AtomicFolder
             file.Flush(flushToDisk: true);
         }
         File.Move(temporary, path, overwrite: true);
+        Sync(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
     /// <summary>Removes what earlier, interrupted writes left in a folder.</summary>
@@ -77,6 +78,9 @@ public static class AtomicFolder
         foreach (var left in Directory.GetFiles(parent, TemporaryPrefix + "*"))
             File.Delete(left);
     }
+
+    /// <summary>Whether a path is of what an interrupted write left.</summary>
+    public static bool IsTemporary(string path) => Path.GetFileName(path).StartsWith(TemporaryPrefix, StringComparison.Ordinal);
 
     private static void DeleteIfThere(string folder)
     {

@@ -38,11 +38,20 @@ public static class ModelFolder
         _ = ReadTokenizer(folder, config);
     }
 
-    /// <summary>Checks from the headers that the weights are there, in the shapes that the configuration asks for. Allocates nothing for them.</summary>
+    /// <summary>Checks from the headers that the weights are there, in the shapes that the configuration asks for; where a run wrote them, that they are what it wrote. Allocates nothing for them.</summary>
     /// <exception cref="InvalidDataException">A file or tensor is missing, misshapen, of a type that is not supported, or has no place in the model; the message names it.</exception>
     public static void CheckWeights(string folder, LlamaConfig config)
     {
         using var tensors = OpenWeights(folder, config);
+        CheckSeal(folder);
+    }
+
+    /// <summary>Of a folder that a run wrote, checks that its weights are what it wrote; its small files are its user's to edit.</summary>
+    /// <exception cref="CheckpointException">They have changed.</exception>
+    internal static void CheckSeal(string folder)
+    {
+        if (FolderSeal.HashOf(folder) is not null)
+            FolderSeal.Check(folder, name => name.EndsWith(".safetensors", StringComparison.Ordinal));
     }
 
     /// <summary>Reads weights onto a device, straight from the memory map into their place, or into a narrower type by way of a small block.</summary>
@@ -131,6 +140,7 @@ public static class ModelFolder
             WriteFiles(temporary, config, weights);
             File.WriteAllText(Path.Combine(temporary, GenerationFile), ModelConfigFile.RenderGeneration(config).ToJsonString(Indented));
             tokenizer.Save(temporary);
+            FolderSeal.Write(temporary);
         });
 
     /// <summary>Writes configuration and weights into a folder that is there.</summary>

@@ -1,4 +1,4 @@
-using System.IO.Hashing;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using SelfJudge.Modeling.Hosting;
@@ -19,23 +19,23 @@ public sealed record CheckpointState(long RunStep, string Stage, int StageStep, 
     public long OptimizerSteps { get; init; }
     public LoraConfig? Lora { get; init; }
 
-    /// <summary>Length and XXH3 hash of every file, by name.</summary>
-    public IReadOnlyDictionary<string, FileSeal> Files { get; init; } = new Dictionary<string, FileSeal>();
-}
+    /// <summary>The hash of the seal on the model that the stage started from; null where that is none of the run's own.</summary>
+    public string? StartedFrom { get; init; }
 
-/// <summary>What a file must be to be trusted.</summary>
-public sealed record FileSeal(long Length, string Hash);
+    /// <summary>Where an earlier version of this program wrote the checkpoint: its seal, which stood here.</summary>
+    public IReadOnlyDictionary<string, FileSeal>? Files { get; init; }
+}
 
 /// <summary>Another activation of the trainer has taken over the run; this one must not write.</summary>
 public sealed class FencedException(long mine, long current)
     : InvalidOperationException($"this trainer writes under epoch {mine}, but epoch {current} has taken over the run: it must not write");
 
-/// <summary>A checkpoint that cannot be used: damaged, truncated, or of another shape.</summary>
+/// <summary>A checkpoint, or a model that a run wrote, that cannot be used: damaged, truncated, or of another shape.</summary>
 public sealed class CheckpointException(string message) : IOException(message);
 
 /// <summary>
 /// The checkpoints of a run, in folders <c>step-N</c>: the trained weights as a Hugging Face or PEFT folder holds them,
-/// the optimizer's state, and <c>state.json</c>, which seals them. A checkpoint exists whole or not at all.
+/// the optimizer's state, and <c>state.json</c>, under one <see cref="FolderSeal"/>. A checkpoint exists whole or not at all.
 /// </summary>
 public sealed class CheckpointStore(string folder, int keep)
 {
@@ -45,13 +45,17 @@ public sealed class CheckpointStore(string folder, int keep)
     private const string AdapterFile = "adapter_model.safetensors";
     private const string EpochFile = "epoch";
 
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow };
+    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
 
-    /// <summary>The epoch that may write; 0 before the first.</summary>
-    public long CurrentEpoch()
+    /// <summary>The epoch that may write; null before the first.</summary>
+    /// <exception cref="CheckpointException">The file that says it is damaged.</exception>
+    public long? CurrentEpoch()
     {
         var path = Path.Combine(folder, EpochFile);
-        return File.Exists(path) ? long.Parse(File.ReadAllText(path)) : 0;
+        if (!File.Exists(path))
+            return null;
+        return long.TryParse(File.ReadAllText(path), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) ? epoch
+            : throw new CheckpointException($"{path} is damaged: it holds no number. Delete it, once no process executes the run: the run then goes on from its newest checkpoint");
     }
 
     /// <summary>Takes over the run: returns an epoch higher than any before, which alone may write from now on.</summary>
@@ -59,16 +63,19 @@ public sealed class CheckpointStore(string folder, int keep)
     {
         Directory.CreateDirectory(folder);
         AtomicFolder.Clean(folder);
-        var epoch = Math.Max(CurrentEpoch(), atLeast) + 1;
+        var epoch = Math.Max(CurrentEpoch() ?? 0, atLeast) + 1;
         AtomicFolder.WriteFile(Path.Combine(folder, EpochFile), epoch.ToString());
         return epoch;
     }
 
     /// <summary>Writes a checkpoint and deletes those beyond the kept number.</summary>
     /// <exception cref="FencedException">A later epoch has taken over.</exception>
+    /// <exception cref="CheckpointException">The folder is gone.</exception>
     public void Write(CheckpointState state, TrainingSnapshot snapshot, string baseModel)
     {
-        if (CurrentEpoch() is var current && current != state.Epoch)
+        // Whoever takes over writes it anew in one rename: it is never away while the folder is there.
+        var current = CurrentEpoch() ?? throw new CheckpointException($"{Path.Combine(folder, EpochFile)} is gone: the folder was deleted or moved while the run was executed");
+        if (current != state.Epoch)
             throw new FencedException(state.Epoch, current);
         AtomicFolder.Write(Path.Combine(folder, $"step-{state.RunStep}"), temporary =>
         {
@@ -77,14 +84,14 @@ public sealed class CheckpointStore(string folder, int keep)
             else
                 ModelFolder.WriteFiles(temporary, snapshot.Model, snapshot.Weights);
             SafeTensors.Write(Path.Combine(temporary, OptimizerFile), [.. Prefixed("mean.", snapshot.Mean), .. Prefixed("variance.", snapshot.Variance)]);
-            var sealedState = state with
+            var whole = state with
             {
                 Version = snapshot.Version,
                 OptimizerSteps = snapshot.OptimizerSteps,
                 Lora = snapshot.Lora,
-                Files = Directory.GetFiles(temporary).ToDictionary(f => Path.GetFileName(f), Seal),
             };
-            File.WriteAllText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(sealedState, Json));
+            File.WriteAllText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(whole, Json));
+            FolderSeal.Write(temporary);
         });
         foreach (var (step, path) in Steps().SkipLast(keep))
             if (step < state.RunStep)
@@ -120,26 +127,24 @@ public sealed class CheckpointStore(string folder, int keep)
 
     private static CheckpointState ReadState(string path)
     {
-        CheckpointState state;
         try
         {
-            state = JsonSerializer.Deserialize<CheckpointState>(File.ReadAllText(Path.Combine(path, StateFile)), Json) ?? throw new JsonException("empty");
+            var isSealed = File.Exists(Path.Combine(path, FolderSeal.FileName));
+            if (isSealed)
+                FolderSeal.Check(path);
+            var state = JsonSerializer.Deserialize<CheckpointState>(File.ReadAllText(Path.Combine(path, StateFile)), Json) ?? throw new JsonException("it is empty");
+            if (!isSealed)
+                FolderSeal.Check(path, state.Files ?? throw new CheckpointException($"{path} is damaged: {FolderSeal.FileName} is missing"));
+            return state;
         }
-        catch (Exception e) when (e is JsonException or IOException)
+        catch (CheckpointException e)
+        {
+            throw new CheckpointException($"checkpoint {e.Message}");
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
             throw new CheckpointException($"checkpoint {path} is damaged: {StateFile}: {e.Message}");
         }
-        foreach (var (name, seal) in state.Files)
-        {
-            var file = Path.Combine(path, name);
-            if (!File.Exists(file))
-                throw new CheckpointException($"checkpoint {path} is damaged: {name} is missing");
-            if (new FileInfo(file).Length is var length && length != seal.Length)
-                throw new CheckpointException($"checkpoint {path} is damaged: {name} has {length} bytes instead of {seal.Length}");
-            if (Seal(file) != seal)
-                throw new CheckpointException($"checkpoint {path} is damaged: the content of {name} has changed since it was written");
-        }
-        return state;
     }
 
     private static TrainingSnapshot Read(string path, CheckpointState state, LlamaConfig config)
@@ -152,12 +157,4 @@ public sealed class CheckpointStore(string folder, int keep)
     }
 
     private static IEnumerable<NamedArray> Prefixed(string prefix, IReadOnlyList<NamedArray> arrays) => arrays.Select(a => a with { Name = prefix + a.Name });
-
-    private static FileSeal Seal(string path)
-    {
-        using var file = File.OpenRead(path);
-        var hash = new XxHash3();
-        hash.Append(file);
-        return new FileSeal(file.Length, Convert.ToHexStringLower(hash.GetCurrentHash()));
-    }
 }

@@ -89,7 +89,17 @@ internal static class TokenizerJson
             case "Replace":
                 var (pattern, content) = (Pattern(step), String(step, "content") ?? "");
                 var replace = new Regex(pattern, RegexOptions.CultureInvariant, TimeSpan.FromSeconds(10));
-                return text => replace.Replace(text, _ => content);
+                return text =>
+                {
+                    try
+                    {
+                        return replace.Replace(text, _ => content);
+                    }
+                    catch (RegexMatchTimeoutException e)
+                    {
+                        throw new InvalidDataException($"the normalizer's pattern {pattern} took more than {replace.MatchTimeout.TotalSeconds} seconds on a text", e);
+                    }
+                };
             case var other:
                 throw new InvalidDataException($"the normalizer {other} is not supported; supported are Prepend, Replace and Sequence");
         }

@@ -52,6 +52,21 @@ public sealed record RunResult
 
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
+    /// <summary>The result in a file.</summary>
+    /// <exception cref="InvalidDataException">It is damaged; the message names the file.</exception>
+    public static RunResult Load(string path)
+    {
+        try
+        {
+            return FromJson(File.ReadAllText(path));
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException($"{path}: the result was damaged after it was written ({e.Message}); put it back from a copy, or delete it: 'resume' then measures anew");
+        }
+    }
+
+    /// <exception cref="JsonException">It is none.</exception>
     public static RunResult FromJson(string json) => JsonSerializer.Deserialize<RunResult>(json, Json) ?? throw new JsonException("the result is empty");
 }
 

@@ -45,6 +45,23 @@ public sealed class MetricsLogTests : IDisposable
         Assert.Equal(3, (await File.ReadAllLinesAsync(Folder.Metrics)).Length);
     }
 
+    [Theory]
+    [InlineData("{}", "run_step is missing")]
+    [InlineData("[]", "it is no object")]
+    [InlineData("""{"run_step":2,"stage":"SFT","step":2,"loss":"low"}""", "loss is \"low\"")]
+    [InlineData("""{"run_step":2.5,"stage":"SFT","step":2}""", "run_step is 2.5")]
+    [InlineData("""{"run_step":2,"stage":null,"step":2}""", "stage is null")]
+    [InlineData("""{"run_step":2,"stage":"SFT","step":2,"step":3}""", "")]
+    public async Task A_line_that_was_damaged_is_an_error_that_names_it_and_nothing_is_written(string line, string how)
+    {
+        await Write(0, Row(1), Row(2), Row(3));
+        var lines = await File.ReadAllLinesAsync(Folder.Metrics);
+        await File.WriteAllLinesAsync(Folder.Metrics, [lines[0], line, lines[2]]);
+        var damage = await Assert.ThrowsAsync<InvalidDataException>(() => Write(2, Row(3)));
+        Assert.StartsWith($"{Folder.Metrics}:2: the line was damaged after it was written ({how}", damage.Message, StringComparison.Ordinal);
+        Assert.Equal([lines[0], line, lines[2]], await File.ReadAllLinesAsync(Folder.Metrics));
+    }
+
     [Fact]
     public async Task A_row_is_in_the_file_when_the_call_returns()
     {

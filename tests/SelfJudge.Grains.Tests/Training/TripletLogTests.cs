@@ -45,6 +45,21 @@ public sealed class TripletLogTests : IDisposable
         Assert.Equal([1L, 3], (await ParquetSerializer.DeserializeAsync<TripletRow>(Folder.Triplets)).Data.Select(r => r.RunStep));
     }
 
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("""{"RunStep":1,"Stage":null}""")]
+    public async Task A_line_that_was_damaged_is_an_error_that_names_it(string line)
+    {
+        using (var log = new TripletLog(Folder, 0))
+            log.Write([Row(1, 0), Row(2, 0)]);
+        var lines = await File.ReadAllLinesAsync(Folder.TripletJournal);
+        await File.WriteAllLinesAsync(Folder.TripletJournal, [line, lines[1]]);
+        Assert.StartsWith($"{Folder.TripletJournal}:1: the line was damaged", Assert.Throws<InvalidDataException>(() => new TripletLog(Folder, 2)).Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<InvalidDataException>(() => TripletLog.FinishAsync(Folder));
+        Assert.False(File.Exists(Folder.Triplets));
+    }
+
     [Fact]
     public async Task A_run_that_resumes_drops_what_comes_after_its_checkpoint()
     {

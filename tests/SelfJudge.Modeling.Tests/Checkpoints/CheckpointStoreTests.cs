@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Llama;
@@ -44,8 +45,11 @@ public sealed class CheckpointStoreTests : IDisposable
     [InlineData("model.safetensors", "truncate", "has 100 bytes instead of")]
     [InlineData("optimizer.safetensors", "flip", "the content of optimizer.safetensors has changed since it was written")]
     [InlineData("config.json", "delete", "config.json is missing")]
-    [InlineData("state.json", "truncate", "state.json: ")]
-    [InlineData("state.json", "delete", "state.json: ")]
+    [InlineData("state.json", "truncate", "state.json has 100 bytes instead of")]
+    [InlineData("state.json", "flip", "the content of state.json has changed since it was written")]
+    [InlineData("state.json", "delete", "state.json is missing")]
+    [InlineData("seal.json", "truncate", "seal.json: ")]
+    [InlineData("seal.json", "delete", "seal.json is missing")]
     public void A_damaged_newest_checkpoint_falls_back_to_the_one_before_and_says_so(string file, string damage, string message)
     {
         var store = new CheckpointStore(_folder, 2);
@@ -60,6 +64,61 @@ public sealed class CheckpointStoreTests : IDisposable
         Assert.Contains(message, warning);
         Assert.EndsWith("falling back to the checkpoint before it", warning, StringComparison.Ordinal);
         newest.Load(TestModels.Config());
+    }
+
+    [Fact]
+    public void No_digit_of_a_checkpoints_state_can_change_unseen()
+    {
+        var store = new CheckpointStore(_folder, 2);
+        store.Write(State(1, store.TakeOver()), Snapshot(1, false), "base");
+        var path = Path.Combine(_folder, "step-1", "state.json");
+        var text = File.ReadAllText(path);
+        foreach (var i in Enumerable.Range(0, text.Length).Where(i => char.IsAsciiDigit(text[i])))
+        {
+            File.WriteAllText(path, text[..i] + (text[i] == '7' ? '8' : '7') + text[(i + 1)..]);
+            Assert.Throws<CheckpointException>(() => store.Newest(_warnings.Add));
+        }
+    }
+
+    [Fact]
+    public void A_checkpoint_of_an_earlier_version_has_its_seal_in_its_state()
+    {
+        var store = new CheckpointStore(_folder, 2);
+        store.Write(State(1, store.TakeOver()), Snapshot(1, false), "base");
+        var step = Path.Combine(_folder, "step-1");
+        var seal = JsonNode.Parse(File.ReadAllText(Path.Combine(step, "seal.json")))!;
+        var state = JsonNode.Parse(File.ReadAllText(Path.Combine(step, "state.json")))!;
+        seal["files"]!.AsObject().Remove("state.json");
+        state["files"] = seal["files"]!.DeepClone();
+        File.WriteAllText(Path.Combine(step, "state.json"), state.ToJsonString());
+        File.Delete(Path.Combine(step, "seal.json"));
+        Assert.Equal(1, store.Newest(_warnings.Add)!.Value.State.RunStep);
+        Damage(Path.Combine(step, "optimizer.safetensors"), "flip");
+        Assert.Contains("the content of optimizer.safetensors has changed since it was written", Assert.Throws<CheckpointException>(() => store.Newest(_warnings.Add)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("seven")]
+    [InlineData("-3")]
+    [InlineData("99999999999999999999")]
+    public void An_epoch_that_is_no_number_is_an_error_that_names_the_file(string content)
+    {
+        var store = new CheckpointStore(_folder, 2);
+        store.TakeOver();
+        File.WriteAllText(Path.Combine(_folder, "epoch"), content);
+        Assert.StartsWith($"{Path.Combine(_folder, "epoch")} is damaged: it holds no number. Delete it, ", Assert.Throws<CheckpointException>(() => store.TakeOver()).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_folder_that_was_deleted_while_its_writer_lived_is_said_to_be_gone_and_does_not_come_back()
+    {
+        var checkpoints = Path.Combine(_folder, "checkpoints");
+        var store = new CheckpointStore(checkpoints, 2);
+        var epoch = store.TakeOver();
+        Directory.Delete(checkpoints, recursive: true);
+        Assert.Equal($"{Path.Combine(checkpoints, "epoch")} is gone: the folder was deleted or moved while the run was executed", Assert.Throws<CheckpointException>(() => store.Write(State(1, epoch), Snapshot(1, false), "base")).Message);
+        Assert.False(Directory.Exists(checkpoints));
     }
 
     [Fact]

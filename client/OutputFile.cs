@@ -1,0 +1,38 @@
+using SelfJudge.Grains.Runs;
+
+namespace SelfJudge.Client;
+
+/// <summary>The file that <c>--out</c> names, looked at before any work is done for it.</summary>
+internal static class OutputFile
+{
+    /// <summary>The file's whole path.</summary>
+    /// <param name="inputs">What the command reads, which it must not write over.</param>
+    /// <exception cref="UserError">It cannot be written, or is one of the inputs.</exception>
+    public static string Check(string output, params IEnumerable<string?> inputs)
+    {
+        if (output.Length == 0)
+            throw new UserError("--out: name a file");
+        var file = Path.GetFullPath(output);
+        if (Directory.Exists(file))
+            throw new UserError($"--out {file} is a folder: name a file");
+        if (!Directory.Exists(Path.GetDirectoryName(file)))
+            throw new UserError($"--out {file} cannot be written: there is no folder {Path.GetDirectoryName(file)}");
+        if (inputs.FirstOrDefault(i => i is not null && File.Exists(i) && RunFolder.RealPath(i) == RunFolder.RealPath(file)) is { } input)
+            throw new UserError($"--out {file} is {input}, which the command reads: name another file");
+        return file;
+    }
+
+    /// <summary>
+    /// What is whole in the text of a file of one JSON object a line. Behind its last line break may stand what a crash has left
+    /// of a line that began with one of <paramref name="beginnings"/>: no other file is cut.
+    /// </summary>
+    /// <exception cref="UserError">Something else stands there.</exception>
+    public static string WholeLines(string file, string text, params IReadOnlyList<string> beginnings)
+    {
+        var whole = text[..(text.LastIndexOf('\n') + 1)];
+        var rest = text[whole.Length..];
+        if (rest.Length > 0 && !beginnings.Any(b => rest.StartsWith(b, StringComparison.Ordinal) || b.StartsWith(rest, StringComparison.Ordinal)))
+            throw new UserError($"{file}:{whole.Count(c => c == '\n') + 1}: no line that this command writes; name another file with --out");
+        return whole;
+    }
+}
