@@ -2,6 +2,7 @@ using System.CommandLine;
 using SelfJudge.Bench;
 using SelfJudge.Bench.Benchmarks;
 
+var soakSteps = Soak.DefaultSteps;
 Benchmark[] benchmarks =
 [
     new("throughput", "training and sampling against the matmul peak", Throughput.Measure),
@@ -10,15 +11,23 @@ Benchmark[] benchmarks =
     new("tournament", "a tournament of 16 against a single sample", TournamentCost.Measure),
     new("memory", "policy, reference and judge against one model", RoleMemory.Measure),
     new("training-memory", "a training step's peak memory with and without gradient checkpointing", TrainingMemory.Measure),
+    new(Soak.Name, "memory over a long run", _ => Soak.Measure(soakSteps)),
 ];
 
-var only = new Option<string[]>("--only") { Description = "Runs these benchmarks alone.", AllowMultipleArgumentsPerToken = true };
+var only = new Option<string[]>("--only") { Description = $"Runs these benchmarks alone; {Soak.Name}, which is long, runs only so.", AllowMultipleArgumentsPerToken = true };
 only.AcceptOnlyFromAmong([.. benchmarks.Select(b => b.Name)]);
 var output = new Option<string>("--out") { Description = "The JSON file to write beside the table.", DefaultValueFactory = _ => "bench.json" };
-var root = new RootCommand("Benchmarks of SelfJudge.Actors: every figure a ratio measured in this run.") { only, output };
+var steps = new Option<int>("--steps") { Description = $"Steps of {Soak.Name}.", DefaultValueFactory = _ => Soak.DefaultSteps };
+steps.Validators.Add(result =>
+{
+    if (result.GetValueOrDefault<int>() < 100)
+        result.AddError("--steps: must be 100 or more");
+});
+var root = new RootCommand("Benchmarks of SelfJudge.Actors: every figure a ratio measured in this run.") { only, steps, output };
 root.SetAction(async (parse, cancellation) =>
 {
-    var chosen = parse.GetValue(only) is { Length: > 0 } names ? benchmarks.Where(b => names.Contains(b.Name)) : benchmarks;
+    soakSteps = parse.GetValue(steps);
+    var chosen = parse.GetValue(only) is { Length: > 0 } names ? benchmarks.Where(b => names.Contains(b.Name)) : benchmarks.Where(b => b.Name != Soak.Name);
     await Report.Run([.. chosen], parse.GetValue(output)!, cancellation);
     return 0;
 });
@@ -27,4 +36,9 @@ var parts = new Argument<string[]>("case");
 part.Add(parts);
 part.SetAction(parse => TrainingMemory.Run(parse.GetValue(parts)!));
 root.Add(part);
+var soak = new Command(Soak.Command) { Hidden = true };
+var count = new Argument<int>("steps");
+soak.Add(count);
+soak.SetAction(parse => Soak.Run(parse.GetValue(count)));
+root.Add(soak);
 return await root.Parse(args).InvokeAsync();

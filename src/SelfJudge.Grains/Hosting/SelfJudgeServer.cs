@@ -109,6 +109,10 @@ public static class SelfJudgeSiloExtensions
     // Streams carry a few hundred bytes per prompt and step; what matters is that a step does not wait for a poll.
     private static readonly TimeSpan StreamPollPeriod = TimeSpan.FromMilliseconds(2);
 
+    // Every prompt of every step is a grain of its own, and is never called again. For each the directory's cache would keep a
+    // third of a kilobyte, a million times by default; this is room for those that are called at once.
+    private const int DirectoryCacheSize = 10_000;
+
     // The prompts of a step hand over together; so many of them reach the trainer in one call.
     private const int StreamDeliverySize = 128;
 
@@ -132,6 +136,7 @@ public static class SelfJudgeSiloExtensions
             stream.ConfigureStreamPubSub(Orleans.Streams.StreamPubSubType.ImplicitOnly);
         });
         silo.Configure<MessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromMinutes(2));
+        silo.Configure<GrainDirectoryOptions>(o => o.CacheSize = DirectoryCacheSize);
         return silo;
     }
 

@@ -21,6 +21,9 @@ public static class ModelConversion
     /// <exception cref="InvalidDataException">A folder is damaged, not supported, or the two do not fit.</exception>
     public static void Convert(string model, string? adapter, bool merge, bool bf16, string target, long maxShardBytes = long.MaxValue)
     {
+        ModelFolder.CheckSeal(model);
+        if (adapter is not null)
+            ModelFolder.CheckSeal(adapter);
         var config = ModelFolder.ReadConfig(model);
         using var weights = ModelFolder.OpenWeights(model, config);
         var lora = adapter is null ? null : AdapterFolder.ReadConfig(adapter).Config;
