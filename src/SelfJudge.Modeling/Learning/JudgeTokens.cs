@@ -14,7 +14,7 @@ public static class JudgeTokens
     {
         var batch = PackedBatch.Of([.. prompts.Select(p => (ReadOnlyMemory<int>)p.Ids)]);
         var hidden = model.Hidden(batch);
-        var last = Ops.Rows(hidden, Ops.FromArray([.. batch.Offsets.Skip(1).Select(o => o - 1)], hidden.device));
+        var last = Ops.Rows(hidden, Ops.FromArray(ScalarReadings.LastRows(batch), hidden.device));
         var logits = Ops.ToHost(model.Logits(last));
         var result = new JudgeProbabilities[prompts.Count];
         var row = new float[model.Config.VocabSize];

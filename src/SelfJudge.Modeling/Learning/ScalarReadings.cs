@@ -16,7 +16,14 @@ public static class ScalarReadings
     }
 
     /// <summary>The row of each sequence's last token.</summary>
-    public static int[] LastRows(PackedBatch batch) => [.. batch.Offsets.Skip(1).Select(o => o - 1)];
+    /// <exception cref="ArgumentException">A sequence has none: the row before it is another's.</exception>
+    public static int[] LastRows(PackedBatch batch)
+    {
+        for (var i = 0; i < batch.Sequences; i++)
+            if (batch.Offsets[i + 1] == batch.Offsets[i])
+                throw new ArgumentException($"sequence {i} has no token that could be read");
+        return [.. batch.Offsets.Skip(1).Select(o => o - 1)];
+    }
 
     /// <summary>The head's reading of the hidden states of some rows.</summary>
     public static float[] Forward(LlamaModel model, Tensor hidden, int[] rows)

@@ -356,11 +356,18 @@ public static class Ops
             throw new InvalidOperationException($"the tensor lies on {tensor.device}, not in host memory");
         if (!tensor.is_contiguous())
             throw new InvalidOperationException($"the tensor of shape [{string.Join(", ", tensor.shape)}] is not contiguous");
+        if (tensor.NumberOfElements > int.MaxValue / tensor.ElementSize)
+            throw new InvalidOperationException($"the tensor of shape [{string.Join(", ", tensor.shape)}] is larger than the 2 GiB that can be read at once: ask for fewer sequences at once");
         return tensor.bytes;
     }
 
     /// <summary>The address of the first element of a contiguous float32 tensor in host memory, under the same condition as <see cref="Floats"/>.</summary>
-    public static unsafe float* Address(Tensor tensor) => (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(Floats(tensor)));
+    public static unsafe float* Address(Tensor tensor)
+    {
+        // A span holds 2 GiB, the weights of a model in training more.
+        var start = tensor.NumberOfElements > int.MaxValue / sizeof(float) && tensor.is_contiguous() ? tensor.view(-1).narrow(0, 0, 1) : tensor;
+        return (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(Floats(start)));
+    }
 
     /// <summary>The tensor as contiguous float32 in host memory; itself where it is that already.</summary>
     public static Tensor ToHost(Tensor tensor)

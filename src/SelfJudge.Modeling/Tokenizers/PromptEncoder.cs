@@ -17,6 +17,8 @@ public sealed class PromptEncoder
 
     public PromptEncoder(TextTokenizer tokenizer, DialogueTemplate dialogue, int maxLength)
     {
+        if (maxLength < 1)
+            throw new ArgumentException($"the longest sequence has at least 1 token, not {maxLength}");
         (Tokenizer, Dialogue, MaxLength) = (tokenizer, dialogue, maxLength);
         var closing = dialogue.AssistantClosing;
         var end = closing.TrimStart();

@@ -4,6 +4,7 @@ using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
+using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Tests.Shared;
 
@@ -47,6 +48,29 @@ public sealed class LogProbsTests : IDisposable
         Assert.Contains("sequence 0: the token -1 is", (await Assert.ThrowsAsync<ArgumentException>(() => _host.LogProbsAsync("m", [new([-1], [2])], default))).Message);
         Assert.Contains("sequence 0: a response needs a prompt", (await Assert.ThrowsAsync<ArgumentException>(() => _host.LogProbsAsync("m", [new([], [2])], default))).Message);
     }
+
+    /// <summary>One request that cannot be computed does not fail those that it would have been batched with.</summary>
+    [Fact]
+    public async Task What_cannot_be_sampled_judged_or_rewarded_is_named_before_it_joins_a_batch()
+    {
+        await Load();
+        var options = new SamplingOptions { MaxNewTokens = 3 };
+        async Task Refused(string message, Func<Task> ask) => Assert.Contains(message, (await Assert.ThrowsAsync<ArgumentException>(ask)).Message, StringComparison.Ordinal);
+        await Refused("the prompt: the token 512 is not in the vocabulary of 512", () => _host.SampleAsync("m", new SamplePrompt([1, 512], [1], options), null, default));
+        await Refused("the prompt: the token -7 is", () => _host.SampleAsync("m", new SamplePrompt([-7], [1], options), null, default));
+        await Refused("the prompt has 512 tokens", () => _host.SampleAsync("m", new SamplePrompt(new int[512], [1], options), null, default));
+        await Refused("no sample is asked for", () => _host.SampleAsync("m", new SamplePrompt([1], [], options), null, default));
+        await Refused("judge prompt 1: the token 300000 is not", () => _host.JudgeAsync("m", [new EncodedJudgePrompt([1], 2, 3), new EncodedJudgePrompt([300000], 2, 3)], null, default));
+        await Refused("judge prompt 0: the token 600 is not", () => _host.JudgeAsync("m", [new EncodedJudgePrompt([1], 2, 600)], null, default));
+        await Refused("judge prompt 0 has 0 tokens; model 'm' takes 1 to 512", () => _host.JudgeAsync("m", [new EncodedJudgePrompt([], 2, 3)], null, default));
+        await Refused("judge prompt 0 has 513 tokens", () => _host.JudgeAsync("m", [new EncodedJudgePrompt(new int[513], 2, 3)], null, default));
+        await Refused("is no reward model", () => _host.RewardsAsync("m", [new([1], [2])], null, default));
+        Assert.Equal(3, (await _host.SampleAsync("m", new SamplePrompt([1], [1], options), null, default))[0].Ids.Length);
+    }
+
+    [Fact]
+    public void A_sequence_without_a_token_is_read_from_no_other() =>
+        Assert.Contains("sequence 1 has no token", Assert.Throws<ArgumentException>(() => SelfJudge.Modeling.Learning.ScalarReadings.LastRows(TestModels.Batch(3, 0, 2))).Message, StringComparison.Ordinal);
 
     [Fact]
     public async Task A_stream_gives_the_tokens_that_a_sample_has_and_can_be_left()

@@ -146,6 +146,14 @@ public sealed class KernelTests : IDisposable
         Assert.Contains("not float32", Assert.Throws<InvalidOperationException>(() => { _ = Ops.Floats(Ops.Empty(Ops.Cpu, ScalarType.BFloat16, 8)); }).Message, StringComparison.Ordinal);
 
     [Fact]
+    public unsafe void A_tensor_of_more_than_a_span_holds_has_an_address_and_is_not_read_at_once()
+    {
+        var large = Ops.Empty(Ops.Cpu, ScalarType.Float32, (1L << 29) + 5); // its memory is never touched
+        Assert.True(Ops.Address(large) == Ops.Address(large.narrow(0, 0, 8)));
+        Assert.Contains("larger than the 2 GiB that can be read at once", Assert.Throws<InvalidOperationException>(() => { _ = Ops.Floats(large); }).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Attention_to_a_cache_that_grows()
     {
         var layout = new HeadLayout(4, 2, 6);
