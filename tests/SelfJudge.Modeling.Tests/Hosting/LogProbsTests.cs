@@ -6,6 +6,7 @@ using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Sampling;
+using SelfJudge.Preferences.World;
 using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Modeling.Tests.Hosting;
@@ -66,6 +67,17 @@ public sealed class LogProbsTests : IDisposable
         await Refused("judge prompt 0 has 513 tokens", () => _host.JudgeAsync("m", [new EncodedJudgePrompt(new int[513], 2, 3)], null, default));
         await Refused("is no reward model", () => _host.RewardsAsync("m", [new([1], [2])], null, default));
         Assert.Equal(3, (await _host.SampleAsync("m", new SamplePrompt([1], [1], options), null, default))[0].Ids.Length);
+    }
+
+    [Fact]
+    public async Task A_model_whose_tokenizer_knows_more_tokens_than_it_is_not_loaded()
+    {
+        var folder = Path.Combine(Path.GetTempPath(), "selfjudge-host-" + Guid.NewGuid().ToString("N"));
+        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        ModelFolder.Write(folder, weights.Config, weights.Buffer.ToArrays(), new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens));
+        var problem = await Assert.ThrowsAsync<InvalidDataException>(() => _host.LoadAsync("m", new ModelSource(folder, null, null, "world"), default));
+        Directory.Delete(folder, recursive: true);
+        Assert.Contains($"the token '{Vocabulary.Words[37]}' has the id 37, but the model knows the ids 0 to 36 only (vocab_size 37 in config.json)", problem.Message, StringComparison.Ordinal);
     }
 
     [Fact]
