@@ -10,7 +10,8 @@ namespace SelfJudge.Client;
 /// The judging of two sides' answers. Lines go to a file in the order of the prompts as they come, a summary behind the
 /// last; a file that holds some of them already is gone on with.
 /// </summary>
-internal sealed class Comparison(IReadOnlyList<IReadOnlyList<Turn>> prompts, string job, string output)
+/// <param name="inconsistent">What a pair counts as on which the judge's two orders disagree.</param>
+internal sealed class Comparison(IReadOnlyList<IReadOnlyList<Turn>> prompts, string job, InconsistentPairs inconsistent, string output)
 {
     // Enough to fill a host's batches, few enough that little is asked twice where the process is killed.
     private const int Window = 32;
@@ -55,7 +56,7 @@ internal sealed class Comparison(IReadOnlyList<IReadOnlyList<Turn>> prompts, str
                 ComparedPrompt line;
                 try
                 {
-                    line = ComparedPrompt.Of(index, job, prompts[index], a[index], b[index], await judgment.WaitAsync(cancellation));
+                    line = ComparedPrompt.Of(index, job, prompts[index], a[index], b[index], (await judgment.WaitAsync(cancellation)).Under(inconsistent));
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {
@@ -101,7 +102,7 @@ internal sealed class Comparison(IReadOnlyList<IReadOnlyList<Turn>> prompts, str
             throw new UserError($"{output}:{index + 1}: not a result of 'compare': {e.Message} Name another file with --out");
         }
         if (result.Job != job)
-            throw new UserError($"{output}:{index + 1}: made of other models or answers, or with another judge, template, sampling, number of samples or seed; name another file with --out");
+            throw new UserError($"{output}:{index + 1}: made of other models or answers, or with another judge, template, sampling, number of samples, seed or rule for inconsistent pairs; name another file with --out");
         if (index >= prompts.Count || result.Index != index || !result.Prompt.SequenceEqual(PromptTurn.Of(prompts[index])))
             throw new UserError($"{output}:{index + 1}: belongs to other prompts than those compared; name another file with --out");
         return result;

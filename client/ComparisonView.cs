@@ -1,3 +1,4 @@
+using SelfJudge.Preferences.Judging;
 using Spectre.Console;
 
 namespace SelfJudge.Client;
@@ -21,6 +22,8 @@ internal static class ComparisonView
         foreach (var (name, style) in new[] { ("A", result.A), ("B", result.B) })
             styles.AddRow(name, $"{style.MeanWords:0.0}", style.MeanTokens is { } tokens ? $"{tokens:0.0}" : "–", $"{style.Repetition:0.000}");
         AnsiConsole.Write(styles);
+        if (r.InconsistentRate is { } share)
+            Console.WriteLine($"inconsistent: on {r.Inconsistent} pairs, {share * 100:0.0} % of those judged, the two orders disagree; {(result.InconsistentPairs == InconsistentPairs.Tie ? "they are ties" : "the mean over both orders decides them")}");
         if (r.Identical > 0)
             Console.WriteLine($"{r.Identical} of the ties are identical answers");
         if (r.Unreadable > 0)

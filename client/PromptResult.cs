@@ -49,11 +49,11 @@ internal sealed record PromptTurn(Role Role, string Content)
 internal sealed record CompletionResult(string Text, ulong Seed, FinishReason Finish, int Tokens, double LogProb);
 
 /// <summary>A match between two completions, by index.</summary>
-/// <param name="OrdersAgree">Whether every template preferred the same response in both orders; null where the two were identical and nobody was asked.</param>
+/// <param name="OrdersAgree">Whether either order alone gives the same winner; null where the two were identical and nobody was asked.</param>
 internal sealed record MatchResult(int Round, int First, int Second, int Winner, double ScoreFirst, double ScoreSecond, bool? OrdersAgree, IReadOnlyList<TemplateJudgment> Judgments)
 {
     public static MatchResult Of(Match m) => new(m.Round, m.First, m.Second, m.Winner, m.Verdict.ScoreFirst, m.Verdict.ScoreSecond,
-        m.Verdict.Judgments.Count == 0 ? null : m.Verdict.Judgments.All(j => j.OrdersAgree), m.Verdict.Judgments);
+        m.Verdict.Judgments.Count == 0 ? null : m.Verdict.OrdersAgree, m.Verdict.Judgments);
 
     [JsonIgnore]
     public Verdict Verdict => Judgments.Count == 0 ? Verdict.Identical : Verdict.Of(Judgments);

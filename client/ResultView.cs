@@ -1,4 +1,5 @@
 using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
 using Spectre.Console;
 
@@ -17,20 +18,27 @@ internal static class ResultView
             // Under the oracle's wide table it is the caption.
             if (result.EvaluationJudge is { Name: not EvaluationRecipe.Oracle } judged)
                 Console.WriteLine($"{result.Policies[0].NPrompts} held-out prompts, judged by {judged.Description}; win rate against {Baseline(result)}, ties as half");
-            foreach (var example in result.Examples.Take(ShownExamples))
-            {
-                Console.WriteLine();
-                AnsiConsole.MarkupLineInterpolated($"[bold]{example.Prompt}[/]");
-                foreach (var answer in example.Answers)
-                    AnsiConsole.MarkupLineInterpolated($"  [grey]{answer.Policy,-28}[/] {(answer.Gold is { } gold ? $"{gold:0.00}  " : "")}{answer.Answer}");
-            }
-            Console.WriteLine();
+            if (result.EvaluationJudge is { InconsistentRate: { } share } inconsistent)
+                Console.WriteLine($"inconsistent: on {share * 100:0.0} % of the {inconsistent.Judged} pairs judged the two orders disagree; {(inconsistent.InconsistentPairs == InconsistentPairs.Mean ? "the mean over both orders decides them" : "they are ties")}");
         }
+        foreach (var example in result.Examples.Take(ShownExamples))
+        {
+            Console.WriteLine();
+            AnsiConsole.MarkupLineInterpolated($"[bold]{example.Prompt}[/]");
+            foreach (var answer in example.Answers)
+                AnsiConsole.MarkupLineInterpolated($"  [grey]{answer.Policy,-28}[/] {(answer.Gold is { } gold ? $"{gold:0.00}  " : "")}{answer.Answer}");
+        }
+        if (result.Examples.Count > 0)
+            Console.WriteLine();
         foreach (var judge in result.Judges)
             Console.WriteLine($"judge {judge.Stage}: accuracy {judge.Accuracy:0.000} on held-out pairs, swap consistency {judge.SwapConsistency:0.000}{string.Concat((judge.AccuracyByPrinciple ?? new Dictionary<string, double>()).Select(p => $"; {p.Key.Replace('_', ' ')} {p.Value:0.000}"))}");
+        foreach (var check in result.JudgeChecks)
+            Console.WriteLine($"{check.Stage} learned from {check.Judge}: accuracy {check.Accuracy:0.000} ({check.AccuracyCi95[0]:0.000}–{check.AccuracyCi95[1]:0.000}) on {check.Pairs} held-out pairs before training, swap consistency {check.SwapConsistency:0.000}{(check.Warning is null ? "" : $"; warning: {check.Warning}")}");
+        foreach (var value in result.Health.Where(h => !h.IsHealthy))
+            Console.WriteLine($"suspicious: {value.Stage}, {value.Measure}: {value.Value:0.000}, where healthy is {value.Healthy}");
         var t = result.Triplets;
         if (t.Made > 0)
-            Console.WriteLine($"triplets: {t.Made} made, {t.Trained} trained, {t.IdenticalSkipped} identical skipped, {t.StaleRefused} stale refused, {t.DuplicatesDropped} duplicates dropped");
+            Console.WriteLine($"triplets: {t.Made} made, {t.Trained} trained, {t.IdenticalSkipped} identical skipped, {(t.InconsistentSkipped > 0 ? $"{t.InconsistentSkipped} inconsistent skipped, " : "")}{t.StaleRefused} stale refused, {t.DuplicatesDropped} duplicates dropped");
         Console.WriteLine($"total {result.TotalSeconds:0} s; everything is in {folder}");
         Console.WriteLine($"report: {report}");
     }
@@ -49,7 +57,7 @@ internal static class ResultView
         Console.WriteLine($"seconds per run {result.TotalSeconds.Mean:0} ({result.TotalSeconds.Low:0}–{result.TotalSeconds.High:0})");
     }
 
-    private static string Baseline(RunResult result) => RecipeFile.ParseOfRun(result.Recipe, "recipe").Evaluation!.Baseline;
+    private static string Baseline(RunResult result) => RecipeFile.ParseOfRun(result.Recipe, "recipe").Evaluation!.Baseline is var name && name == EvaluationRecipe.Start ? "the model that the run starts from" : name!;
 
     private static Table Policies(RunResult result)
     {

@@ -39,7 +39,7 @@ internal static class RunRecipe
         var templates = recipe.Judge.Templates.Concat(recipe.Judge.Endpoints.SelectMany(e => e.Templates)).Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])).Distinct().ToList();
         if (templates.GroupBy(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t)).Name).FirstOrDefault(g => g.Count() > 1) is { } same)
             throw new UserError($"judge.templates: {string.Join(" and ", same)} have the same name, '{same.Key}'; give one of them another");
-        if (recipe.Evaluation is { Judge: { } judge } evaluation && judge != EvaluationRecipe.Oracle && recipe.Stages.All(s => s.Name != judge) && recipe.Judge.EndpointOf(judge) is null)
+        if (recipe.Evaluation is { Judge: { } judge } evaluation && judge is not (EvaluationRecipe.Oracle or EvaluationRecipe.Start) && recipe.Stages.All(s => s.Name != judge) && recipe.Judge.EndpointOf(judge) is null)
         {
             recipe = recipe with { Evaluation = evaluation with { Judge = Existing(judge, "evaluation.judge") } };
             CheckJudge("evaluation.judge", recipe.Evaluation.Judge!, recipe.Judge.Templates);

@@ -66,7 +66,7 @@ internal static class RunView
             table.AddRow($"[bold]{Markup.Escape(s.Stage)}[/]", "", "", "");
         var t = s.Triplets;
         return table.Caption($"{s.State.ToString().ToLowerInvariant()} · {s.Seconds:0} s{(s.SecondsLeft is { } left ? $" · {left:0} s left in this stage" : "")}{(s.TokensPerSecond > 0 ? $" · {s.TokensPerSecond:#,0} tokens/s" : "")}"
-            + (t.Made > 0 ? $" · triplets: {t.Trained} trained, {t.IdenticalSkipped} identical, {t.StaleRefused} stale" : "")
+            + (t.Made > 0 ? $" · triplets: {t.Trained} trained, {t.IdenticalSkipped} identical, {(t.InconsistentSkipped > 0 ? $"{t.InconsistentSkipped} inconsistent, " : "")}{t.StaleRefused} stale" : "")
             + (s.Message is null ? "" : $" · {Markup.Escape(s.Message)}"));
     }
 

@@ -66,7 +66,7 @@ internal sealed class BareLoop(IModelHost host, string start, Recipe recipe, Sta
         var bracket = Bracket.Of(stage.Samples, Seeds.Derive(seed, "bracket"));
         while (!bracket.IsDecided)
             bracket = bracket.Play(await HostJudge.Verdicts(host, start, [.. bracket.NextRound.Select(p => new Comparison(turns, texts[p.First], texts[p.Second]))], _templates, Together($"round {bracket.Round}"), CancellationToken.None));
-        return [.. TripletSelection.From(bracket, stage.Triplets).Select(p => new PreferencePair(prompt, sampled[p.Chosen].Ids, sampled[p.Rejected].Ids))];
+        return [.. TripletSelection.From(bracket, stage.Triplets).Preferences.Select(p => new PreferencePair(prompt, sampled[p.Chosen].Ids, sampled[p.Rejected].Ids))];
     }
 
     private static double Busy(HostTotals totals) => totals.SamplingSeconds + totals.JudgingSeconds + totals.TrainingSeconds;

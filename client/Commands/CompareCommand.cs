@@ -28,6 +28,7 @@ internal static class CompareCommand
         var judgeKey = new Option<string?>("--judge-key-env") { Description = "The environment variable that holds the endpoint's key." };
         var judgeTemplates = new Option<string[]>("--judge-template") { Description = "A judge template by name, or a file of one; several vote. The judge's own if left out; an endpoint's is ultrafeedback." };
         var template = CommonOptions.Template();
+        var inconsistent = new Option<string>("--inconsistent") { Description = "What a pair is on which the judge's two orders disagree: tie, or mean, where the higher mean over both orders wins.", DefaultValueFactory = _ => "tie" };
         var samples = new Option<int>("--samples") { Description = "Completions per prompt; of several, the winner of the model's own tournament answers.", DefaultValueFactory = _ => 1 };
         var limit = new Option<int?>("--limit") { Description = "At most so many prompts." };
         var output = new Option<string>("--out") { Description = "The file for the results, one JSON line per prompt and a summary. If it holds some already, the rest is done.", Required = true };
@@ -36,7 +37,7 @@ internal static class CompareCommand
         var device = new DeviceOptions();
         var verbose = CommonOptions.Verbose();
         var sampling = new SamplingChoices();
-        var command = new Command("compare", "Compare two policies' answers to the same prompts by a judge.") { a, b, prompts, judge, judgeModel, judgeKey, judgeTemplates, template, samples, limit, output, json, cluster, verbose };
+        var command = new Command("compare", "Compare two policies' answers to the same prompts by a judge.") { a, b, prompts, judge, judgeModel, judgeKey, judgeTemplates, inconsistent, template, samples, limit, output, json, cluster, verbose };
         device.AddTo(command);
         sampling.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
@@ -44,6 +45,12 @@ internal static class CompareCommand
             foreach (var (option, value) in new[] { ("--samples", parse.GetValue(samples)), ("--limit", parse.GetValue(limit) ?? 1) })
                 if (value < 1)
                     throw new UserError($"{option} {value}: must be 1 or more");
+            var rule = parse.GetValue(inconsistent) switch
+            {
+                "tie" => InconsistentPairs.Tie,
+                "mean" => InconsistentPairs.Mean,
+                var other => throw new UserError($"--inconsistent {other}: known are tie and mean"),
+            };
             string?[] inputs = [parse.GetValue(a), parse.GetValue(b), parse.GetValue(prompts)];
             var file = OutputFile.Check(parse.GetValue(output)!, inputs);
             var sides = new[] { ComparedPolicy.Resolve(parse.GetValue(a)!, parse.GetValue(template)), ComparedPolicy.Resolve(parse.GetValue(b)!, parse.GetValue(template)) };
@@ -56,7 +63,7 @@ internal static class CompareCommand
             var options = sides.Select(s => s.Model is null ? null : sampling.Resolve(parse, s.Model.Sampling)).ToList();
             if (options is [{ } first, { } second] && first != second)
                 await Console.Error.WriteLineAsync($"note: the two are sampled differently, as their recipes say ({first} and {second}); --temperature, --top-p, --top-k and --max-new-tokens set both");
-            using var work = new Work(sides, options, named, asked, parse.GetValue(samples), parse.GetValue(sampling.Seed), file, parse.GetValue(json) ? Console.Error : Console.Out);
+            using var work = new Work(sides, options, named, rule, asked, parse.GetValue(samples), parse.GetValue(sampling.Seed), file, parse.GetValue(json) ? Console.Error : Console.Out);
             var computing = device.Resolve(parse, parse.GetValue(cluster));
             var result = await work.Run(parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
             if (result is null)
@@ -85,6 +92,7 @@ internal static class CompareCommand
     {
         private readonly IReadOnlyList<ComparedPolicy> _sides;
         private readonly NamedJudge _judge;
+        private readonly InconsistentPairs _inconsistent;
         private readonly IReadOnlyList<IReadOnlyList<Turn>> _prompts;
         private readonly TextWriter _progress;
         private readonly string _output;
@@ -92,12 +100,12 @@ internal static class CompareCommand
         private readonly Comparison _comparison;
         private IPairJudge? _opened;
 
-        public Work(IReadOnlyList<ComparedPolicy> sides, IReadOnlyList<SamplingOptions?> sampling, NamedJudge judge, IReadOnlyList<IReadOnlyList<Turn>> prompts, int samples, ulong seed, string output, TextWriter progress)
+        public Work(IReadOnlyList<ComparedPolicy> sides, IReadOnlyList<SamplingOptions?> sampling, NamedJudge judge, InconsistentPairs inconsistent, IReadOnlyList<IReadOnlyList<Turn>> prompts, int samples, ulong seed, string output, TextWriter progress)
         {
-            (_sides, _judge, _prompts, _output, _progress) = (sides, judge, prompts, output, progress);
+            (_sides, _judge, _inconsistent, _prompts, _output, _progress) = (sides, judge, inconsistent, prompts, output, progress);
             _submissions = [.. sides.Zip(sampling, (s, o) => (s.Model, o)).Select((s, i) => s.Model is null ? null : new Submission(prompts, s.Model, s.o!, samples, seed, AnswersOf(output, "ab"[i])))];
-            var job = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { A = sides[0].Name, B = sides[1].Name, judge.Name, Models = judge.Model?.Chain.Select(c => c.Id), Templates = judge.Templates.Select(Submission.ContentOf), Answers = sides.Select(s => s.Model is null ? s.AnswersTo(prompts).Select(x => x.Answer) : []), Jobs = _submissions.Select(s => s?.Job) }))));
-            _comparison = new Comparison(prompts, job, output);
+            var job = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { A = sides[0].Name, B = sides[1].Name, judge.Name, Models = judge.Model?.Chain.Select(c => c.Id), Templates = judge.Templates.Select(Submission.ContentOf), Inconsistent = $"{inconsistent}", Answers = sides.Select(s => s.Model is null ? s.AnswersTo(prompts).Select(x => x.Answer) : []), Jobs = _submissions.Select(s => s?.Job) }))));
+            _comparison = new Comparison(prompts, job, inconsistent, output);
         }
 
         /// <summary>Returns what it came to; null where it was cancelled.</summary>
@@ -131,7 +139,7 @@ internal static class CompareCommand
                     return null;
                 }
             }
-            var result = ComparisonResult.Of(_sides[0].Name, _sides[1].Name, _judge.Name, _judge.Templates, _judge.NoteOn(_sides[0], _sides[1]), lines);
+            var result = ComparisonResult.Of(_sides[0].Name, _sides[1].Name, _judge.Name, _judge.Templates, _judge.NoteOn(_sides[0], _sides[1]), _inconsistent, lines);
             _comparison.Write(result);
             return result;
         }

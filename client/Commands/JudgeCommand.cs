@@ -37,6 +37,8 @@ internal static class JudgeCommand
                     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  score a {j.ScoreFirst:0.000000}, score b {j.ScoreSecond:0.000000}; the orders {(j.OrdersAgree ? "agree" : "disagree")}; vote {Name(j.Vote)}"));
                 }
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"votes: a {verdict.VotesFirst}, b {verdict.VotesSecond}; mean score a {verdict.ScoreFirst:0.000000}, b {verdict.ScoreSecond:0.000000}"));
+                if (!verdict.OrdersAgree)
+                    Console.WriteLine("the two orders disagree; their mean decides here, and where policies are compared this is a tie");
                 Console.WriteLine($"verdict: {Name(verdict.Winner)}");
                 return RunExecutor.Succeeded;
             }

@@ -48,6 +48,7 @@ public enum EvaluationKind
 /// <param name="RunId">The key of the trainer that gets the triplets.</param>
 /// <param name="PolicyVersion">The version that the step is to learn from.</param>
 /// <param name="MaxStaleness">Completions more versions older than <paramref name="PolicyVersion"/> are sampled again; null accepts any.</param>
+/// <param name="RequireAgreement">Comparisons whose two orders of presentation disagree make no preference.</param>
 [GenerateSerializer, Immutable, Alias("sj.TripletRequest")]
 public sealed record TripletRequest(
     [property: Id(0)] string RunId,
@@ -55,7 +56,8 @@ public sealed record TripletRequest(
     [property: Id(2)] int Step,
     [property: Id(3)] TripletPattern Pattern,
     [property: Id(4)] long PolicyVersion,
-    [property: Id(5)] int? MaxStaleness);
+    [property: Id(5)] int? MaxStaleness,
+    [property: Id(6)] bool RequireAgreement = false);
 
 /// <summary>What came of a prompt.</summary>
 /// <param name="Bracket">Unplayed where no tournament was asked for.</param>
@@ -88,6 +90,7 @@ public sealed record Triplet(
 /// <param name="Identical">Matches between identical completions, which make no preference.</param>
 /// <param name="Verdicts">Of every match that was judged, for the judge's health.</param>
 /// <param name="Rewarded">The completions with their rewards, where they were rewarded one by one instead of compared.</param>
+/// <param name="Inconsistent">Comparisons that make no preference because their orders disagree.</param>
 [GenerateSerializer, Immutable, Alias("sj.TripletBatch")]
 public sealed record TripletBatch(
     [property: Id(0)] string RunId,
@@ -99,7 +102,8 @@ public sealed record TripletBatch(
     [property: Id(6)] int Identical,
     [property: Id(7)] IReadOnlyList<Preferences.Judging.Verdict> Verdicts,
     [property: Id(8)] CompletionSummary Completions,
-    [property: Id(9)] IReadOnlyList<RewardedCompletion> Rewarded);
+    [property: Id(9)] IReadOnlyList<RewardedCompletion> Rewarded,
+    [property: Id(10)] int Inconsistent = 0);
 
 /// <summary>A completion and what it is worth to an evaluator.</summary>
 [GenerateSerializer, Immutable, Alias("sj.RewardedCompletion")]

@@ -39,6 +39,7 @@ public sealed class CompareTests(UninterruptedRun uninterrupted) : IDisposable
         // Wilson at 0.625 of 4: 0.2194 to 0.9081.
         Assert.Equal([0.2194, 0.9081], result["win_rate_ci95"]!.AsArray().Select(v => Math.Round((double)v!, 4)));
         Assert.Equal((3.0, 0.0625, true), ((double)summary["a"]!["mean_words"]!, (double)summary["a"]!["repetition"]!, summary["a"]!["mean_tokens"] is null));
+        Assert.Equal((0, 0.0, "tie"), ((int)result["inconsistent"]!, (double)result["inconsistent_rate"]!, (string)summary["inconsistent_pairs"]!));
         Assert.Matches(@"4 prompts +2 +1 +1 +0 +62\.5 % +21\.9–90\.8 +1\.000 +\+0\.000", ended.Output);
 
         // A file cut short in its second line: only what is missing is judged again.
@@ -53,7 +54,7 @@ public sealed class CompareTests(UninterruptedRun uninterrupted) : IDisposable
         var complete = await _folder.Client([.. arguments, "--json"]);
         Assert.Equal(whole[^1] + "\n", complete.Output);
         Assert.Equal(4, server.Requests.Count);
-        await AssertFails($"{Out}:1: made of other models or answers, or with another judge, template, sampling, number of samples or seed; name another file with --out\n", [.. arguments, "--judge-template", "hh-helpful"]);
+        await AssertFails($"{Out}:1: made of other models or answers, or with another judge, template, sampling, number of samples, seed or rule for inconsistent pairs; name another file with --out\n", [.. arguments, "--judge-template", "hh-helpful"]);
     }
 
     [Fact]
@@ -151,8 +152,20 @@ public sealed class CompareTests(UninterruptedRun uninterrupted) : IDisposable
             double P(string order, string token) => (double)judgment[order]![token]!;
             Assert.Equal((P("forward", "a") + P("swapped", "b")) / 2, (double)line["score_a"]!, 12);
             Assert.Equal((P("forward", "b") + P("swapped", "a")) / 2, (double)line["score_b"]!, 12);
-            Assert.Equal((double)line["score_a"]! > (double)line["score_b"]! ? "a" : "b", (string)line["winner"]!);
+            var agree = P("forward", "a") > P("forward", "b") == P("swapped", "b") > P("swapped", "a");
+            Assert.Equal((agree, !agree ? "tie" : P("forward", "a") > P("forward", "b") ? "a" : "b"), ((bool)line["orders_agree"]!, (string)line["winner"]!));
         }
+        // A model that was never taught to judge says the same letter in either order.
+        var inconsistent = lines[..4].Count(l => !(bool)l["orders_agree"]!);
+        Assert.True(inconsistent > 0);
+        var summary = lines[^1]["summary"]!["result"]!;
+        Assert.Equal((inconsistent, inconsistent, inconsistent / 4.0), ((int)summary["inconsistent"]!, (int)summary["ties"]!, (double)summary["inconsistent_rate"]!));
+        Assert.Contains($"inconsistent: on {inconsistent} pairs, {inconsistent * 25:0.0} % of those judged, the two orders disagree; they are ties", ended.Output, StringComparison.Ordinal);
+        // By the mean over both orders, the same verdicts are decided by how sure it is.
+        var byMean = await _folder.Client([.. Arguments(answers, _folder["mean.jsonl"]), "--inconsistent", "mean"]);
+        Assert.True(byMean.ExitCode == 0, byMean.ToString());
+        Assert.All(File.ReadLines(_folder["mean.jsonl"]).Take(4).Select(l => JsonNode.Parse(l)!), l => Assert.Equal((double)l["score_a"]! > (double)l["score_b"]! ? "a" : "b", (string)l["winner"]!));
+        await AssertFails("--inconsistent none: known are tie and mean\n", [.. Arguments(answers, Out), "--inconsistent", "none"]);
         Assert.True((double)lines[^1]["summary"]!["a"]!["mean_tokens"]! is > 0 and <= 24);
     }
 

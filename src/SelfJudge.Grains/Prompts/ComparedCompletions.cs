@@ -7,31 +7,36 @@ namespace SelfJudge.Grains.Prompts;
 /// <summary>What comparing a prompt's completions gave: preferences, or rewards.</summary>
 /// <param name="Identical">Comparisons of identical completions, which make no preference.</param>
 /// <param name="Verdicts">Of every pair that was judged.</param>
-internal sealed record ComparedCompletions(Bracket Bracket, IReadOnlyList<Triplet> Triplets, int Identical, IReadOnlyList<Verdict> Verdicts, IReadOnlyList<RewardedCompletion> Rewarded)
+/// <param name="Inconsistent">Comparisons that make no preference because their orders disagree.</param>
+internal sealed record ComparedCompletions(Bracket Bracket, IReadOnlyList<Triplet> Triplets, int Identical, IReadOnlyList<Verdict> Verdicts, IReadOnlyList<RewardedCompletion> Rewarded, int Inconsistent = 0)
 {
     /// <summary>The matches of a played bracket that a pattern makes preferences.</summary>
-    public static ComparedCompletions Of(Bracket bracket, TripletPattern pattern, SampleResponse sampled, string prompt)
+    /// <param name="requireAgreement">Only where both orders agree.</param>
+    public static ComparedCompletions Of(Bracket bracket, TripletPattern pattern, bool requireAgreement, SampleResponse sampled, string prompt)
     {
-        var triplets = TripletSelection.From(bracket, pattern).Select(p =>
+        var (preferences, inconsistent) = TripletSelection.From(bracket, pattern, requireAgreement);
+        var triplets = preferences.Select(p =>
         {
             var verdict = bracket.Matches[p.Match].Verdict;
             var firstWon = verdict.Winner == 1;
             return new Triplet(p.Match, sampled.PromptIds, sampled.Completions[p.Chosen], sampled.Completions[p.Rejected],
                 firstWon ? verdict.ScoreFirst : verdict.ScoreSecond, firstWon ? verdict.ScoreSecond : verdict.ScoreFirst,
-                verdict.Judgments.All(j => j.OrdersAgree), prompt);
+                verdict.OrdersAgree, prompt);
         }).ToList();
         var judged = Judged(bracket.Matches.Select(m => m.Verdict));
-        return new ComparedCompletions(bracket, triplets, bracket.Matches.Count(m => sampled.Completions[m.First].Text == sampled.Completions[m.Second].Text), judged, []);
+        return new ComparedCompletions(bracket, triplets, bracket.Matches.Count(m => sampled.Completions[m.First].Text == sampled.Completions[m.Second].Text), judged, [], inconsistent);
     }
 
     /// <summary>The preference of rejection sampling; none where the two are identical.</summary>
-    public static ComparedCompletions Of(RejectionSelection selection, SampleResponse sampled, string prompt)
+    /// <param name="requireAgreement">Only where both orders agree.</param>
+    public static ComparedCompletions Of(RejectionSelection selection, bool requireAgreement, SampleResponse sampled, string prompt)
     {
         Completion accepted = sampled.Completions[selection.Accepted], rejected = sampled.Completions[selection.Rejected];
-        var judged = Judged(selection.Verdicts);
-        return new ComparedCompletions(Unplayed(sampled), accepted.Text == rejected.Text ? [] :
+        var isIdentical = accepted.Text == rejected.Text;
+        var isDropped = !isIdentical && requireAgreement && !selection.OrdersAgree;
+        return new ComparedCompletions(Unplayed(sampled), isIdentical || isDropped ? [] :
             [new Triplet(0, sampled.PromptIds, accepted, rejected, selection.Scores[selection.Accepted], selection.Scores[selection.Rejected], selection.OrdersAgree, prompt)],
-            accepted.Text == rejected.Text ? 1 : 0, judged, []);
+            isIdentical ? 1 : 0, Judged(selection.Verdicts), [], isDropped ? 1 : 0);
     }
 
     /// <summary>Rewards, one for each completion.</summary>

@@ -64,7 +64,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         if (request.Training is { } training)
         {
             _unacknowledged = new TripletBatch(training.RunId, training.Stage, training.Step, request.Index, this.GetPrimaryKeyString(),
-                compared.Triplets, compared.Identical, compared.Verdicts, Summary(sampled.Completions), compared.Rewarded);
+                compared.Triplets, compared.Identical, compared.Verdicts, Summary(sampled.Completions), compared.Rewarded, compared.Inconsistent);
             await Publish();
             _resend = this.RegisterGrainTimer(Resend, new GrainTimerCreationOptions(options.ResendAfter, options.ResendAfter) { Interleave = true, KeepAlive = true });
         }
@@ -83,7 +83,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         var bracket = await GrainFactory.GetGrain<ITournamentGrain>(this.GetPrimaryKeyString()).Play(new TournamentRequest(
             request.JudgeHost, request.JudgeModel, request.Turns, [.. sampled.Completions.Select(c => c.Text)], request.JudgeTemplates,
             Seeds.Derive(request.Seed, "bracket"), request.BatchKey is null ? null : $"{request.BatchKey}/judge", request.BatchSize, request.Index), cancellation);
-        return ComparedCompletions.Of(bracket, request.Training?.Pattern ?? TripletPattern.Final, sampled, request.Turns[^1].Content);
+        return ComparedCompletions.Of(bracket, request.Training?.Pattern ?? TripletPattern.Final, request.Training?.RequireAgreement ?? false, sampled, request.Turns[^1].Content);
     }
 
     // RSO: one of the samples, drawn at random, is what the judge compares all others with.
@@ -92,7 +92,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         var texts = sampled.Completions.Select(c => c.Text).ToList();
         var baseline = RejectionSelection.Baseline(texts.Count, request.Seed);
         var verdicts = await Judge(request, [.. texts.Where((_, i) => i != baseline).Select(t => new ResponsePair(t, texts[baseline]))], cancellation);
-        return ComparedCompletions.Of(RejectionSelection.Of(texts, baseline, verdicts, request.AcceptanceBeta, request.Seed), sampled, request.Turns[^1].Content);
+        return ComparedCompletions.Of(RejectionSelection.Of(texts, baseline, verdicts, request.AcceptanceBeta, request.Seed), request.Training?.RequireAgreement ?? false, sampled, request.Turns[^1].Content);
     }
 
     private async Task<ComparedCompletions> Reward(PromptRequest request, SampleResponse sampled, CancellationToken cancellation)

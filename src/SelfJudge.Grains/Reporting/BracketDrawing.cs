@@ -43,8 +43,7 @@ internal static class BracketDrawing
     {
         if (match.Verdict.Judgments.Count == 0)
             return "same";
-        var agree = match.Verdict.Judgments.All(j => j.OrdersAgree);
-        return Math.Max(match.Verdict.ScoreFirst, match.Verdict.ScoreSecond).ToString("0.00") + (agree ? "" : " ≠");
+        return Math.Max(match.Verdict.ScoreFirst, match.Verdict.ScoreSecond).ToString("0.00") + (match.Verdict.OrdersAgree ? "" : " ≠");
     }
 
     private static string Describe(Match match) => match.Verdict.Judgments.Count == 0

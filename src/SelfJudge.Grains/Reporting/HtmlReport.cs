@@ -2,6 +2,7 @@ using System.Text;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Training;
 using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
 using static SelfJudge.Grains.Reporting.SvgChart;
 
@@ -36,7 +37,9 @@ internal static class HtmlReport
         Policies(html, result, recipe);
         Judges(html, result, recipe, metrics);
         Learning(html, result, recipe, metrics);
+        Health(html, result);
         Rejection(html, result);
+        Triplets(html, result);
         Examples(html, result);
         Stages(html, result);
         html.Append("<h2>Settings</h2><p>The recipe as resolved. All randomness derives from its seed; the same recipe on the same processor with the same number of workers gives the same run.</p>").Append($"<pre>{Text(result.Recipe)}</pre></body></html>");
@@ -47,16 +50,20 @@ internal static class HtmlReport
     {
         if (result.Policies.Count == 0)
             return;
-        html.Append($"<h2>Policies</h2><p>Answers to {result.Policies[0].NPrompts} held-out prompts, judged by {Text(result.EvaluationJudge?.Description ?? "the world's gold oracle, which training never asks")}. Win rate against {Text(recipe.Evaluation!.Baseline)}, ties as half, with its 95 % interval over prompts.{JudgeHealth(result.EvaluationJudge)}</p>");
+        html.Append($"<h2>Policies</h2><p>Answers to {result.Policies[0].NPrompts} held-out prompts, judged by {Text(result.EvaluationJudge?.Description ?? "the world's gold oracle, which training never asks")}. Win rate against {Text(Baseline(recipe))}, ties as half, with its 95 % interval over prompts.{JudgeHealth(result.EvaluationJudge)}</p>");
         var hasGold = result.Policies[0].GoldMean is not null;
         html.Append($"<table><tr><th>policy{(hasGold ? "<th>gold<th>helpful<th>honest<th>follows<th>truthful" : "")}<th>win rate<th>length<th>repetition</tr>");
         foreach (var p in result.Policies)
             html.Append($"<tr><td>{Text(p.Name)}{(hasGold ? $"<td>{p.GoldMean:0.000}" : "")}{string.Concat(p.GoldByPrinciple.Values.Select(v => $"<td>{v:0.000}"))}<td>{p.WinRate * 100:0.0} %<td>{p.MeanLength:0.0}<td>{p.Repetition:0.000}</tr>");
-        html.Append("</table>").Append(Bars($"Win rate against {recipe.Evaluation.Baseline}", [.. result.Policies.Where(p => p.Name != recipe.Evaluation.Baseline).Select(p => new Bar(p.Name, p.WinRate, p.WinRateCi95[0], p.WinRateCi95[1]))], 0.5));
+        html.Append("</table>").Append(Bars($"Win rate against {Baseline(recipe)}", [.. result.Policies.Where(p => p.Name != recipe.Evaluation!.Baseline).Select(p => new Bar(p.Name, p.WinRate, p.WinRateCi95[0], p.WinRateCi95[1]))], 0.5));
     }
 
+    private static string Baseline(Recipe recipe) => recipe.Evaluation!.Baseline == EvaluationRecipe.Start ? "the model that the run starts from" : recipe.Evaluation.Baseline!;
+
     private static string JudgeHealth(EvaluationJudgeResult? judge) => judge is { SwapConsistency: not null }
-        ? $" Of the judge's {judge.Judged} verdicts: swap consistency {judge.SwapConsistency:0.000}, position bias {judge.PositionBias:+0.000;-0.000}, p(A) + p(B) {judge.JudgeMass:0.000}." : "";
+        ? $" Of the judge's {judge.Judged} verdicts: swap consistency {judge.SwapConsistency:0.000}, position bias {judge.PositionBias:+0.000;-0.000}, p(A) + p(B) {judge.JudgeMass:0.000}.{(judge.InconsistentRate is { } share ? $" On {share * 100:0.0} % of the pairs its two orders disagree; {Inconsistent(judge)}." : "")}" : "";
+
+    private static string Inconsistent(EvaluationJudgeResult judge) => judge.InconsistentPairs == InconsistentPairs.Mean ? "the mean over both orders decides them" : "they count as ties";
 
     private static void Judges(StringBuilder html, RunResult result, Recipe recipe, IReadOnlyList<MetricsRow> metrics)
     {
@@ -127,7 +134,22 @@ internal static class HtmlReport
         html.Append(Lines("Identical samples, share of pairs", "step", Of("completions/identical_ratio", IsRollout)));
         html.Append(Lines("Swap consistency of verdicts in training", "step", Of("judge/swap_consistency", IsRollout)));
         html.Append(Lines("Oracle's agreement with verdicts in training", "step", Of(RolloutFigures.OracleAgreement, IsRollout)));
-        html.Append("</div><p class=soft>What is healthy: the margin rises steadily while the log-probability of chosen responses falls slowly or not at all, the share of identical samples stays below about one third, and entropy does not collapse. When more than half of the sample pairs are identical, or swap consistency sinks towards one half, the policy has drifted to where the judge is blind: stop earlier, or lower the learning rate.</p>");
+        html.Append("</div>");
+    }
+
+    private static void Health(StringBuilder html, RunResult result)
+    {
+        if (result.Health.Count == 0 && result.JudgeChecks.Count == 0)
+            return;
+        html.Append("<h2>Health</h2>");
+        foreach (var check in result.JudgeChecks)
+            html.Append($"<p>{Text(check.Stage)} learned from {Text(check.Judge)}. Before its first step that was measured on {check.Pairs} held-out pairs, in {check.Seconds:0.0} s: accuracy {check.Accuracy:0.000} (95 % {check.AccuracyCi95[0]:0.000}–{check.AccuracyCi95[1]:0.000}), swap consistency {check.SwapConsistency:0.000}, position bias {check.PositionBias:+0.000;-0.000}, ties {check.TieRate:0.000}.{(check.Warning is null ? "" : $" <b>Warning: {Text(check.Warning)}.</b>")}</p>");
+        if (result.Health.Count == 0)
+            return;
+        html.Append("<table><tr><th>stage<th class=text>figure<th>value<th class=text>healthy<th class=text>this one</tr>");
+        foreach (var value in result.Health)
+            html.Append($"<tr><td>{Text(value.Stage)}<td class=text>{Text(value.Measure)}<td>{value.Value:0.000}<td class=text>{Text(value.Healthy)}<td class=text>{(value.IsHealthy ? "healthy" : "<b>suspicious</b>")}</tr>");
+        html.Append("</table><p class=soft>At the end means over the last quarter of the stage's steps; rise, fall and what is left compare it with the first. Where many samples are identical, or the judge contradicts itself, the policy has drifted to where the judge is blind: stop earlier, or lower the learning rate.</p>");
     }
 
     private static void Rejection(StringBuilder html, RunResult result)
@@ -146,11 +168,22 @@ internal static class HtmlReport
             html.Append(BracketDrawing.Draw(bracket));
     }
 
+    private static void Triplets(StringBuilder html, RunResult result)
+    {
+        if (result.SampledTriplets.Count == 0)
+            return;
+        html.Append("<h2>Sampled triplets</h2><p>Of what each stage learned from its own samples: the first step's, one from the middle, the last one's, with the judge's scores. A mark (≠) says that the two orders of presentation disagreed.</p>");
+        foreach (var t in result.SampledTriplets)
+            html.Append($"<div class=example><b>{Text(t.Prompt)}</b><table><tr><td class=soft style=\"width:15rem\">{Text(t.Stage)}, step {t.Step}: chosen<td class=text>{Text(t.Chosen)}<td>{t.ChosenScore:0.00}{(t.OrdersAgree ? "" : " ≠")}</tr><tr><td class=soft>rejected<td class=text>{Text(t.Rejected)}<td>{t.RejectedScore:0.00}</tr></table></div>");
+    }
+
     private static void Examples(StringBuilder html, RunResult result)
     {
         if (result.Examples.Count == 0)
             return;
         html.Append("<h2>Answers side by side</h2>");
+        if (!result.IsHeldOut)
+            html.Append("<p>The data holds no prompts out: these are some that the run was trained on.</p>");
         foreach (var example in result.Examples)
         {
             html.Append($"<div class=example><b>{Text(example.Prompt)}</b><table>");
@@ -166,7 +199,7 @@ internal static class HtmlReport
         foreach (var s in result.Stages)
             html.Append($"<tr><td>{Text(s.Name)}<td class=text>{Text(s.Method)}<td>{s.Seconds:0.0}<td>{s.Tokens:#,0}<td>{s.TokensPerSecond:#,0}<td>{s.TrainedParameters:#,0}</tr>");
         var t = result.Triplets;
-        html.Append($"</table><p>Triplets: {t.Made:#,0} made, {t.Trained:#,0} trained on, {t.StaleRefused:#,0} refused as stale, {t.IdenticalSkipped:#,0} matches between identical samples skipped, {t.DuplicatesDropped:#,0} duplicates dropped. Tokens are those that passed through a model in any role.</p>");
+        html.Append($"</table><p>Triplets: {t.Made:#,0} made, {t.Trained:#,0} trained on, {t.StaleRefused:#,0} refused as stale, {t.IdenticalSkipped:#,0} matches between identical samples skipped{(t.InconsistentSkipped > 0 ? $", {t.InconsistentSkipped:#,0} comparisons whose orders disagree skipped" : "")}, {t.DuplicatesDropped:#,0} duplicates dropped. Tokens are those that passed through a model in any role.</p>");
     }
 
     private static double Mean(IEnumerable<MetricsRow> rows, string metric) => rows.Where(r => r.Values.ContainsKey(metric)).Average(r => r.Values[metric]);

@@ -14,6 +14,7 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
 {
     private readonly Dictionary<PolicyScores, Estimate> _known = new() { [baseline] = new Estimate(0.5, 0.5, 0.5) };
     private readonly List<PairJudgment> _judgments = [];
+    private readonly InconsistentPairs _inconsistent = recipe.Evaluation!.Inconsistent;
     private ReplicaJudge? _replica;
     private readonly ChatJudge? _chat = judge.Endpoint is { } endpoint ? ChatEndpoint.Judge(endpoint) : null;
 
@@ -24,7 +25,7 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
             return WinRate.Of(policy.Gold, baseline.Gold);
         if (_known.TryGetValue(policy, out var known))
             return known;
-        var judgments = await (_chat is null ? JudgeByModel(policy) : JudgeByEndpoint(_chat, policy));
+        List<PairJudgment> judgments = [.. (await (_chat is null ? JudgeByModel(policy) : JudgeByEndpoint(_chat, policy))).Select(j => j.Under(_inconsistent))];
         _judgments.AddRange(judgments);
         return _known[policy] = ComparisonSummary.Of(judgments, 0) is { WinRate: { } rate, WinRateCi95: { } interval } ? new Estimate(rate, interval[0], interval[1])
             : throw new InvalidDataException($"{judge.Description} names neither response in any of its answers, such as '{judgments.SelectMany(j => j.Unreadable).FirstOrDefault()}'");
@@ -34,7 +35,8 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
     public EvaluationJudgeResult Judge()
     {
         var summary = ComparisonSummary.Of(_judgments, 0);
-        return new EvaluationJudgeResult(judge.Name, judge.Description, judge.IsIndependent, _judgments.Count(j => j.Verdict is { Judgments.Count: > 0 }), summary.SwapConsistency, summary.PositionBias, summary.JudgeMass);
+        return new EvaluationJudgeResult(judge.Name, judge.Description, judge.IsIndependent, _judgments.Count(j => j.Verdict is { Judgments.Count: > 0 }), summary.SwapConsistency, summary.PositionBias, summary.JudgeMass,
+            summary.InconsistentRate, summary.InconsistentRate is null ? null : _inconsistent);
     }
 
     public void Dispose() => _chat?.Dispose();
@@ -65,7 +67,7 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
 
     private async Task<ReplicaJudge> Load()
     {
-        var loaded = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, judge.Folder is null ? judge.Stage : baseline.Name);
+        var loaded = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, judge.Folder is null ? judge.Stage : RunEvaluation.StageOf(baseline.Name));
         var model = judge.Folder is null ? loaded.Id : await LoadFolder(loaded.Host, judge.Folder);
         return new ReplicaJudge([grains.GetGrain<IJudgeReplicaGrain>(loaded.Host)], model, recipe.Judge.Templates);
     }

@@ -6,6 +6,7 @@ using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
@@ -17,22 +18,48 @@ namespace SelfJudge.Grains.Runs;
 /// <summary>The end of a run: every stage's model answers held-out prompts, some of them by tournament too, a judge compares the answers, and result and report are written.</summary>
 internal sealed class RunEvaluation(string runId, RunRequest request, Recipe recipe, RunFolder folder, IReadOnlyList<StageSummary> stages, TrainingData data, IGrainFactory grains)
 {
-    private const int ExamplePrompts = 6;
+    private const int ExamplePrompts = 6, BracketSamples = 8, TripletsOfStage = 3;
 
-    private readonly List<WorldPrompt>? _worldPrompts = recipe.Data.WorldPairs > 0 ? WorldPromptsOf(recipe.Evaluation) : null;
+    private readonly List<WorldPrompt>? _worldPrompts = recipe.Data.WorldPairs > 0 ? WorldPromptsOf(recipe) : null;
     private readonly List<PolicyScores> _scores = [];
     private readonly List<(string Stage, int N, PolicyScores Scores)> _rejection = [];
     private IReadOnlyList<IReadOnlyList<Turn>> _prompts = [];
     private readonly List<AnswerRow> _answers = [];
     private BracketResult? _bracket;
 
+    /// <summary>The stage of a model by its name in tables; null for the model that the run starts from.</summary>
+    public static string? StageOf(string model) => model == EvaluationRecipe.Start ? null : model;
+
     public async Task Run(Func<double> elapsed)
     {
-        _prompts = recipe.Evaluation is null ? [] : _worldPrompts is not null ? [.. _worldPrompts.Select(WorldTrainingData.ToTurns)]
-            : [.. data.HeldOutPrompts.Take(recipe.Evaluation.Prompts > 0 ? recipe.Evaluation.Prompts : int.MaxValue)];
-        if (recipe.Evaluation is { } evaluation)
-            foreach (var stage in recipe.Stages.Where(s => s.Evaluate && s.Method.IsPolicy()))
-                await Evaluate(stage.Name, evaluation.Rejection.Contains(stage.Name) ? evaluation.RejectionSamples : []);
+        await Answer();
+        await Report(elapsed);
+    }
+
+    private async Task Answer()
+    {
+        if (!recipe.Stages.Any(s => s.IsEvaluated))
+            return;
+        var evaluation = recipe.Evaluation;
+        // Prompts alone hold none out: what became of some of them is shown, and nothing is measured.
+        var isShownOnly = evaluation is null && _worldPrompts is null;
+        _prompts = isShownOnly ? [.. Enumerable.Range(0, Math.Min(ExamplePrompts, data.PromptCount ?? ExamplePrompts)).Select(i => data.Prompt(i))]
+            : evaluation is null ? [] : _worldPrompts is not null ? [.. _worldPrompts.Select(WorldTrainingData.ToTurns)]
+            : [.. data.HeldOutPrompts.Take(recipe.EvaluatedPrompts ?? int.MaxValue)];
+        if (isShownOnly || evaluation is not null && Names(EvaluationRecipe.Start))
+            await Evaluate(EvaluationRecipe.Start, RejectionOf(EvaluationRecipe.Start));
+        if (_prompts.Count > 0)
+            foreach (var stage in recipe.Stages.Where(s => s.IsEvaluated))
+                await Evaluate(stage.Name, RejectionOf(stage.Name));
+        if (_bracket is null && _worldPrompts is null && _prompts.Count > 0 && recipe.Stages.LastOrDefault(s => s.IsEvaluated) is { } last)
+            _bracket = await BracketOf(last.Name);
+
+        bool Names(string model) => evaluation.Baseline == model || evaluation.Rejection.Contains(model);
+        IReadOnlyList<int> RejectionOf(string model) => evaluation?.Rejection.Contains(model) == true ? evaluation.RejectionSamples : [];
+    }
+
+    private async Task Report(Func<double> elapsed)
+    {
         var judges = stages.Where(s => s.Judge.Count > 0).Select(s => new JudgeResult(s.Name, s.Judge["judge/accuracy"], s.Judge["judge/swap_consistency"], s.Judge["judge/position_bias"], s.Judge["judge/tie_rate"], s.Judge["judge/ab_mass"],
             s.Judge.Where(f => f.Key.StartsWith(JudgeMetrics.AccuracyOf, StringComparison.Ordinal)).ToDictionary(f => f.Key[JudgeMetrics.AccuracyOf.Length..], f => f.Value))).ToList();
         var mainJudge = judges.Find(j => recipe.Stages.Any(s => s.Name == j.Stage && s.Method == StageMethod.Jsft));
@@ -45,6 +72,8 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
         var rejection = new List<RejectionPoint>();
         foreach (var (stage, n, scores) in _rejection)
             rejection.Add(new RejectionPoint(stage, n, scores.GoldMean, scores.MeanLength, scores.Repetition, comparison is null ? null : (await comparison.WinRateOf(scores)).Mean));
+        var checks = stages.Where(s => s.JudgeCheck is not null).Select(s => CheckOf(s.Name, JudgeCheck.Of(s.JudgeCheck!))).ToList();
+        List<MetricsRow> metrics = [.. MetricsLog.Read(folder.Metrics)];
         var result = new RunResult
         {
             RunId = folder.Name,
@@ -55,24 +84,28 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
             JudgeSwapConsistency = mainJudge?.SwapConsistency,
             Stages = [.. stages.Select(s => new StageResult(s.Name, MethodOf(s.Name), s.Seconds, s.Tokens, s.Tokens / Math.Max(1e-9, s.Seconds), s.TrainedParameters, s.Output))],
             Judges = judges,
+            JudgeChecks = checks,
+            Health = RunHealth.Of(recipe, checks, metrics),
             Policies = policies,
             EvaluationJudge = comparison?.Judge(),
             Rejection = rejection,
-            Triplets = new TripletResult(triplets.Made, triplets.Trained, triplets.StaleRefused, triplets.IdenticalSkipped, triplets.DuplicatesDropped),
-            Examples = _scores.Count == 0 ? [] : [.. Enumerable.Range(0, Math.Min(ExamplePrompts, _prompts.Count)).Select(i => i * _prompts.Count / ExamplePrompts).Select(i => new ExampleResult(_prompts[i][^1].Content, [.. _scores.Select(s => s.Answer(i))]))],
+            Triplets = new TripletResult(triplets.Made, triplets.Trained, triplets.StaleRefused, triplets.IdenticalSkipped, triplets.DuplicatesDropped, triplets.InconsistentSkipped),
+            Examples = _scores.Count == 0 ? [] : [.. Enumerable.Range(0, Math.Min(ExamplePrompts, _prompts.Count)).Select(i => i * _prompts.Count / Math.Min(ExamplePrompts, _prompts.Count)).Select(i => new ExampleResult(_prompts[i][^1].Content, [.. _scores.Select(s => s.Answer(i))]))],
             Bracket = _bracket,
+            SampledTriplets = await SampledTriplets(),
+            IsHeldOut = recipe.Evaluation is not null || _prompts.Count == 0,
             Recipe = RecipeFile.Render(recipe),
             Environment = new EnvironmentResult(string.Join(", ", stages.Select(s => s.Device).Distinct()), stages.Max(s => s.Workers), System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription, typeof(RunEvaluation).Assembly.GetName().Version!.ToString(3)),
         };
         if (_answers.Count > 0)
             AtomicFolder.WriteFile(folder.Answers, string.Concat(_answers.Select(a => a.ToJson() + "\n")));
-        AtomicFolder.WriteFile(folder.Report, HtmlReport.Render(result, [.. MetricsLog.Read(folder.Metrics)]));
+        AtomicFolder.WriteFile(folder.Report, HtmlReport.Render(result, metrics));
         AtomicFolder.WriteFile(folder.Result, result.ToJson());
     }
 
     private async Task Evaluate(string stage, IReadOnlyList<int> rejection)
     {
-        var model = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, stage);
+        var model = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, StageOf(stage));
         var samples = rejection.DefaultIfEmpty(1).Max();
         using var abandon = new CancellationTokenSource();
         var answering = _prompts.Select((prompt, i) => Answer(model, stage, prompt, i, samples, abandon.Token)).ToList();
@@ -107,24 +140,45 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
         if (samples > 1 && _bracket is null)
         {
             var shown = outcomes.Index().First(o => o.Item.Bracket.Matches.All(m => m.Verdict.Winner != 0) || o.Index == outcomes.Length - 1).Item;
-            _bracket = new BracketResult(stage, _prompts[shown.Index][^1].Content, [.. shown.Completions.Select(c => c.Text)], shown.Bracket);
+            _bracket = BracketOf(stage, shown);
         }
     }
 
-    private static List<WorldPrompt> WorldPromptsOf(EvaluationRecipe? evaluation)
+    private JudgeCheckResult CheckOf(string stage, JudgeCheck check) => new(stage, JudgeGate.JudgeOf(recipe.Stages.Single(s => s.Name == stage)), check.Pairs, check.Seconds,
+        check.Accuracy, [check.Interval.Low, check.Interval.High], check.SwapConsistency, check.PositionBias, check.TieRate, check.FindProblem(recipe.Judge.GateSwapConsistency));
+
+    private static List<WorldPrompt> WorldPromptsOf(Recipe recipe)
     {
-        var all = evaluation?.Split == HeldOutSplit.Validation ? WorldPrompts.Instance.Validation : WorldPrompts.Instance.Test;
-        return evaluation is { Prompts: > 0 } ? [.. all.Take(evaluation.Prompts)] : all;
+        var all = recipe.Evaluation?.Split == HeldOutSplit.Validation ? WorldPrompts.Instance.Validation : WorldPrompts.Instance.Test;
+        return [.. all.Take(recipe.EvaluatedPrompts ?? int.MaxValue)];
     }
+
+    // Where no policy of the run answers by tournament, one prompt's is played to be shown.
+    private async Task<BracketResult> BracketOf(string stage)
+    {
+        var model = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, StageOf(stage));
+        var outcome = await grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/bracket").Play(Request(model, stage, _prompts[0], 0, BracketSamples) with { BatchKey = null }, CancellationToken.None);
+        return BracketOf(stage, outcome);
+    }
+
+    private BracketResult BracketOf(string stage, PromptOutcome outcome) => new(stage, _prompts[outcome.Index][^1].Content, [.. outcome.Completions.Select(c => c.Text)], outcome.Bracket);
+
+    // Of every stage that made any, those that came first, in the middle and last.
+    private async Task<IReadOnlyList<TripletExample>> SampledTriplets() =>
+        [.. (await TripletLog.ReadAll(folder)).GroupBy(t => t.Stage).SelectMany(g => g.DistinctBy(t => t.Step).ToList() is var steps
+            ? Enumerable.Range(0, TripletsOfStage).Select(i => i * (steps.Count - 1) / (TripletsOfStage - 1)).Distinct().Select(i => steps[i]) : [])
+            .Select(t => new TripletExample(t.Stage, t.Step, t.Prompt, t.Chosen, t.Rejected, t.ChosenScore, t.RejectedScore, t.OrdersAgree))];
 
     // 1, 2, 4, … and the number itself.
     private static IEnumerable<int> Powers(int samples) => samples == 1 ? [] : Enumerable.Range(0, 31).Select(i => 1 << i).TakeWhile(n => n < samples).Append(samples);
 
     private Task<PromptOutcome> Answer(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples, CancellationToken cancellation) =>
-        grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/{index}").Play(new PromptRequest(
-            index, prompt.ToWire(), model.Host, model.Id, model.Host, model.Id, Templates(stage), samples,
-            SamplingSettings.From(recipe.Sampling), Seeds.Derive(Seeds.Derive(recipe.Seed, "evaluation"), index),
-            recipe.Deterministic ? $"{runId}//evaluation/{stage}" : null, _prompts.Count, null), cancellation);
+        grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/{index}").Play(Request(model, stage, prompt, index, samples), cancellation);
+
+    private PromptRequest Request(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples) => new(
+        index, prompt.ToWire(), model.Host, model.Id, model.Host, model.Id, Templates(stage), samples,
+        SamplingSettings.From(recipe.Sampling), Seeds.Derive(Seeds.Derive(recipe.Seed, "evaluation"), index),
+        recipe.Deterministic ? $"{runId}//evaluation/{stage}" : null, _prompts.Count, null);
 
     private async Task<Completion> Champion(LoadedModel model, string stage, PromptOutcome outcome, int index, int n)
     {
@@ -140,7 +194,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
 
     private PolicyScores Score(string name, IEnumerable<Completion> answers) => new(name, _worldPrompts, [.. answers.Select(a => a.Text)]);
 
-    private IReadOnlyList<string> Templates(string stage) => recipe.TemplatesOf(recipe.Stages.Single(s => s.Name == stage));
+    private IReadOnlyList<string> Templates(string stage) => stage == EvaluationRecipe.Start ? recipe.Judge.Templates : recipe.TemplatesOf(recipe.Stages.Single(s => s.Name == stage));
 
     private string MethodOf(string stage) => JsonNamingPolicy.KebabCaseLower.ConvertName(recipe.Stages.Single(s => s.Name == stage).Method.ToString());
 }

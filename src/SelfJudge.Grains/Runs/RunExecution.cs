@@ -126,6 +126,8 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         _secondsBefore += opening.Seconds;
         _mark = (time.GetTimestamp(), opening.StepsDone, 0);
         _last = new StepOutcome(opening.StepsDone, opening.PolicyVersion, new Dictionary<string, double>(), 0, 0, opening.Triplets);
+        if (stage.Method.IsRollout() && await Trainer.CheckJudge() is { } warning)
+            _warnings.Add(warning);
         if (!await (stage.Method.IsRollout() ? RunRollouts(stage, data, opening) : RunSteps(stage)))
             return false;
         _finished.Add(await Trainer.FinishStage());
@@ -188,7 +190,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
             opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Evaluator, recipe.TemplatesOf(stage),
             stage.Samples, SamplingSettings.From(recipe.Sampling), Seeds.Derive(seed, i),
             recipe.Deterministic ? $"{runId}/{stage.Name}/{step}" : null, stage.Prompts,
-            new TripletRequest(runId, stage.Name, step, stage.Triplets, version, isOnPolicy ? stage.MaxStaleness : null), opening.Evaluation, stage.AcceptanceBeta), cancellation)));
+            new TripletRequest(runId, stage.Name, step, stage.Triplets, version, isOnPolicy ? stage.MaxStaleness : null, recipe.Judge.RequireAgreement), opening.Evaluation, stage.AcceptanceBeta), cancellation)));
     }
 
     // A prompt whose silo died is played again: by the same seeds it samples the same, and what the trainer has

@@ -10,6 +10,10 @@ public interface ITrainerGrain : IGrainWithStringKey
     [Alias("OpenStage"), ResponseTimeout("00:10:00")]
     Task<StageOpening> OpenStage(StageAssignment assignment);
 
+    /// <summary>Measures the stage's judge on held-out pairs before the first step; once. Says what is to be said of it, or null; fails where the recipe lets no such judge through.</summary>
+    [Alias("CheckJudge"), ResponseTimeout("02:00:00")]
+    Task<string?> CheckJudge();
+
     /// <summary>Makes the next steps of a supervised or offline stage, for about half a second and at least one.</summary>
     [Alias("TrainOnData"), ResponseTimeout("00:10:00")]
     Task<StepOutcome> TrainOnData();
@@ -86,6 +90,7 @@ public sealed record StepOutcome(
 /// <param name="Judge">Figures of its model as a judge on held-out pairs; empty where it was not measured.</param>
 /// <param name="Device">What its model was trained on, among so many workers.</param>
 /// <param name="Seal">The hash of the seal on its model; null where an earlier version of this program left one without.</param>
+/// <param name="JudgeCheck">Figures of the judge that it learned from, measured on held-out pairs before its first step; null where it was not measured.</param>
 [GenerateSerializer, Immutable, Alias("sj.StageSummary")]
 public sealed record StageSummary(
     [property: Id(0)] string Name,
@@ -97,7 +102,8 @@ public sealed record StageSummary(
     [property: Id(6)] long TrainedParameters,
     [property: Id(7)] string Device,
     [property: Id(8)] int Workers,
-    [property: Id(9)] string? Seal = null);
+    [property: Id(9)] string? Seal = null,
+    [property: Id(10)] IReadOnlyDictionary<string, double>? JudgeCheck = null);
 
 /// <summary>A model on a host.</summary>
 [GenerateSerializer, Immutable, Alias("sj.LoadedModel")]

@@ -21,7 +21,15 @@ internal static class JudgeMetrics
     /// <summary>Accuracy on pairs whose better response is known (an exact tie counts one half), and the judge's health.</summary>
     public static async Task<MeasuredJudge> Measure(IModelHost host, string model, IReadOnlyList<PreferenceExample> pairs, IReadOnlyList<JudgeTemplate> templates)
     {
-        var verdicts = await HostJudge.Verdicts(host, model, [.. pairs.Select(p => new Comparison(p.Prompt, p.Chosen, p.Rejected))], templates, null, CancellationToken.None);
+        return Of(await HostJudge.Verdicts(host, model, [.. pairs.Select(p => new Comparison(p.Prompt, p.Chosen, p.Rejected))], templates, null, CancellationToken.None));
+    }
+
+    /// <summary>The same of a judge that is no model of ours; where it names neither response, that counts one half too.</summary>
+    public static async Task<MeasuredJudge> Measure(IPairJudge judge, IReadOnlyList<PreferenceExample> pairs) =>
+        Of([.. (await Task.WhenAll(pairs.Select(p => judge.Judge(p.Prompt, p.Chosen, p.Rejected, CancellationToken.None)))).Select(j => j.Verdict ?? Verdict.Unreadable)]);
+
+    private static MeasuredJudge Of(IReadOnlyList<Verdict> verdicts)
+    {
         var correct = verdicts.Select(v => v.Winner switch { 1 => 1.0, 2 => 0.0, _ => 0.5 }).ToList();
         return new MeasuredJudge(new Dictionary<string, double>(Health(verdicts)) { ["judge/accuracy"] = correct.Average() }, correct);
     }

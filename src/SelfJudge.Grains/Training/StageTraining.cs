@@ -20,6 +20,7 @@ namespace SelfJudge.Grains.Training;
 internal sealed class StageTraining : IAsyncDisposable
 {
     private readonly IModelHost _host;
+    private readonly ChatJudges _chats;
     private readonly IPolicyTraining _training;
     private readonly TrainingData _data;
     private readonly StageBatches _batches;
@@ -38,10 +39,10 @@ internal sealed class StageTraining : IAsyncDisposable
     private HostTotals _totals;
     private long _stepEnded = TimeProvider.System.GetTimestamp();
 
-    private StageTraining(Recipe recipe, StageRecipe stage, RunFolder folder, TrainingData data, IModelHost host, IPolicyTraining training, string initialModel, StageEvaluator evaluator, CheckpointStore checkpoints, long epoch, string? startedFrom, StageProgress progress)
+    private StageTraining(Recipe recipe, StageRecipe stage, RunFolder folder, TrainingData data, IModelHost host, ChatJudges chats, IPolicyTraining training, string initialModel, StageEvaluator evaluator, CheckpointStore checkpoints, long epoch, string? startedFrom, StageProgress progress)
     {
         (Recipe, Stage, InitialModel, Evaluator, Progress) = (recipe, stage, initialModel, evaluator, progress);
-        (_host, _training, _data, _folder, _checkpoints, _epoch, _startedFrom, _totals) = (host, training, data, folder, checkpoints, epoch, startedFrom, host.Status.Totals);
+        (_host, _chats, _training, _data, _folder, _checkpoints, _epoch, _startedFrom, _totals) = (host, chats, training, data, folder, checkpoints, epoch, startedFrom, host.Status.Totals);
         _batches = new StageBatches(recipe, stage, data, host.EncoderOf(training.Policy));
         _schedule = new LearningRateSchedule(stage.LearningRate, (int)Math.Round(stage.Warmup * stage.Steps), stage.Schedule, stage.Steps);
         _stepsBefore = recipe.Stages.TakeWhile(s => s.Name != stage.Name).Sum(s => (long)s.Steps);
@@ -91,7 +92,7 @@ internal sealed class StageTraining : IAsyncDisposable
                     warn($"the checkpoint was made by {newest.State.Workers} workers and the run goes on with {host.Workers}: it will not repeat bit for bit");
                 await training.RestoreAsync(newest.Load(host.DescriptionOf(initial).Config));
             }
-            return new StageTraining(recipe, stage, folder, data, host, training, initial, evaluator, checkpoints, epoch, startedFrom, progress);
+            return new StageTraining(recipe, stage, folder, data, host, chats, training, initial, evaluator, checkpoints, epoch, startedFrom, progress);
         }
         catch
         {
@@ -124,6 +125,22 @@ internal sealed class StageTraining : IAsyncDisposable
 
     /// <summary>The shape of the adapter that a stage adds; null where it adds none.</summary>
     public static LoraConfig? LoraOf(StageRecipe stage) => stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null;
+
+    /// <summary>
+    /// Before its first step, measures what compares or rewards a stage's samples. What was measured goes with the
+    /// checkpoints: a stage that goes on does not measure again.
+    /// </summary>
+    /// <returns>What is to be said of it; null where it is sound.</returns>
+    /// <exception cref="InvalidDataException">It is not, and the recipe lets no such judge through.</exception>
+    public async Task<string?> CheckJudge()
+    {
+        if (Progress is { Step: 0, JudgeCheck: null } && Stage.Method.IsRollout())
+        {
+            Progress = Progress with { JudgeCheck = await JudgeGate.Measure(_host, _chats, Evaluator, Recipe, Stage, _data) };
+            (_totals, _stepEnded) = (_host.Status.Totals, TimeProvider.System.GetTimestamp()); // of no step's doing
+        }
+        return JudgeGate.Verdict(Progress.JudgeCheck, Recipe, Stage);
+    }
 
     /// <summary>The next step of a supervised or offline stage.</summary>
     public async Task<IReadOnlyDictionary<string, double>> StepOnData()
@@ -164,7 +181,7 @@ internal sealed class StageTraining : IAsyncDisposable
             if (figures.TryGetValue("objective/kl", out var kl) && Stage.Method == StageMethod.Ppo)
                 Progress = Progress with { KlCoefficient = Ppo.NextKlCoefficient(KlCoefficient, kl, rewarded.Count, Stage.Ppo) };
             var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
-            return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates),
+            return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates, batches.Sum(b => b.Inconsistent)),
                 [.. batches.Select(b => b with { Triplets = [.. b.Triplets.Where(trained.Contains)] })], batches);
         }
     }
@@ -203,13 +220,14 @@ internal sealed class StageTraining : IAsyncDisposable
     public async Task<StageSummary> Finish()
     {
         await Durable;
-        var judge = Stage.Method == StageMethod.Sft || _data.HeldOutPairs.Count == 0 ? null : Stage.Method == StageMethod.Rm ? await JudgeMetrics.MeasureRewards(_host, Policy, _data.HeldOutPairs) : await MeasureJudge();
+        var pairs = HeldOut(_data.HeldOutPairs);
+        var judge = Stage.Method == StageMethod.Sft || pairs.Count == 0 ? null : Stage.Method == StageMethod.Rm ? await JudgeMetrics.MeasureRewards(_host, Policy, pairs) : await MeasureJudge();
         var output = _folder.OutputOf(Recipe, Stage);
         await WriteLastStep();
         if (judge is not null)
-            JudgedPairRow.Write(_folder.JudgedPairsOf(Recipe, Stage), _data.HeldOutPairs, judge.Correct);
+            JudgedPairRow.Write(_folder.JudgedPairsOf(Recipe, Stage), pairs, judge.Correct);
         await _host.SaveAsync(Policy, output, BaseModel());
-        return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge?.Figures ?? new Dictionary<string, double>(), Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters, _host.Device, _host.Workers, FolderSeal.HashOf(output));
+        return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge?.Figures ?? new Dictionary<string, double>(), Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters, _host.Device, _host.Workers, FolderSeal.HashOf(output), Progress.JudgeCheck?.ToFigures());
     }
 
     // Before the model itself, so that a stage that counts as finished has it.
@@ -288,11 +306,13 @@ internal sealed class StageTraining : IAsyncDisposable
     private async Task<MeasuredJudge> MeasureJudge()
     {
         JudgeTemplate[] templates = [.. Recipe.TemplatesOf(Stage).Select(JudgeTemplate.ByName)];
-        var judge = await JudgeMetrics.Measure(_host, Policy, _data.HeldOutPairs, templates);
+        var judge = await JudgeMetrics.Measure(_host, Policy, HeldOut(_data.HeldOutPairs), templates);
         var figures = new Dictionary<string, double>(judge.Figures);
-        Add(figures, await JudgeMetrics.MeasureByPrinciple(_host, Policy, _data.HeldOutPairsFor, templates));
+        Add(figures, await JudgeMetrics.MeasureByPrinciple(_host, Policy, p => HeldOut(_data.HeldOutPairsFor(p)), templates));
         return judge with { Figures = figures };
     }
+
+    private IReadOnlyList<PreferenceExample> HeldOut(IReadOnlyList<PreferenceExample> pairs) => HeldOutSample.Of(pairs, Recipe.JudgedPairs ?? int.MaxValue, Seeds.Derive(Recipe.Seed, "held-out pairs"));
 
     private static ScalarHead HeadOf(StageMethod method) => method switch
     {

@@ -51,6 +51,14 @@ public sealed partial class TrainerGrain(
         return new StageOpening(host.Name, _stage.Policy, _stage.InitialModel, _stage.Progress.Step, _stage.PolicyVersion, _stage.Progress.Triplets, warnings, _stage.Progress.Seconds, _stage.Evaluator.Model, _stage.Evaluator.Kind);
     }
 
+    public async Task<string?> CheckJudge()
+    {
+        var warning = await Stage.CheckJudge();
+        if (warning is not null)
+            LogWarning(Run, warning);
+        return warning;
+    }
+
     public async Task<StepOutcome> TrainOnData()
     {
         var started = TimeProvider.System.GetTimestamp();

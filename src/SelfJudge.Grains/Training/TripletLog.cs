@@ -105,6 +105,9 @@ public sealed class TripletLog : IDisposable
         File.Delete(folder.TripletJournal);
     }
 
+    /// <summary>Every row of a finished run, in the order of training; none where it has none.</summary>
+    public static async Task<IReadOnlyList<TripletRow>> ReadAll(RunFolder folder) => File.Exists(folder.Triplets) ? [.. (await ParquetSerializer.DeserializeAsync<TripletRow>(folder.Triplets)).Data] : [];
+
     /// <summary>The rows of the last step of a stage that left any, from the journal, in the order of training.</summary>
     public static IReadOnlyList<TripletRow> ReadLastStep(RunFolder folder, string stage)
     {

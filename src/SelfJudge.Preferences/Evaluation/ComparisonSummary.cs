@@ -3,7 +3,7 @@ using SelfJudge.Preferences.Judging;
 namespace SelfJudge.Preferences.Evaluation;
 
 /// <summary>How one policy fares against another by a judge, over prompts that both have answered.</summary>
-/// <param name="Ties">Exact ties, orders that disagree as much as they agree, and the <paramref name="Identical"/> answers.</param>
+/// <param name="Ties">Exact ties, the <paramref name="Identical"/> answers and, unless the mean over both orders decides them, the <paramref name="Inconsistent"/> pairs.</param>
 /// <param name="NoVerdicts">Prompts that the judge decided neither way nor as a tie; they are left out of the win rate.</param>
 /// <param name="Unreadable">Answers of the judge that named neither response.</param>
 /// <param name="WinRate">(wins + ties / 2) / (wins + ties + losses); null where nothing was decided.</param>
@@ -11,9 +11,11 @@ namespace SelfJudge.Preferences.Evaluation;
 /// <param name="SwapConsistency">Share of judgments whose two orders agree; null where the judge knows no order. So are the two after it.</param>
 /// <param name="PositionBias">See <see cref="JudgeHealth"/>.</param>
 /// <param name="JudgeMass">See <see cref="JudgeHealth"/>.</param>
+/// <param name="Inconsistent">Pairs on which the judge's two orders disagree.</param>
+/// <param name="InconsistentRate">Their share of the pairs that were judged; null where the judge knows no order.</param>
 public sealed record ComparisonSummary(
     int Prompts, int Wins, int Ties, int Losses, int Identical, int NoVerdicts, int Unreadable, double? WinRate, IReadOnlyList<double>? WinRateCi95,
-    double? SwapConsistency, double? PositionBias, double? JudgeMass)
+    double? SwapConsistency, double? PositionBias, double? JudgeMass, int Inconsistent, double? InconsistentRate)
 {
     /// <param name="identical">Prompts on which both gave the same answer.</param>
     public static ComparisonSummary Of(IReadOnlyList<PairJudgment> judgments, int identical)
@@ -23,7 +25,9 @@ public sealed record ComparisonSummary(
         var rate = verdicts.Count == 0 ? null : Estimate.OfShare((wins + ties / 2.0) / verdicts.Count, verdicts.Count);
         var health = JudgeHealth.Of(verdicts);
         double? Known(double value) => health.Judged == 0 ? null : value;
+        var inconsistent = verdicts.Count(v => !v.OrdersAgree);
         return new ComparisonSummary(judgments.Count, wins, ties, losses, identical, judgments.Count - verdicts.Count, judgments.Sum(j => j.Unreadable.Count),
-            rate?.Mean, rate is null ? null : [rate.Low, rate.High], Known(health.SwapConsistency), Known(health.PositionBias), Known(health.JudgeMass));
+            rate?.Mean, rate is null ? null : [rate.Low, rate.High], Known(health.SwapConsistency), Known(health.PositionBias), Known(health.JudgeMass),
+            inconsistent, Known((double)inconsistent / health.Judged));
     }
 }

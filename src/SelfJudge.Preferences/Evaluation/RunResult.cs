@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Preferences.Evaluation;
@@ -30,6 +31,12 @@ public sealed record RunResult
     /// <summary>Every stage's model as a judge on held-out pairs.</summary>
     public IReadOnlyList<JudgeResult> Judges { get; init; } = [];
 
+    /// <summary>What each stage learned from, as a judge on held-out pairs, before the stage's first step.</summary>
+    public IReadOnlyList<JudgeCheckResult> JudgeChecks { get; init; } = [];
+
+    /// <summary>What the run's figures say of its health.</summary>
+    public IReadOnlyList<HealthValue> Health { get; init; } = [];
+
     /// <summary>On held-out prompts; empty where the run has no evaluation.</summary>
     public IReadOnlyList<PolicyResult> Policies { get; init; } = [];
 
@@ -45,6 +52,12 @@ public sealed record RunResult
 
     /// <summary>One prompt's tournament.</summary>
     public BracketResult? Bracket { get; init; }
+
+    /// <summary>Some of the preferences that stages were trained on: each stage's first, one from its middle, its last.</summary>
+    public IReadOnlyList<TripletExample> SampledTriplets { get; init; } = [];
+
+    /// <summary>Whether training never saw the prompts that were answered; false where the data has prompts alone and holds none out.</summary>
+    public bool IsHeldOut { get; init; } = true;
 
     /// <summary>The resolved recipe.</summary>
     public required string Recipe { get; init; }
@@ -78,12 +91,24 @@ public sealed record StageResult(string Name, string Method, double Seconds, lon
 /// <param name="AccuracyByPrinciple">Of each principle's judge template on that principle's own pairs; empty where templates name no principles.</param>
 public sealed record JudgeResult(string Stage, double Accuracy, double SwapConsistency, double PositionBias, double TieRate, double JudgeMass, IReadOnlyDictionary<string, double>? AccuracyByPrinciple = null);
 
+/// <summary>A judge, or a reward model, on held-out pairs before it judged in training.</summary>
+/// <param name="Stage">The stage that learned from it.</param>
+/// <param name="AccuracyCi95">Wilson's interval over pairs.</param>
+/// <param name="Warning">What is wrong with it; null where nothing is.</param>
+public sealed record JudgeCheckResult(string Stage, string Judge, int Pairs, double Seconds, double Accuracy, IReadOnlyList<double> AccuracyCi95, double SwapConsistency, double PositionBias, double TieRate, string? Warning);
+
+/// <summary>One figure of a stage, and where a healthy one lies.</summary>
+/// <param name="Healthy">Such as "at most 0.333".</param>
+public sealed record HealthValue(string Stage, string Measure, double Value, string Healthy, bool IsHealthy);
+
 /// <summary>Who compared the policies' answers.</summary>
 /// <param name="Description">How reports call it.</param>
 /// <param name="IsIndependent">Whether it had no part in training the policies.</param>
 /// <param name="Judged">Pairs of answers that it was asked about.</param>
-/// <param name="SwapConsistency">See <see cref="Judging.JudgeHealth"/>; null, as are those after it, where the judge knows no order.</param>
-public sealed record EvaluationJudgeResult(string Name, string Description, bool IsIndependent, int Judged, double? SwapConsistency, double? PositionBias, double? JudgeMass);
+/// <param name="SwapConsistency">See <see cref="JudgeHealth"/>; null, as are those after it, where the judge knows no order.</param>
+/// <param name="InconsistentRate">Share of the judged pairs on which its two orders disagree.</param>
+/// <param name="InconsistentPairs">What those count as.</param>
+public sealed record EvaluationJudgeResult(string Name, string Description, bool IsIndependent, int Judged, double? SwapConsistency, double? PositionBias, double? JudgeMass, double? InconsistentRate = null, InconsistentPairs? InconsistentPairs = null);
 
 /// <summary>A policy on held-out prompts.</summary>
 /// <param name="GoldMean">The oracle's mean score; null without an oracle.</param>
@@ -98,13 +123,18 @@ public sealed record PolicyResult(string Name, double? GoldMean, IReadOnlyDictio
 /// <param name="WinRate">Against the baseline's plain answers.</param>
 public sealed record RejectionPoint(string Policy, int N, double? GoldMean, double MeanLength, double Repetition, double? WinRate = null);
 
-public sealed record TripletResult(long Made, long Trained, long StaleRefused, long IdenticalSkipped, long DuplicatesDropped);
+public sealed record TripletResult(long Made, long Trained, long StaleRefused, long IdenticalSkipped, long DuplicatesDropped, long InconsistentSkipped = 0);
 
 /// <summary>A prompt and an answer of each policy.</summary>
 public sealed record ExampleResult(string Prompt, IReadOnlyList<AnswerResult> Answers);
 
 /// <param name="Gold">The oracle's mean score; null without an oracle.</param>
 public sealed record AnswerResult(string Policy, string Answer, double? Gold);
+
+/// <summary>A preference that a stage was trained on.</summary>
+/// <param name="ChosenScore">The judge's score, in [0, 1].</param>
+/// <param name="OrdersAgree">Whether either order of presentation alone gave it.</param>
+public sealed record TripletExample(string Stage, int Step, string Prompt, string Chosen, string Rejected, double ChosenScore, double RejectedScore, bool OrdersAgree);
 
 /// <summary>A tournament to be drawn.</summary>
 public sealed record BracketResult(string Policy, string Prompt, IReadOnlyList<string> Responses, Bracket Bracket);

@@ -15,4 +15,7 @@ public interface IPairJudge
 public sealed record PairJudgment(Verdict? Verdict, IReadOnlyList<string> Unreadable)
 {
     public PairJudgment(Verdict? verdict) : this(verdict, []) { }
+
+    /// <summary>The judgment where a pair whose orders disagree counts as <paramref name="inconsistent"/> says.</summary>
+    public PairJudgment Under(InconsistentPairs inconsistent) => this with { Verdict = Verdict?.Under(inconsistent) };
 }

@@ -40,6 +40,12 @@ public sealed record Verdict(int Winner, int VotesFirst, int VotesSecond, double
     /// <summary>The verdict where the judge's answer names neither response: a tie, which makes no preference.</summary>
     public static Verdict Unreadable { get; } = new(0, 0, 0, 0, 0, []);
 
+    /// <summary>Whether either order of presentation alone gives this verdict: swap-consistent. True where the judge knows no order.</summary>
+    public bool OrdersAgree => Judgments.Count == 0 || WinnerOf([.. Judgments.Select(j => (j.Forward.A, j.Forward.B))]) == Winner && WinnerOf([.. Judgments.Select(j => (j.Swapped.B, j.Swapped.A))]) == Winner;
+
+    /// <summary>The verdict where a pair whose orders disagree counts as <paramref name="inconsistent"/> says.</summary>
+    public Verdict Under(InconsistentPairs inconsistent) => inconsistent == InconsistentPairs.Mean || OrdersAgree ? this : this with { Winner = 0 };
+
     /// <summary>
     /// One template: the higher score wins. Several: each votes, the majority wins, and where the votes are even the
     /// mean score decides (section 3.1).
@@ -50,10 +56,13 @@ public sealed record Verdict(int Winner, int VotesFirst, int VotesSecond, double
             throw new ArgumentException("a verdict needs at least one judgment", nameof(judgments));
         int first = judgments.Count(j => j.Vote == 1), second = judgments.Count(j => j.Vote == 2);
         double scoreFirst = judgments.Average(j => j.ScoreFirst), scoreSecond = judgments.Average(j => j.ScoreSecond);
-        var winner = first != second ? (first > second ? 1 : 2)
-            : scoreFirst > scoreSecond ? 1
-            : scoreFirst < scoreSecond ? 2
-            : 0;
-        return new Verdict(winner, first, second, scoreFirst, scoreSecond, judgments);
+        return new Verdict(WinnerOf([.. judgments.Select(j => (j.ScoreFirst, j.ScoreSecond))]), first, second, scoreFirst, scoreSecond, judgments);
+    }
+
+    // The majority of templates; where it is even, the mean.
+    private static int WinnerOf(IReadOnlyList<(double First, double Second)> scores)
+    {
+        var votes = scores.Sum(s => s.First.CompareTo(s.Second));
+        return votes != 0 ? (votes > 0 ? 1 : 2) : scores.Average(s => s.First).CompareTo(scores.Average(s => s.Second)) switch { > 0 => 1, < 0 => 2, _ => 0 };
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
@@ -39,6 +40,24 @@ public sealed record Recipe
     [Setting("Checkpoints kept; older ones are deleted. At least 2, so that a damaged one has one before it.", AtLeast = 2, AtMost = 1_000_000)]
     public int KeepCheckpoints { get; init; } = 2;
 
+    /// <summary>
+    /// The recipe with what follows from the rest of it. On files that hold prompts out, a run whose recipe has no evaluation
+    /// compares every evaluated stage with the model that it starts from; a baseline that is left out is the stage SFT where
+    /// there is one, or on files else that model.
+    /// </summary>
+    public Recipe Completed()
+    {
+        var isOnFiles = Data.WorldPairs == 0;
+        var evaluation = Evaluation ?? (isOnFiles && Data.HasPairs && Stages.Any(s => s.IsEvaluated) ? new EvaluationRecipe() : null);
+        return this with { Evaluation = evaluation is null or { Baseline: not null } ? evaluation : evaluation with { Baseline = isOnFiles && Stages.All(s => s.Name != EvaluationRecipe.Sft) ? EvaluationRecipe.Start : EvaluationRecipe.Sft } };
+    }
+
+    /// <summary>The held-out pairs that the models of stages are measured on as judges, at most; null for all of them.</summary>
+    public int? JudgedPairs => Judge.HeldOutPairs ?? (Data.WorldPairs > 0 ? null : JudgeRecipe.HeldOutPairsOfFiles);
+
+    /// <summary>The held-out prompts of the evaluation, at most; null for all of them.</summary>
+    public int? EvaluatedPrompts => Evaluation?.Prompts is { } named ? (named == 0 ? null : named) : Data.WorldPairs > 0 ? null : EvaluationRecipe.PromptsOfFiles;
+
     /// <summary>The judge templates of a stage: its own, else those of the stage it starts from, else the run's.</summary>
     public IReadOnlyList<string> TemplatesOf(StageRecipe stage) =>
         stage.JudgeTemplates ?? (stage.From is { } from ? TemplatesOf(Stages.Single(s => s.Name == from)) : Judge.Templates);
@@ -64,6 +83,9 @@ public sealed record DataRecipe
 
     [Setting("A file or folder of pairs whose chosen responses the policy learns beyond the pairs' own; the judge never sees them (Table 2: HH's online split).")]
     public string? ExtraAnswers { get; init; }
+
+    /// <summary>Whether files of pairs are named.</summary>
+    public bool HasPairs => Pairs is not null || Sources.Count > 0;
 
     [Setting("The share of rows that may be malformed; with more the run does not start.", AtLeast = 0, AtMost = 1)]
     public double MaxMalformed { get; init; } = 0.01;
@@ -128,6 +150,24 @@ public sealed record JudgeRecipe
 {
     [Setting("Judge templates by name; several vote.")]
     public IReadOnlyList<string> Templates { get; init; } = ["world"];
+
+    /// <summary>The pairs of files that are judged where <see cref="HeldOutPairs"/> does not say.</summary>
+    public const int HeldOutPairsOfFiles = 500;
+
+    [Setting("At a stage's end its model is measured as a judge on so many held-out pairs, at most. Null: on all of the built-in world's, on 500 of files.", AtLeast = 1)]
+    public int? HeldOutPairs { get; init; }
+
+    [Setting("In off-policy, self-judge and rso a comparison whose two orders of presentation disagree makes no preference. Where false, the mean over both orders decides it (section 3.1).")]
+    public bool RequireAgreement { get; init; }
+
+    [Setting("Before a stage that samples, its judge or reward model is measured on so many held-out pairs, at most, where the data holds any out; 0 does not measure. What looks like chance is warned of.", AtLeast = 0, AtMost = 1_000_000)]
+    public int GatePairs { get; init; } = 200;
+
+    [Setting("The swap consistency that it needs: the share of judgments whose two orders agree, of which one half is chance.", AtLeast = 0, AtMost = 1)]
+    public double GateSwapConsistency { get; init; } = 0.6;
+
+    [Setting("Whether a judge that looks like chance, or is below gate_swap_consistency, stops the run instead.")]
+    public bool Gate { get; init; }
 
     [Setting("Judges that are no models of ours, for stages and the evaluation to name.")]
     public IReadOnlyList<JudgeEndpoint> Endpoints { get; init; } = [];
@@ -320,6 +360,9 @@ public sealed record StageRecipe
 
     [Setting("Whether the evaluation samples this stage's model. Off for stages that only show a judge.")]
     public bool Evaluate { get; init; } = true;
+
+    /// <summary>Whether the evaluation has its model answer.</summary>
+    public bool IsEvaluated => Evaluate && Method.IsPolicy();
 }
 
 /// <summary>AdamW.</summary>
@@ -366,19 +409,30 @@ public sealed record EvaluationRecipe
     /// <summary>The name by which the judge may be the built-in world's oracle.</summary>
     public const string Oracle = "oracle";
 
-    [Setting("The stage that win rates are against.")]
-    public string Baseline { get; init; } = "SFT";
+    /// <summary>The name of the model that the run starts from, before any stage.</summary>
+    public const string Start = "start";
 
-    [Setting("Who compares: oracle, for the built-in world's; a stage's name; that of one of judge.endpoints; the path of a model folder. Where null, the oracle in the built-in world, and elsewhere the first jsft stage or, without one, the model that the run starts from.")]
+    /// <summary>The prompts of files that are answered where <see cref="Prompts"/> does not say.</summary>
+    public const int PromptsOfFiles = 100;
+
+    internal const string Sft = "SFT";
+
+    [Setting("What win rates are against: a stage, or start for the model that the run starts from. Where null, the stage SFT, and on files without one start.")]
+    public string? Baseline { get; init; }
+
+    [Setting("Who compares: oracle, for the built-in world's; a stage's name; start, for the model that the run starts from; the name of one of judge.endpoints; the path of a model folder. Where null, the oracle in the built-in world, and elsewhere the first jsft stage or, without one, the model that the run starts from.")]
     public string? Judge { get; init; }
+
+    [Setting("What a pair of answers counts as on which the judge's two orders disagree: a tie, or the mean over both orders decides.")]
+    public InconsistentPairs Inconsistent { get; init; } = InconsistentPairs.Tie;
 
     [Setting("Which held-out prompts: settings are chosen on those of validation, results stand on those of test.")]
     public HeldOutSplit Split { get; init; } = HeldOutSplit.Test;
 
-    [Setting("How many of them, at most; 0 for all.", AtLeast = 0)]
-    public int Prompts { get; init; }
+    [Setting("How many of them, at most; 0 for all. Null: all of the built-in world's, 100 of files.", AtLeast = 0)]
+    public int? Prompts { get; init; }
 
-    [Setting("Stages whose models also answer by tournament.")]
+    [Setting("Stages, or start, whose models also answer by tournament.")]
     public IReadOnlyList<string> Rejection { get; init; } = [];
 
     [Setting("The numbers of samples in those tournaments.", AtLeast = 1, AtMost = 1024)]

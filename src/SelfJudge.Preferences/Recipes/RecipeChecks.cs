@@ -17,13 +17,15 @@ internal static class RecipeChecks
     {
         var data = recipe.Data;
         yield return (FolderName.FindProblem(recipe.Name) is null, "name", $"{FolderName.FindProblem(recipe.Name)}");
-        yield return (data.WorldPairs > 0 || HasPairs(data) || data.Prompts is not null, "data", "give world_pairs, or a file of pairs or prompts");
-        yield return (data.WorldPairs == 0 || !HasPairs(data) && data.Prompts is null, "data", "give world_pairs or files, not both");
+        yield return (data.WorldPairs > 0 || data.HasPairs || data.Prompts is not null, "data", "give world_pairs, or a file of pairs or prompts");
+        yield return (data.WorldPairs == 0 || !data.HasPairs && data.Prompts is null, "data", "give world_pairs or files, not both");
         yield return (data.Pairs is null || data.Sources.Count == 0, "data.sources", "give pairs or sources, not both");
         yield return (data.WorldExtraAnswers == 0 || data.WorldPairs > 0, "data.world_extra_answers", "goes with world_pairs; for files there is extra_answers");
         yield return (data.ExtraAnswers is null || data.WorldPairs == 0, "data.extra_answers", "goes with files of pairs; for the world there is world_extra_answers");
         yield return (DialogueProblem(recipe.Model.DialogueTemplate) is null, "model.dialogue_template", DialogueProblem(recipe.Model.DialogueTemplate) ?? "");
         yield return (recipe.Judge.Templates.Count > 0, "judge.templates", "name at least one template");
+        yield return (!recipe.Judge.Gate || recipe.Judge.GatePairs > 0, "judge.gate", "measures the judge on held-out pairs: give gate_pairs");
+        yield return (!recipe.Judge.Gate || data.WorldPairs > 0 || data.HasPairs, "judge.gate", "measures the judge on held-out pairs, and data.prompts alone holds none out: give data.pairs or data.sources");
         foreach (var template in recipe.Judge.Templates.Concat(recipe.Judge.Endpoints.SelectMany(e => e.Templates)).Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])))
             yield return (JudgeTemplate.IsFile(template) || JudgeTemplate.BuiltIn.Any(t => t.Name == template), "judge.templates", $"'{template}' is unknown; known are {string.Join(", ", JudgeTemplate.BuiltIn.Select(t => t.Name))}, and .yaml files");
         foreach (var (i, endpoint) in recipe.Judge.Endpoints.Index())
@@ -50,7 +52,7 @@ internal static class RecipeChecks
                 yield return check with { Key = $"evaluation.{check.Key}" };
 
         // A judge key says nothing but a name of what it means.
-        bool IsTaken(string name) => name is StageRecipe.PolicyItself or EvaluationRecipe.Oracle || recipe.Stages.Any(s => s.Name == name) || recipe.Judge.Endpoints.Count(e => e.Name == name) > 1;
+        bool IsTaken(string name) => name is StageRecipe.PolicyItself or EvaluationRecipe.Oracle or EvaluationRecipe.Start || recipe.Stages.Any(s => s.Name == name) || recipe.Judge.Endpoints.Count(e => e.Name == name) > 1;
     }
 
     // It may hold a secret and is not repeated.
@@ -77,8 +79,6 @@ internal static class RecipeChecks
         }
     }
 
-    private static bool HasPairs(DataRecipe data) => data.Pairs is not null || data.Sources.Count > 0;
-
     private static IEnumerable<(bool Holds, string Key, string Otherwise)> StageChecks(Recipe recipe, int index)
     {
         var stage = recipe.Stages[index];
@@ -90,6 +90,7 @@ internal static class RecipeChecks
         yield return (FolderName.FindProblem(stage.Name) is null, "name", $"{FolderName.FindProblem(stage.Name)}");
         yield return (!stage.Name.Contains('.', StringComparison.Ordinal), "name", "leave out dots: settings such as stages.NAME.steps=5 go by them");
         yield return (stage.Name is not (StageRecipe.PolicyItself or EvaluationRecipe.Oracle), "name", $"'{stage.Name}' means something else where a judge is named");
+        yield return (stage.Name != EvaluationRecipe.Start, "name", "'start' is the model that the run starts from");
         yield return (!earlier.Contains(stage.Name, StringComparer.OrdinalIgnoreCase), "name", $"'{stage.Name}' is taken by an earlier stage");
         yield return (stage.From is null || earlier.Contains(stage.From), "from", $"'{stage.From}' is not an earlier stage; those are {(earlier.Count == 0 ? "none" : string.Join(", ", earlier))}");
         yield return (stage.Steps == 0 || stage.Epochs == 0, "epochs", "give steps or epochs, not both");
@@ -112,22 +113,24 @@ internal static class RecipeChecks
             yield return (stage.Thresholds.Count > 0, "thresholds", "name at least one quantile");
             yield return (stage.PolicyExamples > 0, "policy_examples", "must be 1 or more: gathered responses per step");
         }
-        yield return (!isOnPairs || recipe.Data.WorldPairs > 0 || HasPairs(recipe.Data), "method", $"{method} learns from pairs, and data names none");
-        yield return (!isOnPrompts || recipe.Data.WorldPairs > 0 || recipe.Data.Prompts is not null || HasPairs(recipe.Data), "method", $"{method} needs prompts, and data names none");
+        yield return (!isOnPairs || recipe.Data.WorldPairs > 0 || recipe.Data.HasPairs, "method", $"{method} learns from pairs, and data names none");
+        yield return (!isOnPrompts || recipe.Data.WorldPairs > 0 || recipe.Data.Prompts is not null || recipe.Data.HasPairs, "method", $"{method} needs prompts, and data names none");
     }
 
     private static IEnumerable<(bool Holds, string Key, string Otherwise)> EvaluationChecks(Recipe recipe, EvaluationRecipe evaluation)
     {
         var names = recipe.Stages.Select(s => s.Name).ToList();
         var isWorld = recipe.Data.WorldPairs > 0;
-        yield return (isWorld || HasPairs(recipe.Data), "prompts", "data.prompts alone holds no prompts out to evaluate on; give data.pairs or data.sources");
+        yield return (isWorld || recipe.Data.HasPairs, "prompts", "data.prompts alone holds no prompts out to evaluate on; give data.pairs or data.sources");
         yield return (!IsAddress(evaluation.Judge), "judge", AddressProblem);
         yield return (isWorld || evaluation.Judge != EvaluationRecipe.Oracle, "judge", "only the built-in world has an oracle; name a stage or a model folder");
-        yield return (evaluation.Judge is null or EvaluationRecipe.Oracle || names.Contains(evaluation.Judge) || recipe.Judge.EndpointOf(evaluation.Judge) is not null || evaluation.Judge.IndexOfAny(['/', '\\']) >= 0 || Directory.Exists(evaluation.Judge), "judge",
+        yield return (evaluation.Judge is null or EvaluationRecipe.Oracle or EvaluationRecipe.Start || names.Contains(evaluation.Judge) || recipe.Judge.EndpointOf(evaluation.Judge) is not null || evaluation.Judge.IndexOfAny(['/', '\\']) >= 0 || Directory.Exists(evaluation.Judge), "judge",
             $"'{evaluation.Judge}' is neither '{EvaluationRecipe.Oracle}' nor a model folder nor one of judge.endpoints nor a stage; those are {string.Join(", ", names)}");
         yield return (isWorld || evaluation.Split == HeldOutSplit.Test, "split", "only the built-in world has validation prompts");
-        yield return (names.Contains(evaluation.Baseline), "baseline", $"'{evaluation.Baseline}' is not a stage; those are {string.Join(", ", names)}");
+        yield return (IsModel(evaluation.Baseline!), "baseline", $"'{evaluation.Baseline}' is neither a stage nor '{EvaluationRecipe.Start}', the model that the run starts from; stages are {string.Join(", ", names)}");
         foreach (var name in evaluation.Rejection)
-            yield return (names.Contains(name), "rejection", $"'{name}' is not a stage; those are {string.Join(", ", names)}");
+            yield return (IsModel(name), "rejection", $"'{name}' is neither a stage nor '{EvaluationRecipe.Start}', the model that the run starts from; stages are {string.Join(", ", names)}");
+
+        bool IsModel(string name) => name == EvaluationRecipe.Start || names.Contains(name);
     }
 }

@@ -50,7 +50,7 @@ public static class RecipeFile
                 var root = read() as YamlMap ?? throw new RecipeException($"{name}: a recipe is a mapping of keys to values");
                 foreach (var setting in settings.Take(count))
                     RecipeSettings.Apply(root, setting);
-                return (new RecipeBinder(ofRun).Bind(root), root);
+                return (new RecipeBinder(ofRun).Bind(root).Completed(), root);
             }
             catch (InvalidDataException e)
             {

@@ -10,7 +10,7 @@ namespace SelfJudge.Preferences.Tournaments;
 /// </summary>
 /// <param name="Scores">Of every sample; one half for the baseline, which is level with itself.</param>
 /// <param name="Verdicts">Of all but the baseline, in order.</param>
-/// <param name="OrdersAgree">Whether the judge said the same of the accepted one in both orders.</param>
+/// <param name="OrdersAgree">Whether the judge said the same in both orders of the accepted one and of the rejected one, each against the baseline.</param>
 public sealed record RejectionSelection(int Accepted, int Rejected, IReadOnlyList<double> Scores, IReadOnlyList<Verdict> Verdicts, bool OrdersAgree)
 {
     /// <summary>The sample that the others are compared with.</summary>
@@ -27,6 +27,7 @@ public sealed record RejectionSelection(int Accepted, int Rejected, IReadOnlyLis
         var accepted = StatisticalRejection.Accept(scores, beta, 1, Seeds.Derive(seed, "accept"))[0];
         var others = Enumerable.Range(0, samples.Count).Where(i => i != accepted).ToList();
         var rejected = others[CounterRandom.Permutation(others.Count, Seeds.Derive(seed, "reject"))[0]];
-        return new RejectionSelection(accepted, rejected, scores, verdicts, accepted == baseline || verdicts[candidates.IndexOf(accepted)].Judgments.All(j => j.OrdersAgree));
+        bool Agree(int sample) => sample == baseline || verdicts[candidates.IndexOf(sample)].OrdersAgree;
+        return new RejectionSelection(accepted, rejected, scores, verdicts, Agree(accepted) && Agree(rejected));
     }
 }

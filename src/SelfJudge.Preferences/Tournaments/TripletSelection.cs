@@ -23,15 +23,20 @@ public static class TripletSelection
     /// The preferences of a decided bracket. A match without a winner (an exact tie, or two identical completions)
     /// yields none.
     /// </summary>
-    public static IReadOnlyList<Preference> From(Bracket bracket, TripletPattern pattern) =>
-        [.. bracket.Matches
+    /// <param name="requireAgreement">Matches whose two orders disagree yield none either.</param>
+    /// <returns>The preferences, and how many matches yield none because their orders disagree.</returns>
+    public static (IReadOnlyList<Preference> Preferences, int Inconsistent) From(Bracket bracket, TripletPattern pattern, bool requireAgreement = false)
+    {
+        var chosen = bracket.Matches
             .Select((match, index) => (match, index))
-            .Where(m => m.match.Verdict.Winner != 0)
             .Where(m => pattern switch
             {
                 TripletPattern.Final => m.index == bracket.Matches.Count - 1,
                 TripletPattern.AllMatches => true,
                 _ => m.match.Winner == bracket.Champion,
             })
-            .Select(m => new Preference(m.index, m.match.Winner, m.match.Loser))];
+            .ToList();
+        var inconsistent = requireAgreement ? chosen.RemoveAll(m => !m.match.Verdict.OrdersAgree) : 0;
+        return ([.. chosen.Where(m => m.match.Verdict.Winner != 0).Select(m => new Preference(m.index, m.match.Winner, m.match.Loser))], inconsistent);
+    }
 }

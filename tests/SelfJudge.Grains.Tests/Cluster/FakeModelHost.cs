@@ -83,6 +83,12 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     /// <summary>The words of a completion, given its seed. The end token comes on top.</summary>
     public Func<ulong, int> Length { get; set; } = seed => 1 + (int)(Seeds.Derive(seed, "length") % 12);
 
+    /// <summary>What the judge says of a pair; the longer response wins where null.</summary>
+    public Func<EncodedJudgePrompt, JudgeProbabilities>? Says { get; set; }
+
+    /// <summary>A judge that always says A, now more surely, now less.</summary>
+    public static JudgeProbabilities AlwaysA(EncodedJudgePrompt prompt) => new(0.6 + prompt.Ids.Index().Sum(t => (t.Index + 1) * t.Item) % 100 / 1000.0, 0.2);
+
     public int OpenTrainings => _openTrainings;
     public string Name => name;
     public string Device => "fake:0";
@@ -191,6 +197,8 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
 
     private JudgeProbabilities Compare(EncodedJudgePrompt prompt)
     {
+        if (Says is not null)
+            return Says(prompt);
         int At(string word) => Array.LastIndexOf(prompt.Ids, _encoder.Tokenizer.IdOf(word)!.Value);
         int first = At("B") - At("A"), second = At("better") - At("B");
         return first == second ? new JudgeProbabilities(0.4, 0.4) : first > second ? new JudgeProbabilities(0.7, 0.1) : new JudgeProbabilities(0.1, 0.7);

@@ -16,6 +16,7 @@ internal static class TestRuns
     {
         Name = "test",
         Data = new DataRecipe { WorldPairs = 20 },
+        Judge = new JudgeRecipe { GatePairs = 0 }, // the fake judge prefers what is longer, which is chance on the world's pairs
         Sampling = new SamplingOptions { MaxNewTokens = 20 },
         Stages = [new StageRecipe { Name = Stage, Method = StageMethod.SelfJudge, Steps = steps, LearningRate = 1e-3, Prompts = 3, Samples = 4, Triplets = TripletPattern.AllMatches, CheckpointEvery = checkpointEvery, MaxStaleness = maxStaleness }],
     };

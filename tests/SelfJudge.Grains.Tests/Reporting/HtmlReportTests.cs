@@ -32,10 +32,14 @@ public sealed class HtmlReportTests
     public void Every_section_of_a_full_result_is_there()
     {
         var html = HtmlReport.Render(Result("which bird ?"), Metrics());
-        Assert.Equal(["Policies", "Judges", "Learning", "Self-rejection by tournament", "Answers side by side", "Stages", "Settings"], Regex.Matches(html, "<h2>(.*?)</h2>").Select(m => m.Groups[1].Value));
+        Assert.Equal(["Policies", "Judges", "Learning", "Health", "Self-rejection by tournament", "Sampled triplets", "Answers side by side", "Stages", "Settings"], Regex.Matches(html, "<h2>(.*?)</h2>").Select(m => m.Groups[1].Value));
         foreach (var chart in new[] { "Loss on responses", "Judge accuracy on held-out pairs", "Preference loss", "Reward margin", "Log-probability of chosen", "KL from the reference", "Entropy of the policy", "Identical samples", "Gold score", "Length of the answer" })
             Assert.Contains($"<h3>{chart}", html);
         Assert.Contains("<td>62.5 %", html);
+        Assert.Contains("Self-Judge learned from JSFT. Before its first step that was measured on 200 held-out pairs, in 0.5 s: accuracy 0.520 (95 % 0.451–0.588), swap consistency 0.040, position bias +0.440, ties 0.020. <b>Warning: it knows nothing.</b>", html);
+        Assert.Contains("<td>Self-Judge<td class=text>identical samples<td>0.500<td class=text>at most 0.333<td class=text><b>suspicious</b></tr>", html);
+        Assert.Contains("<td>Self-Judge<td class=text>margin<td>0.100<td class=text>above 0<td class=text>healthy</tr>", html);
+        Assert.Contains("Self-Judge, step 4: chosen<td class=text>which bird ?<td>0.70 ≠</tr><tr><td class=soft>rejected<td class=text>which bird ?<td>0.20</tr>", html);
         Assert.Contains("Triplets: 1,200 made, 1,100 trained on, 60 refused as stale, 40 matches between identical samples skipped, 7 duplicates dropped.", html);
         Assert.Contains("The tournament of “which bird ?” among 4 samples of Self-Judge", html);
         Assert.EndsWith("</body></html>", html);
@@ -62,7 +66,7 @@ public sealed class HtmlReportTests
     [Fact]
     public void A_result_without_an_oracle_shows_the_judge_by_its_verdicts_in_training()
     {
-        var html = HtmlReport.Render(Result("which bird ?") with { Policies = [], Judges = [], Rejection = [], Bracket = null, Examples = [] }, Metrics());
+        var html = HtmlReport.Render(Result("which bird ?") with { Policies = [], Judges = [], Rejection = [], Bracket = null, Examples = [], JudgeChecks = [], Health = [], SampledTriplets = [] }, Metrics());
         Assert.Equal(["Judge", "Learning", "Stages", "Settings"], Regex.Matches(html, "<h2>(.*?)</h2>").Select(m => m.Groups[1].Value));
         Assert.Contains("<td>0.900<td>+0.010<td>0.020<td>0.9900", html);
     }
@@ -73,13 +77,13 @@ public sealed class HtmlReportTests
         var full = Result("which bird ?");
         var html = HtmlReport.Render(full with
         {
-            EvaluationJudge = new EvaluationJudgeResult("JSFT", "JSFT, the model's own judge; not independent", false, 170, 0.91, -0.02, 0.97),
+            EvaluationJudge = new EvaluationJudgeResult("JSFT", "JSFT, the model's own judge; not independent", false, 170, 0.91, -0.02, 0.97, 0.125, InconsistentPairs.Tie),
             Policies = [.. full.Policies.Select(p => p with { GoldMean = null, GoldByPrinciple = new Dictionary<string, double>() })],
             Rejection = [new RejectionPoint("JSFT", 1, null, 9, 0, 0.5), new RejectionPoint("JSFT", 4, null, 11, 0, 0.7)],
             Judges = [full.Judges[0] with { AccuracyByPrinciple = new Dictionary<string, double> { ["honesty"] = 0.75, ["instruction_following"] = 0.5 } }],
         }, Metrics());
         Assert.Contains("Answers to 180 held-out prompts, judged by JSFT, the model&#39;s own judge; not independent. Win rate against SFT", html);
-        Assert.Contains("Of the judge's 170 verdicts: swap consistency 0.910, position bias -0.020, p(A) + p(B) 0.970.", html);
+        Assert.Contains("Of the judge's 170 verdicts: swap consistency 0.910, position bias -0.020, p(A) + p(B) 0.970. On 12.5 % of the pairs its two orders disagree; they count as ties.", html);
         Assert.Contains("<tr><th>policy<th>win rate<th>length<th>repetition</tr><tr><td>SFT<td>62.5 %<td>9.0<td>0.010</tr>", html);
         Assert.Contains("<h3>Win rate against the baseline", html);
         Assert.DoesNotContain("<h3>Gold score", html);
@@ -88,7 +92,7 @@ public sealed class HtmlReportTests
 
     [Fact]
     public void Without_figures_there_is_a_page_all_the_same() =>
-        Assert.Equal(["Stages", "Settings"], Regex.Matches(HtmlReport.Render(Result("x") with { Policies = [], Judges = [], Rejection = [], Bracket = null, Examples = [] }, []), "<h2>(.*?)</h2>").Select(m => m.Groups[1].Value));
+        Assert.Equal(["Stages", "Settings"], Regex.Matches(HtmlReport.Render(Result("x") with { Policies = [], Judges = [], Rejection = [], Bracket = null, Examples = [], JudgeChecks = [], Health = [], SampledTriplets = [] }, []), "<h2>(.*?)</h2>").Select(m => m.Groups[1].Value));
 
     internal static BracketResult Bracket(string text)
     {
@@ -113,6 +117,9 @@ public sealed class HtmlReportTests
         Triplets = new TripletResult(1200, 1100, 60, 40, 7),
         Examples = [new ExampleResult(text, [new AnswerResult(text, text, 0.5), new AnswerResult("SFT", "yes", null)])],
         Bracket = Bracket(text),
+        JudgeChecks = [new JudgeCheckResult("Self-Judge", "JSFT", 200, 0.5, 0.52, [0.451, 0.588], 0.04, 0.44, 0.02, "it knows nothing")],
+        Health = [new HealthValue("Self-Judge", "identical samples", 0.5, "at most 0.333", false), new HealthValue("Self-Judge", "margin", 0.1, "above 0", true)],
+        SampledTriplets = [new TripletExample("Self-Judge", 4, text, text, text, 0.7, 0.2, false)],
         Recipe = RecipeFile.Render(new Recipe
         {
             Name = "report",

@@ -1,6 +1,7 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Tests.Cluster;
+using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
@@ -119,6 +120,44 @@ public sealed class MethodTests : IDisposable
         var turns = new[] { new DialogueTurn(Role.User, "what is the opposite of hot ?") };
         var verdicts = await cluster.Grains.GetGrain<IJudgeReplicaGrain>("fake").Judge(new JudgeRequest("oracle", turns, [new("the opposite of hot is cold .", "the opposite of hot is dog ."), new("dog dog", "the opposite of hot is cold .")], ["world"], null), TestContext.Current.CancellationToken);
         Assert.Equal([1, 2], verdicts.Select(v => v.Winner));
+    }
+
+    [Theory]
+    [InlineData(StageMethod.SelfJudge)]
+    [InlineData(StageMethod.OffPolicy)]
+    [InlineData(StageMethod.Rso)]
+    public async Task What_a_judge_prefers_in_one_order_only_makes_no_triplet_where_agreement_is_required(StageMethod method)
+    {
+        await using var cluster = await GrainCluster.Start();
+        cluster.Host.Says = FakeModelHost.AlwaysA;
+        var stage = TestRuns.SelfJudge(steps: 2).Stages[0] with { Method = method };
+        var plain = (await Result(cluster, "plain", Recipe(stage))).Triplets;
+        Assert.True(plain is { Made: > 0, InconsistentSkipped: 0 });
+        var recipe = Recipe(stage);
+        var agreed = (await Result(cluster, "agreed", recipe with { Judge = recipe.Judge with { RequireAgreement = true } })).Triplets;
+        // The same samples: what was a triplet is none, and an exact tie is counted with it.
+        Assert.Equal((0, 0), (agreed.Made, agreed.Trained));
+        Assert.True(agreed.InconsistentSkipped >= plain.Made, $"{agreed}, {plain}");
+        Assert.Equal(plain.IdenticalSkipped, agreed.IdenticalSkipped);
+        Assert.Contains($"{agreed.InconsistentSkipped} comparisons whose orders disagree skipped", File.ReadAllText(new RunFolder(_folder.In("agreed")).Report));
+    }
+
+    [Fact]
+    public async Task Where_agreement_is_required_a_judge_that_agrees_with_itself_teaches_the_same()
+    {
+        await using var cluster = await GrainCluster.Start();
+        var recipe = Recipe(TestRuns.SelfJudge(steps: 2).Stages[0]);
+        await Result(cluster, "plain", recipe);
+        Assert.Equal(0, (await Result(cluster, "agreed", recipe with { Judge = recipe.Judge with { RequireAgreement = true } })).Triplets.InconsistentSkipped);
+        Assert.Equal(cluster.Host.WeightsOf("plain/Self-Judge"), cluster.Host.WeightsOf("agreed/Self-Judge"));
+    }
+
+    private async Task<RunResult> Result(GrainCluster cluster, string name, Recipe recipe)
+    {
+        var run = cluster.Grains.GetGrain<IRunGrain>(name);
+        await run.Start(TestRuns.Request(recipe, _folder.In(name)));
+        Assert.Equal(RunState.Completed, (await End(cluster, run)).State);
+        return RunResult.FromJson((await run.GetResult())!);
     }
 
     private static Recipe Recipe(params StageRecipe[] stages) => TestRuns.SelfJudge() with { Stages = stages };

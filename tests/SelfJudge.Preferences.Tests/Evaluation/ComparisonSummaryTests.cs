@@ -17,13 +17,26 @@ public sealed class ComparisonSummaryTests
         Assert.Equal(0.75, summary.SwapConsistency!.Value, 12);
         Assert.Equal(0.125, summary.PositionBias!.Value, 12);
         Assert.Equal(1, summary.JudgeMass!.Value, 12);
+        Assert.Equal((1, 0.25), (summary.Inconsistent, summary.InconsistentRate!.Value));
+    }
+
+    [Theory]
+    // Two of three times it is surer of A where the first stands there.
+    [InlineData(InconsistentPairs.Tie, 0.5, 3, 0)]
+    [InlineData(InconsistentPairs.Mean, 2 / 3.0, 0, 2)]
+    public void A_judge_that_always_says_A_gives_one_half(InconsistentPairs inconsistent, double rate, int ties, int wins)
+    {
+        PairJudgment Says(double forwardA, double swappedA) => new PairJudgment(Verdict.Of([new TemplateJudgment(null, new(forwardA, 1 - forwardA), new(swappedA, 1 - swappedA))])).Under(inconsistent);
+        var summary = ComparisonSummary.Of([Says(0.9, 0.8), Says(0.9, 0.8), Says(0.7, 0.8)], identical: 0);
+        Assert.Equal((rate, ties, wins), (summary.WinRate!.Value, summary.Ties, summary.Wins));
+        Assert.Equal((3, 1.0, 0.0), (summary.Inconsistent, summary.InconsistentRate!.Value, summary.SwapConsistency!.Value));
     }
 
     [Fact]
     public void Without_a_verdict_there_is_no_rate()
     {
         var summary = ComparisonSummary.Of([new PairJudgment(null, ["?", "?"])], identical: 0);
-        Assert.Equal((1, null, null, null), (summary.NoVerdicts, summary.WinRate, summary.WinRateCi95, summary.SwapConsistency));
+        Assert.Equal((1, null, null, null), (summary.NoVerdicts, summary.WinRate, summary.WinRateCi95, summary.InconsistentRate));
     }
 
     [Theory]

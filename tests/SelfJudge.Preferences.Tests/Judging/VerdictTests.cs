@@ -29,6 +29,43 @@ public sealed class VerdictTests
     }
 
     [Fact]
+    public void A_judge_that_always_says_A_wins_nothing_where_inconsistent_pairs_are_ties()
+    {
+        var verdict = Verdict.Of([Judgment(0.9, 0.1, 0.8, 0.2)]);
+        Assert.False(verdict.OrdersAgree);
+        Assert.Equal((0, 0.55), (verdict.Under(InconsistentPairs.Tie).Winner, Math.Round(verdict.Under(InconsistentPairs.Tie).ScoreFirst, 12)));
+        Assert.False(verdict.Under(InconsistentPairs.Tie).OrdersAgree);
+        Assert.Equal(1, verdict.Under(InconsistentPairs.Mean).Winner);
+    }
+
+    [Theory]
+    // Both orders, then the second alone undecided, then both.
+    [InlineData(0.6, 0.4, 0.1, 0.9, 1, true)]
+    [InlineData(0.2, 0.3, 0.4, 0.3, 2, true)]
+    [InlineData(0.6, 0.4, 0.5, 0.5, 1, false)]
+    [InlineData(0.5, 0.5, 0.5, 0.5, 0, true)]
+    public void Orders_agree_where_either_alone_gives_the_verdict(double forwardA, double forwardB, double swappedA, double swappedB, int winner, bool agree)
+    {
+        var verdict = Verdict.Of([Judgment(forwardA, forwardB, swappedA, swappedB)]);
+        Assert.Equal((winner, agree), (verdict.Winner, verdict.OrdersAgree));
+        Assert.Equal(agree ? winner : 0, verdict.Under(InconsistentPairs.Tie).Winner);
+    }
+
+    [Fact]
+    public void Of_several_templates_each_order_has_its_own_majority()
+    {
+        // One template prefers the first in both orders; two always say A. With the first as A it wins three to none, swapped one to two.
+        var verdict = Verdict.Of([Judgment(0.9, 0.1, 0.1, 0.9), Judgment(0.9, 0.1, 0.8, 0.2), Judgment(0.9, 0.1, 0.8, 0.2)]);
+        Assert.Equal((1, false, 0), (verdict.Winner, verdict.OrdersAgree, verdict.Under(InconsistentPairs.Tie).Winner));
+        // One of three that always says A changes neither order's majority.
+        verdict = Verdict.Of([Judgment(0.9, 0.1, 0.1, 0.9), Judgment(0.9, 0.1, 0.1, 0.9), Judgment(0.9, 0.1, 0.8, 0.2)]);
+        Assert.Equal((1, true, 1), (verdict.Winner, verdict.OrdersAgree, verdict.Under(InconsistentPairs.Tie).Winner));
+    }
+
+    [Fact]
+    public void What_nobody_was_asked_about_is_no_disagreement() => Assert.True(Verdict.Identical.OrdersAgree && new Verdict(1, 1, 0, 0.9, 0.2, []).OrdersAgree);
+
+    [Fact]
     public void An_exact_tie_has_no_winner()
     {
         var verdict = Verdict.Of([Judgment(0.8, 0.2, 0.8, 0.2)]);

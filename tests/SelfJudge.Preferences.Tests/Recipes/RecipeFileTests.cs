@@ -117,6 +117,50 @@ public sealed class RecipeFileTests
         Assert.Contains(message, Assert.Throws<RecipeException>(() => RecipeFile.Parse(Small, "r.yaml", ["model.path=m", "data.world_pairs=0", data, "evaluation={baseline: JSFT}", setting])).Message);
 
     [Theory]
+    [InlineData("data.pairs=p.jsonl", null, "start")] // on files the model that the run starts from is the baseline
+    [InlineData("data.sources=[{path: p.jsonl}]", null, "start")]
+    [InlineData("data.pairs=p.jsonl", "evaluation={prompts: 5}", "start")]
+    [InlineData("data.pairs=p.jsonl", "evaluation={baseline: JSFT}", "JSFT")]
+    [InlineData("data.prompts=p.jsonl", "stages=[{name: X, method: self-judge, steps: 1, prompts: 1, learning_rate: 1}]", null)] // holds nothing out
+    [InlineData("data.pairs=p.jsonl", "stages=[{name: RM, method: rm, steps: 1, prompts: 1, learning_rate: 1}]", null)] // answers nothing
+    [InlineData("data.pairs=p.jsonl", "stages=[{name: SFT, method: sft, steps: 1, policy_examples: 1, learning_rate: 1, evaluate: false}]", null)]
+    public void On_files_a_run_is_compared_with_the_model_that_it_starts_from(string data, string? setting, string? baseline)
+    {
+        var recipe = RecipeFile.Parse(Small, "r.yaml", [.. new[] { "model.path=m", "data.world_pairs=0", "evaluation=null", data, setting }.OfType<string>()]);
+        Assert.Equal(baseline, recipe.Evaluation?.Baseline);
+        Assert.Equal(baseline, RecipeFile.Parse(RecipeFile.Render(recipe), "again").Evaluation?.Baseline);
+    }
+
+    [Fact]
+    public void In_the_built_in_world_nothing_is_evaluated_unless_the_recipe_says_so()
+    {
+        Assert.Null(RecipeFile.Parse(Small, "r.yaml", ["evaluation=null"]).Evaluation);
+        Assert.Equal("start", RecipeFile.Parse(Small, "r.yaml", ["evaluation={baseline: start}"]).Evaluation!.Baseline);
+    }
+
+    [Theory]
+    [InlineData("data.pairs=p.jsonl", null, 100, 500)]
+    [InlineData("data.pairs=p.jsonl", "evaluation={baseline: JSFT, prompts: 0}", null, 500)]
+    [InlineData("data.pairs=p.jsonl", "judge.held_out_pairs=2000", 100, 2000)]
+    [InlineData("data.world_pairs=100", "evaluation={baseline: JSFT}", null, null)]
+    public void What_is_measured_on_files_is_bounded_unless_the_recipe_says_otherwise(string data, string? setting, int? prompts, int? pairs)
+    {
+        var recipe = RecipeFile.Parse(Small, "r.yaml", [.. new[] { "model.path=m", "data.world_pairs=0", "evaluation=null", data, setting }.OfType<string>()]);
+        Assert.Equal((prompts, pairs), (recipe.EvaluatedPrompts, recipe.JudgedPairs));
+    }
+
+    [Theory]
+    [InlineData("judge.gate_pairs=-1", "judge.gate_pairs: must be a whole number from 0 to 1000000, not '-1'")]
+    [InlineData("judge.gate_swap_consistency=1.5", "judge.gate_swap_consistency: must be a number from 0 to 1, not '1.5'")]
+    [InlineData("judge={gate: true, gate_pairs: 0}", "judge.gate: measures the judge on held-out pairs: give gate_pairs")]
+    [InlineData("judge.held_out_pairs=0", "judge.held_out_pairs: must be a whole number, 1 or more, not '0'")]
+    [InlineData("evaluation={inconsistent: none}", "evaluation.inconsistent: must be one of tie, mean, not 'none'")]
+    [InlineData("stages.JSFT.name=start", "stages[0].name: 'start' is the model that the run starts from")]
+    [InlineData("evaluation.baseline=nobody", "evaluation.baseline: 'nobody' is neither a stage nor 'start', the model that the run starts from; stages are JSFT, Self-Judge")]
+    public void What_judges_and_evaluation_cannot_be_is_named(string setting, string message) =>
+        Assert.Contains(message, Assert.Throws<RecipeException>(() => RecipeFile.Parse(Small, "r.yaml", [setting])).Message);
+
+    [Theory]
     [InlineData("JSFT")]
     [InlineData("models/judge")]
     [InlineData("null")]

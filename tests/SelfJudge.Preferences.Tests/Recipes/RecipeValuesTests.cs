@@ -30,7 +30,7 @@ public sealed class RecipeValuesTests
     [
         "data.world_pairs", "data.world_extra_answers", "data.max_malformed", "model.max_length", "model.max_active_sequences", "model.init.hidden_size", "model.init.intermediate_size",
         "model.init.layers", "model.init.heads", "model.init.key_value_heads", "model.init.max_positions", "model.init.initializer_range", "keep_checkpoints", "seed",
-        "sampling.temperature", "sampling.top_p", "sampling.top_k", "sampling.max_new_tokens", "evaluation.prompts", "evaluation.rejection_samples",
+        "judge.held_out_pairs", "judge.gate_pairs", "judge.gate_swap_consistency", "sampling.temperature", "sampling.top_p", "sampling.top_k", "sampling.max_new_tokens", "evaluation.prompts", "evaluation.rejection_samples",
         "stages.S.steps", "stages.S.epochs", "stages.S.learning_rate", "stages.S.warmup", "stages.S.prompts", "stages.S.samples", "stages.S.max_staleness", "stages.S.checkpoint_every",
         "stages.S.loss.beta", "stages.S.acceptance_beta", "stages.S.thresholds", "stages.S.grow_steps", "stages.S.judge_pairs", "stages.S.policy_examples", "stages.S.measure_every",
         "stages.S.loss_weights.response", "stages.S.loss_weights.judge_token", "stages.S.loss_weights.rationale", "stages.S.loss_weights.judge_prompt",

@@ -18,6 +18,17 @@ public sealed class RejectionSelectionTests
     }
 
     [Fact]
+    public void The_orders_agree_where_they_do_of_both_the_accepted_and_the_rejected()
+    {
+        // Of the second it says A both times.
+        var saysA = Verdict.Of([new TemplateJudgment(null, new(0.7, 0.3), new(0.6, 0.4))]);
+        Assert.True(RejectionSelection.Of(["a", "b"], 0, [Against(0.9)], 1e-3, 1).OrdersAgree);
+        Assert.False(RejectionSelection.Of(["a", "b"], 0, [saysA], 1e-3, 1).OrdersAgree); // accepted
+        foreach (var selection in Enumerable.Range(0, 50).Select(seed => RejectionSelection.Of(["a", "b", "c"], 0, [saysA, Against(0.9)], 1e-3, (ulong)seed)))
+            Assert.Equal((2, selection.Rejected == 0), (selection.Accepted, selection.OrdersAgree));
+    }
+
+    [Fact]
     public void Every_other_sample_is_rejected_as_often() =>
         Assert.All(Enumerable.Range(0, 3000).GroupBy(seed => RejectionSelection.Of(["a", "b", "c", "d"], 1, [Against(0.2), Against(0.9), Against(0.6)], 1e-3, (ulong)seed).Rejected), g =>
         {
