@@ -113,6 +113,10 @@ public static class SelfJudgeSiloExtensions
     // third of a kilobyte, a million times by default; this is room for those that are called at once.
     private const int DirectoryCacheSize = 10_000;
 
+    // What has been delivered stays in the stream's cache, half an hour by default: hundreds of megabytes of a run whose steps are
+    // quick. A trainer that is later than this is sent again what it has missed.
+    private static readonly TimeSpan StreamCachePeriod = TimeSpan.FromSeconds(10);
+
     // The prompts of a step hand over together; so many of them reach the trainer in one call.
     private const int StreamDeliverySize = 128;
 
@@ -133,6 +137,7 @@ public static class SelfJudgeSiloExtensions
         {
             stream.ConfigurePartitioning(1);
             stream.ConfigurePullingAgent(agent => agent.Configure(o => (o.GetQueueMsgsTimerPeriod, o.BatchContainerBatchSize) = (StreamPollPeriod, StreamDeliverySize)));
+            stream.ConfigureCacheEviction(eviction => eviction.Configure(o => (o.DataMinTimeInCache, o.DataMaxAgeInCache) = (StreamCachePeriod, StreamCachePeriod)));
             stream.ConfigureStreamPubSub(Orleans.Streams.StreamPubSubType.ImplicitOnly);
         });
         silo.Configure<MessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromMinutes(2));
