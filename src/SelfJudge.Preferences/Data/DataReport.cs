@@ -12,6 +12,9 @@ public sealed class DataReport
     // So many malformed rows, more than half of all, are not made up for by what follows.
     private const int Hopeless = 1000;
 
+    // And so many, of which not one in a hundred is well formed, are looked at by nobody.
+    private const int NothingElse = 10_000;
+
     private readonly SortedDictionary<string, (int Count, List<string> Places)> _skipped = new(StringComparer.Ordinal);
     private readonly List<(string Place, string Problem)> _problems = [];
 
@@ -55,10 +58,10 @@ public sealed class DataReport
     }
 
     /// <summary>As <see cref="Check"/>, where more rows may follow.</summary>
-    /// <exception cref="DataException">So many are malformed that the rest need not be read: one where none may be, or a thousand, and more than half of all.</exception>
+    /// <exception cref="DataException">So many are malformed that the rest need not be read: one where none may be, or a thousand, and more than half of all; or ten thousand, and all but one in a hundred.</exception>
     internal void CheckSoFar(double maxMalformed)
     {
-        if (Malformed > 0 && maxMalformed == 0 || Malformed >= Hopeless && 2L * Malformed > Read && maxMalformed < 0.5)
+        if (Malformed > 0 && maxMalformed == 0 || Malformed >= Hopeless && 2L * Malformed > Read && maxMalformed < 0.5 || Malformed >= NothingElse && Malformed > 100L * (Read - Malformed))
             throw Refusal(maxMalformed, " read so far, where reading stopped");
     }
 

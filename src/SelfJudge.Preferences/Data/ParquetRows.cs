@@ -51,7 +51,7 @@ internal static class ParquetRows
         stream.Position = stream.Length - 8 - length;
         stream.ReadExactly(footer);
         Span<long> numbers = stackalloc long[ThriftStruct.Stride];
-        _ = new ThriftStruct(footer).Walk(numbers);
+        _ = new ThriftStruct(footer, ThriftShape.FileMetaData).Walk(numbers);
         if (numbers[2] > MaxFields)
             throw new InvalidDataException($"its schema has {numbers[2]} elements, of at most {MaxFields}");
         stream.Position = 0;
@@ -139,10 +139,11 @@ internal static class ParquetRows
         var at = new[] { column.DictionaryPageOffset ?? 0, column.DataPageOffset, column.IndexPageOffset ?? 0 }.Where(o => o != 0).DefaultIfEmpty().Min();
         long unpacked = 0, values = 0;
         Span<long> header = stackalloc long[9 * ThriftStruct.Stride];
+        var buffer = new byte[4 << 10];
         while (values < column.NumValues)
         {
             header.Clear();
-            at += PageHeader(stream, at, header);
+            at += PageHeader(stream, at, buffer, header);
             var (type, size, packed) = (header[1], header[2], header[3]);
             // Data pages, the dictionary, and data pages of version 2.
             var count = type switch
@@ -152,7 +153,7 @@ internal static class ParquetRows
                 3 => header[8 * ThriftStruct.Stride + 1],
                 _ => throw Damaged($"a page of type {type}"),
             };
-            if (packed < 0 || packed > stream.Length - at || size < 0 || count < 0 || type == 2 && count > size || type != 2 && count > column.NumValues - values)
+            if (packed < 0 || packed > stream.Length - at || size < 0 || count < 0 || packed + count == 0 || type == 2 && count > size || type != 2 && count > column.NumValues - values)
                 throw Damaged($"a page of {packed} bytes, {size} unpacked, and {count} values has no room there");
             unpacked += size;
             if (unpacked > MaxColumnBytes)
@@ -163,25 +164,26 @@ internal static class ParquetRows
     }
 
     // Most are short; those with long statistics are read again.
-    private static int PageHeader(EndingFile stream, long at, Span<long> numbers)
+    private static int PageHeader(EndingFile stream, long at, byte[] buffer, Span<long> numbers)
     {
-        foreach (var most in new[] { 4 << 10, MaxPageHeaderBytes })
+        if (at < 0 || at >= stream.Length)
+            throw new InvalidDataException($"there is no page at byte {at}");
+        try
         {
-            if (at < 0 || at >= stream.Length)
-                break;
-            var bytes = new byte[Math.Min(most, stream.Length - at)];
-            stream.Position = at;
-            stream.ReadExactly(bytes);
-            try
-            {
-                return new ThriftStruct(bytes).Walk(numbers);
-            }
-            catch (InvalidDataException) when (most < bytes.Length + 1 && most < MaxPageHeaderBytes)
-            {
-                numbers.Clear();
-            }
+            return Walk(buffer, numbers);
         }
-        throw new InvalidDataException($"there is no page at byte {at}");
+        catch (InvalidDataException) when (stream.Length - at > buffer.Length)
+        {
+            numbers.Clear();
+            return Walk(new byte[Math.Min(MaxPageHeaderBytes, stream.Length - at)], numbers);
+        }
+
+        int Walk(byte[] into, Span<long> numbers)
+        {
+            stream.Position = at;
+            var count = stream.ReadAtLeast(into, into.Length, throwOnEndOfStream: false);
+            return new ThriftStruct(into.AsSpan(0, count), ThriftShape.PageHeader).Walk(numbers);
+        }
     }
 
     private static SourceRow Row(string file, long number, List<Node> fields)

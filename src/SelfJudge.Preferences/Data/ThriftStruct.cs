@@ -2,13 +2,13 @@ namespace SelfJudge.Preferences.Data;
 
 /// <summary>
 /// Walks over a struct of Thrift's compact protocol, in which Parquet files describe themselves, without building
-/// anything: every length within the bytes, no deeper than is of use. The library that reads them then trusts what it finds.
+/// anything: every length within the bytes, every field of its kind, every struct a known one. The library that reads them
+/// then trusts what it finds, and loses its way, without an end, where a kind is another.
 /// </summary>
 /// <param name="bytes">Begin with the struct.</param>
-internal ref struct ThriftStruct(ReadOnlySpan<byte> bytes)
+/// <param name="shape">What it is.</param>
+internal ref struct ThriftStruct(ReadOnlySpan<byte> bytes, ThriftShape shape)
 {
-    private const int MaxDepth = 16;
-
     private const int True = 1, False = 2, Byte = 3, I16 = 4, I32 = 5, I64 = 6, Double = 7, Binary = 8, List = 9, Set = 10, Map = 11, Struct = 12;
 
     private readonly ReadOnlySpan<byte> _bytes = bytes;
@@ -23,38 +23,41 @@ internal ref struct ThriftStruct(ReadOnlySpan<byte> bytes)
     /// <exception cref="InvalidDataException">The bytes are no such struct.</exception>
     public int Walk(scoped Span<long> numbers)
     {
-        Fields(numbers, 1);
+        Fields(numbers, shape);
         return _at;
     }
 
-    private void Fields(scoped Span<long> numbers, int depth)
+    private void Fields(scoped Span<long> numbers, ThriftShape shape)
     {
-        if (depth > MaxDepth)
-            throw new InvalidDataException($"it is nested deeper than {MaxDepth} levels");
         for (int id = 0, header; (header = Next()) != 0;)
         {
             id = header >> 4 is > 0 and var step ? id + step : (short)ZigZag();
             var type = header & 0xF;
+            var kind = shape.KindOf(id);
+            if (kind != ThriftShape.Unknown && kind != KindOf(type))
+                throw new InvalidDataException($"its field {id} before byte {_at} is of another type");
             var number = type switch
             {
                 I16 or I32 or I64 => ZigZag(),
-                List or Set => (long)Elements(depth),
+                List or Set => (long)Elements(shape, id),
                 _ => 0,
             };
             if ((uint)id < (uint)Math.Min(Stride, numbers.Length))
                 numbers[id] = number;
             if (type == Struct)
-                Fields(id > 0 && (id + 1) * Stride <= numbers.Length ? numbers.Slice(id * Stride, Stride) : [], depth + 1);
+                Fields(id > 0 && (id + 1) * Stride <= numbers.Length ? numbers.Slice(id * Stride, Stride) : [], shape.PartOf(id) ?? throw Unknown(id));
+            else if (type == Map)
+                throw Unknown(id);
             else if (type is Byte or Double or Binary or > Set) // the value of True and False is their type
-                Value(type, depth);
+                Value(type);
         }
     }
 
-    private void Value(int type, int depth)
+    private void Value(int type)
     {
         switch (type)
         {
-            case True or False or Byte:
+            case Byte:
                 Skip(1);
                 break;
             case I16 or I32 or I64:
@@ -66,40 +69,41 @@ internal ref struct ThriftStruct(ReadOnlySpan<byte> bytes)
             case Binary:
                 Skip(Varint());
                 break;
-            case List or Set:
-                _ = Elements(depth);
-                break;
-            case Map when Varint() is > 0 and var count:
-                var types = Next();
-                for (; count > 0; count--)
-                {
-                    Value(types >> 4, depth + 1);
-                    Value(types & 0xF, depth + 1);
-                }
-                break;
-            case Map:
-                break;
-            case Struct:
-                Fields([], depth + 1);
-                break;
             default:
                 throw new InvalidDataException($"byte {_at} is of no known type");
         }
     }
 
-    private ulong Elements(int depth)
+    private ulong Elements(ThriftShape shape, int id)
     {
         var header = Next();
         var (count, type) = (header >> 4 == 15 ? Varint() : (ulong)(header >> 4), header & 0xF);
-        if (depth >= MaxDepth)
-            throw new InvalidDataException($"it is nested deeper than {MaxDepth} levels");
         // Each takes a byte at least.
         if (count > (ulong)(_bytes.Length - _at))
             throw new InvalidDataException($"a list of {count} elements has no room in it");
+        if (shape.ElementsOf(id) is var kind && kind != ThriftShape.Unknown && kind != KindOf(type))
+            throw new InvalidDataException($"its field {id} before byte {_at} is a list of another type");
         for (var i = 0UL; i < count; i++)
-            Value(type, depth + 1);
+            if (type == Struct)
+                Fields([], shape.PartOf(id) ?? throw Unknown(id));
+            else
+                Value(type);
         return count;
     }
+
+    private static char KindOf(int type) => type switch
+    {
+        True or False => 't',
+        Byte => 'y',
+        I16 or I32 or I64 => 'n',
+        Double => 'd',
+        Binary => 'b',
+        List => 'l',
+        Struct => 's',
+        _ => '?',
+    };
+
+    private static InvalidDataException Unknown(int id) => new($"it has a part {id} that is not known here");
 
     private int Next() => _at < _bytes.Length ? _bytes[_at++] : throw new InvalidDataException("it ends too soon");
 
