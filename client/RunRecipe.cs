@@ -24,7 +24,8 @@ internal static class RunRecipe
         // What cannot be read is said here, before there is a run.
         if (folder is not null)
         {
-            _ = ModelFolder.ReadTokenizer(folder, ModelFolder.ReadConfig(folder));
+            _ = ModelFolder.ReadConfig(folder);
+            _ = ModelFolder.ReadTokenizer(folder);
         }
         if (template == DialogueTemplate.Auto)
             template = folder is null ? DialogueTemplate.World.Name : DialogueTemplates.Of(folder, "in a recipe: model.dialogue_template");
@@ -53,8 +54,8 @@ internal static class RunRecipe
             DataNotes.PrintSkipped(read.Report);
         }
         read?.Check(recipe);
-        if (folder is not null)
-            ModelFolder.CheckWeights(folder, ModelFolder.ReadConfig(folder));
+        foreach (var used in recipe.Stages.SelectMany(s => new[] { s.Judge, s.Reward }).Append(folder).Where(m => Path.IsPathRooted(m)).Distinct())
+            ModelFolder.Check(used!);
         DataNotes.Print(recipe, read, folder);
         return (recipe.Stages.All(s => s.Epochs == 0) ? recipe : EpochSteps.Resolve(recipe, read ?? TrainingData.Load(recipe.Data, recipe.Seed)), read);
     }
@@ -123,9 +124,7 @@ internal static class RunRecipe
         }
         if (AdapterFolder.IsAdapter(folder))
             throw new UserError($"{key}: {folder} is an adapter, and a run starts from whole weights; merge it first: convert --model {named} --merge --out DIR");
-        folder = Existing(folder, key)!;
-        _ = ModelFolder.ReadTokenizer(folder, ModelFolder.ReadConfig(folder));
-        return folder;
+        return Existing(folder, key)!;
     }
 
 }

@@ -60,6 +60,25 @@ public sealed class ErrorTests : IDisposable
         await AssertFails($"{_folder["model"]} is not a model folder: it has no config.json", SmallRun.Train(Run, "--model", _folder["model"]));
     }
 
+    /// <summary>Wherever a model and a tokenizer come together.</summary>
+    [Theory]
+    [InlineData("train", "--recipe", "RECIPE", "--out", "RUN", "--model", "MODEL")]
+    [InlineData("plan", "--recipe", "RECIPE", "--model", "MODEL")]
+    [InlineData("generate", "--prompt", "cat", "--model", "MODEL")]
+    [InlineData("judge", "--prompt", "cat", "--a", "x", "--b", "y", "--model", "MODEL")]
+    [InlineData("submit", "PROMPTS", "--samples", "2", "--out", "RUN", "--model", "MODEL")]
+    [InlineData("data", "inspect", "--data", "PROMPTS", "--model", "MODEL")]
+    public async Task A_tokenizer_that_knows_more_tokens_than_its_model_is_refused(params string[] command)
+    {
+        Directory.CreateDirectory(_folder["model"]);
+        File.WriteAllText(_folder["model/config.json"], """{"model_type": "llama", "vocab_size": 3, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}""");
+        File.WriteAllText(_folder["model/tokenizer.json"], """{"added_tokens": [], "model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1, "cat": 2, "dog": 3}, "unk_token": "<unk>"}}""");
+        var recipe = _folder.Write("recipe.yaml", "name: mine", "data: {world_pairs: 100}", "stages: [{name: SFT, method: sft, steps: 1, policy_examples: 2, learning_rate: 1e-3}]");
+        var prompts = _folder.Write("prompts.jsonl", """{"prompt": "cat"}""");
+        await AssertFails($"{_folder["model/tokenizer.json"]}: the token 'dog' has the id 3, but the model knows the ids 0 to 2 only (vocab_size 3 in config.json)*",
+            [.. command.Select(a => a switch { "MODEL" => _folder["model"], "RECIPE" => recipe, "PROMPTS" => prompts, "RUN" => Run, _ => a })]);
+    }
+
     [Fact]
     public async Task A_model_of_another_architecture_is_refused()
     {

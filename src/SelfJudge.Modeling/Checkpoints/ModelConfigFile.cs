@@ -78,14 +78,14 @@ internal static class ModelConfigFile
             MaxPositionEmbeddings = positions,
             SlidingWindow = window,
             SlidingLayers = slidingLayers,
-            RmsNormEps = (float)NotNegative(json.Value<double>("rms_norm_eps") ?? 1e-6, "rms_norm_eps"),
+            RmsNormEps = NotNegative(json.Value<float>("rms_norm_eps") ?? 1e-6f, "rms_norm_eps"),
             RopeTheta = Positive(rope?.Value<double>("rope_theta") ?? json.Value<double>("rope_theta") ?? 10_000, "rope_theta"),
             RopeScaling = ParseScaling(rope),
             TieWordEmbeddings = json.Value<bool>("tie_word_embeddings") ?? false,
             ScalarHead = isClassifier,
             BosTokenId = json.Value<int>("bos_token_id"),
             EosTokenIds = ParseEos(json),
-            InitializerRange = (float)NotNegative(json.Value<double>("initializer_range") ?? 0.02, "initializer_range"),
+            InitializerRange = NotNegative(json.Value<float>("initializer_range") ?? 0.02f, "initializer_range"),
         };
     }
 
@@ -211,7 +211,7 @@ internal static class ModelConfigFile
 
     private static double Positive(double value, string key) => value > 0 && double.IsFinite(value) ? value : throw new InvalidDataException($"{key} is {value}; it must be more than 0");
 
-    private static double NotNegative(double value, string key) => value >= 0 && float.IsFinite((float)value) ? value : throw new InvalidDataException($"{key} is {value}; it must be 0 or more");
+    private static float NotNegative(float value, string key) => value >= 0 && float.IsFinite(value) ? value : throw new InvalidDataException($"{key} is {value}; it must be 0 or more");
 
     public static JsonObject Render(LlamaConfig config)
     {

@@ -34,8 +34,8 @@ public static class ModelFolder
     public static void Check(string folder)
     {
         var config = ReadConfig(folder);
-        CheckWeights(folder, config);
         _ = ReadTokenizer(folder, config);
+        CheckWeights(folder, config);
     }
 
     /// <summary>Checks from the headers that the weights are there, in the shapes that the configuration asks for; where a run wrote them, that they are what it wrote. Allocates nothing for them.</summary>

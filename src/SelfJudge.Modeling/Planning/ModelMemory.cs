@@ -43,7 +43,7 @@ public static class ModelMemory
     public static long KeyValueCache(LlamaConfig config, long slots, long capacity) => 2L * FloatBytes * config.NumHiddenLayers * config.Heads.KeyValueWidth * slots * capacity;
 
     /// <summary>Tokens for which a slot has room, when it is to hold a prompt and its longest answer.</summary>
-    public static int Capacity(LlamaConfig config, int prompt, int newTokens) => (Math.Min(config.MaxPositionEmbeddings, prompt + newTokens) + 31) / 32 * 32;
+    public static int Capacity(LlamaConfig config, int prompt, int newTokens) => ((int)Math.Min(config.MaxPositionEmbeddings, (long)prompt + newTokens) + 31) / 32 * 32;
 
     /// <summary>Slots that a cache has once it has taken in <paramref name="sequences"/>, so many at a time: it grows by halves.</summary>
     public static int Slots(int sequences, int atATime)
@@ -58,7 +58,7 @@ public static class ModelMemory
     // What one layer makes per token on its way to its output.
     private static long LayerFloats(LlamaConfig config, LoraConfig? lora) =>
         3L * config.HiddenSize + config.Heads.RowWidth + config.Heads.QueryWidth + config.Heads.Heads + 3L * config.IntermediateSize
-        + (lora is null ? 0 : (long)lora.Rank * Projection.Modules.Count(lora.TargetModules.Contains));
+        + (lora is null ? 0 : (long)lora.Rank * Projection.All(config).Count(p => lora.Targets(0, p)));
 
     // A block of logits, the hidden states that it is of, and their gradient.
     private static long Logits(LlamaConfig config, long tokens) => FloatBytes * Math.Min(tokens, Math.Max(1, LogitElements / config.VocabSize)) * (config.VocabSize + 2L * config.HiddenSize);
