@@ -2,10 +2,10 @@ using System.CommandLine;
 using System.Text.RegularExpressions;
 using SelfJudge.Client;
 using SelfJudge.Client.Commands;
+using SelfJudge.CommandLine;
 using SelfJudge.Grains.Replicas;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
-using Spectre.Console;
 
 var root = new RootCommand("SelfJudge.Actors: align language models by on-policy self-judgment.")
 {
@@ -26,21 +26,10 @@ var root = new RootCommand("SelfJudge.Actors: align language models by on-policy
 };
 foreach (var command in RunsCommands.Create().Concat(TokenizeCommands.Create()))
     root.Add(command);
-// A pipe or a file has no width; tables need not wrap at eighty columns there.
-if (Console.IsOutputRedirected)
-    AnsiConsole.Profile.Width = 160;
-try
+SafeConsole.Use();
+return await CommandLineProgram.Run(root, args, e => e switch
 {
-    // Ctrl-C waits for the end of a step, however long that takes: to exit under a native computation crashes.
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
-}
-catch (Exception e) when (e is UserError or ChatEndpointException or RecipeException or DataException or IOException or InvalidDataException or UnauthorizedAccessException)
-{
-    await Console.Error.WriteLineAsync(e.Message);
-    return 1;
-}
-catch (Exception e) when (e is OrleansException or TimeoutException and not RegexMatchTimeoutException)
-{
-    await Console.Error.WriteLineAsync($"the cluster answers no more: {e.Message}");
-    return 1;
-}
+    UserError or ChatEndpointException or RecipeException or DataException or IOException or InvalidDataException or UnauthorizedAccessException => e.Message,
+    OrleansException or TimeoutException and not RegexMatchTimeoutException => $"the cluster answers no more: {e.Message}",
+    _ => null,
+});

@@ -20,7 +20,7 @@ internal static class RunView
     /// <summary>Follows a run to its end. Returns its last status.</summary>
     public static async Task<RunStatus> Follow(Func<Task<RunStatus>> ask, CancellationToken cancellation)
     {
-        if (AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected)
+        if (IsLive)
             return await AnsiConsole.Live(new Table()).AutoClear(true).StartAsync(context => Poll(ask, status =>
             {
                 context.UpdateTarget(Table(status));
@@ -37,6 +37,15 @@ internal static class RunView
             last = (status.Stage, DateTime.UtcNow);
             Console.WriteLine(Line(status));
         }, cancellation);
+    }
+
+    /// <summary>Says something in between, above the live table where there is one.</summary>
+    public static void Say(string message)
+    {
+        if (IsLive)
+            AnsiConsole.WriteLine(message);
+        else
+            Console.WriteLine(message);
     }
 
     public static bool IsOver(RunState state) => state is RunState.Completed or RunState.Cancelled or RunState.Failed;
@@ -69,6 +78,8 @@ internal static class RunView
             + (t.Made > 0 ? $" · triplets: {t.Trained} trained, {t.IdenticalSkipped} identical, {(t.InconsistentSkipped > 0 ? $"{t.InconsistentSkipped} inconsistent, " : "")}{t.StaleRefused} stale" : "")
             + (s.Message is null ? "" : $" · {Markup.Escape(s.Message)}"));
     }
+
+    private static bool IsLive => AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;
 
     private static async Task<RunStatus> Poll(Func<Task<RunStatus>> ask, Action<RunStatus> show, CancellationToken cancellation)
     {

@@ -83,7 +83,7 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
         var folder = FolderOf(run);
         var grain = session.Grains.GetGrain<IRunGrain>(folder.Id);
         await grain.Start(new RunRequest(RecipeFile.Render(run.Recipe), folder.Path));
-        await using var stop = cancellation.Register(() => grain.Cancel().Ignore());
+        using var stop = new RunStop(grain, folder, cancellation);
         var status = await RunView.Follow(grain.GetStatus, CancellationToken.None);
         switch (status.State)
         {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net;
+using SelfJudge.CommandLine;
 using SelfJudge.Grains.Hosting;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Native;
@@ -42,13 +43,4 @@ command.SetAction(async (parse, cancellation) =>
     Console.WriteLine($"silo 127.0.0.1:{o.SiloPort}, gateway 127.0.0.1:{o.GatewayPort}, {(o.ModelHost is { } host ? $"model host {host.Name}{(computing == TorchDevices.Cpu ? "" : $" on {computing}")}" : "no model host")}, dashboard {server.Dashboard}");
     await server.WaitForShutdownAsync(cancellation);
 });
-try
-{
-    // Stopping waits for the batch that is running, however long that takes: to exit under a native computation crashes.
-    return await command.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = Timeout.InfiniteTimeSpan });
-}
-catch (Exception e) when (e is ArgumentException or IOException)
-{
-    await Console.Error.WriteLineAsync(e.Message);
-    return 1;
-}
+return await CommandLineProgram.Run(command, args, e => e is ArgumentException or IOException ? e.Message : null);

@@ -31,7 +31,8 @@ internal static class ChatCommand
                     // The prompt sign is for a person; a pipe gets the answers alone.
                     if (!Console.IsInputRedirected)
                         Console.Write("> ");
-                    if (await Console.In.ReadLineAsync(cancellation) is not { Length: > 0 } said)
+                    // Nothing but a line ends the reading of one: who is to stop leaves it to itself.
+                    if (await Task.Run(Console.In.ReadLine, CancellationToken.None).WaitAsync(cancellation) is not { Length: > 0 } said)
                         return RunExecutor.Succeeded;
                     turns.Add(new DialogueTurn(Role.User, said));
                     turns.Add(new DialogueTurn(Role.Assistant, await Answer(loaded, encoder, turns, Seeds.Derive(parse.GetValue(sampling.Seed), turn), settings, cancellation)));

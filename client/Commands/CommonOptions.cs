@@ -7,8 +7,6 @@ namespace SelfJudge.Client.Commands;
 
 internal static class CommonOptions
 {
-    public static Option<bool> Verbose() => new("--verbose") { Description = "Log to the console." };
-
     public static Option<string?> Cluster() => new("--cluster") { Description = "The gateway of a running silo as HOST:PORT. Left out, this process starts a silo for itself." };
 
     public static Option<string?> Out() => new("--out") { Description = "The run's folder; runs/<id> if left out." };

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.IO.Hashing;
 using System.Text;
 using System.Text.Json;
+using SelfJudge.CommandLine;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Sampling;
@@ -35,9 +36,8 @@ internal static class CompareCommand
         var json = new Option<bool>("--json") { Description = "Print the summary as JSON, and nothing else." };
         var cluster = CommonOptions.Cluster();
         var device = new DeviceOptions();
-        var verbose = CommonOptions.Verbose();
         var sampling = new SamplingChoices();
-        var command = new Command("compare", "Compare two policies' answers to the same prompts by a judge.") { a, b, prompts, judge, judgeModel, judgeKey, judgeTemplates, inconsistent, template, samples, limit, output, json, cluster, verbose };
+        var command = new Command("compare", "Compare two policies' answers to the same prompts by a judge.") { a, b, prompts, judge, judgeModel, judgeKey, judgeTemplates, inconsistent, template, samples, limit, output, json, cluster };
         device.AddTo(command);
         sampling.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
@@ -65,7 +65,7 @@ internal static class CompareCommand
                 await Console.Error.WriteLineAsync($"note: the two are sampled differently, as their recipes say ({first} and {second}); --temperature, --top-p, --top-k and --max-new-tokens set both");
             using var work = new Work(sides, options, named, rule, asked, parse.GetValue(samples), parse.GetValue(sampling.Seed), file, parse.GetValue(json) ? Console.Error : Console.Out);
             var computing = device.Resolve(parse, parse.GetValue(cluster));
-            var result = await work.Run(parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
+            var result = await work.Run(parse.GetValue(cluster), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation);
             if (result is null)
                 return RunExecutor.Cancelled;
             if (parse.GetValue(json))

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SelfJudge.CommandLine;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
@@ -15,8 +16,7 @@ internal static class DemoCommand
         var quick = new Option<bool>("--quick") { Description = "A shorter run with smaller numbers, under a minute." };
         var output = CommonOptions.Out();
         var device = new DeviceOptions();
-        var verbose = CommonOptions.Verbose();
-        var command = new Command("demo", "Align a small model by self-judgment, from nothing, and show that it worked.") { seed, seeds, quick, output, verbose };
+        var command = new Command("demo", "Align a small model by self-judgment, from nothing, and show that it worked.") { seed, seeds, quick, output };
         device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
@@ -27,8 +27,8 @@ internal static class DemoCommand
             return parse.GetValue(seeds) switch
             {
                 < 1 => throw new UserError($"--seeds {parse.GetValue(seeds)}: must be 1 or more"),
-                1 => Run(name, parse.GetValue(seed), parse.GetValue(output), computing, parse.GetValue(verbose), cancellation),
-                var count => RunSeeds(name, parse.GetValue(seed), count, parse.GetValue(output), computing, parse.GetValue(verbose), cancellation),
+                1 => Run(name, parse.GetValue(seed), parse.GetValue(output), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation),
+                var count => RunSeeds(name, parse.GetValue(seed), count, parse.GetValue(output), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation),
             };
         });
         return command;

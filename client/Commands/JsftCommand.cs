@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using SelfJudge.CommandLine;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 
@@ -21,8 +22,7 @@ internal static class JsftCommand
         var output = CommonOptions.Out();
         var cluster = CommonOptions.Cluster();
         var device = new DeviceOptions();
-        var verbose = CommonOptions.Verbose();
-        var command = new Command("jsft", "Teach a model to answer and to judge, from preference data.") { model, data, recipe, judgeTemplate, epochs, settings, output, cluster, verbose };
+        var command = new Command("jsft", "Teach a model to answer and to judge, from preference data.") { model, data, recipe, judgeTemplate, epochs, settings, output, cluster };
         device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
@@ -39,7 +39,7 @@ internal static class JsftCommand
             if (parse.GetValue(epochs) is not null || !isCounted)
                 resolved = Over(resolved, read!, parse.GetValue(epochs) ?? 1);
             Console.WriteLine($"{read!.Pairs.Count} training pairs, {read.HeldOutPairs.Count} held out; {string.Join(", ", resolved.Stages.Select(s => $"{s.Name} {s.Steps} steps"))}");
-            return RunExecutor.Execute(resolved, RunNames.New(parse.GetValue(output), resolved.Name), parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
+            return RunExecutor.Execute(resolved, RunNames.New(parse.GetValue(output), resolved.Name), parse.GetValue(cluster), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation);
         });
         return command;
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SelfJudge.CommandLine;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 
@@ -12,11 +13,10 @@ internal sealed class ModelOptions
     public Option<string?> Template { get; } = new("--template") { Description = "The dialogue template by name." };
     public Option<string?> Cluster { get; } = CommonOptions.Cluster();
     public DeviceOptions Device { get; } = new();
-    public Option<bool> Verbose { get; } = CommonOptions.Verbose();
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { Model, Adapter, Template, Cluster, Verbose })
+        foreach (var option in new Option[] { Model, Adapter, Template, Cluster })
             command.Add(option);
         Device.AddTo(command);
     }
@@ -29,7 +29,7 @@ internal sealed class ModelOptions
         return SubmittedModel.Resolve(parse.GetValue(Model), parse.GetValue(Template) ?? template, judgeTemplate, parse.GetValue(Adapter));
     }
 
-    public Task<LoadedModel> Open(ParseResult parse, SubmittedModel model) => LoadedModel.Open(model, parse.GetValue(Cluster), Device.Resolve(parse, parse.GetValue(Cluster)), parse.GetValue(Verbose));
+    public Task<LoadedModel> Open(ParseResult parse, SubmittedModel model) => LoadedModel.Open(model, parse.GetValue(Cluster), Device.Resolve(parse, parse.GetValue(Cluster)), parse.GetValue(CommandLineProgram.Verbose));
 }
 
 /// <summary>The options that say how text is drawn; what is left out is as the run's recipe, or else the paper, has it.</summary>

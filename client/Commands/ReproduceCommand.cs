@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SelfJudge.CommandLine;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Reproduction;
 
@@ -20,8 +21,7 @@ internal static class ReproduceCommand
         var quick = new Option<bool>("--quick") { Description = "Everything with a fortieth of the steps, on few prompts: shows that it runs; its figures mean nothing." };
         var settings = CommonOptions.Settings();
         var output = CommonOptions.Out();
-        var verbose = CommonOptions.Verbose();
-        var command = new Command("reproduce", "Run what the paper's tables compare, and show its figures beside ours.") { what, table, figure, choose, seeds, quick, settings, output, verbose };
+        var command = new Command("reproduce", "Run what the paper's tables compare, and show its figures beside ours.") { what, table, figure, choose, seeds, quick, settings, output };
         command.SetAction((parse, cancellation) =>
         {
             var ids = (parse.GetValue(table) ?? []).Concat((parse.GetValue(figure) ?? []).Select(f => $"figure {f}")).ToList();
@@ -46,8 +46,8 @@ internal static class ReproduceCommand
             var stages = new StageRuns(choosing ? Path.Combine(root, "validation") : root, parse.GetValue(quick), parse.GetValue(settings) ?? []);
             var prompts = parse.GetValue(quick) ? QuickPrompts : 0;
             return choosing
-                ? new SettingSearch(root, stages, [.. SettingGrid.All.Where(g => named.Length == 0 || named.Contains(g.Recipe))], parse.GetValue(seeds), prompts).Run(parse.GetValue(verbose), cancellation)
-                : new Reproduction(root, stages, [.. PaperTables.All.Where(t => ids.Count == 0 || ids.Contains(t.Id))], parse.GetValue(seeds), prompts).Run(parse.GetValue(verbose), cancellation);
+                ? new SettingSearch(root, stages, [.. SettingGrid.All.Where(g => named.Length == 0 || named.Contains(g.Recipe))], parse.GetValue(seeds), prompts).Run(parse.GetValue(CommandLineProgram.Verbose), cancellation)
+                : new Reproduction(root, stages, [.. PaperTables.All.Where(t => ids.Count == 0 || ids.Contains(t.Id))], parse.GetValue(seeds), prompts).Run(parse.GetValue(CommandLineProgram.Verbose), cancellation);
         });
         return command;
     }

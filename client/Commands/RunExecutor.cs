@@ -17,12 +17,7 @@ internal static class RunExecutor
         Console.WriteLine($"run {folder.Name} in {folder.Path}{(session.Dashboard is null ? "" : $"; dashboard {session.Dashboard}")}");
         var run = session.Grains.GetGrain<IRunGrain>(folder.Id);
         await run.Start(new RunRequest(RecipeFile.Render(recipe), folder.Path));
-        // Ctrl-C stops the run at a step boundary; nothing is lost.
-        await using var stop = cancellation.Register(() =>
-        {
-            Console.WriteLine("stopping at the end of the step");
-            run.Cancel().Ignore();
-        });
+        using var stop = new RunStop(run, folder, cancellation);
         return await Follow(run, folder, run.GetStatus, CancellationToken.None);
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using SelfJudge.Abstractions;
+using SelfJudge.CommandLine;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
@@ -120,8 +121,7 @@ internal static class RunsCommands
         var run = CommonOptions.Run();
         var cluster = CommonOptions.Cluster();
         var device = new DeviceOptions();
-        var verbose = CommonOptions.Verbose();
-        var command = new Command("resume", "Go on with a run that was cancelled, failed or killed.") { run, cluster, verbose };
+        var command = new Command("resume", "Go on with a run that was cancelled, failed or killed.") { run, cluster };
         device.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
@@ -133,7 +133,7 @@ internal static class RunsCommands
                 throw new UserError($"no run was ever started in {folder.Path}: it has a recipe.yaml, but no {Path.GetFileName(folder.Marker)}; start one by 'train --recipe {folder.Recipe}', with --out for another folder");
             RunMarker.Check(folder, RunMarker.Run);
             await CheckClusterIsDone(folder, parse.GetValue(cluster) is { } named ? CommonOptions.ParseGateway(named) : null);
-            return await RunExecutor.Execute(RecipeFile.LoadOfRun(folder.Recipe), folder, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
+            return await RunExecutor.Execute(RecipeFile.LoadOfRun(folder.Recipe), folder, parse.GetValue(cluster), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation);
         });
         return command;
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using SelfJudge.CommandLine;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Judging;
 
@@ -24,10 +25,9 @@ internal static class SubmitCommand
         var seed = new Option<ulong>("--seed") { Description = "Seed of all samples and brackets.", DefaultValueFactory = _ => 1 };
         var cluster = CommonOptions.Cluster();
         var device = new DeviceOptions();
-        var verbose = CommonOptions.Verbose();
         var command = new Command("submit", "Answer a batch of prompts, each by a tournament among the model's own completions.")
         {
-            prompts, samples, model, output, template, judgeTemplate, temperature, topP, maxNewTokens, seed, cluster, verbose,
+            prompts, samples, model, output, template, judgeTemplate, temperature, topP, maxNewTokens, seed, cluster,
         };
         device.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
@@ -48,7 +48,7 @@ internal static class SubmitCommand
             if (sampling.Problem() is { } problem)
                 throw new UserError(problem);
             var submission = new Submission(batch, resolved, sampling, parse.GetValue(samples), parse.GetValue(seed), file);
-            return await Run(submission, batch.Count, file, resolved.Name, parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
+            return await Run(submission, batch.Count, file, resolved.Name, parse.GetValue(cluster), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation);
         });
         return command;
     }

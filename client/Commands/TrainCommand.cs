@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SelfJudge.CommandLine;
 
 namespace SelfJudge.Client.Commands;
 
@@ -14,15 +15,14 @@ internal static class TrainCommand
         var output = CommonOptions.Out();
         var cluster = CommonOptions.Cluster();
         var device = new DeviceOptions();
-        var verbose = CommonOptions.Verbose();
-        var command = new Command("train", "Run a recipe.") { recipe, model, data, settings, output, cluster, verbose };
+        var command = new Command("train", "Run a recipe.") { recipe, model, data, settings, output, cluster };
         device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
             RunNames.CheckNew(parse.GetValue(output));
             var computing = device.Resolve(parse, parse.GetValue(cluster));
             var (resolved, _) = RunRecipe.Load(parse.GetValue(recipe)!, parse.GetValue(model), parse.GetValue(data) ?? [], [], parse.GetValue(settings) ?? []);
-            return RunExecutor.Execute(resolved, RunNames.New(parse.GetValue(output), resolved.Name), parse.GetValue(cluster), computing, parse.GetValue(verbose), cancellation);
+            return RunExecutor.Execute(resolved, RunNames.New(parse.GetValue(output), resolved.Name), parse.GetValue(cluster), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation);
         });
         return command;
     }

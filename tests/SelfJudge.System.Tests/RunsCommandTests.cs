@@ -61,7 +61,7 @@ public sealed class RunsCommandTests(UninterruptedRun uninterrupted) : IDisposab
         var ended = await running.End();
         Assert.True(ended.ExitCode == 3, ended.ToString());
         var step = SmallRun.NewestCheckpoint(Run);
-        Assert.Contains("\nstopping at the end of the step\n", ended.Output, StringComparison.Ordinal);
+        Assert.Matches($"\nstopping at the end of step {step} of JSFT; press Ctrl-C again to end at once: checkpoint step-{step - 1} is on disk\n", ended.Output);
         Assert.EndsWith($"\ncancelled after step {step} of JSFT; go on with: resume {Run}\n", ended.Output, StringComparison.Ordinal);
         Assert.Equal(Enumerable.Range(1, step), SmallRun.Metrics(Run).Select(r => (int)r["run_step"]!));
     }

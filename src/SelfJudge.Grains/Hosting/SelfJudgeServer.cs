@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 using Orleans.Configuration;
 using Orleans.Dashboard;
@@ -52,8 +53,11 @@ public sealed class SelfJudgeServer : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.Listen(IPAddress.Loopback, options.HttpPort));
         builder.Logging.ClearProviders();
+        // The program that holds the silo says when it is to end.
+        builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
+        // Without colours: what others wrote into a message stays visible, and so would these.
         if (options.LogToConsole)
-            builder.Logging.AddSimpleConsole(c => c.SingleLine = true).SetMinimumLevel(LogLevel.Warning).AddFilter("SelfJudge", LogLevel.Information);
+            builder.Logging.AddSimpleConsole(c => (c.SingleLine, c.ColorBehavior) = (true, LoggerColorBehavior.Disabled)).SetMinimumLevel(LogLevel.Warning).AddFilter("SelfJudge", LogLevel.Information);
         if (options.ModelHost is { } modelHost)
         {
             builder.Services.AddSingleton(_ => new ModelHost(modelHost));
@@ -71,7 +75,7 @@ public sealed class SelfJudgeServer : IAsyncDisposable
 
     public Task StartAsync(CancellationToken cancellation = default) => _app.StartAsync(cancellation);
 
-    /// <summary>Ends when the process is asked to stop.</summary>
+    /// <summary>Ends when it is cancelled, and everything has been stopped.</summary>
     public Task WaitForShutdownAsync(CancellationToken cancellation) => _app.WaitForShutdownAsync(cancellation);
 
     public async ValueTask DisposeAsync()
@@ -101,6 +105,12 @@ public sealed class SelfJudgeServer : IAsyncDisposable
         return ports;
     }
 
+    private sealed class OwnersLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
 }
 
 /// <summary>What a silo needs to carry our grains.</summary>

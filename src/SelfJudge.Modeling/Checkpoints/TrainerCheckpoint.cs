@@ -122,6 +122,9 @@ public sealed class CheckpointStore(string folder, int keep)
         return null;
     }
 
+    /// <summary>The step of the newest checkpoint, whole or not; null before the first.</summary>
+    public long? NewestStep => Steps() is [.., var newest] ? newest.Step : null;
+
     private (long Step, string Path)[] Steps() => !Directory.Exists(folder) ? [] :
         [.. Directory.GetDirectories(folder, "step-*").Select(p => (Step: long.TryParse(Path.GetFileName(p)[5..], out var step) ? step : -1, p)).Where(s => s.Step >= 0).OrderBy(s => s.Step)];
 

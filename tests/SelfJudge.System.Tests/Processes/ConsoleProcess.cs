@@ -13,7 +13,7 @@ internal sealed record Ended(int ExitCode, string Output, string Errors, TimeSpa
 /// <summary>A process of ours: what it prints is kept, every wait for it has a limit, and it never outlives its owner.</summary>
 internal sealed class ConsoleProcess : IAsyncDisposable
 {
-    private const int InterruptSignal = 2, TerminateSignal = 15;
+    private const int HangUpSignal = 1, InterruptSignal = 2, TerminateSignal = 15;
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan PollPeriod = TimeSpan.FromMilliseconds(2);
 
@@ -39,6 +39,8 @@ internal sealed class ConsoleProcess : IAsyncDisposable
         return new ConsoleProcess(new ProcessStartInfo(isManaged ? Programs.DotNet : program, isManaged ? ["exec", program, .. arguments] : arguments)
         {
             WorkingDirectory = folder,
+            // Open until the process is disposed: a person who types nothing.
+            RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         });
@@ -86,6 +88,13 @@ internal sealed class ConsoleProcess : IAsyncDisposable
         return Find()!;
     }
 
+    /// <summary>A line of standard input.</summary>
+    public void Type(string line)
+    {
+        _process.StandardInput.WriteLine(line);
+        _process.StandardInput.Flush();
+    }
+
     /// <summary>Ends the process as kill -9 does: it has no time for anything.</summary>
     public async Task Kill()
     {
@@ -99,6 +108,9 @@ internal sealed class ConsoleProcess : IAsyncDisposable
 
     /// <summary>Ctrl-C.</summary>
     public void Interrupt() => Assert.Equal(0, Signal(Id, InterruptSignal));
+
+    /// <summary>What a closed terminal sends.</summary>
+    public void HangUp() => Assert.Equal(0, Signal(Id, HangUpSignal));
 
     public async ValueTask DisposeAsync()
     {

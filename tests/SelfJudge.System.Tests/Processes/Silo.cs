@@ -8,11 +8,11 @@ internal sealed partial class Silo : IAsyncDisposable
 {
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromMinutes(1) };
 
-    private readonly ConsoleProcess _process;
     private readonly Match _announced;
 
-    private Silo(ConsoleProcess process, Match announced) => (_process, _announced) = (process, announced);
+    private Silo(ConsoleProcess process, Match announced) => (Process, _announced) = (process, announced);
 
+    public ConsoleProcess Process { get; }
     public string Address => _announced.Groups["silo"].Value;
     public string Gateway => _announced.Groups["gateway"].Value;
     public string ModelHost => _announced.Groups["host"].Value;
@@ -34,17 +34,19 @@ internal sealed partial class Silo : IAsyncDisposable
 
     public async Task<JsonNode> Health() => JsonNode.Parse(await Http.GetStringAsync(new Uri(_announced.Groups["http"].Value + "/health")))!;
 
-    public Task Kill() => _process.Kill();
+    public Task Kill() => Process.Kill();
 
-    public async Task AssertEndsWhenTerminated()
+    public Task AssertEndsWhenTerminated() => AssertEndsWhen(p => p.Terminate());
+
+    public async Task AssertEndsWhen(Action<ConsoleProcess> told)
     {
-        _process.Terminate();
-        var ended = await _process.End();
+        told(Process);
+        var ended = await Process.End();
         Assert.True(ended.ExitCode == 0, ended.ToString());
         Assert.Empty(ended.Errors);
     }
 
-    public ValueTask DisposeAsync() => _process.DisposeAsync();
+    public ValueTask DisposeAsync() => Process.DisposeAsync();
 
     [GeneratedRegex("^silo (?<silo>127.0.0.1:[0-9]+), gateway (?<gateway>127.0.0.1:[0-9]+), (?<host>.*), dashboard (?<http>http://127.0.0.1:[0-9]+)/dashboard$")]
     private static partial Regex Announcement();
