@@ -209,7 +209,9 @@ internal static class ModelConfigFile
         { } value => throw new InvalidDataException($"{key} is {value}; it must be between 1 and {most}"),
     };
 
-    private static double Positive(double value, string key) => value > 0 && double.IsFinite(value) ? value : throw new InvalidDataException($"{key} is {value}; it must be more than 0");
+    // Far beyond any model on either side, and such that every frequency made of them is a number.
+    private static double Positive(double value, string key) => value is >= 1e-30 and <= 1e30 ? value
+        : throw new InvalidDataException($"{key} is {value}; it must be more than 0{(value > 0 ? ", and between 1E-30 and 1E+30" : "")}");
 
     private static float NotNegative(float value, string key) => value >= 0 && float.IsFinite(value) ? value : throw new InvalidDataException($"{key} is {value}; it must be 0 or more");
 

@@ -102,6 +102,7 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("rope_scaling", "{\"rope_type\": \"linear\"}", "factor of the rope scaling is missing")]
     [InlineData("rope_scaling", "\"linear\"", "rope_scaling is \"linear\", which is no object")]
     [InlineData("rope_theta", "0", "rope_theta is 0; it must be more than 0")]
+    [InlineData("rope_theta", "1e-300", "rope_theta is 1E-300; it must be more than 0, and between 1E-30 and 1E+30")]
     [InlineData("eos_token_id", "[1, \"x\"]", "eos_token_id is [1,\"x\"], which is no list of integers")]
     [InlineData("attention_bias", "true", "attention_bias and mlp_bias are not supported")]
     [InlineData("num_key_value_heads", "3", "num_attention_heads (4) is not a multiple of num_key_value_heads (3)")]
