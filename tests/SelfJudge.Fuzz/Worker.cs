@@ -39,7 +39,7 @@ internal sealed class Worker(FuzzedReader reader, ulong seed, string folder, str
         var attempt = new Attempt(number, input.Size, outcome, (Environment.CpuUsage.TotalTime - time).TotalSeconds, GC.GetTotalAllocatedBytes(precise: true) - allocated, (ProcessMemory.Peak ?? 0) - resident, fault);
         return fault is not null ? attempt
             : attempt.Seconds > Bounds.Time(input.Size).TotalSeconds ? Failed($"{Excess} time", $"{attempt.Seconds:0.0} s for {input.Size} bytes")
-            : attempt.Allocated > Bounds.Memory(input.Size) ? Failed($"{Excess} allocated", $"{attempt.Allocated / 1e6:0} MB for {input.Size} bytes")
+            : attempt.Allocated > Bounds.Allocation(input.Size) ? Failed($"{Excess} allocated", $"{attempt.Allocated / 1e6:0} MB for {input.Size} bytes")
             : attempt.Resident > Bounds.Memory(input.Size) ? Failed($"{Excess} memory", $"{attempt.Resident / 1e6:0} MB for {input.Size} bytes")
             : attempt;
 

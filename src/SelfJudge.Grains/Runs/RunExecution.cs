@@ -67,7 +67,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         AtomicFolder.Clean(_folder.Path);
         AtomicFolder.Clean(_folder.Stages);
         AtomicFolder.WriteFile(_folder.Recipe, RecipeFile.Render(recipe));
-        _finished = ReadFinished();
+        _finished = ReadFinished(_folder, recipe);
         _secondsBefore = _finished.Sum(s => s.Seconds);
         var remaining = recipe.Stages.Skip(_finished.Count).ToList();
         Enter(remaining.FirstOrDefault());
@@ -230,14 +230,14 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     private double Elapsed() => _secondsBefore + time.GetElapsedTime(_started).TotalSeconds;
 
     // Stages are finished in order; what one of them left must still be there, and be what it left.
-    private List<StageSummary> ReadFinished()
+    internal static List<StageSummary> ReadFinished(RunFolder folder, Recipe recipe)
     {
-        if (!File.Exists(_folder.StageResults))
+        if (!File.Exists(folder.StageResults))
             return [];
         List<StageSummary?>? finished;
         try
         {
-            finished = JsonSerializer.Deserialize<List<StageSummary?>>(File.ReadAllText(_folder.StageResults), Json);
+            finished = JsonSerializer.Deserialize<List<StageSummary?>>(File.ReadAllText(folder.StageResults), Json);
         }
         catch (JsonException e)
         {
@@ -245,13 +245,13 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         }
         if (finished is null || finished.Contains(null))
             throw Damaged("it is no list of stages");
-        var kept = finished.OfType<StageSummary>().Zip(recipe.Stages).TakeWhile(p => p.First.Name == p.Second.Name && Directory.Exists(_folder.OutputOf(recipe, p.Second))).ToList();
+        var kept = finished.OfType<StageSummary>().Zip(recipe.Stages).TakeWhile(p => p.First.Name == p.Second.Name && Directory.Exists(folder.OutputOf(recipe, p.Second))).ToList();
         foreach (var (summary, stage) in kept)
-            if (summary.Seal is not null && FolderSeal.HashOf(_folder.OutputOf(recipe, stage)) != summary.Seal)
-                throw new CheckpointException($"{_folder.OutputOf(recipe, stage)} is not what stage {stage.Name} left, by its {FolderSeal.FileName} and {_folder.StageResults}: put it back, or delete it and {_folder.Checkpoints}, and the run goes on from that stage");
+            if (summary.Seal is not null && FolderSeal.HashOf(folder.OutputOf(recipe, stage)) != summary.Seal)
+                throw new CheckpointException($"{folder.OutputOf(recipe, stage)} is not what stage {stage.Name} left, by its {FolderSeal.FileName} and {folder.StageResults}: put it back, or delete it and {folder.Checkpoints}, and the run goes on from that stage");
         return [.. kept.Select(p => p.First)];
 
         CheckpointException Damaged(string how) =>
-            new($"{_folder.StageResults}, which says which stages are finished, is damaged: {how}; put it back from a copy, or delete it and {_folder.Checkpoints}, and the run begins anew");
+            new($"{folder.StageResults}, which says which stages are finished, is damaged: {how}; put it back from a copy, or delete it and {folder.Checkpoints}, and the run begins anew");
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using SelfJudge.Fuzz.Mutations;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Llama;
@@ -37,8 +38,8 @@ internal sealed class Configurations : FuzzedReader
         BrokenPromise.Unless(float.IsFinite(config.RmsNormEps) && config.RmsNormEps >= 0, $"rms_norm_eps of {config.RmsNormEps} was accepted");
         if (config.HeadDim <= ComputableHead)
             BrokenPromise.Unless(RotaryFrequencies.Compute(config).All(f => double.IsFinite(f) && f >= 0), "rotary frequencies are not finite");
-        var rendered = ModelConfigFile.Render(config);
-        BrokenPromise.Unless(rendered.ToJsonString() == ModelConfigFile.Render(ModelConfigFile.Parse(rendered)).ToJsonString(), "written and read again it is another");
+        var rendered = ModelConfigFile.Render(config).ToJsonString();
+        BrokenPromise.Unless(rendered == ModelConfigFile.Render(ModelConfigFile.Parse(JsonNode.Parse(rendered)!.AsObject())).ToJsonString(), "written and read again it is another");
         return true;
     }
 }

@@ -54,7 +54,7 @@ internal sealed class RunFolders : FuzzedReader
         var run = new RunFolder(folder);
         if (File.Exists(run.Result))
             return true;
-        _ = RecipeFile.Load(run.Recipe);
+        _ = RunExecution.ReadFinished(run, RecipeFile.Load(run.Recipe));
         _ = new CheckpointStore(run.Checkpoints, 2).TakeOver();
         ReadCheckpoint(run);
         BrokenPromise.Unless(MetricsLog.Read(run.Metrics).Count() is var rows && IsWhole(input, "metrics.jsonl", rows), $"metrics.jsonl has other lines than the {rows} read");
