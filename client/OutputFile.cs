@@ -10,8 +10,6 @@ internal static class OutputFile
     /// <exception cref="UserError">It cannot be written, or is one of the inputs.</exception>
     public static string Check(string output, params IEnumerable<string?> inputs)
     {
-        if (output.Length == 0)
-            throw new UserError("--out: name a file");
         var file = Path.GetFullPath(output);
         if (Directory.Exists(file))
             throw new UserError($"--out {file} is a folder: name a file");
@@ -19,6 +17,7 @@ internal static class OutputFile
             throw new UserError($"--out {file} cannot be written: there is no folder {Path.GetDirectoryName(file)}");
         if (inputs.FirstOrDefault(i => i is not null && File.Exists(i) && RunFolder.RealPath(i) == RunFolder.RealPath(file)) is { } input)
             throw new UserError($"--out {file} is {input}, which the command reads: name another file");
+        OutputPlace.TryFile(file);
         return file;
     }
 

@@ -5,7 +5,7 @@ namespace SelfJudge.Client;
 /// <summary>Runs by name and by folder.</summary>
 internal static class RunNames
 {
-    private const string Root = "runs";
+    public const string Root = "runs";
 
     /// <summary>A folder for a new run.</summary>
     /// <exception cref="UserError">The folder holds a run already, or the recipe's name cannot be a folder's.</exception>

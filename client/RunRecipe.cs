@@ -18,28 +18,8 @@ internal static class RunRecipe
     /// <exception cref="InvalidDataException">The model folder is not one that can be used.</exception>
     public static (Recipe Recipe, FileTrainingData? Data) Load(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings)
     {
-        var recipe = Read(path, model, data, judgeTemplates, settings);
-        var template = recipe.Model.DialogueTemplate;
-        var folder = recipe.Model.Path is { } named ? ModelFolderOf(named) : null;
-        // What cannot be read is said here, before there is a run.
-        if (folder is not null)
-        {
-            _ = ModelFolder.ReadConfig(folder);
-            _ = ModelFolder.ReadTokenizer(folder);
-        }
-        if (template == DialogueTemplate.Auto)
-            template = folder is null ? DialogueTemplate.World.Name : DialogueTemplates.Of(folder, "in a recipe: model.dialogue_template");
-        recipe = recipe with
-        {
-            Model = recipe.Model with { Path = folder, DialogueTemplate = DialogueTemplate.Absolute(template) },
-            Data = recipe.Data with { Pairs = Existing(recipe.Data.Pairs, "data.pairs"), Prompts = Existing(recipe.Data.Prompts, "data.prompts"), ExtraAnswers = Existing(recipe.Data.ExtraAnswers, "data.extra_answers"), Sources = [.. recipe.Data.Sources.Select(s => s with { Path = Existing(s.Path, "data.sources")! })] },
-            Stages = [.. recipe.Stages.Select(s => s with { Judge = NamedModel(recipe, s.Judge, "judge"), Reward = NamedModel(recipe, s.Reward, "reward"), JudgeTemplates = s.JudgeTemplates is { } named ? TemplatesOf(named) : null })],
-            Judge = recipe.Judge with { Templates = TemplatesOf(recipe.Judge.Templates), Endpoints = [.. recipe.Judge.Endpoints.Select(e => e with { Templates = TemplatesOf(e.Templates) })] },
-        };
-        // Figures go by the templates' names: two of one name would be one.
-        var templates = recipe.Judge.Templates.Concat(recipe.Judge.Endpoints.SelectMany(e => e.Templates)).Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])).Distinct().ToList();
-        if (templates.GroupBy(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t)).Name).FirstOrDefault(g => g.Count() > 1) is { } same)
-            throw new UserError($"judge.templates: {string.Join(" and ", same)} have the same name, '{same.Key}'; give one of them another");
+        var recipe = Resolve(Read(path, model, data, judgeTemplates, settings), isPlan: false);
+        var folder = recipe.Model.Path;
         if (recipe.Evaluation is { Judge: { } judge } evaluation && judge is not (EvaluationRecipe.Oracle or EvaluationRecipe.Start) && recipe.Stages.All(s => s.Name != judge) && recipe.Judge.EndpointOf(judge) is null)
         {
             recipe = recipe with { Evaluation = evaluation with { Judge = Existing(judge, "evaluation.judge") } };
@@ -60,10 +40,54 @@ internal static class RunRecipe
         return (recipe.Stages.All(s => s.Epochs == 0) ? recipe : EpochSteps.Resolve(recipe, read ?? TrainingData.Load(recipe.Data, recipe.Seed)), read);
     }
 
+    /// <summary>The recipe as <see cref="Load"/> has it, of which model and data may be at hand in part only: what is not is planned without. The data is null where it is not there.</summary>
+    /// <exception cref="UserError">There is no model folder, or a name means nothing.</exception>
+    /// <exception cref="DataException">A row cannot be read.</exception>
+    public static (Recipe Recipe, TrainingData? Data) LoadForPlan(string path, string? model, IReadOnlyList<string> data, IEnumerable<string> settings)
+    {
+        var recipe = Resolve(Read(path, model, data, [], settings), isPlan: true);
+        var named = new[] { recipe.Data.Pairs, recipe.Data.Prompts, recipe.Data.ExtraAnswers }.Concat(recipe.Data.Sources.Select(s => s.Path)).OfType<string>();
+        if (named.FirstOrDefault(p => !Path.Exists(p)) is { } missing)
+            return data.Count == 0 ? (recipe, null) : throw new UserError($"--data: there is no {missing}");
+        var read = TrainingData.Load(recipe.Data, recipe.Seed);
+        return (EpochSteps.Resolve(recipe, read), read);
+    }
+
     /// <summary>The recipe with a model, data and judge templates in place of its own, and with its settings; nothing that it names is looked at.</summary>
     /// <exception cref="RecipeException">The file or a setting is wrong.</exception>
     public static Recipe Read(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings) =>
         RecipeFile.Load(path, [.. Named(model, data, judgeTemplates), .. settings]);
+
+    // Names become what they mean, paths absolute.
+    private static Recipe Resolve(Recipe recipe, bool isPlan)
+    {
+        var folder = recipe.Model.Path is { } named ? ModelFolderOf(named) : null;
+        // What cannot be read is said here, before there is a run; a configuration is enough to plan one.
+        if (folder is not null)
+        {
+            _ = ModelFolder.ReadConfig(folder);
+            if (!isPlan)
+                _ = ModelFolder.ReadTokenizer(folder);
+        }
+        var template = recipe.Model.DialogueTemplate;
+        if (template == DialogueTemplate.Auto)
+            template = folder is null ? DialogueTemplate.World.Name
+                : isPlan && !ModelFolder.HasTokenizer(folder) ? DialogueTemplate.Paper.Name
+                : DialogueTemplates.Of(folder, "in a recipe: model.dialogue_template");
+        string? There(string? path, string key) => path is null ? null : isPlan ? Path.GetFullPath(path) : Existing(path, key);
+        recipe = recipe with
+        {
+            Model = recipe.Model with { Path = folder, DialogueTemplate = DialogueTemplate.Absolute(template) },
+            Data = recipe.Data with { Pairs = There(recipe.Data.Pairs, "data.pairs"), Prompts = There(recipe.Data.Prompts, "data.prompts"), ExtraAnswers = There(recipe.Data.ExtraAnswers, "data.extra_answers"), Sources = [.. recipe.Data.Sources.Select(s => s with { Path = There(s.Path, "data.sources")! })] },
+            Stages = [.. recipe.Stages.Select(s => s with { Judge = NamedModel(recipe, s.Judge, "judge"), Reward = NamedModel(recipe, s.Reward, "reward"), JudgeTemplates = s.JudgeTemplates is { } own ? TemplatesOf(own) : null })],
+            Judge = recipe.Judge with { Templates = TemplatesOf(recipe.Judge.Templates), Endpoints = [.. recipe.Judge.Endpoints.Select(e => e with { Templates = TemplatesOf(e.Templates) })] },
+        };
+        // Figures go by the templates' names: two of one name would be one.
+        var templates = recipe.Judge.Templates.Concat(recipe.Judge.Endpoints.SelectMany(e => e.Templates)).Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])).Distinct().ToList();
+        if (templates.GroupBy(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t)).Name).FirstOrDefault(g => g.Count() > 1) is { } same)
+            throw new UserError($"judge.templates: {string.Join(" and ", same)} have the same name, '{same.Key}'; give one of them another");
+        return recipe;
+    }
 
     // It is asked at the end of the run only: whether it can judge at all is found out before.
     private static void CheckJudge(string key, string folder, IReadOnlyList<string> templates)

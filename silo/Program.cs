@@ -1,40 +1,36 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Net;
+using System.Net.Sockets;
 using SelfJudge.CommandLine;
 using SelfJudge.Grains.Hosting;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Native;
+using SelfJudge.Preferences.Recipes;
 
-var siloPort = new Option<ushort>("--silo-port") { Description = "Port for other silos; a free one if left out." };
-var gatewayPort = new Option<ushort>("--gateway-port") { Description = "Port for clients; a free one if left out." };
-var httpPort = new Option<ushort>("--http-port") { Description = "Port of dashboard, health and metrics; a free one if left out." };
-var primary = new Option<string?>("--primary") { Description = "HOST:PORT of the silo whose cluster to join; left out, this silo starts a cluster." };
+var siloPort = Port("--silo-port", "Port for other silos; 0 or left out, a free one.");
+var gatewayPort = Port("--gateway-port", "Port for clients; 0 or left out, a free one.");
+var httpPort = Port("--http-port", "Port of dashboard, health and metrics; 0 or left out, a free one.");
+var primary = new Option<string?>("--primary") { Description = "ADDRESS:PORT of the silo whose cluster to join, such as 127.0.0.1:11111; left out, this silo starts a cluster." };
+primary.Validators.Add(result => Options.Refuse(result, text => IPEndPoint.TryParse(text, out var endpoint) && endpoint.Port > 0 ? null : "write it as ADDRESS:PORT, such as 127.0.0.1:11111"));
 var modelHost = new Option<string?>("--model-host") { Description = "The name of this silo's model host, unique in the cluster.", DefaultValueFactory = _ => "host-0" };
 var noModelHost = new Option<bool>("--no-model-host") { Description = "Coordinate only: run grains, but no models." };
-var workers = new Option<int>("--workers") { Description = "Threads among which the model host divides a batch.", DefaultValueFactory = _ => Environment.ProcessorCount };
+var workers = Options.Number("--workers", new SettingAttribute("Threads among which the model host divides a batch.") { AtLeast = 1, AtMost = 1024 }, Environment.ProcessorCount);
 var device = new Option<string>("--device") { Description = "What the model host computes on: cpu, or cuda:0 and so on.", DefaultValueFactory = _ => TorchDevices.Cpu };
-var dtype = new Option<string>("--dtype") { Description = "The type of weights that are not trained: auto (float32 on cpu, bfloat16 on a GPU), float32, bfloat16.", DefaultValueFactory = _ => "auto" };
-dtype.AcceptOnlyFromAmong([.. Enum.GetNames<WeightDtype>().Select(n => n.ToLowerInvariant())]);
+var dtype = Options.Choice("--dtype", "The type of weights that are not trained; auto is float32 on cpu and bfloat16 on a GPU.", Options.NamesOf<WeightDtype>(), "auto");
 var storage = new Option<string>("--storage") { Description = "SQLite file of grain state, which all silos of the cluster share.", DefaultValueFactory = _ => Path.Combine("silo-data", "grains.db") };
 var command = new RootCommand("A silo: grains and a model host, on loopback.") { siloPort, gatewayPort, httpPort, primary, modelHost, noModelHost, workers, device, dtype, storage };
 command.SetAction(async (parse, cancellation) =>
 {
-    if (parse.GetValue(workers) < 1)
-        throw new ArgumentException($"--workers {parse.GetValue(workers)}: must be 1 or more");
     if (parse.GetValue(noModelHost) && new OptionResult?[] { parse.GetResult(device), parse.GetResult(dtype) }.FirstOrDefault(o => o is { Implicit: false }) is { } given)
-        throw new ArgumentException($"{given.Option.Name} and --no-model-host contradict each other: without a model host there is nothing to compute");
-    var computing = TorchDevices.Resolve(parse.GetValue(device)!);
-    var join = parse.GetValue(primary);
-    IPEndPoint? endpoint = null;
-    if (join is not null && (!IPEndPoint.TryParse(join, out endpoint) || endpoint.Port == 0))
-        throw new ArgumentException($"--primary {join}: write it as ADDRESS:PORT, such as 127.0.0.1:11111");
+        throw new StartException($"{given.Option.Name} and --no-model-host contradict each other: without a model host there is nothing to compute");
+    var computing = Device(parse.GetValue(device)!);
     await using var server = SelfJudgeServer.Build(new ServerOptions
     {
         SiloPort = parse.GetValue(siloPort),
         GatewayPort = parse.GetValue(gatewayPort),
         HttpPort = parse.GetValue(httpPort),
-        Primary = endpoint,
+        Primary = parse.GetValue(primary) is { } join ? IPEndPoint.Parse(join) : null,
         ModelHost = parse.GetValue(noModelHost) ? null : new ModelHostOptions { Name = parse.GetValue(modelHost)!, Workers = parse.GetValue(workers), Device = computing, Dtype = Enum.Parse<WeightDtype>(parse.GetValue(dtype)!, ignoreCase: true) },
         Storage = parse.GetValue(storage),
     });
@@ -43,4 +39,21 @@ command.SetAction(async (parse, cancellation) =>
     Console.WriteLine($"silo 127.0.0.1:{o.SiloPort}, gateway 127.0.0.1:{o.GatewayPort}, {(o.ModelHost is { } host ? $"model host {host.Name}{(computing == TorchDevices.Cpu ? "" : $" on {computing}")}" : "no model host")}, dashboard {server.Dashboard}");
     await server.WaitForShutdownAsync(cancellation);
 });
-return await CommandLineProgram.Run(command, args, e => e is ArgumentException or IOException ? e.Message : null);
+return await CommandLineProgram.Run(command, args, e => e is StartException or IOException or UnauthorizedAccessException or SocketException ? e.Message : null);
+
+static Option<int> Port(string name, string meaning) => Options.Number(name, new SettingAttribute(meaning) { AtLeast = 0, AtMost = ushort.MaxValue }, 0);
+
+static string Device(string named)
+{
+    try
+    {
+        return TorchDevices.Resolve(named);
+    }
+    catch (DeviceException e)
+    {
+        throw new StartException($"--{e.Message}");
+    }
+}
+
+/// <summary>What keeps a silo from starting, and the operator can put right.</summary>
+internal sealed class StartException(string message) : Exception(message);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using SelfJudge.Abstractions;
+using SelfJudge.CommandLine;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Randomness;
@@ -59,9 +60,9 @@ internal static class ChatCommand
         await foreach (var piece in loaded.Policy.Stream(new SampleRequest(loaded.Model.Id, [.. turns], [seed], settings, null), cancellation).WithCancellation(cancellation))
         {
             answer.Append(piece);
-            await Console.Out.WriteAsync(piece);
+            await Terminal.Data.WriteAsync(piece);
         }
-        Console.WriteLine();
+        await Terminal.Data.WriteLineAsync();
         return answer.ToString();
     }
 

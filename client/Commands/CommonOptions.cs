@@ -1,13 +1,27 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using SelfJudge.CommandLine;
+using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;
 
 internal static class CommonOptions
 {
-    public static Option<string?> Cluster() => new("--cluster") { Description = "The gateway of a running silo as HOST:PORT. Left out, this process starts a silo for itself." };
+    public static Option<string?> Cluster()
+    {
+        var option = new Option<string?>("--cluster") { Description = "The gateway of a running silo as HOST:PORT, PORT from 1 to 65535. Left out, this process starts a silo for itself." };
+        option.Validators.Add(result => Options.Refuse(result, text => SplitGateway(text) is null ? "write the gateway of a silo as HOST:PORT, such as 127.0.0.1:30000" : null));
+        return option;
+    }
+
+    public static Option<ulong> Seed(string meaning) => Options.Number("--seed", Options.SettingOf<Recipe>(nameof(Recipe.Seed)), 1UL, meaning);
+
+    public static Option<int> Seeds(string meaning, int byDefault) => Options.Number("--seeds", new SettingAttribute(meaning) { AtLeast = 1, AtMost = 1000 }, byDefault);
+
+    public static Option<int> Samples(string meaning, int byDefault) => Options.Number("--samples", Options.SettingOf<StageRecipe>(nameof(StageRecipe.Samples)), byDefault, meaning);
 
     public static Option<string?> Out() => new("--out") { Description = "The run's folder; runs/<id> if left out." };
 
@@ -47,19 +61,21 @@ internal static class CommonOptions
     }
 
     /// <summary>A gateway's address.</summary>
-    /// <exception cref="UserError">It is not HOST:PORT, or the host is unknown.</exception>
+    /// <exception cref="UserError">The host is unknown.</exception>
     public static IPEndPoint ParseGateway(string text)
     {
-        var colon = text.LastIndexOf(':');
-        if (colon <= 0 || !ushort.TryParse(text[(colon + 1)..], out var port))
-            throw new UserError($"--cluster {text}: write the gateway of a silo as HOST:PORT, such as 127.0.0.1:30000");
+        var (host, port) = SplitGateway(text)!.Value;
         try
         {
-            return new IPEndPoint(Dns.GetHostAddresses(text[..colon], AddressFamily.InterNetwork)[0], port);
+            return Dns.GetHostAddresses(host, AddressFamily.InterNetwork) is [var address, ..] ? new IPEndPoint(address, port)
+                : throw new UserError($"--cluster {text}: {host} has no IPv4 address");
         }
-        catch (SocketException e)
+        catch (Exception e) when (e is SocketException or ArgumentException)
         {
             throw new UserError($"--cluster {text}: {e.Message}");
         }
     }
+
+    private static (string Host, ushort Port)? SplitGateway(string text) =>
+        text.LastIndexOf(':') is > 0 and var colon && ushort.TryParse(text[(colon + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0 ? (text[..colon], port) : null;
 }

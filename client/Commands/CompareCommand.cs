@@ -5,6 +5,7 @@ using System.Text.Json;
 using SelfJudge.CommandLine;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.World;
@@ -29,9 +30,9 @@ internal static class CompareCommand
         var judgeKey = new Option<string?>("--judge-key-env") { Description = "The environment variable that holds the endpoint's key." };
         var judgeTemplates = new Option<string[]>("--judge-template") { Description = "A judge template by name, or a file of one; several vote. The judge's own if left out; an endpoint's is ultrafeedback." };
         var template = CommonOptions.Template();
-        var inconsistent = new Option<string>("--inconsistent") { Description = "What a pair is on which the judge's two orders disagree: tie, or mean, where the higher mean over both orders wins.", DefaultValueFactory = _ => "tie" };
-        var samples = new Option<int>("--samples") { Description = "Completions per prompt; of several, the winner of the model's own tournament answers.", DefaultValueFactory = _ => 1 };
-        var limit = new Option<int?>("--limit") { Description = "At most so many prompts." };
+        var inconsistent = Options.Choice("--inconsistent", "What a pair is on which the judge's two orders disagree: tie, or mean, where the higher mean over both orders wins.", Options.NamesOf<InconsistentPairs>(), "tie");
+        var samples = CommonOptions.Samples("Completions per prompt; of several, the winner of the model's own tournament answers.", 1);
+        var limit = Options.OptionalNumber<int>("--limit", new SettingAttribute("At most so many prompts.") { AtLeast = 1 });
         var output = new Option<string>("--out") { Description = "The file for the results, one JSON line per prompt and a summary. If it holds some already, the rest is done.", Required = true };
         var json = new Option<bool>("--json") { Description = "Print the summary as JSON, and nothing else." };
         var cluster = CommonOptions.Cluster();
@@ -42,15 +43,7 @@ internal static class CompareCommand
         sampling.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
-            foreach (var (option, value) in new[] { ("--samples", parse.GetValue(samples)), ("--limit", parse.GetValue(limit) ?? 1) })
-                if (value < 1)
-                    throw new UserError($"{option} {value}: must be 1 or more");
-            var rule = parse.GetValue(inconsistent) switch
-            {
-                "tie" => InconsistentPairs.Tie,
-                "mean" => InconsistentPairs.Mean,
-                var other => throw new UserError($"--inconsistent {other}: known are tie and mean"),
-            };
+            var rule = Enum.Parse<InconsistentPairs>(parse.GetValue(inconsistent)!, ignoreCase: true);
             string?[] inputs = [parse.GetValue(a), parse.GetValue(b), parse.GetValue(prompts)];
             var file = OutputFile.Check(parse.GetValue(output)!, inputs);
             var sides = new[] { ComparedPolicy.Resolve(parse.GetValue(a)!, parse.GetValue(template)), ComparedPolicy.Resolve(parse.GetValue(b)!, parse.GetValue(template)) };

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SelfJudge.CommandLine;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Recipes;
@@ -13,9 +14,8 @@ internal static class ConvertCommand
         var model = new Option<string>("--model") { Description = "A run, or the folder of a model or an adapter.", Required = true };
         var adapter = new Option<string?>("--adapter") { Description = "The folder of a PEFT adapter on top of the model." };
         var merge = new Option<bool>("--merge") { Description = "Add the adapter to the weights; left out, it is written beside them, in adapter/." };
-        var dtype = new Option<string>("--dtype") { Description = "f32 or bf16.", DefaultValueFactory = _ => "f32" };
-        dtype.AcceptOnlyFromAmong("f32", "bf16");
-        var maxShardSize = new Option<string?>("--max-shard-size") { Description = "Divide the weights among files of at most so many bytes, as 2GB, 500MB or 1GiB; left out, one file." };
+        var dtype = Options.Choice("--dtype", "The type of the weights that are written.", ["f32", "bf16"], "f32");
+        var maxShardSize = Options.Size("--max-shard-size", "Divide the weights among files of at most so many bytes; left out, one file.");
         var output = new Option<string>("--out") { Description = "The folder to write; it must not exist.", Required = true };
         var command = new Command("convert", "Write a model as a Hugging Face folder.") { model, adapter, merge, dtype, maxShardSize, output };
         command.SetAction(parse =>
@@ -23,7 +23,8 @@ internal static class ConvertCommand
             var target = Path.GetFullPath(parse.GetValue(output)!.TrimEnd(Path.DirectorySeparatorChar));
             if (Path.Exists(target))
                 throw new UserError($"--out {target} exists already: name another folder");
-            var shard = parse.GetValue(maxShardSize) is { } size ? ParseSize(size) : long.MaxValue;
+            _ = OutputPlace.Folder(target);
+            var shard = parse.GetValue(maxShardSize) ?? long.MaxValue;
             var (folder, onTop) = Resolve(parse.GetValue(model)!);
             if (parse.GetValue(adapter) is { } given)
                 onTop = onTop is null ? Path.GetFullPath(given) : throw new UserError($"--model {parse.GetValue(model)} has an adapter already: name its base model to use --adapter {given}");
@@ -33,25 +34,6 @@ internal static class ConvertCommand
             Console.WriteLine($"{folder}{(onTop is null ? "" : parse.GetValue(merge) ? $" with {onTop} merged" : $" and, in adapter/, {onTop}")} in {target}, {parse.GetValue(dtype)}");
         });
         return command;
-    }
-
-    // As transformers reads it: GB is 10⁹ bytes, GiB 2³⁰.
-    private static long ParseSize(string text)
-    {
-        var digits = text.TakeWhile(char.IsAsciiDigit).Count();
-        long? unit = text[digits..].Trim().ToUpperInvariant() switch
-        {
-            "" or "B" => 1,
-            "KB" => 1_000,
-            "MB" => 1_000_000,
-            "GB" => 1_000_000_000,
-            "KIB" => 1L << 10,
-            "MIB" => 1L << 20,
-            "GIB" => 1L << 30,
-            _ => null,
-        };
-        return unit is { } bytes && long.TryParse(text[..digits], out var count) && count > 0 && count <= long.MaxValue / bytes ? count * bytes
-            : throw new UserError($"--max-shard-size {text}: write it as 2GB, 500MB or 1GiB");
     }
 
     private static (string Model, string? Adapter) Resolve(string named)

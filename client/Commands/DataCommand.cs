@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using SelfJudge.CommandLine;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Tokenizers;
@@ -23,8 +24,8 @@ internal static class DataCommand
         var model = new Option<string?>("--model") { Description = "The Hugging Face folder whose tokenizer measures lengths." };
         var template = new Option<string?>("--template") { Description = "The dialogue template by name, or the path of a file with one; if left out, the one that a run of the model takes, or the paper's." };
         var judge = new Option<string>("--judge-template") { Description = "The judge template by name or .yaml file.", DefaultValueFactory = _ => JudgeTemplate.HhHelpful.Name };
-        var maxLength = new Option<int?>("--max-length") { Description = "The longest sequence in tokens, a recipe's model.max_length; the model's positions if left out." };
-        var seed = new Option<ulong>("--seed") { Description = "Draws among the completions of UltraFeedback.", DefaultValueFactory = _ => 1 };
+        var maxLength = Options.OptionalNumber<int>("--max-length", Options.SettingOf<ModelRecipe>(nameof(ModelRecipe.MaxLength)), "The longest sequence in tokens, a recipe's model.max_length; the model's positions if left out.");
+        var seed = CommonOptions.Seed("Draws among the completions of UltraFeedback.");
         var json = new Option<bool>("--json") { Description = "One JSON object instead." };
         var inspect = new Command("inspect", "Count a data set's rows and show what training sees of them.") { data, model, template, judge, maxLength, seed, json };
         inspect.SetAction(parse =>

@@ -2,7 +2,6 @@ using System.CommandLine;
 using SelfJudge.CommandLine;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Evaluation;
-using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Client.Commands;
 
@@ -11,8 +10,8 @@ internal static class DemoCommand
 {
     public static Command Create()
     {
-        var seed = new Option<ulong>("--seed") { Description = "Seed of the run; the first of several.", DefaultValueFactory = _ => 1 };
-        var seeds = new Option<int>("--seeds") { Description = "Repeat the run over so many seeds, and report mean and interval.", DefaultValueFactory = _ => 1 };
+        var seed = CommonOptions.Seed("Seed of the run; the first of several.");
+        var seeds = CommonOptions.Seeds("Repeat the run over so many seeds, and report mean and interval.", 1);
         var quick = new Option<bool>("--quick") { Description = "A shorter run with smaller numbers, under a minute." };
         var output = CommonOptions.Out();
         var device = new DeviceOptions();
@@ -20,13 +19,14 @@ internal static class DemoCommand
         device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
+            _ = OutputPlace.Folder(parse.GetValue(output) ?? RunNames.Root);
             var computing = device.Resolve(parse, null);
             var name = parse.GetValue(quick) ? "demo-quick" : "demo";
             if (parse.GetValue(quick))
                 Console.WriteLine("--quick: fewer steps and prompts; its figures are not the demo's");
             return parse.GetValue(seeds) switch
             {
-                < 1 => throw new UserError($"--seeds {parse.GetValue(seeds)}: must be 1 or more"),
+                var count when parse.GetValue(seed) > ulong.MaxValue - (ulong)count => throw new UserError($"--seeds {count}: there are not so many seeds from --seed {parse.GetValue(seed)} on"),
                 1 => Run(name, parse.GetValue(seed), parse.GetValue(output), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation),
                 var count => RunSeeds(name, parse.GetValue(seed), count, parse.GetValue(output), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation),
             };
@@ -36,7 +36,7 @@ internal static class DemoCommand
 
     private static Task<int> Run(string name, ulong seed, string? output, DeviceChoice device, bool verbose, CancellationToken cancellation)
     {
-        var recipe = RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", name + ".yaml"), [$"seed={seed}"]);
+        var recipe = RunRecipe.Load(Path.Combine(AppContext.BaseDirectory, "recipes", name + ".yaml"), null, [], [], [$"seed={seed}"]).Recipe;
         return RunExecutor.Execute(recipe, RunNames.New(output, name), null, device, verbose, cancellation);
     }
 

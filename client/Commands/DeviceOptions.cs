@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SelfJudge.CommandLine;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Native;
 
@@ -15,9 +16,7 @@ internal sealed record DeviceChoice(string Device, WeightDtype Dtype)
 internal sealed class DeviceOptions
 {
     private readonly Option<string?> _device = new("--device") { Description = "What to compute on: cpu, or cuda:0 and so on; cpu if left out." };
-    private readonly Option<string?> _dtype = new("--dtype") { Description = "The type of weights that are not trained: auto (float32 on cpu, bfloat16 on a GPU), float32, bfloat16." };
-
-    public DeviceOptions() => _dtype.AcceptOnlyFromAmong([.. Enum.GetNames<WeightDtype>().Select(n => n.ToLowerInvariant())]);
+    private readonly Option<string?> _dtype = Options.Choice("--dtype", "The type of weights that are not trained; auto is float32 on cpu and bfloat16 on a GPU.", Options.NamesOf<WeightDtype>(), null);
 
     public void AddTo(Command command)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using SelfJudge.Abstractions;
+using SelfJudge.CommandLine;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;
@@ -22,8 +23,8 @@ internal static class GenerateCommand
             try
             {
                 await foreach (var piece in loaded.Policy.Stream(new SampleRequest(resolved.Id, [new DialogueTurn(Role.User, parse.GetValue(prompt)!)], [parse.GetValue(sampling.Seed)], settings, null), cancellation).WithCancellation(cancellation))
-                    await Console.Out.WriteAsync(piece);
-                Console.WriteLine();
+                    await Terminal.Data.WriteAsync(piece);
+                await Terminal.Data.WriteLineAsync();
                 return RunExecutor.Succeeded;
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using SelfJudge.CommandLine;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
@@ -17,7 +16,7 @@ internal static class JsftCommand
         var data = new Option<string[]>("--data") { Description = "Preference data: files or folders.", Required = true, AllowMultipleArgumentsPerToken = true };
         var recipe = new Option<string?>("--recipe") { Description = $"A recipe whose stages are supervised; {DefaultRecipe}, the paper's settings, if left out." };
         var judgeTemplate = new Option<string[]>("--judge-template") { Description = "The judge template by name or .yaml file; several vote.", AllowMultipleArgumentsPerToken = true };
-        var epochs = new Option<double?>("--epochs") { Description = "Passes over the training pairs, in place of the recipe's steps; 1 where neither --recipe nor a setting says." };
+        var epochs = Options.OptionalNumber<double>("--epochs", new SettingAttribute("Passes over the training pairs, in place of the recipe's steps; 1 where neither --recipe nor a setting says.") { MoreThan = 0, AtMost = Options.SettingOf<StageRecipe>(nameof(StageRecipe.Epochs)).AtMost });
         var settings = CommonOptions.Settings();
         var output = CommonOptions.Out();
         var cluster = CommonOptions.Cluster();
@@ -26,9 +25,8 @@ internal static class JsftCommand
         device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
-            if (parse.GetValue(epochs) is { } n && !(n > 0 && double.IsFinite(n)))
-                throw new UserError($"--epochs {n.ToString(CultureInfo.InvariantCulture)}: must be more than 0");
             RunNames.CheckNew(parse.GetValue(output));
+            _ = OutputPlace.Folder(parse.GetValue(output) ?? RunNames.Root);
             var computing = device.Resolve(parse, parse.GetValue(cluster));
             var given = parse.GetValue(settings) ?? [];
             var path = parse.GetValue(recipe) ?? Path.Combine(AppContext.BaseDirectory, "recipes", DefaultRecipe);

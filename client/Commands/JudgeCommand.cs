@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using SelfJudge.Abstractions;
+using SelfJudge.CommandLine;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;
@@ -11,8 +12,8 @@ internal static class JudgeCommand
     public static Command Create()
     {
         var prompt = new Option<string>("--prompt") { Description = "What the two responses answer.", Required = true };
-        var a = new Option<string>("--a") { Description = "The first response.", Required = true };
-        var b = new Option<string>("--b") { Description = "The second response.", Required = true };
+        var a = new FreeText("--a") { Description = "The first response.", Required = true };
+        var b = new FreeText("--b") { Description = "The second response.", Required = true };
         var judgeTemplate = new Option<string?>("--judge-template") { Description = "The judge template by name or .yaml file; the run's own, or that of Table 14, if left out." };
         var model = new ModelOptions();
         var command = new Command("judge", "Judge two responses to a prompt, in both orders.") { prompt, a, b, judgeTemplate };

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using SelfJudge.CommandLine;
-using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 
 namespace SelfJudge.Client.Commands;
@@ -35,12 +34,12 @@ internal sealed class ModelOptions
 /// <summary>The options that say how text is drawn; what is left out is as the run's recipe, or else the paper, has it.</summary>
 internal sealed class SamplingChoices
 {
-    private readonly Option<double?> _temperature = new("--temperature") { Description = RecipeHelp.Describe("sampling.temperature") };
-    private readonly Option<double?> _topP = new("--top-p") { Description = RecipeHelp.Describe("sampling.top_p") };
-    private readonly Option<int?> _topK = new("--top-k") { Description = RecipeHelp.Describe("sampling.top_k") };
-    private readonly Option<int?> _maxNewTokens = new("--max-new-tokens") { Description = RecipeHelp.Describe("sampling.max_new_tokens") };
+    private readonly Option<double?> _temperature = Options.OptionalNumber<double>("--temperature", Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.Temperature)));
+    private readonly Option<double?> _topP = Options.OptionalNumber<double>("--top-p", Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.TopP)));
+    private readonly Option<int?> _topK = Options.OptionalNumber<int>("--top-k", Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.TopK)));
+    private readonly Option<int?> _maxNewTokens = Options.OptionalNumber<int>("--max-new-tokens", Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.MaxNewTokens)));
 
-    public Option<ulong> Seed { get; } = new("--seed") { Description = "Seed of the sampling.", DefaultValueFactory = _ => 1 };
+    public Option<ulong> Seed { get; } = CommonOptions.Seed("Seed of all samples and brackets.");
 
     public void AddTo(Command command)
     {
@@ -48,10 +47,6 @@ internal sealed class SamplingChoices
             command.Add(option);
     }
 
-    /// <exception cref="UserError">A value cannot be.</exception>
-    public SamplingOptions Resolve(ParseResult parse, SamplingOptions defaults)
-    {
-        var sampling = new SamplingOptions(parse.GetValue(_temperature) ?? defaults.Temperature, parse.GetValue(_topP) ?? defaults.TopP, parse.GetValue(_topK) ?? defaults.TopK, parse.GetValue(_maxNewTokens) ?? defaults.MaxNewTokens);
-        return sampling.Problem() is { } problem ? throw new UserError(problem) : sampling;
-    }
+    public SamplingOptions Resolve(ParseResult parse, SamplingOptions defaults) =>
+        new(parse.GetValue(_temperature) ?? defaults.Temperature, parse.GetValue(_topP) ?? defaults.TopP, parse.GetValue(_topK) ?? defaults.TopK, parse.GetValue(_maxNewTokens) ?? defaults.MaxNewTokens);
 }

@@ -1,10 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using SelfJudge.CommandLine;
 using SelfJudge.Grains.Planning;
 using SelfJudge.Modeling.Hosting;
-using SelfJudge.Preferences.Data;
-using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Client.Commands;
 
@@ -15,8 +14,6 @@ internal static class PlanCommand
 
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
 
-    private static readonly (string Unit, double Bytes)[] Units = [("GiB", 1L << 30), ("MiB", 1L << 20), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6)];
-
     public static Command Create()
     {
         var recipe = new Option<string>("--recipe") { Description = "The recipe file.", Required = true };
@@ -24,19 +21,16 @@ internal static class PlanCommand
         var data = new Option<string?>("--data") { Description = "Preference data, a file or a folder, in place of the data that the recipe names." };
         var settings = new Option<string[]>("--set") { Description = "A key of the recipe and its value, as key=value." };
         var device = new Option<string>("--device") { Description = "cpu, or cuda:N.", DefaultValueFactory = _ => "cpu" };
-        var dtype = new Option<string>("--dtype") { Description = "Of the frozen base weights: auto (float32 on a CPU, bfloat16 on CUDA), float32 or bfloat16.", DefaultValueFactory = _ => "auto" };
-        var memory = new Option<string?>("--memory") { Description = "The device's memory, such as 80GB; on a CPU this machine's if left out." };
+        var dtype = Options.Choice("--dtype", "The type of weights that are not trained; auto is float32 on cpu and bfloat16 on a GPU.", Options.NamesOf<WeightDtype>(), "auto")!;
+        var memory = Options.Size("--memory", "The device's memory; on a CPU this machine's if left out.");
         var noDryRun = new Option<bool>("--no-dry-run") { Description = "Compute only; measure nothing." };
         var json = new Option<bool>("--json") { Description = "One JSON object instead." };
         var command = new Command("plan", "Say what a run will need: memory, batches, disk, time.") { recipe, model, data, settings, device, dtype, memory, noDryRun, json };
         command.SetAction(async (parse, cancellation) =>
         {
             var target = Target(parse.GetValue(device)!, parse.GetValue(dtype)!, parse.GetValue(memory));
-            var loaded = RunRecipe.Read(parse.GetValue(recipe)!, parse.GetValue(model), parse.GetValue(data) is { } one ? [one] : [], [], parse.GetValue(settings) ?? []);
-            if (loaded.Model.Path is { } path && !Directory.Exists(path))
-                throw new UserError($"model.path: there is no {Path.GetFullPath(path)}: name the model's folder with --model; its config.json alone is enough");
-            var read = HasData(loaded) ? TrainingData.Load(loaded.Data, loaded.Seed) : parse.GetValue(data) is { } named ? throw new UserError($"--data: there is no {Path.GetFullPath(named)}") : null;
-            var planner = new RunPlanner(read is null ? loaded : EpochSteps.Resolve(loaded, read), read, target);
+            var (loaded, read) = RunRecipe.LoadForPlan(parse.GetValue(recipe)!, parse.GetValue(model), parse.GetValue(data) is { } one ? [one] : [], parse.GetValue(settings) ?? []);
+            var planner = new RunPlanner(loaded, read, target);
             RunPlan plan;
             try
             {
@@ -54,17 +48,7 @@ internal static class PlanCommand
         return command;
     }
 
-    /// <summary>A size in bytes from 80GB, 512MiB and the like; GB is 10⁹ bytes.</summary>
-    /// <exception cref="UserError">It is none.</exception>
-    public static long ParseMemory(string text)
-    {
-        foreach (var (unit, bytes) in Units)
-            if (text.EndsWith(unit, StringComparison.OrdinalIgnoreCase) && double.TryParse(text[..^unit.Length], NumberStyles.Float, CultureInfo.InvariantCulture, out var count) && count > 0 && count * bytes < long.MaxValue)
-                return (long)(count * bytes);
-        throw new UserError($"--memory {text}: write a size such as 80GB or 24GiB");
-    }
-
-    private static PlanTarget Target(string device, string dtype, string? memory)
+    private static PlanTarget Target(string device, string dtype, long? memory)
     {
         var isCuda = device == "cuda" || device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device["cuda:".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out _);
         if (device != "cpu" && !isCuda)
@@ -73,13 +57,10 @@ internal static class PlanCommand
         {
             "auto" => isCuda ? 2 : 4,
             "float32" => 4,
-            "bfloat16" => 2,
-            _ => throw new UserError($"--dtype {dtype}: known are auto, float32 and bfloat16"),
+            _ => 2,
         };
-        return new PlanTarget(device, frozen, memory is not null ? ParseMemory(memory) : isCuda ? null : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, new ModelHostOptions { Name = "plan", Dtype = frozen == 2 ? WeightDtype.BFloat16 : WeightDtype.Float32 });
+        return new PlanTarget(device, frozen, memory is not null ? memory : isCuda ? null : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, new ModelHostOptions { Name = "plan", Dtype = frozen == 2 ? WeightDtype.BFloat16 : WeightDtype.Float32 });
     }
-
-    private static bool HasData(Recipe recipe) => recipe.Data.WorldPairs > 0 || new[] { recipe.Data.Pairs, recipe.Data.Prompts }.Concat(recipe.Data.Sources.Select(s => s.Path)).OfType<string>().All(Path.Exists);
 
     private static void Print(RunPlan plan)
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using SelfJudge.CommandLine;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Client.Commands;
@@ -13,9 +14,9 @@ internal static class RecipesCommand
         var validate = new Command("validate", "Check a recipe and print it with every key resolved.") { file, settings };
         validate.SetAction(parse =>
         {
-            var recipe = RecipeFile.Load(parse.GetValue(file)!, parse.GetValue(settings));
-            Console.Write(RecipeFile.Render(recipe));
-            Console.WriteLine($"# {parse.GetValue(file)} is valid: {recipe.Stages.Count} stages, {recipe.Stages.Sum(s => s.Steps)} steps{(recipe.Stages.Sum(s => s.Epochs) is > 0 and var epochs ? $" and {epochs} epochs of the data" : "")}");
+            var recipe = RunRecipe.Read(parse.GetValue(file)!, null, [], [], parse.GetValue(settings) ?? []);
+            Terminal.Data.Write(RecipeFile.Render(recipe));
+            Terminal.Data.WriteLine($"# {parse.GetValue(file)} is valid: {recipe.Stages.Count} stages, {recipe.Stages.Sum(s => s.Steps)} steps{(recipe.Stages.Sum(s => s.Epochs) is > 0 and var epochs ? $" and {epochs} epochs of the data" : "")}");
         });
         var schema = new Command("schema", "Print the JSON schema of recipes, for editors and other programs.");
         schema.SetAction(_ => Console.WriteLine(RecipeSchema.Render()));

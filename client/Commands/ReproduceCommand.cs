@@ -17,7 +17,7 @@ internal static class ReproduceCommand
         var table = new Option<string[]>("--table") { Description = $"A table of the paper: {string.Join(", ", known.Where(k => !k.Contains(' ', StringComparison.Ordinal)))}.", AllowMultipleArgumentsPerToken = true };
         var figure = new Option<string[]>("--figure") { Description = "A figure of the paper: 4 or 5.", AllowMultipleArgumentsPerToken = true };
         var choose = new Option<string[]>("--settings") { Description = $"No tables: the grid of settings on validation prompts, by which the recipes' were chosen; of all methods, or of {string.Join(", ", SettingGrid.All.Select(g => g.Recipe).Distinct())}.", Arity = ArgumentArity.ZeroOrMore, AllowMultipleArgumentsPerToken = true };
-        var seeds = new Option<int>("--seeds") { Description = "Seeds 1 to K; intervals are over seeds and prompts.", DefaultValueFactory = _ => 3 };
+        var seeds = CommonOptions.Seeds("Seeds 1 to K; intervals are over seeds and prompts.", 3);
         var quick = new Option<bool>("--quick") { Description = "Everything with a fortieth of the steps, on few prompts: shows that it runs; its figures mean nothing." };
         var settings = CommonOptions.Settings();
         var output = CommonOptions.Out();
@@ -29,8 +29,6 @@ internal static class ReproduceCommand
                 throw new UserError($"'{word}': say all, or name tables and figures with --table and --figure");
             if (ids.Find(id => !known.Contains(id)) is { } unknown)
                 throw new UserError($"{(unknown.StartsWith("figure", StringComparison.Ordinal) ? "--figure " + unknown[7..] : "--table " + unknown)}: known are {string.Join(", ", known)}");
-            if (parse.GetValue(seeds) < 1)
-                throw new UserError($"--seeds {parse.GetValue(seeds)}: must be 1 or more");
             var choosing = parse.GetResult(choose) is not null;
             var named = parse.GetValue(choose) ?? [];
             if (choosing && (ids.Count > 0 || parse.GetValue(what) is not null))
@@ -40,7 +38,7 @@ internal static class ReproduceCommand
             if (parse.GetValue(quick))
                 Console.WriteLine("--quick: a fortieth of the steps; its figures mean nothing");
             // One folder by default, so that a second call goes on with the first one's runs.
-            var root = Path.GetFullPath(parse.GetValue(output) ?? Path.Combine("runs", (choosing ? "settings" : "reproduce") + (parse.GetValue(quick) ? "-quick" : "")));
+            var root = OutputPlace.Folder(parse.GetValue(output) ?? Path.Combine(RunNames.Root, (choosing ? "settings" : "reproduce") + (parse.GetValue(quick) ? "-quick" : "")));
             RunMarker.Check(new RunFolder(root), RunMarker.Runs);
             // What a run leaves is measured on one kind of prompts: those of settings stay apart from those of tables.
             var stages = new StageRuns(choosing ? Path.Combine(root, "validation") : root, parse.GetValue(quick), parse.GetValue(settings) ?? []);

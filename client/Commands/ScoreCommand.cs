@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using SelfJudge.Abstractions;
+using SelfJudge.CommandLine;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
@@ -20,17 +21,14 @@ internal static class ScoreCommand
     {
         var data = new Option<string>("--data") { Description = "Preference rows: a file or a folder, as training takes them, or rows of token ids such as a run's last-step.jsonl.", Required = true };
         var noTemplate = new Option<bool>("--no-template") { Description = "Take the texts as they stand: no dialogue template, no end token." };
-        var beta = new Option<double>("--beta") { Description = "β of the losses.", DefaultValueFactory = _ => 0.1 };
-        var loss = new Option<PreferenceLossKind>("--loss") { Description = "The loss whose mean is printed; the file has all three.", DefaultValueFactory = _ => PreferenceLossKind.Sigmoid };
-        loss.AcceptOnlyFromAmong([.. Enum.GetNames<PreferenceLossKind>().Select(n => n.ToLowerInvariant())]);
+        var beta = Options.Number("--beta", Options.SettingOf<PreferenceLoss>(nameof(PreferenceLoss.Beta)), 0.1);
+        var loss = Options.Choice("--loss", "The loss whose mean is printed; the file has all three.", Options.NamesOf<PreferenceLossKind>(), "sigmoid");
         var output = new Option<string>("--out") { Description = "The file for the scores, one JSON line per row and one of means.", Required = true };
         var model = new ModelOptions();
         var command = new Command("score", "Log-probabilities of chosen and rejected responses under model and adapter (policy) and under the model alone (reference), and the losses.") { data, noTemplate, beta, loss, output };
         model.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
-            if (parse.GetValue(beta) is var b && !(b > 0 && double.IsFinite(b)))
-                throw new UserError($"--beta {b.ToString(CultureInfo.InvariantCulture)}: must be more than 0");
             if (parse.GetValue(noTemplate) && parse.GetValue(model.Template) is { } template)
                 throw new UserError($"--no-template and --template {template} contradict each other");
             var (path, verbatim) = (parse.GetValue(data)!, parse.GetValue(noTemplate));
@@ -43,14 +41,14 @@ internal static class ScoreCommand
             try
             {
                 await using var loaded = await model.Open(parse, resolved);
-                var (means, recorded) = await Score(loaded, ScoredRows.Read(path, verbatim, vocabulary), verbatim, b, file, cancellation);
-                var (name, mean) = parse.GetValue(loss) switch
+                var (means, recorded) = await Score(loaded, ScoredRows.Read(path, verbatim, vocabulary), verbatim, parse.GetValue(beta), file, cancellation);
+                var mean = Enum.Parse<PreferenceLossKind>(parse.GetValue(loss)!, ignoreCase: true) switch
                 {
-                    PreferenceLossKind.Sigmoid => ("sigmoid", means.Sigmoid),
-                    PreferenceLossKind.Hinge => ("hinge", means.Hinge),
-                    _ => ("ipo", means.Ipo),
+                    PreferenceLossKind.Sigmoid => means.Sigmoid,
+                    PreferenceLossKind.Hinge => means.Hinge,
+                    _ => means.Ipo,
                 };
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} rows in {parse.GetValue(output)}: mean {name} loss {mean:0.000000}, margin {means.Margin:0.000000}, accuracy {means.Accuracy:0.0000}"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} rows in {parse.GetValue(output)}: mean {parse.GetValue(loss)} loss {mean:0.000000}, margin {means.Margin:0.000000}, accuracy {means.Accuracy:0.0000}"));
                 if (recorded.Rows > 0)
                     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{recorded.Rows} rows bring log-probabilities of their own; the largest difference from them is {recorded.Policy:0.0e+00} under the policy, {recorded.Reference:0.0e+00} under the reference"));
                 return RunExecutor.Succeeded;

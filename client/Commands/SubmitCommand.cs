@@ -14,40 +14,27 @@ internal static class SubmitCommand
     public static Command Create()
     {
         var prompts = new Argument<string>("prompts") { Description = "JSON Lines, each with a \"prompt\": a string, or a list of {role, content}." };
-        var samples = new Option<int>("--samples") { Description = "Completions per prompt.", DefaultValueFactory = _ => 16 };
+        var samples = CommonOptions.Samples("Completions per prompt.", 16);
         var model = new Option<string?>("--model") { Description = "A run, or the folder of a model or an adapter; the newest completed run if left out." };
         var output = new Option<string>("--out") { Description = "The file for the results, one JSON line per prompt. If it holds some already, the rest is done.", Required = true };
         var template = CommonOptions.Template();
         var judgeTemplate = new Option<string?>("--judge-template") { Description = "The judge template by name or .yaml file; the run's own, or that of Table 14, if left out." };
-        var temperature = new Option<double?>("--temperature") { Description = "Sampling temperature." };
-        var topP = new Option<double?>("--top-p") { Description = "Nucleus sampling." };
-        var maxNewTokens = new Option<int?>("--max-new-tokens") { Description = "The longest completion in tokens." };
-        var seed = new Option<ulong>("--seed") { Description = "Seed of all samples and brackets.", DefaultValueFactory = _ => 1 };
+        var sampling = new SamplingChoices();
         var cluster = CommonOptions.Cluster();
         var device = new DeviceOptions();
         var command = new Command("submit", "Answer a batch of prompts, each by a tournament among the model's own completions.")
         {
-            prompts, samples, model, output, template, judgeTemplate, temperature, topP, maxNewTokens, seed, cluster,
+            prompts, samples, model, output, template, judgeTemplate, cluster,
         };
         device.AddTo(command);
+        sampling.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
             var computing = device.Resolve(parse, parse.GetValue(cluster));
-            if (parse.GetValue(samples) < 1)
-                throw new UserError($"--samples {parse.GetValue(samples)}: must be 1 or more");
             var file = OutputFile.Check(parse.GetValue(output)!, parse.GetValue(prompts));
             var batch = PreferenceFiles.ReadPrompts(parse.GetValue(prompts)!).ToList();
             var resolved = SubmittedModel.Resolve(parse.GetValue(model), parse.GetValue(template), parse.GetValue(judgeTemplate));
-            var sampling = resolved.Sampling;
-            sampling = sampling with
-            {
-                Temperature = parse.GetValue(temperature) ?? sampling.Temperature,
-                TopP = parse.GetValue(topP) ?? sampling.TopP,
-                MaxNewTokens = parse.GetValue(maxNewTokens) ?? sampling.MaxNewTokens,
-            };
-            if (sampling.Problem() is { } problem)
-                throw new UserError(problem);
-            var submission = new Submission(batch, resolved, sampling, parse.GetValue(samples), parse.GetValue(seed), file);
+            var submission = new Submission(batch, resolved, sampling.Resolve(parse, resolved.Sampling), parse.GetValue(samples), parse.GetValue(sampling.Seed), file);
             return await Run(submission, batch.Count, file, resolved.Name, parse.GetValue(cluster), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation);
         });
         return command;

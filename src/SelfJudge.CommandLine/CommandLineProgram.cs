@@ -17,6 +17,7 @@ public static class CommandLineProgram
     {
         Terminal.Guard();
         root.Add(Verbose);
+        Options.RefuseEmptyTexts(root);
         // A text that begins with @ is a text, and no file of further arguments.
         var parse = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         var isVerbose = parse.GetValue(Verbose);

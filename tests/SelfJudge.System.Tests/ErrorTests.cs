@@ -119,9 +119,18 @@ public sealed class ErrorTests : IDisposable
     {
         // Where tests run as root no mode forbids writing, but a file where a folder should be always does.
         var blocked = Path.Combine(_folder.Write("file", "in the way"), "run");
-        await AssertFails($"the run's folder {blocked} cannot be used: *", SmallRun.Train(blocked));
-        var prompts = _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?"}""");
-        await AssertFails($"--out {blocked} cannot be written: *", "submit", prompts, "--model", Model(), "--out", blocked);
+        foreach (var command in new string[][] { SmallRun.Train(blocked), ["demo", "--quick", "--out", blocked], ["reproduce", "--out", blocked], ["convert", "--model", "none", "--out", blocked] })
+            await AssertFails($"--out {blocked} cannot be written: {_folder["file"]} is a file, not a folder", command);
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_written_is_named_before_anything_is_read()
+    {
+        foreach (var command in new string[][] { ["submit", "none.jsonl"], ["compare", "none", "none", "--judge", "oracle"], ["score", "--data", "none.jsonl", "--model", "none"] })
+        {
+            await AssertFails($"--out {_folder["none/out.jsonl"]} cannot be written: there is no folder {_folder["none"]}", [.. command, "--out", "none/out.jsonl"]);
+            await AssertFails($"--out {_folder.Path} is a folder: name a file", [.. command, "--out", _folder.Path]);
+        }
     }
 
     [Fact]
@@ -149,10 +158,47 @@ public sealed class ErrorTests : IDisposable
         await AssertFails($"--cluster {cluster}: write the gateway of a silo as HOST:PORT, such as 127.0.0.1:30000", SmallRun.Train(Run, "--cluster", cluster));
 
     [Theory]
-    [InlineData("--seeds 0: must be 1 or more", "demo", "--seeds", "0")]
-    [InlineData("--samples 0: must be 1 or more", "submit", "prompts.jsonl", "--samples", "0", "--out", "answers.jsonl")]
+    [InlineData("--seeds 0: must be a whole number from 1 to 1000", "demo", "--seeds", "0")]
+    [InlineData("--seeds 2: there are not so many seeds from --seed 18446744073709551615 on", "demo", "--seed", "18446744073709551615", "--seeds", "2")]
+    [InlineData("--samples 0: must be a whole number from 1 to 1024", "submit", "prompts.jsonl", "--samples", "0", "--out", "answers.jsonl")]
+    [InlineData("--temperature 1e-39: must be a number, 0, or from 0.0001 to 1000", "generate", "--prompt", "x", "--temperature", "1e-39")]
+    [InlineData("--max-new-tokens 2147483647: must be a whole number from 1 to 1048576", "generate", "--prompt", "x", "--max-new-tokens", "2147483647")]
+    [InlineData("--beta 1e-320: must be a number from 0.000001 to 1000", "score", "--data", "x", "--out", "x", "--beta", "1e-320")]
+    [InlineData("--loss 1: known are sigmoid, hinge and ipo", "score", "--data", "x", "--out", "x", "--loss", "1")]
+    [InlineData("--loss sigmoid, ipo: known are sigmoid, hinge and ipo", "score", "--data", "x", "--out", "x", "--loss", "sigmoid, ipo")]
+    [InlineData("--max-length -5: must be a whole number from 16 to 16777216", "data", "inspect", "--data", "x", "--max-length", "-5")]
+    [InlineData("--epochs NaN: must be a number more than 0 and at most 1000000", "jsft", "--model", "x", "--data", "x", "--epochs", "NaN")]
+    [InlineData("--max-shard-size 2: write a size such as 80GB or 24GiB", "convert", "--model", "x", "--out", "y", "--max-shard-size", "2")]
+    [InlineData("--out '': must not be empty", "train", "--recipe", "x", "--out", "")]
+    [InlineData("--recipe '': must not be empty", "train", "--recipe", "")]
+    [InlineData("prompts '': must not be empty", "submit", "", "--out", "x")]
     [InlineData("prompts.jsonl: no such file", "submit", "prompts.jsonl", "--out", "answers.jsonl")]
     public async Task A_number_or_file_that_cannot_be_is_refused(string message, params string[] arguments) => await AssertFails(message, arguments);
+
+    [Theory]
+    [InlineData("--silo-port 65536: must be a whole number from 0 to 65535", "--silo-port", "65536")]
+    [InlineData("--workers 2147483647: must be a whole number from 1 to 1024", "--workers", "2147483647")]
+    [InlineData("--primary 127.0.0.1: write it as ADDRESS:PORT, such as 127.0.0.1:11111", "--primary", "127.0.0.1")]
+    [InlineData("--dtype 1: known are auto, float32 and bfloat16", "--dtype", "1")]
+    [InlineData("--device tpu is unknown: write cpu, or cuda:N for the N-th GPU, counted from 0", "--device", "tpu")]
+    [InlineData("--storage '': must not be empty", "--storage", "")]
+    public async Task A_silo_refuses_options_that_cannot_be(string message, params string[] arguments)
+    {
+        var ended = await ConsoleProcess.Run(Programs.Silo, _folder.Path, arguments);
+        Assert.True(ended.ExitCode == 1, ended.ToString());
+        Assert.Equal(message + "\n", ended.Errors);
+    }
+
+    [Fact]
+    public async Task A_text_that_begins_with_an_at_sign_is_a_text_and_names_no_file_of_arguments()
+    {
+        await AssertFails($"{_folder["@none.yaml"]}: no such recipe file", "train", "--recipe", _folder["@none.yaml"]);
+        await AssertFails("@none.yaml: no such recipe file", "train", "--recipe", "@none.yaml");
+    }
+
+    [Fact]
+    public async Task What_others_wrote_cannot_steer_the_terminal() =>
+        await AssertFails("\\u001b]0;owned\\u0007\\u202e.yaml: no such recipe file", "train", "--recipe", "\e]0;owned\a\u202e.yaml");
 
     [Theory]
     [InlineData("--device tpu is unknown: write cpu, or cuda:N for the N-th GPU, counted from 0", "--device", "tpu")]
@@ -172,24 +218,11 @@ public sealed class ErrorTests : IDisposable
         await AssertFails("--set model.init.heads=3: model.init.heads: must divide hidden_size (64)", ["recipes", "validate", SmallRun.Recipe("smoke.yaml"), .. SmallRun.Set("model.init.heads=3", "seed=2")]);
     }
 
-    [Fact]
-    public async Task Every_recipe_of_the_repository_is_valid()
-    {
-        var recipes = Directory.GetFiles(Path.GetDirectoryName(SmallRun.Recipe("smoke.yaml"))!, "*.yaml");
-        Assert.NotEmpty(recipes);
-        foreach (var recipe in recipes)
-        {
-            var ended = await _folder.Client("recipes", "validate", recipe);
-            Assert.True(ended.ExitCode == 0, ended.ToString());
-            Assert.Matches($"\n# {recipe} is valid: [1-9][0-9]* stages, [1-9][0-9]* steps\n$", ended.Output);
-        }
-    }
-
     // A model as far as anybody looks before work is spent.
     private string Model()
     {
         Directory.CreateDirectory(_folder["model"]);
-        File.WriteAllText(_folder["model/config.json"], """{"model_type": "llama", "vocab_size": 1, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}""");
+        File.WriteAllText(_folder["model/config.json"], """{"model_type": "llama", "vocab_size": 2, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}""");
         File.WriteAllText(_folder["model/tokenizer.json"], """{"model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1}}}""");
         return _folder["model"];
     }

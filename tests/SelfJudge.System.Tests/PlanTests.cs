@@ -76,6 +76,35 @@ public sealed class PlanTests : IDisposable
         Assert.Single(ended.Errors.TrimEnd().Split('\n'));
     }
 
+    [Fact]
+    public async Task Every_shipped_recipe_is_valid_and_can_be_planned()
+    {
+        // What a recipe may leave to its user: a model, of which the configuration is enough, and data.
+        var model = Model();
+        var pairs = _folder.Write("pairs.jsonl", [.. Enumerable.Range(0, 40).Select(i => $$"""{"prompt": "a {{i}}", "chosen": "a", "rejected": "b"}""")]);
+        var recipes = Directory.GetFiles(Path.GetDirectoryName(SmallRun.Recipe("smoke.yaml"))!, "*.yaml", SearchOption.AllDirectories);
+        Assert.Contains(Recipe("hh-self-judge"), recipes);
+        await Parallel.ForEachAsync(recipes, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, async (recipe, _) =>
+        {
+            var valid = await _folder.Client("recipes", "validate", recipe);
+            Assert.True(valid.ExitCode == 0, valid.ToString());
+            Assert.Matches($"\n# {recipe} is valid: [1-9][0-9]* stages, [0-9]+ steps( and [0-9.]+ epochs of the data)?\n$", valid.Output);
+            var isOfWorld = !valid.Output.Contains("world_pairs: 0\n", StringComparison.Ordinal);
+            var planned = await _folder.Client(["plan", "--recipe", recipe, "--no-dry-run", .. isOfWorld ? [] : new[] { "--model", model, "--data", pairs }]);
+            Assert.True(planned.ExitCode == 0, planned.ToString());
+            Assert.Contains("memory: in all", planned.Output, StringComparison.Ordinal);
+        });
+    }
+
+    [Fact]
+    public async Task A_recipes_automatic_template_is_the_models_as_in_a_run()
+    {
+        var prompts = _folder.Write("prompts.jsonl", """{"prompt": "a"}""");
+        var ended = await _folder.Client("plan", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", SharedData.Path("stories260k"), "--no-dry-run", "--set", $"data.prompts={prompts}");
+        Assert.True(ended.ExitCode == 0, ended.ToString());
+        Assert.Contains("has no chat_template, so its prompts are put by the dialogue template 'paper'", ended.Errors, StringComparison.Ordinal);
+    }
+
     private static string Recipe(string name) => SmallRun.Recipe($"paper/{name}.yaml");
 
     private string Model()

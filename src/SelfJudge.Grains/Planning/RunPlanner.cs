@@ -222,7 +222,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         var dialogue = DialogueTemplate.ByName(recipe.Model.DialogueTemplate);
         if (recipe.Model.Path is not { } folder)
             return new PromptEncoder(new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens), dialogue, MaxLength);
-        return File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "tokenizer.model")) ? new PromptEncoder(ModelFolder.ReadTokenizer(folder, _config), dialogue, MaxLength) : null;
+        return ModelFolder.HasTokenizer(folder) ? new PromptEncoder(ModelFolder.ReadTokenizer(folder, _config), dialogue, MaxLength) : null;
     }
 
     private static LlamaConfig ConfigOf(Recipe recipe) => recipe.Model.Path is { } folder ? ModelFolder.ReadConfig(folder)

@@ -107,6 +107,9 @@ public static class ModelFolder
         return new PromptEncoder(ReadTokenizer(folder, config), dialogue, Math.Min(maxLength ?? int.MaxValue, config.MaxPositionEmbeddings));
     }
 
+    /// <summary>Whether a folder has a tokenizer, supported or not.</summary>
+    public static bool HasTokenizer(string folder) => File.Exists(Path.Combine(folder, "tokenizer.json")) || File.Exists(Path.Combine(folder, "tokenizer.model"));
+
     /// <summary>The tokenizer that a folder holds.</summary>
     /// <exception cref="InvalidDataException">It holds none that is supported.</exception>
     public static TextTokenizer ReadTokenizer(string folder)
