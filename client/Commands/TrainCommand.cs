@@ -19,6 +19,7 @@ internal static class TrainCommand
         device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
+            _ = OutputPlace.Folder(parse.GetValue(output) ?? RunNames.Root);
             RunNames.CheckNew(parse.GetValue(output));
             var computing = device.Resolve(parse, parse.GetValue(cluster));
             var (resolved, _) = RunRecipe.Load(parse.GetValue(recipe)!, parse.GetValue(model), parse.GetValue(data) ?? [], [], parse.GetValue(settings) ?? []);
