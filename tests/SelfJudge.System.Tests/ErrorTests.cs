@@ -100,8 +100,8 @@ public sealed class ErrorTests : IDisposable
     public async Task A_malformed_line_of_prompts_is_named()
     {
         var prompts = _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?"}""", """{"question": "what colour is it ?"}""");
-        await AssertFails($"{prompts}:2: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}", "submit", prompts, "--model", _folder["model"], "--out", Run);
-        await AssertFails($"{prompts}:2: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}", "train", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", Model(), "--set", $"data.prompts={prompts}", "--out", Run);
+        await AssertFails($"{prompts}:2: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}; it has \"question\"", "submit", prompts, "--model", _folder["model"], "--out", Run);
+        await AssertFails($"{prompts}:2: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}; it has \"question\"", "train", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", Model(), "--set", $"data.prompts={prompts}", "--out", Run);
         _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?""");
         await AssertFails($"{prompts}:1: *", "submit", prompts, "--model", _folder["model"], "--out", Run);
     }
