@@ -10,7 +10,7 @@ public static class Terminal
 {
     private static readonly TerminalWriter Raw = new(Console.Out, !Console.IsOutputRedirected, isVisible: false);
 
-    private static volatile bool s_isGone;
+    private static volatile bool _isGone;
 
     /// <summary>For data that another program may read: exact in a file or a pipe.</summary>
     public static TextWriter Data { get; } = Console.IsOutputRedirected ? Raw : new TerminalWriter(Console.Out, isTerminal: true, isVisible: true);
@@ -27,7 +27,7 @@ public static class Terminal
     }
 
     /// <summary>The terminal is no more: what is meant for it goes nowhere from now on, and is no error.</summary>
-    internal static void HangUp() => s_isGone = true;
+    internal static void HangUp() => _isGone = true;
 
     /// <summary>Whoever draws hides the cursor meanwhile.</summary>
     internal static void ShowCursor()
@@ -60,7 +60,7 @@ public static class Terminal
 
         public override void Write(string? value)
         {
-            if (value is null || _isTerminal && s_isGone)
+            if (value is null || _isTerminal && _isGone)
                 return;
             try
             {
@@ -68,13 +68,13 @@ public static class Terminal
             }
             catch (IOException) when (_isTerminal)
             {
-                s_isGone = true; // It went before the signal that says so came.
+                _isGone = true; // It went before the signal that says so came.
             }
         }
 
         public override void Flush()
         {
-            if (!(_isTerminal && s_isGone))
+            if (!(_isTerminal && _isGone))
                 _inner.Flush();
         }
     }
