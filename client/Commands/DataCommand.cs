@@ -30,8 +30,6 @@ internal static class DataCommand
         var inspect = new Command("inspect", "Count a data set's rows and show what training sees of them.") { data, model, template, judge, maxLength, seed, json };
         inspect.SetAction(parse =>
         {
-            if (parse.GetValue(maxLength) < 1)
-                throw new UserError($"--max-length {parse.GetValue(maxLength)}: must be 1 or more");
             var folder = parse.GetValue(model);
             var named = CommonOptions.ParseTemplate(parse.GetValue(template)) ?? (folder is null ? DialogueTemplate.Paper.Name : DialogueTemplates.Of(folder, "--template"));
             var (dialogue, judging) = (DialogueTemplate.ByName(named), JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(parse.GetValue(judge)!)));

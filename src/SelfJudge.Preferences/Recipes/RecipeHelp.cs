@@ -9,9 +9,6 @@ public sealed record RecipeHelp(string Key, string Meaning, string Allowed, IRea
     /// <summary>Every key, each group before its own.</summary>
     public static IReadOnlyList<RecipeHelp> All { get; } = [.. Of(typeof(Recipe), "", [])];
 
-    /// <summary>A key's meaning and values as sentences, for the help of an option that sets it.</summary>
-    public static string Describe(string key) => All.Single(h => h.Key == key) is { Meaning: var meaning, Allowed: { Length: > 0 } allowed } ? $"{meaning} {char.ToUpperInvariant(allowed[0])}{allowed[1..]}." : throw new ArgumentException($"{key} takes any text", nameof(key));
-
     private static IEnumerable<RecipeHelp> Of(Type type, string path, IReadOnlyList<string> methods)
     {
         foreach (var key in RecipeKeys.Of(type).Values)

@@ -94,12 +94,8 @@ public sealed class RecipeValuesTests
     public void What_it_takes_is_read(string key, string value) => Assert.Equal(2, Parse(key, value).Stages.Count);
 
     [Fact]
-    public void Sampling_options_and_their_help_have_the_same_ranges()
-    {
+    public void Sampling_options_have_the_same_ranges() =>
         Assert.Equal("temperature must be 0, or from 0.0001 to 1000, not NaN", new SamplingOptions(double.NaN).Problem());
-        Assert.Equal("Divides the logits; 0 takes the most likely token. A number, 0, or from 0.0001 to 1000.", RecipeHelp.Describe("sampling.temperature"));
-        Assert.Equal("One of sigmoid, hinge, ipo.", RecipeHelp.Describe("stages[].loss.kind").Split("square. ")[1]);
-    }
 
     [Theory]
     [InlineData("model.init.heads=7", "model.init.heads: must divide hidden_size (64)")]
