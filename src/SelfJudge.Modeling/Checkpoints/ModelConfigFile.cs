@@ -134,9 +134,12 @@ internal static class ModelConfigFile
             throw new InvalidDataException($"{key} is {JsonFile.Shown(json[key]!)}; supported is {neutral:0.######}");
     }
 
-    // A token sees itself and the window - 1 before it. A window of all positions is none.
+    // A token sees itself and the window - 1 before it. A window of all positions is none. transformers reads no window for a
+    // Llama, and no use_sliding_window for either; a Mistral with layer_types it loads as a Ministral, which goes by them.
     private static (int? Window, IReadOnlyList<bool>? Layers) ParseWindow(JsonObject json, int? usual, int positions, int layers)
     {
+        if (usual is null)
+            return (null, null);
         var window = json.ContainsKey("sliding_window") ? json["sliding_window"] is null ? null : Dimension(json, "sliding_window") : usual;
         IReadOnlyList<bool>? sliding = json["layer_types"] switch
         {
@@ -147,9 +150,9 @@ internal static class ModelConfigFile
         };
         if (sliding is not null && sliding.Count != layers)
             throw new InvalidDataException($"layer_types names {sliding.Count} layers, num_hidden_layers is {layers}");
-        if (json["sliding_window"] is null && sliding?.Contains(true) == true)
+        if (window is null && sliding?.Contains(true) == true)
             throw new InvalidDataException("layer_types names sliding_attention, and sliding_window is missing");
-        if (json.Value<bool>("use_sliding_window") == false || window >= positions || sliding?.Contains(true) == false)
+        if (window >= positions || sliding?.Contains(true) == false)
             return (null, null);
         return (window, window is null || sliding?.Contains(false) != true ? null : sliding);
     }

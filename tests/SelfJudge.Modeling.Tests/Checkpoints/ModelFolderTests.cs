@@ -70,11 +70,6 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("hidden_activation", "\"gelu_pytorch_tanh\"", "hidden_activation is gelu_pytorch_tanh; supported is silu")]
     [InlineData("architectures", "[\"LlamaForTokenClassification\"]", "architectures names LlamaForTokenClassification; supported are LlamaForCausalLM, LlamaForSequenceClassification")]
     [InlineData("architectures", "\"LlamaForCausalLM\"", "architectures is \"LlamaForCausalLM\", which is no list of names")]
-    [InlineData("sliding_window", "0", "sliding_window is 0; it must be between 1 and")]
-    [InlineData("sliding_window", "-1", "sliding_window is -1; it must be between 1 and")]
-    [InlineData("layer_types", "[\"full_attention\"]", "layer_types names 1 layers, num_hidden_layers is 2")]
-    [InlineData("layer_types", "[\"full_attention\", \"chunked_attention\"]", "layer_types names \"chunked_attention\"; supported are full_attention and sliding_attention")]
-    [InlineData("layer_types", "[\"full_attention\", \"sliding_attention\"]", "layer_types names sliding_attention, and sliding_window is missing")]
     [InlineData("partial_rotary_factor", "0.5", "partial_rotary_factor is 0.5; supported is 1")]
     [InlineData("rope_parameters", "{\"rope_type\": \"default\", \"partial_rotary_factor\": 0.25}", "partial_rotary_factor is 0.25; supported is 1")]
     [InlineData("embedding_multiplier", "12.0", "embedding_multiplier is 12.0; supported is 1")]
@@ -119,7 +114,21 @@ public sealed class ModelFolderTests : IDisposable
         Assert.Contains(message, Fails(() => ModelFolder.ReadConfig(_folder)));
     }
 
-    /// <summary>What transformers takes for keys that a configuration leaves out.</summary>
+    [Theory]
+    [InlineData("\"sliding_window\": 0", "sliding_window is 0; it must be between 1 and")]
+    [InlineData("\"sliding_window\": -1", "sliding_window is -1; it must be between 1 and")]
+    [InlineData("\"layer_types\": [\"full_attention\"]", "layer_types names 1 layers, num_hidden_layers is 2")]
+    [InlineData("\"layer_types\": [\"full_attention\", \"chunked_attention\"]", "layer_types names \"chunked_attention\"; supported are full_attention and sliding_attention")]
+    [InlineData("\"sliding_window\": null, \"layer_types\": [\"full_attention\", \"sliding_attention\"]", "layer_types names sliding_attention, and sliding_window is missing")]
+    public void A_mistrals_window_that_is_none_says_why(string keys, string message)
+    {
+        File.WriteAllText(Path.Combine(_folder, "config.json"), $$"""
+            {"model_type": "mistral", "vocab_size": 10, "hidden_size": 64, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 16, {{keys}}}
+            """);
+        Assert.Contains(message, Fails(() => ModelFolder.ReadConfig(_folder)));
+    }
+
+    /// <summary>What transformers takes for keys that a configuration leaves out, and which of a window's keys it reads for which model.</summary>
     [Theory]
     [InlineData("llama", "", 8, 2048, null)]
     [InlineData("mistral", "", 8, 131072, 4096)]
@@ -128,9 +137,11 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("mistral", ", \"sliding_window\": null, \"max_position_embeddings\": 32768", 8, 32768, null)]
     [InlineData("mistral", ", \"max_position_embeddings\": 4096", 8, 4096, null)]
     [InlineData("mistral", ", \"max_position_embeddings\": 4097", 8, 4097, 4096)]
-    [InlineData("mistral", ", \"use_sliding_window\": false", 8, 131072, null)]
+    [InlineData("mistral", ", \"use_sliding_window\": false", 8, 131072, 4096)]
+    [InlineData("mistral", ", \"layer_types\": [\"sliding_attention\", \"full_attention\"]", 8, 131072, 4096)]
     [InlineData("mistral", ", \"layer_types\": [\"full_attention\", \"full_attention\"]", 8, 131072, null)]
-    [InlineData("llama", ", \"sliding_window\": 64", 8, 2048, 64)]
+    [InlineData("llama", ", \"sliding_window\": 64", 8, 2048, null)]
+    [InlineData("llama", ", \"sliding_window\": 64, \"use_sliding_window\": true, \"layer_types\": [\"sliding_attention\", \"sliding_attention\"]", 8, 2048, null)]
     public void A_window_and_what_is_left_out_are_as_in_transformers(string type, string keys, int keyValueHeads, int positions, int? window)
     {
         File.WriteAllText(Path.Combine(_folder, "config.json"), $$"""
