@@ -34,10 +34,14 @@ internal static class RunExecutor
                 Console.WriteLine($"cancelled after step {status.Step} of {status.Stage}; go on with: resume {folder.Path}");
                 return Cancelled;
             case RunState.Failed:
-                await Console.Error.WriteLineAsync($"the run failed: {status.Message}{(Directory.Exists(folder.Path) ? $"\nwhat it made is in {folder.Path}; once the cause is mended, go on with: resume {folder.Path}" : "")}");
+                await Console.Error.WriteLineAsync($"the run failed: {status.Message}{(Directory.Exists(folder.Path) ? $"\nwhat it made is in {folder.Path}; {WhatNext(status, folder)}" : "")}");
                 return Failed;
             default:
                 return Succeeded; // The watcher has seen enough; the run goes on.
         }
     }
+
+    private static string WhatNext(RunStatus status, RunFolder folder) => status.CanResume
+        ? $"once the cause is mended, go on with: resume {folder.Path}"
+        : "a resumed run would fail again: start one with other settings, in another folder";
 }

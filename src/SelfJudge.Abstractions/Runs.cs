@@ -15,6 +15,7 @@ public sealed record RunRequest([property: Id(0)] string Recipe, [property: Id(1
 /// <param name="Metrics">The figures of that step by name.</param>
 /// <param name="SecondsLeft">An estimate for the stage; null while there is none.</param>
 /// <param name="Message">What failed, or what there is to know.</param>
+/// <param name="CanResume">False where the run failed by its own recipe: to go on with it would end the same way.</param>
 [GenerateSerializer, Immutable, Alias("sj.RunStatus")]
 public sealed record RunStatus(
     [property: Id(0)] string RunId,
@@ -31,7 +32,8 @@ public sealed record RunStatus(
     [property: Id(11)] double? SecondsLeft,
     [property: Id(12)] IReadOnlyDictionary<string, double> Metrics,
     [property: Id(13)] TripletCounts Triplets,
-    [property: Id(14)] string? Message);
+    [property: Id(14)] string? Message,
+    [property: Id(15)] bool CanResume = true);
 
 /// <summary>What became of preference triplets.</summary>
 /// <param name="Made">Arrived at the trainer for the first time.</param>

@@ -27,14 +27,11 @@ public static class CommandLineProgram
                 Console.Error.WriteLine(Describe(root, (Exception)e.ExceptionObject, explain, isVerbose));
                 Termination.EndNow(Failed);
             };
-        if (parse.Action is ParseErrorAction errors)
+        // Who names no command sees which there are; any other mistake is one line.
+        if (parse.Action is ParseErrorAction && (parse.UnmatchedTokens.Count > 0 || parse.CommandResult.Command.Subcommands.Count == 0))
         {
-            if (parse.UnmatchedTokens.Count == 0 && parse.CommandResult.Command.Subcommands.Count == 0)
-            {
-                await Console.Error.WriteLineAsync(parse.Errors[0].Message);
-                return Failed;
-            }
-            errors.ShowHelp = parse.UnmatchedTokens.Count == 0;
+            await Console.Error.WriteLineAsync(parse.UnmatchedTokens.Count > 0 ? Unknown(parse.UnmatchedTokens[0], parse.CommandResult.Command) : parse.Errors[0].Message);
+            return Failed;
         }
         try
         {
@@ -48,6 +45,16 @@ public static class CommandLineProgram
             await Console.Error.WriteLineAsync(Describe(root, e, explain, isVerbose));
             return Failed;
         }
+    }
+
+    internal static string Unknown(string word, Command command)
+    {
+        var path = command.Name;
+        for (var parent = command.Parents.OfType<Command>().FirstOrDefault(); parent is not null; parent = parent.Parents.OfType<Command>().FirstOrDefault())
+            path = $"{parent.Name} {path}";
+        return word.StartsWith('-') ? $"{word} is no option of '{path}': known are {string.Join(", ", command.Options.Where(o => !o.Hidden).Select(o => o.Name).Append(Verbose.Name).Distinct())}"
+            : command.Subcommands.Count > 0 ? $"{word} is no command of '{path}': known are {string.Join(", ", command.Subcommands.Select(c => c.Name))}"
+            : $"{word} is more than '{path}' takes: put a text with spaces between quotes, or see '{path} --help'";
     }
 
     private static string Describe(RootCommand root, Exception e, Func<Exception, string?> explain, bool isVerbose)

@@ -172,6 +172,10 @@ public sealed class ErrorTests : IDisposable
     [InlineData("--out '': must not be empty", "train", "--recipe", "x", "--out", "")]
     [InlineData("--recipe '': must not be empty", "train", "--recipe", "")]
     [InlineData("prompts '': must not be empty", "submit", "", "--out", "x")]
+    [InlineData("tarin is no command of 'selfjudge': known are demo, jsft, train, plan, submit, compare, generate, chat, judge, score, convert, recipes, data, reproduce, runs, show, watch, cancel, resume, tokenize, detokenize", "tarin", "--recipe", "x")]
+    [InlineData("vali is no command of 'selfjudge recipes': known are validate, schema, explain", "recipes", "vali", "x")]
+    [InlineData("--nonsense is no option of 'selfjudge recipes validate': known are --set, --verbose", "recipes", "validate", "x", "--nonsense", "1")]
+    [InlineData("two is more than 'selfjudge show' takes: put a text with spaces between quotes, or see 'selfjudge show --help'", "show", "one", "two")]
     [InlineData("prompts.jsonl: no such file", "submit", "prompts.jsonl", "--out", "answers.jsonl")]
     public async Task A_number_or_file_that_cannot_be_is_refused(string message, params string[] arguments) => await AssertFails(message, arguments);
 

@@ -102,13 +102,13 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         }
     }
 
-    public RunStatus Status(RunState state, string? message)
+    public RunStatus Status(RunState state, string? message, bool canResume)
     {
         var done = _last?.Step ?? 0;
         double? left = _secondsPerStep > 0 && _activity == _stage.Name ? (_stage.Steps - done) * _secondsPerStep : null;
         var triplets = _finished.Aggregate(_last?.Triplets ?? TripletCounts.None, (sum, s) => sum + s.Triplets);
         return new RunStatus(runId, state, request.Folder, recipe.Name, [.. recipe.Stages.Select(s => s.Name)], _activity, recipe.Stages.ToList().IndexOf(_stage), done, _stage.Steps,
-            Elapsed(), _tokensPerSecond, left, _last?.Metrics ?? new Dictionary<string, double>(), triplets, message ?? (_warnings.Count == 0 ? null : string.Join("; ", _warnings)));
+            Elapsed(), _tokensPerSecond, left, _last?.Metrics ?? new Dictionary<string, double>(), triplets, message ?? (_warnings.Count == 0 ? null : string.Join("; ", _warnings)), canResume);
     }
 
     // A stage, or after the last of them the evaluation: nothing of what came before is said of it.

@@ -59,8 +59,8 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
     }
 
     public Task<RunStatus> GetStatus() => Task.FromResult(
-        _execution?.Status(state.State.State, state.State.Message)
-        ?? new RunStatus(this.GetPrimaryKeyString(), state.State.State, state.State.Request?.Folder ?? "", "", [], "", 0, 0, 0, 0, 0, null, new Dictionary<string, double>(), TripletCounts.None, state.State.Message));
+        _execution?.Status(state.State.State, state.State.Message, !state.State.IsRecipesFault)
+        ?? new RunStatus(this.GetPrimaryKeyString(), state.State.State, state.State.Request?.Folder ?? "", "", [], "", 0, 0, 0, 0, 0, null, new Dictionary<string, double>(), TripletCounts.None, state.State.Message, !state.State.IsRecipesFault));
 
     public async Task<string?> GetResult()
     {
@@ -71,7 +71,7 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
     private async Task Execute(RunExecution execution)
     {
         RunState reached;
-        string? message = null;
+        Exception? failure = null;
         try
         {
             await execution.Run();
@@ -82,17 +82,18 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
 #pragma warning restore CA1031
         {
             LogFailed(e, this.GetPrimaryKeyString());
-            (reached, message) = (RunState.Failed, e.Message);
+            (reached, failure) = (RunState.Failed, e);
         }
         // From here on there is nothing to cancel: no later word may stand over the end that was reached.
         execution.IsOver = true;
         _keepAlive?.Dispose();
-        await Record(reached, message);
+        await Record(reached, failure);
     }
 
-    private Task Record(RunState reached, string? message)
+    private Task Record(RunState reached, Exception? failure)
     {
-        (state.State.State, state.State.Message) = (reached, message);
+        // What is no number comes out of the same recipe again, as a judge does that its gate keeps out.
+        (state.State.State, state.State.Message, state.State.IsRecipesFault) = (reached, failure?.Message, failure is JudgeGateException or ArithmeticException);
         return _recording = WriteAfter(_recording);
     }
 
@@ -120,4 +121,6 @@ public sealed class RunGrainState
     public RunState State { get; set; }
     [Id(2)]
     public string? Message { get; set; }
+    [Id(3)]
+    public bool IsRecipesFault { get; set; }
 }

@@ -28,14 +28,14 @@ internal static class JudgeGate
     }
 
     /// <summary>What is to be said of a stage's judge; null where it is sound.</summary>
-    /// <exception cref="InvalidDataException">It is not, and the recipe lets no such judge through.</exception>
+    /// <exception cref="JudgeGateException">It is not, and the recipe lets no such judge through.</exception>
     public static string? Verdict(JudgeCheck? check, Recipe recipe, StageRecipe stage)
     {
         if (check?.FindProblem(recipe.Judge.GateSwapConsistency) is not { } problem)
             return null;
         var warning = $"stage {stage.Name} learns from {JudgeOf(stage)}: {problem}";
         var remedy = $"teach it to judge first (jsft, for longer or at a higher rate), or name another {(stage.Method.IsRewarded() ? "reward" : "judge")} in stages.{stage.Name}";
-        return recipe.Judge.Gate ? throw new InvalidDataException($"{warning}. The run stops here, as judge.gate says: {remedy}; with judge.gate=false it trains all the same") : $"{warning}. What it prefers may teach nothing: {remedy}";
+        return recipe.Judge.Gate ? throw new JudgeGateException($"{warning}. The run stops here, as judge.gate says: {remedy}; with judge.gate=false it trains all the same") : $"{warning}. What it prefers may teach nothing: {remedy}";
     }
 
     /// <summary>How a stage's judge is called.</summary>
@@ -46,3 +46,6 @@ internal static class JudgeGate
         { } name => name,
     };
 }
+
+/// <summary>A stage's judge knows too little for the recipe's <c>judge.gate</c>.</summary>
+public sealed class JudgeGateException(string message) : Exception(message);

@@ -131,7 +131,7 @@ internal sealed class StageTraining : IAsyncDisposable
     /// checkpoints: a stage that goes on does not measure again.
     /// </summary>
     /// <returns>What is to be said of it; null where it is sound.</returns>
-    /// <exception cref="InvalidDataException">It is not, and the recipe lets no such judge through.</exception>
+    /// <exception cref="JudgeGateException">It is not, and the recipe lets no such judge through.</exception>
     public async Task<string?> CheckJudge()
     {
         if (Progress is { Step: 0, JudgeCheck: null } && Stage.Method.IsRollout())

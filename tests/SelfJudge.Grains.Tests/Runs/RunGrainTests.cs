@@ -217,11 +217,20 @@ public sealed class RunGrainTests : IDisposable
         await Complete(cluster, "whole", recipe);
         cluster.Host.OnStep = version => version == 2 ? throw new InvalidOperationException("the device is on fire") : Task.CompletedTask;
         var failed = await Complete(cluster, "run", recipe);
-        Assert.Equal((RunState.Failed, "the device is on fire", 2), (failed.State, failed.Message, failed.Step));
+        Assert.Equal((RunState.Failed, "the device is on fire", 2, true), (failed.State, failed.Message, failed.Step, failed.CanResume));
         Assert.Equal(0, cluster.Host.OpenTrainings);
 
         cluster.Host.OnStep = _ => Task.CompletedTask;
         await AssertSameEnd(cluster, recipe, new RunFolder(_folder.In("run")));
+    }
+
+    [Fact]
+    public async Task A_loss_that_is_no_number_fails_a_run_that_would_fail_again()
+    {
+        await using var cluster = await GrainCluster.Start();
+        cluster.Host.OnStep = version => version == 2 ? throw new ArithmeticException("the loss is NaN") : Task.CompletedTask;
+        var failed = await Complete(cluster, "run", TestRuns.SelfJudge());
+        Assert.Equal((RunState.Failed, "stage Self-Judge, step 3: the loss is NaN", 2, false), (failed.State, failed.Message, failed.Step, failed.CanResume));
     }
 
     [Fact]

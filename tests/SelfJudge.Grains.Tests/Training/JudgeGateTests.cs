@@ -44,7 +44,7 @@ public sealed class JudgeGateTests : IDisposable
         cluster.Host.Says = FakeModelHost.AlwaysA;
         var recipe = Recipe();
         var status = await Complete(cluster, "run", recipe with { Judge = recipe.Judge with { Gate = true } });
-        Assert.Equal(RunState.Failed, status.State);
+        Assert.Equal((RunState.Failed, false), (status.State, status.CanResume));
         Assert.EndsWith("The run stops here, as judge.gate says: teach it to judge first (jsft, for longer or at a higher rate), or name another judge in stages.Self-Judge; with judge.gate=false it trains all the same", status.Message, StringComparison.Ordinal);
         Assert.Empty(cluster.Host.Sampled.Items);
         Assert.Empty(MetricsLog.Read(new RunFolder(_folder.In("run")).Metrics));
