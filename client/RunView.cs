@@ -27,11 +27,12 @@ internal static class RunView
                 context.Refresh();
             }, cancellation));
         var last = ("", DateTime.MinValue);
-        string? told = null;
+        var told = new HashSet<string>();
         return await Poll(ask, status =>
         {
-            if (status.Message is { } message && message != told && !IsOver(status.State))
-                Console.WriteLine($"note: {told = message}");
+            if (!IsOver(status.State))
+                foreach (var warning in status.Message?.Split('\n').Where(told.Add) ?? [])
+                    Console.WriteLine($"note: {warning}");
             if (status.Stage == last.Item1 && DateTime.UtcNow - last.Item2 < LinePeriod)
                 return;
             last = (status.Stage, DateTime.UtcNow);
@@ -76,7 +77,7 @@ internal static class RunView
         var t = s.Triplets;
         return table.Caption($"{s.State.ToString().ToLowerInvariant()} · {s.Seconds:0} s{(s.SecondsLeft is { } left ? $" · {left:0} s left in this stage" : "")}{(s.TokensPerSecond > 0 ? $" · {s.TokensPerSecond:#,0} tokens/s" : "")}"
             + (t.Made > 0 ? $" · triplets: {t.Trained} trained, {t.IdenticalSkipped} identical, {(t.InconsistentSkipped > 0 ? $"{t.InconsistentSkipped} inconsistent, " : "")}{t.StaleRefused} stale" : "")
-            + (s.Message is null ? "" : $" · {Markup.Escape(s.Message)}"));
+            + (s.Message is null ? "" : $" · {Markup.Escape(s.Message.Replace("\n", " · ", StringComparison.Ordinal))}"));
     }
 
     private static bool IsLive => AnsiConsole.Profile.Capabilities.Interactive && !Console.IsOutputRedirected;

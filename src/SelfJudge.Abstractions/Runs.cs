@@ -14,7 +14,7 @@ public sealed record RunRequest([property: Id(0)] string Recipe, [property: Id(1
 /// <param name="Step">The last step of the stage that is finished.</param>
 /// <param name="Metrics">The figures of that step by name.</param>
 /// <param name="SecondsLeft">An estimate for the stage; null while there is none.</param>
-/// <param name="Message">What failed, or what there is to know.</param>
+/// <param name="Message">What failed, or what there is to know, a line each.</param>
 /// <param name="CanResume">False where the run failed by its own recipe: to go on with it would end the same way.</param>
 [GenerateSerializer, Immutable, Alias("sj.RunStatus")]
 public sealed record RunStatus(

@@ -108,7 +108,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         double? left = _secondsPerStep > 0 && _activity == _stage.Name ? (_stage.Steps - done) * _secondsPerStep : null;
         var triplets = _finished.Aggregate(_last?.Triplets ?? TripletCounts.None, (sum, s) => sum + s.Triplets);
         return new RunStatus(runId, state, request.Folder, recipe.Name, [.. recipe.Stages.Select(s => s.Name)], _activity, recipe.Stages.ToList().IndexOf(_stage), done, _stage.Steps,
-            Elapsed(), _tokensPerSecond, left, _last?.Metrics ?? new Dictionary<string, double>(), triplets, message ?? (_warnings.Count == 0 ? null : string.Join("; ", _warnings)), canResume);
+            Elapsed(), _tokensPerSecond, left, _last?.Metrics ?? new Dictionary<string, double>(), triplets, message ?? (_warnings.Count == 0 ? null : string.Join('\n', _warnings)), canResume);
     }
 
     // A stage, or after the last of them the evaluation: nothing of what came before is said of it.
