@@ -16,7 +16,7 @@ internal static class ComparisonView
         if (result.Note is not null)
             Console.WriteLine($"note: {result.Note}");
         var verdicts = Table("A against B", "wins", "ties", "losses", "no verdict", "win rate of A", "95 % (Wilson)", "swap consistency", "position bias");
-        verdicts.AddRow($"{r.Prompts} prompts", $"{r.Wins}", $"{r.Ties}", $"{r.Losses}", $"{r.NoVerdicts}", r.WinRate is { } rate ? $"{rate * 100:0.0} %" : "–", r.WinRateCi95 is [var low, var high] ? $"{low * 100:0.0}–{high * 100:0.0}" : "–", Figure(r.SwapConsistency), r.PositionBias is { } bias ? $"{bias:+0.000;-0.000}" : "–");
+        verdicts.AddRow($"{r.Prompts} prompts", $"{r.Wins}", $"{r.Ties}", $"{r.Losses}", $"{r.NoVerdicts}", r.WinRate is { } rate ? $"{rate * 100:0.0} %" : "–", r.WinRateCi95 is [var low, var high] ? $"{low * 100:0.0}–{high * 100:0.0}" : "–", Figure(r.SwapConsistency), r.PositionBias is { } bias ? $"{bias:+0.000;-0.000;0.000}" : "–");
         AnsiConsole.Write(verdicts);
         var styles = Table("answers", "words", "tokens", "repetition");
         foreach (var (name, style) in new[] { ("A", result.A), ("B", result.B) })

@@ -74,7 +74,7 @@ internal static class SubmitCommand
         Console.WriteLine($"{count} answers by tournament in {file}");
         Console.WriteLine($"mean length: {results.Average(r => r.Completions[r.Winner].Tokens):0.0} tokens of winners, {results.Average(r => r.Completions.Average(c => c.Tokens)):0.0} of all completions");
         var identical = results.Sum(r => r.Matches.Count) - health.Judged;
-        Console.WriteLine($"judge: {health.Judged} matches judged, {identical} between identical completions" + (health.Judged == 0 ? "" : $"; swap consistency {health.SwapConsistency:0.000}, position bias {health.PositionBias:+0.000;-0.000}, ties {health.TieRate:0.000}, mass on A and B {health.JudgeMass:0.000}"));
+        Console.WriteLine($"judge: {health.Judged} matches judged, {identical} between identical completions" + (health.Judged == 0 ? "" : $"; swap consistency {health.SwapConsistency:0.000}, position bias {health.PositionBias:+0.000;-0.000;0.000}, ties {health.TieRate:0.000}, mass on A and B {health.JudgeMass:0.000}"));
         return RunExecutor.Succeeded;
     }
 }

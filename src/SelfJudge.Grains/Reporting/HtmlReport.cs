@@ -61,7 +61,7 @@ internal static class HtmlReport
     private static string Baseline(Recipe recipe) => recipe.Evaluation!.Baseline == EvaluationRecipe.Start ? "the model that the run starts from" : recipe.Evaluation.Baseline!;
 
     private static string JudgeHealth(EvaluationJudgeResult? judge) => judge is { SwapConsistency: not null }
-        ? $" Of the judge's {judge.Judged} verdicts: swap consistency {judge.SwapConsistency:0.000}, position bias {judge.PositionBias:+0.000;-0.000}, p(A) + p(B) {judge.JudgeMass:0.000}.{(judge.InconsistentRate is { } share ? $" On {share * 100:0.0} % of the pairs its two orders disagree; {Inconsistent(judge)}." : "")}" : "";
+        ? $" Of the judge's {judge.Judged} verdicts: swap consistency {judge.SwapConsistency:0.000}, position bias {judge.PositionBias:+0.000;-0.000;0.000}, p(A) + p(B) {judge.JudgeMass:0.000}.{(judge.InconsistentRate is { } share ? $" On {share * 100:0.0} % of the pairs its two orders disagree; {Inconsistent(judge)}." : "")}" : "";
 
     private static string Inconsistent(EvaluationJudgeResult judge) => judge.InconsistentPairs == InconsistentPairs.Mean ? "the mean over both orders decides them" : "they count as ties";
 
@@ -72,7 +72,7 @@ internal static class HtmlReport
             html.Append($"<h2>Judges</h2><p>Every model as a judge of held-out pairs whose better response {(recipe.Data.WorldPairs > 0 ? "the oracle knows (pairs it scores alike are left out)" : "the data names")}. Swap consistency: how often both orders of presentation agree; one half is chance. Position bias: the preference for whatever stands first.</p>");
             html.Append("<table><tr><th>model<th>accuracy<th>swap consistency<th>position bias<th>ties<th>p(A) + p(B)</tr>");
             foreach (var j in result.Judges)
-                html.Append($"<tr><td>{Text(j.Stage)}<td>{j.Accuracy:0.000}<td>{j.SwapConsistency:0.000}<td>{j.PositionBias:+0.000;-0.000}<td>{j.TieRate:0.000}<td>{j.JudgeMass:0.000}</tr>");
+                html.Append($"<tr><td>{Text(j.Stage)}<td>{j.Accuracy:0.000}<td>{j.SwapConsistency:0.000}<td>{j.PositionBias:+0.000;-0.000;0.000}<td>{j.TieRate:0.000}<td>{j.JudgeMass:0.000}</tr>");
             html.Append("</table>");
             var principles = result.Judges.SelectMany(j => j.AccuracyByPrinciple?.Keys ?? []).Distinct().ToList();
             if (principles.Count > 0)
@@ -86,7 +86,7 @@ internal static class HtmlReport
             html.Append("<h2>Judge</h2><p>There are no held-out pairs to measure the judge with; this is what its verdicts in training say of it. A model that was never taught to judge shows it here: swap consistency at or below one half, a position bias, little probability on the judge tokens.</p>");
             html.Append("<table><tr><th>stage<th>swap consistency<th>position bias<th>ties<th>p(A) + p(B)</tr>");
             foreach (var stage in rows.GroupBy(r => r.Stage))
-                html.Append($"<tr><td>{Text(stage.Key)}<td>{Mean(stage, "judge/swap_consistency"):0.000}<td>{Mean(stage, "judge/position_bias"):+0.000;-0.000}<td>{Mean(stage, "judge/tie_rate"):0.000}<td>{Mean(stage, "judge/ab_mass"):0.0000}</tr>");
+                html.Append($"<tr><td>{Text(stage.Key)}<td>{Mean(stage, "judge/swap_consistency"):0.000}<td>{Mean(stage, "judge/position_bias"):+0.000;-0.000;0.000}<td>{Mean(stage, "judge/tie_rate"):0.000}<td>{Mean(stage, "judge/ab_mass"):0.0000}</tr>");
             html.Append("</table>");
         }
     }
@@ -143,7 +143,7 @@ internal static class HtmlReport
             return;
         html.Append("<h2>Health</h2>");
         foreach (var check in result.JudgeChecks)
-            html.Append($"<p>{Text(check.Stage)} learned from {Text(check.Judge)}. Before its first step that was measured on {check.Pairs} held-out pairs, in {check.Seconds:0.0} s: accuracy {check.Accuracy:0.000} (95 % {check.AccuracyCi95[0]:0.000}–{check.AccuracyCi95[1]:0.000}), swap consistency {check.SwapConsistency:0.000}, position bias {check.PositionBias:+0.000;-0.000}, ties {check.TieRate:0.000}.{(check.Warning is null ? "" : $" <b>Warning: {Text(check.Warning)}.</b>")}</p>");
+            html.Append($"<p>{Text(check.Stage)} learned from {Text(check.Judge)}. Before its first step that was measured on {check.Pairs} held-out pairs, in {check.Seconds:0.0} s: accuracy {check.Accuracy:0.000} (95 % {check.AccuracyCi95[0]:0.000}–{check.AccuracyCi95[1]:0.000}), swap consistency {check.SwapConsistency:0.000}, position bias {check.PositionBias:+0.000;-0.000;0.000}, ties {check.TieRate:0.000}.{(check.Warning is null ? "" : $" <b>Warning: {Text(check.Warning)}.</b>")}</p>");
         if (result.Health.Count == 0)
             return;
         html.Append("<table><tr><th>stage<th class=text>figure<th>value<th class=text>healthy<th class=text>this one</tr>");
