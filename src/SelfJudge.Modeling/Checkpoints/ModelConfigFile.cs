@@ -84,7 +84,7 @@ internal static class ModelConfigFile
             TieWordEmbeddings = json.Value<bool>("tie_word_embeddings") ?? false,
             ScalarHead = isClassifier,
             BosTokenId = json.Value<int>("bos_token_id"),
-            EosTokenIds = ParseEos(json),
+            EosTokenIds = ParseEos(json, Dimension(json, "vocab_size")),
             InitializerRange = NotNegative(json.Value<float>("initializer_range") ?? 0.02f, "initializer_range"),
         };
     }
@@ -169,12 +169,17 @@ internal static class ModelConfigFile
     }
 
     /// <summary>The end tokens that a configuration names: none, one, or a list.</summary>
-    public static IReadOnlyList<int> ParseEos(JsonObject json) => json["eos_token_id"] switch
+    public static IReadOnlyList<int> ParseEos(JsonObject json, int vocabulary)
     {
-        null => [],
-        JsonArray several => [.. several.Select(id => id is JsonValue v && v.TryGetValue<int>(out var found) ? found : throw new InvalidDataException($"eos_token_id is {JsonFile.Shown(several)}, which is no list of integers"))],
-        _ => [json.Value<int>("eos_token_id")!.Value],
-    };
+        IReadOnlyList<int> ids = json["eos_token_id"] switch
+        {
+            null => [],
+            JsonArray several => [.. several.Select(id => id is JsonValue v && v.TryGetValue<int>(out var found) ? found : throw new InvalidDataException($"eos_token_id is {JsonFile.Shown(several)}, which is no list of integers"))],
+            _ => [json.Value<int>("eos_token_id")!.Value],
+        };
+        return ids.All(id => id >= 0 && id < vocabulary) ? ids
+            : throw new InvalidDataException($"eos_token_id is {JsonFile.Shown(json["eos_token_id"]!)}; the model knows the ids 0 to {vocabulary - 1} only (vocab_size {vocabulary})");
+    }
 
     private static RopeScaling? ParseScaling(JsonObject? rope)
     {

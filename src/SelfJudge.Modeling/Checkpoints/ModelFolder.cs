@@ -25,7 +25,7 @@ public static class ModelFolder
         // Chat models often name a further end token, that of a turn, only here.
         var generation = Path.Combine(folder, GenerationFile);
         return File.Exists(generation)
-            ? config with { EosTokenIds = [.. config.EosTokenIds.Union(JsonFile.Read(generation, ModelConfigFile.ParseEos))] }
+            ? config with { EosTokenIds = [.. config.EosTokenIds.Union(JsonFile.Read(generation, json => ModelConfigFile.ParseEos(json, config.VocabSize)))] }
             : config;
     }
 

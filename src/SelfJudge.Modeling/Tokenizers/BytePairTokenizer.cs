@@ -71,7 +71,7 @@ public sealed class BytePairTokenizer : TextTokenizer
         if (!parts.IsByteLevel)
             _pieces = new CharacterPieces(PlainId, parts.HasByteFallback && !_byteIds.Contains(-1) ? _byteIds : null, unknown, parts.FusesUnknown, parts.Merges);
         BosToken = FindBos();
-        EosToken = FindSpecial(settings.Eos) ?? FindSpecial(settings.EosId) ?? parts.TemplateEos
+        EosToken = settings.FindEos(_special) ?? FindSpecial(settings.EosId) ?? parts.TemplateEos
             ?? FindSpecial("<|end_of_text|>") ?? FindSpecial("<|endoftext|>") ?? FindSpecial("</s>")
             ?? throw new InvalidDataException("which token ends a text is said nowhere: name eos_token in tokenizer_config.json or special_tokens_map.json, or eos_token_id in config.json");
         AddsEos = settings.AddEos ?? parts.TemplateEos is not null;

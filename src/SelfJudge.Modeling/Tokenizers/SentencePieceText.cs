@@ -66,7 +66,7 @@ public sealed class SentencePieceText : TextTokenizer
         }
         BosToken = settings.AddBos == false ? null
             : Special(settings.Bos) ?? (settings.Bos is null && settings.BosId is { } bos && _special.ContainsValue(bos) ? bos : _special.TryGetValue(tokenizer.BeginningOfSentenceToken, out var own) ? own : null);
-        EosToken = Special(settings.Eos) ?? (settings.Eos is null && settings.EosId is { } eos && _special.ContainsValue(eos) ? eos : tokenizer.EndOfSentenceId);
+        EosToken = settings.FindEos(_special) ?? (settings.EosId is { } eos && _special.ContainsValue(eos) ? eos : tokenizer.EndOfSentenceId);
         AddsEos = settings.AddEos == true;
     }
 

@@ -57,13 +57,11 @@ internal sealed record TokenizerSettings
             AddBos = Flag(json, "add_bos_token"),
             AddEos = Flag(json, "add_eos_token"),
             ChatTemplate = ChatTemplateOf(json),
-            Added = json.TryGetProperty("added_tokens_decoder", out var added) && added.ValueKind == JsonValueKind.Object
-                ? [.. added.EnumerateObject().Select(t => AddedToken.Parse(t.Value, Id(t.Name)))]
-                : [],
+            Added = AddedOf(json),
         });
         settings = With(settings, "special_tokens_map.json", (s, json) => s with { Bos = s.Bos ?? Spelling(json, "bos_token"), Eos = s.Eos ?? Spelling(json, "eos_token") });
         if (settings.Added.Count == 0)
-            settings = With(settings, "added_tokens.json", (s, json) => s with { AddedFile = "added_tokens.json", Added = [.. json.EnumerateObject().Select(t => new AddedToken(t.Name, Id(t.Value.GetInt32()), true))] });
+            settings = With(settings, "added_tokens.json", (s, json) => s with { AddedFile = "added_tokens.json", Added = [.. json.EnumerateObject().Select(t => new AddedToken(t.Name, Id(t.Value.GetRawText()), true))] });
         foreach (var file in new[] { "config.json", "generation_config.json" })
             settings = With(settings, file, (s, json) => s with { BosId = s.BosId ?? FirstId(json, "bos_token_id"), EosId = s.EosId ?? FirstId(json, "eos_token_id") });
         var jinja = Path.Combine(folder, "chat_template.jinja");
@@ -71,6 +69,11 @@ internal sealed record TokenizerSettings
             throw new InvalidDataException($"{jinja} has {length:N0} bytes: no template is that large");
         return File.Exists(jinja) ? settings with { ChatTemplate = File.ReadAllText(jinja) } : settings;
     }
+
+    /// <summary>The id of the end token that a tokenizer's file names; null where none does.</summary>
+    /// <exception cref="InvalidDataException">The named token is none of the tokenizer's control tokens.</exception>
+    public int? FindEos(IReadOnlyDictionary<string, int> special) => Eos is null ? null : special.TryGetValue(Eos, out var id) ? id
+        : throw new InvalidDataException($"eos_token is '{Eos}', which is no control token of the tokenizer in {Folder}: name one that it has in tokenizer_config.json or special_tokens_map.json");
 
     /// <summary>Reads a JSON file whose root is an object. Duplicate keys are errors, and so is whatever the reader stumbles over.</summary>
     /// <exception cref="InvalidDataException">It is damaged; the message begins with its path.</exception>
@@ -113,7 +116,21 @@ internal sealed record TokenizerSettings
         _ => throw new InvalidDataException($"{key} is neither a string nor an object with its content"),
     };
 
-    private static bool? Flag(JsonElement json, string key) => !json.TryGetProperty(key, out var flag) || flag.ValueKind == JsonValueKind.Null ? null : flag.GetBoolean();
+    private static bool? Flag(JsonElement json, string key) => !json.TryGetProperty(key, out var flag) ? null : flag.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        JsonValueKind.Null => null,
+        _ => throw new InvalidDataException($"{key} is neither true nor false"),
+    };
+
+    private static IReadOnlyList<AddedToken> AddedOf(JsonElement json) => !json.TryGetProperty("added_tokens_decoder", out var added) ? [] : added.ValueKind switch
+    {
+        JsonValueKind.Object => [.. added.EnumerateObject().Select(t => t.Value.ValueKind == JsonValueKind.Object ? AddedToken.Parse(t.Value, Id(t.Name))
+            : throw new InvalidDataException($"added token {t.Name} is no object with its content"))],
+        JsonValueKind.Null => [],
+        _ => throw new InvalidDataException("added_tokens_decoder is no object of tokens by their ids"),
+    };
 
     private static int? FirstId(JsonElement json, string key) => !json.TryGetProperty(key, out var id) ? null : id.ValueKind switch
     {

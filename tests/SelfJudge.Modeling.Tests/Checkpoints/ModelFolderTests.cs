@@ -99,6 +99,8 @@ public sealed class ModelFolderTests : IDisposable
     [InlineData("rope_theta", "0", "rope_theta is 0; it must be more than 0")]
     [InlineData("rope_theta", "1e-300", "rope_theta is 1E-300; it must be more than 0, and between 1E-30 and 1E+30")]
     [InlineData("eos_token_id", "[1, \"x\"]", "eos_token_id is [1,\"x\"], which is no list of integers")]
+    [InlineData("eos_token_id", "37", "eos_token_id is 37; the model knows the ids 0 to 36 only (vocab_size 37)")]
+    [InlineData("eos_token_id", "[2, -1]", "eos_token_id is [2,-1]; the model knows the ids 0 to 36 only")]
     [InlineData("attention_bias", "true", "attention_bias and mlp_bias are not supported")]
     [InlineData("num_key_value_heads", "3", "num_attention_heads (4) is not a multiple of num_key_value_heads (3)")]
     [InlineData("rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 2}", "rope scaling of type yarn is not supported; supported are linear and llama3")]
@@ -278,6 +280,8 @@ public sealed class ModelFolderTests : IDisposable
             """);
         File.WriteAllText(Path.Combine(_folder, "generation_config.json"), """{"eos_token_id": [2, 7]}""");
         Assert.Equal([2, 7], ModelFolder.ReadConfig(_folder).EosTokenIds);
+        File.WriteAllText(Path.Combine(_folder, "generation_config.json"), """{"eos_token_id": [2, 10]}""");
+        Assert.Contains("generation_config.json: eos_token_id is [2,10]; the model knows the ids 0 to 9 only", Fails(() => ModelFolder.ReadConfig(_folder)), StringComparison.Ordinal);
     }
 
     [Fact]

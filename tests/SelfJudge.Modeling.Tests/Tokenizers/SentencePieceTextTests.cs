@@ -59,6 +59,17 @@ public sealed class SentencePieceTextTests
     }
 
     [Fact]
+    public void An_end_token_that_the_model_has_not_is_refused_where_its_own_would_be_taken()
+    {
+        var folder = Directory.CreateTempSubdirectory().FullName;
+        File.Copy(Trained("both.model"), Path.Combine(folder, "tokenizer.model"));
+        File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), """{"eos_token": "<|im_end|>"}""");
+        var message = Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(folder)).Message;
+        Directory.Delete(folder, recursive: true);
+        Assert.Contains($"eos_token is '<|im_end|>', which is no control token of the tokenizer in {folder}", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_unigram_model_that_falls_back_to_bytes_is_refused() =>
         Assert.Contains("Unigram model with byte fallback", Assert.Throws<InvalidDataException>(() => SentencePieceText.Load(Trained("unigram-bytes.model"))).Message, StringComparison.Ordinal);
 

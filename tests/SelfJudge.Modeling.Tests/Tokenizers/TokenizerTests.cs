@@ -61,6 +61,23 @@ public sealed class TokenizerTests
         Assert.StartsWith($"{Path.Combine(small.Folder, file)}: the token '<|far|>' has the id 1000", Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(small.Folder, TestModels.Config(vocab: 1000))).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("tokenizer_config.json", """{"eos_token": "<|im_end|>"}""", "eos_token is '<|im_end|>', which is no control token of the tokenizer in")]
+    [InlineData("special_tokens_map.json", """{"eos_token": {"content": "</s>"}}""", "eos_token is '</s>', which is no control token of the tokenizer in")]
+    [InlineData("tokenizer_config.json", """{"added_tokens_decoder": [{"content": "<|x|>"}]}""", "tokenizer_config.json: added_tokens_decoder is no object of tokens by their ids")]
+    [InlineData("tokenizer_config.json", """{"added_tokens_decoder": {"902": "<|x|>"}}""", "tokenizer_config.json: added token 902 is no object with its content")]
+    [InlineData("tokenizer_config.json", """{"added_tokens_decoder": {"-1": {"content": "<|x|>"}}}""", "tokenizer_config.json: -1 is not a token id")]
+    [InlineData("tokenizer_config.json", """{"add_bos_token": "yes"}""", "tokenizer_config.json: add_bos_token is neither true nor false")]
+    [InlineData("added_tokens.json", """{"<|x|>": "many"}""", "added_tokens.json: '\"many\"' is not a token id")]
+    [InlineData("added_tokens.json", """{"<|x|>": 1.5}""", "added_tokens.json: '1.5' is not a token id")]
+    public void What_a_file_beside_a_tokenizer_says_wrong_is_named(string file, string json, string message)
+    {
+        using var small = new SmallTokenizer();
+        _ = small.Load();
+        small.Write(file, json);
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(small.Folder)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Words_whose_ids_leave_a_gap_are_refused()
     {
