@@ -1,14 +1,18 @@
+using System.Text;
+
 namespace SelfJudge.Client;
 
 /// <summary>Where <c>--out</c> points: looked at before any work is spent.</summary>
 internal static class OutputPlace
 {
     private const int ProbeBytes = 4096;
+    private const int LongestName = 255; // in bytes, on every usual file system
 
     /// <summary>Tries whether a file can be written, whether it is there or not.</summary>
     /// <exception cref="UserError">It cannot.</exception>
     public static void TryFile(string path) => Try(path, () =>
     {
+        CheckName(path);
         if (File.Exists(path))
             File.OpenWrite(path).Dispose();
         Probe(Path.GetDirectoryName(path)!);
@@ -19,12 +23,15 @@ internal static class OutputPlace
     public static string Folder(string named)
     {
         var path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(named));
-        var existing = path;
-        while (!Path.Exists(existing) && Path.GetDirectoryName(existing) is { } parent)
-            existing = parent;
-        if (!Directory.Exists(existing))
-            throw new UserError($"--out {path} cannot be written: {existing} is a file, not a folder");
-        Try(path, () => Probe(existing));
+        Try(path, () =>
+        {
+            var existing = path;
+            for (; !Path.Exists(existing) && Path.GetDirectoryName(existing) is { } parent; existing = parent)
+                CheckName(existing);
+            if (!Directory.Exists(existing))
+                throw new IOException($"{existing} is a file, not a folder");
+            Probe(existing);
+        });
         return path;
     }
 
@@ -38,6 +45,12 @@ internal static class OutputPlace
         {
             throw new UserError($"--out {path} cannot be written: {e.Message}");
         }
+    }
+
+    private static void CheckName(string path)
+    {
+        if (Encoding.UTF8.GetByteCount(Path.GetFileName(path)) is > LongestName and var length)
+            throw new IOException($"its name has {length} bytes, and a file system takes {LongestName}");
     }
 
     // Permissions, quotas and room are known by trying only.

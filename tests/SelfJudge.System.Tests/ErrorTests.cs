@@ -124,6 +124,14 @@ public sealed class ErrorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_name_that_no_file_system_takes_is_said_before_anything_is_read()
+    {
+        string name = new('é', 128), folder = _folder[Path.Combine(name, "run")], file = _folder[name];
+        await AssertFails($"--out {folder} cannot be written: its name has 256 bytes, and a file system takes 255", "train", "--recipe", "none.yaml", "--out", folder);
+        await AssertFails($"--out {file} cannot be written: its name has 256 bytes, and a file system takes 255", "score", "--data", "none.jsonl", "--model", "none", "--out", file);
+    }
+
+    [Fact]
     public async Task A_file_that_cannot_be_written_is_named_before_anything_is_read()
     {
         foreach (var command in new string[][] { ["submit", "none.jsonl"], ["compare", "none", "none", "--judge", "oracle"], ["score", "--data", "none.jsonl", "--model", "none"] })
