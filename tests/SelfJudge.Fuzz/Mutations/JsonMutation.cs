@@ -73,7 +73,7 @@ internal static class JsonMutation
         var tree = JsonTree.Parse(json);
         if (random.Next(16) == 0)
             return Generate(random, words, 4).ToString();
-        for (var changes = 1 << random.Next(3); changes > 0; changes--)
+        for (var changes = 1 << random.Next(3); changes > 0 && Length(tree) < Mutation.Longest; changes--)
         {
             var at = random.Next(Count(tree));
             tree = ChangeAt(tree, ref at, random, Pick(tree, random), words);
@@ -127,7 +127,7 @@ internal static class JsonMutation
                 return random.Next(3) switch
                 {
                     0 => new JsonTree.List([.. list.Items.Where((_, i) => i != index)]),
-                    1 => new JsonTree.List([.. list.Items, .. Enumerable.Repeat(list.Items[index], random.Next(10) == 0 ? 2000 : 3)]),
+                    1 => new JsonTree.List([.. list.Items, .. Enumerable.Repeat(list.Items[index], random.Next(10) == 0 && Length(list.Items[index]) < 10_000 ? 2000 : 3)]),
                     _ => new JsonTree.List([.. list.Items.Reverse()]),
                 };
             default:
@@ -168,6 +168,13 @@ internal static class JsonMutation
         var count = 0;
         Visit(tree, _ => count++);
         return count;
+    }
+
+    private static int Length(JsonTree tree)
+    {
+        var length = 0;
+        Visit(tree, node => length += node switch { JsonTree.Leaf leaf => leaf.Raw.Length, JsonTree.Map map => map.Entries.Sum(e => e.Key.Length), _ => 2 });
+        return length;
     }
 
     private static void Visit(JsonTree tree, Action<JsonTree> action)

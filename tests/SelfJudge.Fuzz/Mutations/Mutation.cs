@@ -5,6 +5,9 @@ namespace SelfJudge.Fuzz.Mutations;
 /// <summary>What becomes of a valid file of a format.</summary>
 internal static class Mutation
 {
+    /// <summary>A text of so many characters is changed no further: what grows by each of its changes would soon fill the memory.</summary>
+    public const int Longest = 500_000;
+
     /// <summary>A JSON file: left as it is, changed in what it says, in its tokens, or in its bytes.</summary>
     /// <param name="seeds">Valid files; splices join two of them.</param>
     public static byte[] Json(Random random, IReadOnlyList<string> seeds, string[] words)

@@ -14,7 +14,7 @@ internal static partial class TextMutation
     /// <param name="other">What a splice takes its second part from.</param>
     public static byte[] Mutate(Random random, string text, string other, string[] words)
     {
-        for (var changes = 1 << random.Next(3); changes > 0; changes--)
+        for (var changes = 1 << random.Next(3); changes > 0 && text.Length < Mutation.Longest; changes--)
             text = random.Next(3) == 0 ? ChangeLines(random, text, other) : ChangeTokens(random, text, other, words);
         return Encode(random, text);
     }
