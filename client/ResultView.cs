@@ -37,7 +37,7 @@ internal static class ResultView
         foreach (var value in result.Health.Where(h => !h.IsHealthy))
             Console.WriteLine($"suspicious: {value.Stage}, {value.Measure}: {value.Value:0.000}, where healthy is {value.Healthy}");
         var t = result.Triplets;
-        if (t.Made > 0)
+        if (t != new TripletResult(0, 0, 0, 0, 0))
             Console.WriteLine($"triplets: {t.Made} made, {t.Trained} trained, {t.IdenticalSkipped} identical skipped, {(t.InconsistentSkipped > 0 ? $"{t.InconsistentSkipped} inconsistent skipped, " : "")}{t.StaleRefused} stale refused, {t.DuplicatesDropped} duplicates dropped");
         Console.WriteLine($"total {result.TotalSeconds:0} s; everything is in {folder}");
         Console.WriteLine($"report: {report}");

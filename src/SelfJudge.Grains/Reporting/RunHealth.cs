@@ -10,7 +10,7 @@ internal static class RunHealth
     // A trend needs a beginning and an end: the first and the last quarter of the steps.
     private const int FewestSteps = 4, Quarters = 4;
 
-    private const double MostIdentical = 1 / 3.0, MostFall = 0.25, LeastEntropy = 0.5;
+    private const double MostIdentical = 1 / 3.0, MostFall = 0.25, LeastEntropy = 0.5, LeastLearned = 0.5;
 
     public static IReadOnlyList<HealthValue> Of(Recipe recipe, IReadOnlyList<JudgeCheckResult> checks, IReadOnlyList<MetricsRow> metrics) =>
         [.. recipe.Stages.Where(s => s.Method.IsRollout()).SelectMany(stage => Of(stage, recipe.Judge.GateSwapConsistency, checks.FirstOrDefault(c => c.Stage == stage.Name), [.. metrics.Where(m => m.Stage == stage.Name)]))];
@@ -29,6 +29,9 @@ internal static class RunHealth
                 yield return Value("swap consistency of verdicts at the end", consistency.Last, $"at least {swapConsistency:0.###}", v => v >= swapConsistency);
             if (Ends("completions/identical_ratio") is { } identical)
                 yield return Value("identical samples at the end, share of pairs", identical.Last, $"at most {MostIdentical:0.000}", v => v <= MostIdentical);
+            // Where samples are identical, or the judge's orders disagree and must agree, a step has nothing to learn from.
+            if (rows.Count > 0)
+                yield return Value("steps that had a pair to learn from, share", rows.Average(r => r.Values.ContainsKey("loss") ? 1.0 : 0), $"at least {LeastLearned:0.###}", v => v >= LeastLearned);
         }
         if (Ends("rewards/margins") is { IsTrend: true } margin)
             yield return Value("reward margin, chosen − rejected, rise", margin.Last - margin.First, "above 0", v => v > 0);

@@ -18,6 +18,7 @@ public sealed class RunHealthTests
         // Eight steps: the first quarter is steps 1 and 2, the last is 7 and 8.
         var health = RunHealth.Of(Recipe, [Check(0.9, [0.85, 0.93], 0.88)], Rows(step => new()
         {
+            [step <= 6 ? "loss" : "step_time"] = 0.5,
             ["judge/swap_consistency"] = 0.9,
             ["completions/identical_ratio"] = 0.05 * step,
             ["rewards/margins"] = 0.1 * step,
@@ -30,6 +31,7 @@ public sealed class RunHealthTests
             ("judge swap consistency before training", 0.88, "at least 0.6", true),
             ("swap consistency of verdicts at the end", 0.9, "at least 0.6", true),
             ("identical samples at the end, share of pairs", 0.375, "at most 0.333", false),
+            ("steps that had a pair to learn from, share", 0.75, "at least 0.5", true), // 6 of 8
             ("reward margin, chosen − rejected, rise", 0.6, "above 0", true), // 0.75 − 0.15
             ("log-probability of chosen responses, fall as a share of it", 0.2791, "at most 0.25", false), // (27.5 − 21.5) / 21.5
             ("entropy of the policy, share of what it was that is left", 0.6757, "at least 0.5", true), // 0.625 / 0.925
@@ -48,14 +50,22 @@ public sealed class RunHealthTests
             ["logps/chosen"] = -20 * step,
             ["objective/entropy"] = 1.0 / step,
         }));
-        Assert.Equal(7, health.Count);
+        Assert.Equal(8, health.Count);
         Assert.All(health, h => Assert.False(h.IsHealthy, h.Measure));
     }
 
     [Fact]
     public void Three_steps_have_no_trend_and_a_figure_that_was_not_logged_is_not_judged() =>
-        Assert.Equal(["identical samples at the end, share of pairs"],
+        Assert.Equal(["identical samples at the end, share of pairs", "steps that had a pair to learn from, share"],
             RunHealth.Of(Recipe, [], Rows(_ => new() { ["completions/identical_ratio"] = 0.1, ["rewards/margins"] = -1 }, steps: 3)).Select(h => h.Measure));
+
+    [Theory]
+    [InlineData(0, 0.0, false)] // every comparison skipped: the stage has learned nothing
+    [InlineData(3, 0.375, false)]
+    [InlineData(4, 0.5, true)]
+    public void Steps_without_a_pair_to_learn_from_are_counted(int learned, double share, bool isHealthy) =>
+        Assert.Equal((share, isHealthy), RunHealth.Of(Recipe, [], Rows(step => new() { [step <= learned ? "loss" : "step_time"] = 1 }))
+            .Where(h => h.Measure == "steps that had a pair to learn from, share").Select(h => (h.Value, h.IsHealthy)).Single());
 
     [Fact]
     public void The_threshold_of_swap_consistency_is_the_recipes() =>
