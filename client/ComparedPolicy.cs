@@ -13,7 +13,7 @@ internal sealed record ComparedPolicy(string Name, SubmittedModel? Model, IReadO
     {
         if (File.Exists(named))
             return new ComparedPolicy(Path.GetFullPath(named), null, PreferenceFiles.ReadAnswers(named));
-        var model = SubmittedModel.Resolve(named, template, null);
+        var model = SubmittedModel.Resolve(named, template, null, option: null);
         return new ComparedPolicy(model.Name, model, []);
     }
 

@@ -1,8 +1,8 @@
 using SelfJudge.Abstractions;
+using SelfJudge.Client.Commands;
 using SelfJudge.Grains.Replicas;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
-using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client;
 
@@ -21,10 +21,10 @@ internal sealed record NamedJudge(string Name, IReadOnlyList<string> Templates, 
             throw new UserError($"{(model is null ? "--judge-key-env" : "--judge-model")} belongs to a judge of the form https://HOST/v1, and --judge is {named}");
         if (named == Oracle)
             return templates.Count == 0 ? new NamedJudge(Oracle, [], null, null) : throw new UserError("--judge-template: the oracle has no templates");
-        templates = [.. templates.Select(Template)];
+        templates = [.. templates.Select(t => CommonOptions.ParseJudgeTemplate(t, "--judge-template"))];
         if (!isEndpoint)
         {
-            var submitted = SubmittedModel.Resolve(named, null, null);
+            var submitted = SubmittedModel.Resolve(named, null, null, option: "--judge");
             return new NamedJudge(submitted.Name, templates.Count > 0 ? templates : submitted.JudgeTemplates, submitted, null);
         }
         // The address is looked at first: one that may hold a secret is not repeated.
@@ -35,6 +35,8 @@ internal sealed record NamedJudge(string Name, IReadOnlyList<string> Templates, 
             throw new UserError($"--judge {named}: name the model that is to judge there with --judge-model");
         if (endpoint.FindProblem() is { } problem)
             throw new UserError($"--judge: {problem}");
+        if (keyVariable is not null && string.IsNullOrWhiteSpace(Environment.GetEnvironmentVariable(keyVariable)))
+            throw new UserError($"--judge-key-env {keyVariable}: there is no such environment variable, or it is empty");
         return new NamedJudge($"{model} at {named}", endpoint.Templates, null, endpoint);
     }
 
@@ -60,18 +62,5 @@ internal sealed record NamedJudge(string Name, IReadOnlyList<string> Templates, 
             foreach (var reference in Model.Chain)
                 await grains.GetGrain<IPolicyReplicaGrain>(host).Load(reference);
         return new ReplicaJudge([.. hosts.Select(h => grains.GetGrain<IJudgeReplicaGrain>(h))], Model.Id, Templates);
-    }
-
-    private static string Template(string name)
-    {
-        try
-        {
-            _ = JudgeTemplate.ByName(name);
-            return JudgeTemplate.IsFile(name) ? Path.GetFullPath(name) : name;
-        }
-        catch (ArgumentException e)
-        {
-            throw new UserError($"--judge-template: {e.Message}");
-        }
     }
 }

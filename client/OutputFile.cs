@@ -13,6 +13,9 @@ internal static class OutputFile
         var file = Path.GetFullPath(output);
         if (Directory.Exists(file))
             throw new UserError($"--out {file} is a folder: name a file");
+        // What stands there already is read and replaced, which a device or a pipe does not bear.
+        if (IsOfTheSystem(RunFolder.RealPath(file)))
+            throw new UserError($"--out {file} is a device, a pipe or the system's own: name a file elsewhere");
         if (!Directory.Exists(Path.GetDirectoryName(file)))
             throw new UserError($"--out {file} cannot be written: there is no folder {Path.GetDirectoryName(file)}");
         if (inputs.FirstOrDefault(i => i is not null && File.Exists(i) && RunFolder.RealPath(i) == RunFolder.RealPath(file)) is { } input)
@@ -34,4 +37,7 @@ internal static class OutputFile
             throw new UserError($"{file}:{whole.Count(c => c == '\n') + 1}: no line that this command writes; name another file with --out");
         return whole;
     }
+
+    private static bool IsOfTheSystem(string path) =>
+        path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/dev/shm/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal);
 }

@@ -18,6 +18,7 @@ internal static class RunRecipe
     /// <exception cref="InvalidDataException">The model folder is not one that can be used.</exception>
     public static (Recipe Recipe, FileTrainingData? Data) Load(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings)
     {
+        CheckData(data);
         var recipe = Resolve(Read(path, model, data, judgeTemplates, settings), isPlan: false);
         var folder = recipe.Model.Path;
         if (recipe.Evaluation is { Judge: { } judge } evaluation && judge is not (EvaluationRecipe.Oracle or EvaluationRecipe.Start) && recipe.Stages.All(s => s.Name != judge) && recipe.Judge.EndpointOf(judge) is null)
@@ -45,10 +46,11 @@ internal static class RunRecipe
     /// <exception cref="DataException">A row cannot be read.</exception>
     public static (Recipe Recipe, TrainingData? Data) LoadForPlan(string path, string? model, IReadOnlyList<string> data, IEnumerable<string> settings)
     {
+        CheckData(data);
         var recipe = Resolve(Read(path, model, data, [], settings), isPlan: true);
         var named = new[] { recipe.Data.Pairs, recipe.Data.Prompts, recipe.Data.ExtraAnswers }.Concat(recipe.Data.Sources.Select(s => s.Path)).OfType<string>();
-        if (named.FirstOrDefault(p => !Path.Exists(p)) is { } missing)
-            return data.Count == 0 ? (recipe, null) : throw new UserError($"--data: there is no {missing}");
+        if (named.Any(p => !Path.Exists(p)))
+            return (recipe, null);
         var read = TrainingData.Load(recipe.Data, recipe.Seed);
         return (EpochSteps.Resolve(recipe, read), read);
     }
@@ -57,6 +59,12 @@ internal static class RunRecipe
     /// <exception cref="RecipeException">The file or a setting is wrong.</exception>
     public static Recipe Read(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings) =>
         RecipeFile.Load(path, [.. Named(model, data, judgeTemplates), .. settings]);
+
+    private static void CheckData(IReadOnlyList<string> data)
+    {
+        if (data.FirstOrDefault(d => !Path.Exists(d)) is { } missing)
+            throw new UserError($"--data: there is no {Path.GetFullPath(missing)}");
+    }
 
     // Names become what they mean, paths absolute.
     private static Recipe Resolve(Recipe recipe, bool isPlan)
@@ -84,7 +92,7 @@ internal static class RunRecipe
         };
         // Figures go by the templates' names: two of one name would be one.
         var templates = recipe.Judge.Templates.Concat(recipe.Judge.Endpoints.SelectMany(e => e.Templates)).Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])).Distinct().ToList();
-        if (templates.GroupBy(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t)).Name).FirstOrDefault(g => g.Count() > 1) is { } same)
+        if (templates.GroupBy(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t, null)).Name).FirstOrDefault(g => g.Count() > 1) is { } same)
             throw new UserError($"judge.templates: {string.Join(" and ", same)} have the same name, '{same.Key}'; give one of them another");
         return recipe;
     }
@@ -95,7 +103,7 @@ internal static class RunRecipe
         if (AdapterFolder.IsAdapter(folder))
             folder = AdapterFolder.ReadConfig(folder).BaseModel is { } named && Directory.Exists(named) ? named : throw new UserError($"{key}: the adapter in {folder} names no base model that is here; correct base_model_name_or_path in its adapter_config.json");
         var encoder = ModelFolder.ReadEncoder(folder, DialogueTemplate.Paper);
-        foreach (var template in templates.Select(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t))))
+        foreach (var template in templates.Select(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t, null))))
             try
             {
                 _ = encoder.EncodeJudge(template, "x", "x", "y");

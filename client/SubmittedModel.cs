@@ -23,11 +23,12 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
     /// <summary>A run's result, or a model or adapter folder. Of a run, templates and sampling are its recipe's unless named here.</summary>
     /// <param name="named">A run or a folder; the newest completed run where null.</param>
     /// <param name="adapter">The folder of an adapter to put onto it.</param>
+    /// <param name="option">Where it is named; null for an argument.</param>
     /// <exception cref="UserError">There is no such model or adapter, or a template has no such name.</exception>
     /// <exception cref="InvalidDataException">A model or adapter folder is damaged, is not supported, or the two do not fit each other.</exception>
-    public static SubmittedModel Resolve(string? named, string? dialogueTemplate, string? judgeTemplate, string? adapter = null)
+    public static SubmittedModel Resolve(string? named, string? dialogueTemplate, string? judgeTemplate, string? adapter = null, string? option = "--model")
     {
-        var model = ResolveModel(named, dialogueTemplate, judgeTemplate);
+        var model = ResolveModel(named, dialogueTemplate, judgeTemplate, option);
         if (adapter is not null)
         {
             if (model.Chain[^1].BaseId is not null)
@@ -45,6 +46,11 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
         return model with { Chain = WithContent(model.Chain) };
     }
 
+    /// <summary>What is said of a name that is neither a run's nor a folder's of a model or an adapter.</summary>
+    public static UserError Unknown(string named, string? option) => new($"{(option is null ? "" : $"{option} ")}{named}: " + (Directory.Exists(named)
+        ? "the folder holds no model (config.json), no adapter (adapter_config.json) and no run (recipe.yaml)"
+        : $"{(File.Exists(named) ? "is a file" : "there is no such folder or run")}; name the folder of a model, of an adapter or of a run, or a run under {RunNames.Root}/, which 'runs' lists"));
+
     // A host loads nothing under an id that it knows. So an id says what is behind it: folders are written anew, and put by
     // other templates, while a host lives.
     private static IReadOnlyList<ModelReference> WithContent(IReadOnlyList<ModelReference> chain)
@@ -56,20 +62,19 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
             $"{(model.Folder is null ? model.Initial!.ToString() : ModelFingerprint.Of(model.Folder))}\n{(File.Exists(model.DialogueTemplate) ? File.ReadAllText(model.DialogueTemplate) : model.DialogueTemplate)}\n{model.MaxLength}\n{model.MaxActiveSequences}")));
     }
 
-    private static SubmittedModel ResolveModel(string? named, string? dialogueTemplate, string? judgeTemplate)
+    private static SubmittedModel ResolveModel(string? named, string? dialogueTemplate, string? judgeTemplate, string? option)
     {
         dialogueTemplate = CommonOptions.ParseTemplate(dialogueTemplate);
-        judgeTemplate = judgeTemplate is null ? null : CommonOptions.ParseJudgeTemplate(judgeTemplate);
+        judgeTemplate = judgeTemplate is null ? null : CommonOptions.ParseJudgeTemplate(judgeTemplate, "--judge-template");
         var path = named ?? RunNames.All().LastOrDefault(r => File.Exists(new RunFolder(r).Result))
             ?? throw new UserError("there is no completed run under runs/: name a model with --model RUN or --model DIR");
         return File.Exists(Path.Combine(path, "config.json")) || AdapterFolder.IsAdapter(path)
             ? OfFolder(Path.GetFullPath(path), dialogueTemplate, judgeTemplate)
-            : OfRun(path, dialogueTemplate, judgeTemplate);
+            : OfRun(RunNames.TryFind(path) ?? throw Unknown(path, option), dialogueTemplate, judgeTemplate);
     }
 
-    private static SubmittedModel OfRun(string run, string? dialogueTemplate, string? judgeTemplate)
+    private static SubmittedModel OfRun(RunFolder folder, string? dialogueTemplate, string? judgeTemplate)
     {
-        var folder = RunNames.Find(run);
         var recipe = RecipeFile.LoadOfRun(folder.Recipe);
         if (dialogueTemplate is not null)
             recipe = recipe with { Model = recipe.Model with { DialogueTemplate = dialogueTemplate } };

@@ -46,8 +46,9 @@ internal static class CommonOptions
     }
 
     /// <summary>A judge template's name, or the absolute path of its file.</summary>
+    /// <param name="option">Where it is named; null in a recipe, of which a file alone can be wrong, which says its path.</param>
     /// <exception cref="UserError">There is none such.</exception>
-    public static string ParseJudgeTemplate(string template)
+    public static string ParseJudgeTemplate(string template, string? option)
     {
         try
         {
@@ -56,7 +57,7 @@ internal static class CommonOptions
         }
         catch (ArgumentException e)
         {
-            throw new UserError(e.Message);
+            throw new UserError(option is null ? e.Message : $"{option}: {e.Message}");
         }
     }
 

@@ -62,7 +62,7 @@ internal static class CompareCommand
             if (result is null)
                 return RunExecutor.Cancelled;
             if (parse.GetValue(json))
-                Console.WriteLine(result.ToJson());
+                Terminal.Data.WriteLine(result.ToJson());
             else
                 ComparisonView.Print(result, file);
             return RunExecutor.Succeeded;

@@ -44,7 +44,7 @@ internal static class ConvertCommand
                 : throw new UserError($"the adapter in {named} stands on {AdapterFolder.ReadConfig(named).BaseModel ?? "a model that it does not name"}, which is no folder here; write --model BASE --adapter {named}");
         if (File.Exists(Path.Combine(named, "config.json")))
             return (Path.GetFullPath(named), null);
-        var folder = RunNames.Find(named);
+        var folder = RunNames.TryFind(named) ?? throw SubmittedModel.Unknown(named, "--model");
         var recipe = RecipeFile.LoadOfRun(folder.Recipe);
         if (folder.OutputOf(recipe, recipe.Stages[^1]) is var output && !Directory.Exists(output))
             throw new UserError($"run {folder.Name} has no model yet: {output} is not there; go on with it by 'resume {folder.Path}', or name one of {folder.Path}/stages");

@@ -31,8 +31,10 @@ internal static class DataCommand
         inspect.SetAction(parse =>
         {
             var folder = parse.GetValue(model);
+            if (folder is not null && !Directory.Exists(folder))
+                throw new UserError($"--model {folder}: there is no such folder");
             var named = CommonOptions.ParseTemplate(parse.GetValue(template)) ?? (folder is null ? DialogueTemplate.Paper.Name : DialogueTemplates.Of(folder, "--template"));
-            var (dialogue, judging) = (DialogueTemplate.ByName(named), JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(parse.GetValue(judge)!)));
+            var (dialogue, judging) = (DialogueTemplate.ByName(named), JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(parse.GetValue(judge)!, "--judge-template")));
             // What is malformed is shown here, not refused.
             var report = new DataReport();
             var encoder = folder is null ? null : ModelFolder.ReadEncoder(folder, dialogue, parse.GetValue(maxLength));
@@ -49,7 +51,7 @@ internal static class DataCommand
             }
             var (lengths, judged) = (survey?.Examples, survey?.Judged);
             if (parse.GetValue(json))
-                Console.WriteLine(JsonSerializer.Serialize(new { report.Read, report.Kept, Skipped = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Count), SkippedAt = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Places), report.Malformed, report.Problems, Pairs = pairs, DialogueTemplate = dialogue.Name, Tokens = lengths, JudgePrompts = judged }, Naming));
+                Terminal.Data.WriteLine(JsonSerializer.Serialize(new { report.Read, report.Kept, Skipped = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Count), SkippedAt = report.Skipped.ToDictionary(s => s.Key, s => s.Value.Places), report.Malformed, report.Problems, Pairs = pairs, DialogueTemplate = dialogue.Name, Tokens = lengths, JudgePrompts = judged }, Naming));
             else
                 Print(report, pairs, examples, lengths, judged, encoder, dialogue, judging);
             if (pairs == 0)

@@ -41,7 +41,7 @@ internal static class PlanCommand
                 throw new UserError(e.Message); // a template that this tokenizer or length has no room for
             }
             if (parse.GetValue(json))
-                Console.WriteLine(JsonSerializer.Serialize(plan, Json));
+                Terminal.Data.WriteLine(JsonSerializer.Serialize(plan, Json));
             else
                 Print(plan);
         });

@@ -1,4 +1,5 @@
 using SelfJudge.Abstractions;
+using SelfJudge.CommandLine;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
@@ -8,7 +9,7 @@ namespace SelfJudge.Client.Commands;
 /// <summary>Executes runs: on an embedded silo unless a cluster is named.</summary>
 internal static class RunExecutor
 {
-    public const int Succeeded = 0, Failed = 1, Cancelled = 3;
+    public const int Succeeded = 0, Failed = CommandLineProgram.Failed, Cancelled = CommandLineProgram.Cancelled;
 
     /// <summary>Starts a run, or goes on with it, and follows it to its end. Returns the exit code.</summary>
     public static async Task<int> Execute(Recipe recipe, RunFolder folder, string? cluster, DeviceChoice device, bool verbose, CancellationToken cancellation)

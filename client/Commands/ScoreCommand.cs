@@ -123,7 +123,11 @@ internal static class ScoreCommand
     // Scores are made anew, and take the place of scores only.
     private static void CheckIsOurs(string file)
     {
-        if (File.Exists(file) && File.ReadLines(file).FirstOrDefault() is { } line && !line.StartsWith(RowScore.Beginning, StringComparison.Ordinal))
+        if (!File.Exists(file))
+            return;
+        using var reader = new StreamReader(file);
+        var beginning = new char[RowScore.Beginning.Length];
+        if (reader.ReadBlock(beginning) is > 0 and var read && new string(beginning, 0, read) != RowScore.Beginning)
             throw new UserError($"--out {file} is there already, and holds no scores: name another file, or delete it");
     }
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using SelfJudge.CommandLine;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tokenizers;
 
@@ -45,7 +46,7 @@ internal static class TokenizeCommands
     {
         var isStandard = file == "-";
         if (!isStandard && !File.Exists(file))
-            throw new UserError($"--in {file}: there is no such file");
+            throw new UserError($"--in {file}: {(Directory.Exists(file) ? "is a folder: name a file" : "there is no such file")}");
         // Bytes that are no UTF-8 are an error like any other, not a replacement character.
         var utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
         using var reader = new StreamReader(isStandard ? Console.OpenStandardInput() : File.OpenRead(file), utf8);
@@ -53,9 +54,11 @@ internal static class TokenizeCommands
         for (var number = 1; ; number++)
             try
             {
-                if (await reader.ReadLineAsync(cancellation) is not { } line)
+                // Nothing but a line ends the reading of standard input: who is to stop leaves it to itself.
+                if (await (isStandard ? Task.Run(reader.ReadLine, CancellationToken.None).WaitAsync(cancellation) : reader.ReadLineAsync(cancellation).AsTask()) is not { } line)
                     return RunExecutor.Succeeded;
-                await writer.WriteLineAsync(convert(line));
+                var converted = convert(line);
+                await writer.WriteLineAsync(Console.IsOutputRedirected ? converted : VisibleText.Of(converted));
                 // Who writes a line to a pipe waits for its answer.
                 if (isStandard)
                     await writer.FlushAsync(cancellation);

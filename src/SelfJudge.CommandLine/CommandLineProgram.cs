@@ -8,6 +8,9 @@ public static class CommandLineProgram
 {
     public const int Failed = 1;
 
+    /// <summary>Stopped in order, because somebody wished it.</summary>
+    public const int Cancelled = 3;
+
     /// <summary>An option of every command.</summary>
     public static Option<bool> Verbose { get; } = new("--verbose") { Description = "Log to the console, and show where in the program an error arose.", Recursive = true };
 
@@ -33,10 +36,14 @@ public static class CommandLineProgram
             await Console.Error.WriteLineAsync(parse.UnmatchedTokens.Count > 0 ? Unknown(parse.UnmatchedTokens[0], parse.CommandResult.Command) : parse.Errors[0].Message);
             return Failed;
         }
+        using var termination = parse.Action is AsynchronousCommandLineAction ? new Termination() : null;
         try
         {
-            using var termination = parse.Action is AsynchronousCommandLineAction ? new Termination() : null;
             return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, termination?.Token ?? CancellationToken.None);
+        }
+        catch (OperationCanceledException) when (termination is { Token.IsCancellationRequested: true })
+        {
+            return Cancelled;
         }
 #pragma warning disable CA1031 // Nothing is hidden: what is no one's mistake but ours is said to be that.
         catch (Exception e)

@@ -142,6 +142,49 @@ public sealed class ErrorTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_neither_a_model_nor_a_run_is_named_by_its_option()
+    {
+        const string Wanted = "name the folder of a model, of an adapter or of a run, or a run under runs/, which 'runs' lists";
+        var pairs = _folder.Write("pairs.jsonl", """{"prompt": "a", "chosen": "b", "rejected": "c"}""");
+        var answers = _folder.Write("given.jsonl", """{"prompt": "a", "answer": "b"}""");
+        Directory.CreateDirectory(_folder["empty"]);
+        foreach (var command in new string[][] { ["generate", "--prompt", "x"], ["chat"], ["judge", "--prompt", "x", "--a", "b", "--b", "c"], ["score", "--data", pairs, "--out", "scores.jsonl"], ["submit", pairs, "--out", "answers.jsonl"], ["convert", "--out", "converted"] })
+            await AssertFails($"--model nowhere: there is no such folder or run; {Wanted}", [.. command, "--model", "nowhere"]);
+        await AssertFails($"--model {pairs}: is a file; {Wanted}", "chat", "--model", pairs);
+        await AssertFails("--model empty: the folder holds no model (config.json), no adapter (adapter_config.json) and no run (recipe.yaml)", "chat", "--model", "empty");
+        await AssertFails($"nowhere: there is no such folder or run; {Wanted}", "compare", answers, "nowhere", "--judge", "oracle", "--out", "compared.jsonl");
+        await AssertFails($"--judge nowhere: there is no such folder or run; {Wanted}", "compare", answers, answers, "--judge", "nowhere", "--out", "compared.jsonl");
+        foreach (var command in new[] { "tokenize", "detokenize" })
+            await AssertFails("--model nowhere: there is no such folder", command, "--model", "nowhere");
+        await AssertFails("--model nowhere: there is no such folder", "data", "inspect", "--data", pairs, "--model", "nowhere");
+    }
+
+    [Fact]
+    public async Task Data_that_is_not_there_is_named_by_its_option()
+    {
+        foreach (var command in new string[][] { SmallRun.Train(Run), ["jsft", "--model", Model(), "--out", Run], ["plan", "--recipe", SmallRun.Recipe("smoke.yaml")] })
+            await AssertFails($"--data: there is no {_folder["none.jsonl"]}", [.. command, "--data", "none.jsonl"]);
+    }
+
+    [Fact]
+    public async Task A_judge_template_that_is_not_known_is_named_by_its_option()
+    {
+        var model = Model();
+        foreach (var command in new string[][] { ["judge", "--prompt", "x", "--a", "b", "--b", "c", "--model", model, "--template", "plain"], ["data", "inspect", "--data", "none.jsonl"] })
+            await AssertFails("--judge-template: unknown judge template 'none'; known are world, *", [.. command, "--judge-template", "none"]);
+    }
+
+    [Fact]
+    public async Task A_device_is_no_file_for_results()
+    {
+        if (!OperatingSystem.IsLinux())
+            Assert.Skip("needs /dev");
+        foreach (var command in new string[][] { ["submit", "none.jsonl"], ["compare", "none", "none", "--judge", "oracle"], ["score", "--data", "none.jsonl", "--model", "none"] })
+            foreach (var device in new[] { "/dev/full", "/dev/stdout" })
+                await AssertFails($"--out {device} is a device, a pipe or the system's own: name a file elsewhere", [.. command, "--out", device]);
+    }
+
+    [Fact]
     public async Task A_folder_that_holds_a_run_is_not_overwritten()
     {
         Directory.CreateDirectory(Run);

@@ -86,6 +86,24 @@ public sealed class TerminationTests : IDisposable
         Assert.True(ended.ExitCode == 3, ended.ToString());
     }
 
+    [Fact]
+    public async Task Ctrl_C_in_a_command_that_leaves_nothing_behind_is_no_error()
+    {
+        SkipWithoutSignals();
+        await using var plan = _folder.StartClient("plan", "--recipe", SmallRun.Recipe("smoke.yaml"));
+        await plan.Until(() => plan.Errors.Contains("dry run of ", StringComparison.Ordinal), "the dry run");
+        await using var tokenize = _folder.StartClient("tokenize", "--model", SharedData.Path("stories260k"));
+        tokenize.Type("\"Once upon a time\"");
+        await tokenize.Until(() => tokenize.Output.Length > 0, "the ids of a line");
+        foreach (var process in new[] { plan, tokenize })
+        {
+            process.Interrupt();
+            var ended = await process.End();
+            Assert.True(ended.ExitCode == 3, ended.ToString());
+            Assert.DoesNotContain("an error in selfjudge itself", ended.Errors, StringComparison.Ordinal);
+        }
+    }
+
     // A second stage whose first step samples for minutes.
     private string[] TrainWithLongSecondStage() => SmallRun.Train(Run, [.. SmallRun.Set("stages.Self-Judge.prompts=4000", "sampling.max_new_tokens=200")]);
 

@@ -33,7 +33,7 @@ internal static class HtmlReport
         var recipe = RecipeFile.ParseOfRun(result.Recipe, "recipe");
         var html = new StringBuilder();
         html.Append($"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content=\"width=device-width\"><title>{Text(result.Name)} · SelfJudge.Actors</title><style>{Style}</style></head><body>");
-        html.Append($"<h1>{Text(result.Name)}</h1><p class=lead>run {Text(result.RunId)} · seed {result.Seed} · {result.TotalSeconds:0} s · {Text(result.Environment.Device)}, {result.Environment.Workers} workers · SelfJudge.Actors {result.Environment.Version} on {Text(result.Environment.Framework)}</p>");
+        html.Append($"<h1>{Text(result.Name)}</h1><p class=lead>run {Text(result.RunId)} · seed {result.Seed} · {result.TotalSeconds:0} s · {Text(result.Environment.Device)}, {result.Environment.Workers} workers · SelfJudge.Actors {Text(result.Environment.Version)} on {Text(result.Environment.Framework)}</p>");
         Policies(html, result, recipe);
         Judges(html, result, recipe, metrics);
         Learning(html, result, recipe, metrics);

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using SelfJudge.Grains.Reporting;
 using SelfJudge.Grains.Runs;
@@ -61,6 +63,61 @@ public sealed class HtmlReportTests
         Assert.DoesNotContain("<script", html);
         Assert.DoesNotContain("alert(\"1\")", html);
         Assert.Contains("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;", html);
+    }
+
+    // Each of its characters would end something: text, an attribute, a CDATA section, a title.
+    private const string Hostile = "\"'><img src=x onerror=alert(1)>]]><script>&|`";
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Wherever_a_text_is_shown_it_is_shown_as_it_is_and_makes_no_element(bool hasJudges)
+    {
+        var (harmless, hostile) = (Page("harmless", hasJudges), Page(Hostile, hasJudges));
+        Assert.Equal(Elements(harmless), Elements(hostile));
+        Assert.Equal(Regex.Count(harmless, "harmless"), Regex.Count(hostile, Regex.Escape("&quot;&#39;&gt;&lt;img src=x onerror=alert(1)&gt;]]&gt;&lt;script&gt;&amp;|`")));
+        Assert.DoesNotContain("<script", hostile, StringComparison.Ordinal);
+        Assert.DoesNotContain("<img", hostile, StringComparison.Ordinal);
+    }
+
+    private static IEnumerable<string> Elements(string html) => Regex.Matches(html, "<[^<>\\s]+").Select(m => m.Value);
+
+    // Every text of a result and of its recipe.
+    private static string Page(string text, bool hasJudges)
+    {
+        var full = JsonNode.Parse((Result(text) with
+        {
+            EvaluationJudge = new EvaluationJudgeResult(text, text, false, 170, 0.91, -0.02, 0.97, 0.125, InconsistentPairs.Tie),
+            Judges = hasJudges ? [new JudgeResult(text, 0.81, 0.92, -0.01, 0.03, 0.99) { AccuracyByPrinciple = new Dictionary<string, double> { [text] = 0.75 } }] : [],
+            Recipe = "",
+        }).ToJson())!;
+        Fill(full, text);
+        var result = RunResult.FromJson(full.ToJsonString()) with
+        {
+            Recipe = RecipeFile.Render(new Recipe
+            {
+                Name = "report",
+                Data = new DataRecipe { WorldPairs = 10 },
+                Stages =
+                [
+                    new StageRecipe { Name = $"{text}1", Method = StageMethod.Jsft, Steps = 4, LearningRate = 1, JudgePairs = 1 },
+                    new StageRecipe { Name = $"{text}2", Method = StageMethod.SelfJudge, From = $"{text}1", Steps = 4, LearningRate = 1, Prompts = 1 },
+                ],
+                Evaluation = new EvaluationRecipe { Baseline = $"{text}1" },
+            }),
+        };
+        var page = HtmlReport.Render(result, [.. from stage in new[] { 1, 2 } from step in Enumerable.Range(1, 4) select new MetricsRow(step, $"{text}{stage}", step, Figures)]);
+        // YAML has spellings of its own for a text.
+        return page[..page.IndexOf("<pre>", StringComparison.Ordinal)];
+    }
+
+    private static void Fill(JsonNode node, string text)
+    {
+        foreach (var child in (node is JsonObject o ? o.Where(p => p.Key != "inconsistent_pairs").Select(p => p.Value) : node.AsArray()).ToList())
+            if (child is JsonValue value && value.GetValueKind() == JsonValueKind.String)
+                value.ReplaceWith(text);
+            else if (child is JsonObject or JsonArray)
+                Fill(child, text);
     }
 
     [Fact]

@@ -1,4 +1,6 @@
+using System.Text.RegularExpressions;
 using SelfJudge.Grains.Reporting;
+using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Reproduction;
 
 namespace SelfJudge.Grains.Tests.Reporting;
@@ -8,6 +10,8 @@ public sealed class TablesReportTests
     private static readonly PaperTable Table = new("6", "A <title>", "It adds.", "",
         [new("alone", PaperMetric.WinRate, 80.75, "r", "S"), new("N = 16", PaperMetric.WinRate, 84.47, "r", "S", 16), new("alone", PaperMetric.Length, null, "r", "S")],
         [PaperClaim.Above(PaperMetric.WinRate, "N = 16", "alone", "The judge is <fooled>.")]);
+
+    private const string Hostile = "\"'><img src=x>]]><script>&|`*[\\\r\nx";
 
     private static ReproducedTable Reproduced(double alone, double of16)
     {
@@ -42,8 +46,38 @@ public sealed class TablesReportTests
     {
         var table = Reproduced(0.4, 0.9);
         Assert.Contains("<b>Not by the recipes as they are:</b> --set a=&lt;b&gt;", TablesReport.Render([table], 2, 2, 90, [], "--set a=<b>"));
-        Assert.Contains("**Not by the recipes as they are:** --set a=<b>", TablesMarkdown.Render([table], 2, 2, 90, "--set a=<b>"));
+        Assert.Contains(@"**Not by the recipes as they are:** --set a=\<b>", TablesMarkdown.Render([table], 2, 2, 90, "--set a=<b>"));
         Assert.DoesNotContain("Not by the recipes", TablesMarkdown.Render([table], 2, 2, 90));
+    }
+
+    [Theory]
+    [InlineData("6")]
+    [InlineData("figure 5")]
+    public void No_text_breaks_out_of_its_place_on_the_page(string id)
+    {
+        string Page(string text) => TablesReport.Render([Of(id, text)], 2, 2, 90, [(text, text)], text);
+        var (harmless, hostile) = (Page("harmless"), Page(Hostile));
+        Assert.Equal(Regex.Matches(harmless, "<[^<>\\s]+").Select(m => m.Value), Regex.Matches(hostile, "<[^<>\\s]+").Select(m => m.Value));
+        Assert.Equal(Regex.Count(harmless, "harmless"), Regex.Count(hostile, Regex.Escape("&quot;&#39;&gt;&lt;img src=x&gt;]]&gt;&lt;script&gt;&amp;|`*[\\\r\nx")));
+    }
+
+    [Fact]
+    public void No_text_breaks_out_of_its_place_in_Markdown()
+    {
+        string[] Lines(string text) => TablesMarkdown.Render([Of("6", text)], 2, 2, 90, text).ReplaceLineEndings("\n").Split('\n');
+        var (harmless, hostile) = (Lines("harmless"), Lines(Hostile));
+        Assert.Equal(harmless.Select(l => l.Replace("harmless", @"""'>\<img src=x>]]>\<script>&\|\`\*\[\\ x", StringComparison.Ordinal)), hostile);
+        Assert.True(harmless.Sum(l => Regex.Count(l, "harmless")) >= 10);
+    }
+
+    // A text wherever a table has one.
+    private static ReproducedTable Of(string id, string text)
+    {
+        var claim = PaperClaim.Above(PaperMetric.WinRate, text, $"{text} 2", text) with { Statement = text };
+        var budget = new Dictionary<string, double> { [text] = 1920 };
+        return new ReproducedTable(new PaperTable(id, text, text, text, [], [claim]),
+            [new TableRow(id, text, PaperMetric.WinRate, 0.8, 0.5, [0.4, 0.6], 2, false, budget, 3), new TableRow(id, $"{text} 2", PaperMetric.Length, null, 12, null, 2, null, budget, 3)],
+            [new TestedClaim(claim, new Estimate(-0.5, -0.6, -0.4), 2)], 120);
     }
 
     [Fact]
@@ -53,7 +87,7 @@ public sealed class TablesReportTests
         Assert.Contains("<span class=no>does not hold</span>, clear", TablesReport.Render([table], 2, 2, 90, []));
         Assert.Contains("0 of 1", TablesReport.Render([table], 2, 2, 90, []));
         Assert.Contains("<b>Otherwise than the paper:</b> The judge is &lt;fooled&gt;.", TablesReport.Render([table], 2, 2, 90, []));
-        Assert.Contains("**Otherwise than the paper:** The judge is <fooled>.", TablesMarkdown.Render([table], 2, 2, 90));
+        Assert.Contains(@"**Otherwise than the paper:** The judge is \<fooled>.", TablesMarkdown.Render([table], 2, 2, 90));
         Assert.Empty(Reproduced(0.4, 0.9).Reasons);
         Assert.Contains("**does not hold**", TablesMarkdown.Render([table], 2, 2, 90));
     }
