@@ -19,6 +19,8 @@ internal static class RunRecipe
     public static (Recipe Recipe, FileTrainingData? Data) Load(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings)
     {
         CheckData(data);
+        foreach (var template in judgeTemplates)
+            _ = CommonOptions.ParseJudgeTemplate(template, "--judge-template");
         var recipe = Resolve(Read(path, model, data, judgeTemplates, settings), isPlan: false);
         var folder = recipe.Model.Path;
         if (recipe.Evaluation is { Judge: { } judge } evaluation && judge is not (EvaluationRecipe.Oracle or EvaluationRecipe.Start) && recipe.Stages.All(s => s.Name != judge) && recipe.Judge.EndpointOf(judge) is null)

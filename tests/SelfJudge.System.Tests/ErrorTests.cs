@@ -170,7 +170,7 @@ public sealed class ErrorTests : IDisposable
     public async Task A_judge_template_that_is_not_known_is_named_by_its_option()
     {
         var model = Model();
-        foreach (var command in new string[][] { ["judge", "--prompt", "x", "--a", "b", "--b", "c", "--model", model, "--template", "plain"], ["data", "inspect", "--data", "none.jsonl"] })
+        foreach (var command in new string[][] { ["judge", "--prompt", "x", "--a", "b", "--b", "c", "--model", model, "--template", "plain"], ["data", "inspect", "--data", "none.jsonl"], ["jsft", "--data", model, "--model", model, "--out", Run] })
             await AssertFails("--judge-template: unknown judge template 'none'; known are world, *", [.. command, "--judge-template", "none"]);
     }
 

@@ -10,6 +10,16 @@ public sealed class ResumeTests(UninterruptedRun uninterrupted) : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
+    [Fact]
+    public async Task A_run_that_its_judges_gate_stops_is_not_said_to_go_on_by_resume()
+    {
+        // After twelve steps the judge knows nothing yet.
+        var ended = await _folder.Client(SmallRun.Train(Run, "--set", "judge.gate=true"));
+        Assert.True(ended.ExitCode == 1, ended.ToString());
+        Assert.StartsWith("the run failed: stage Self-Judge learns from JSFT: its ", ended.Errors, StringComparison.Ordinal);
+        Assert.EndsWith("with judge.gate=false it trains all the same\n" + $"what it made is in {Run}; a resumed run would fail again: start one with other settings, in another folder\n", ended.Errors, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("JSFT", 4)]
     [InlineData("Self-Judge", SmallRun.JsftSteps + 3)]
