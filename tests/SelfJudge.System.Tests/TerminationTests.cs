@@ -70,7 +70,7 @@ public sealed class TerminationTests : IDisposable
         await using var client = _folder.StartClient([.. TrainWithLongSecondStage(), "--cluster", silo.Gateway]);
         await InTheLongStep(client);
         silo.Process.Terminate();
-        await silo.Process.Until(() => silo.Process.Errors.Contains("stopping when what is under way has ended; press Ctrl-C again to end at once\n", StringComparison.Ordinal), "a word that it waits");
+        await silo.Process.Until(() => silo.Process.Errors.Contains(Silo.Waits, StringComparison.Ordinal), "a word that it waits");
         await AssertEndsAtOnce(silo.Process, silo.Process.Terminate, 143);
     }
 

@@ -32,6 +32,9 @@ internal sealed partial class Silo : IAsyncDisposable
         }
     }
 
+    /// <summary>What a silo says whose end takes longer than a moment.</summary>
+    public const string Waits = "stopping when what is under way has ended; press Ctrl-C again to end at once\n";
+
     public async Task<JsonNode> Health() => JsonNode.Parse(await Http.GetStringAsync(new Uri(_announced.Groups["http"].Value + "/health")))!;
 
     public Task Kill() => Process.Kill();
@@ -43,7 +46,8 @@ internal sealed partial class Silo : IAsyncDisposable
         told(Process);
         var ended = await Process.End();
         Assert.True(ended.ExitCode == 0, ended.ToString());
-        Assert.Empty(ended.Errors);
+        // On a busy machine its end takes longer than a second, and then it says so.
+        Assert.Empty(ended.Errors.Replace(Waits, "", StringComparison.Ordinal));
     }
 
     public ValueTask DisposeAsync() => Process.DisposeAsync();
