@@ -37,8 +37,8 @@ internal static class RunRecipe
             DataNotes.PrintSkipped(read.Report);
         }
         read?.Check(recipe);
-        foreach (var used in recipe.Stages.SelectMany(s => new[] { s.Judge, s.Reward }).Append(folder).Where(m => Path.IsPathRooted(m)).Distinct())
-            ModelFolder.Check(used!);
+        foreach (var used in JudgeFolders(recipe).Concat(folder is null ? [] : [folder]).Distinct())
+            ModelFolder.Check(used);
         DataNotes.Print(recipe, read, folder);
         return (recipe.Stages.All(s => s.Epochs == 0) ? recipe : EpochSteps.Resolve(recipe, read ?? TrainingData.Load(recipe.Data, recipe.Seed)), read);
     }
@@ -50,6 +50,8 @@ internal static class RunRecipe
     {
         CheckData(data);
         var recipe = Resolve(Read(path, model, data, [], settings), isPlan: true);
+        foreach (var used in JudgeFolders(recipe).Where(ModelFolder.HasTokenizer))
+            _ = ModelFolder.ReadTokenizer(used, ModelFolder.ReadConfig(used));
         var named = new[] { recipe.Data.Pairs, recipe.Data.Prompts, recipe.Data.ExtraAnswers }.Concat(recipe.Data.Sources.Select(s => s.Path)).OfType<string>();
         if (named.Any(p => !Path.Exists(p)))
             return (recipe, null);
@@ -67,6 +69,10 @@ internal static class RunRecipe
         if (data.FirstOrDefault(d => !Path.Exists(d)) is { } missing)
             throw new UserError($"--data: there is no {Path.GetFullPath(missing)}");
     }
+
+    // The models of others by which stages judge and reward.
+    private static IEnumerable<string> JudgeFolders(Recipe recipe) =>
+        recipe.Stages.SelectMany(s => new[] { s.Judge, s.Reward }).OfType<string>().Where(Path.IsPathRooted).Distinct();
 
     // Names become what they mean, paths absolute.
     private static Recipe Resolve(Recipe recipe, bool isPlan)

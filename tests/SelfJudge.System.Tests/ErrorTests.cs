@@ -70,13 +70,27 @@ public sealed class ErrorTests : IDisposable
     [InlineData("data", "inspect", "--data", "PROMPTS", "--model", "MODEL")]
     public async Task A_tokenizer_that_knows_more_tokens_than_its_model_is_refused(params string[] command)
     {
-        Directory.CreateDirectory(_folder["model"]);
-        File.WriteAllText(_folder["model/config.json"], """{"model_type": "llama", "vocab_size": 3, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}""");
-        File.WriteAllText(_folder["model/tokenizer.json"], """{"added_tokens": [], "model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1, "cat": 2, "dog": 3}, "unk_token": "<unk>"}}""");
+        WriteModelThatLacksAToken();
         var recipe = _folder.Write("recipe.yaml", "name: mine", "data: {world_pairs: 100}", "stages: [{name: SFT, method: sft, steps: 1, policy_examples: 2, learning_rate: 1e-3}]");
         var prompts = _folder.Write("prompts.jsonl", """{"prompt": "cat"}""");
         await AssertFails($"{_folder["model/tokenizer.json"]}: the token 'dog' has the id 3, but the model knows the ids 0 to 2 only (vocab_size 3 in config.json)*",
             [.. command.Select(a => a switch { "MODEL" => _folder["model"], "RECIPE" => recipe, "PROMPTS" => prompts, "RUN" => Run, _ => a })]);
+    }
+
+    [Theory]
+    [InlineData("train", "method: self-judge", "judge: MODEL", "")]
+    [InlineData("train", "method: ppo", "reward: MODEL", "")]
+    [InlineData("train", "method: dpo", "loss: {kind: sigmoid}", "evaluation: {baseline: SFT, prompts: 2, judge: MODEL}")]
+    [InlineData("plan", "method: self-judge", "judge: MODEL", "")]
+    [InlineData("plan", "method: ppo", "reward: MODEL", "")]
+    public async Task Such_a_model_judges_and_rewards_no_stage(string command, string method, string key, string evaluation)
+    {
+        WriteModelThatLacksAToken();
+        string Named(string text) => text.Replace("MODEL", _folder["model"], StringComparison.Ordinal);
+        var recipe = _folder.Write("recipe.yaml", "name: mine", "data: {world_pairs: 100}",
+            "stages: [{name: SFT, method: sft, steps: 1, policy_examples: 2, learning_rate: 1e-3},", $"  {{name: Second, {method}, from: SFT, steps: 1, prompts: 2, learning_rate: 1e-3, {Named(key)}}}]", Named(evaluation));
+        await AssertFails($"{_folder["model/tokenizer.json"]}: the token 'dog' has the id 3, but the model knows the ids 0 to 2 only (vocab_size 3 in config.json)*",
+            [command, "--recipe", recipe, .. command == "train" ? ["--out", Run] : Array.Empty<string>()]);
     }
 
     [Fact]
@@ -274,6 +288,13 @@ public sealed class ErrorTests : IDisposable
     }
 
     // A model as far as anybody looks before work is spent.
+    private void WriteModelThatLacksAToken()
+    {
+        Directory.CreateDirectory(_folder["model"]);
+        File.WriteAllText(_folder["model/config.json"], """{"model_type": "llama", "vocab_size": 3, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}""");
+        File.WriteAllText(_folder["model/tokenizer.json"], """{"added_tokens": [], "model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1, "cat": 2, "dog": 3}, "unk_token": "<unk>"}}""");
+    }
+
     private string Model()
     {
         Directory.CreateDirectory(_folder["model"]);
