@@ -188,6 +188,7 @@ public sealed class PolicyTrainerTests : IDisposable
         Stops("of step 1 is", t => t.PreferenceStep(Pairs, new PreferenceLoss(PreferenceLossKind.Sigmoid, double.NaN), 1e-3));
         Stops("of step 1 is", t => t.PreferenceStep(Pairs, new PreferenceLoss(PreferenceLossKind.Ipo, 0), 1e-3));
         Stops("of step 1 is", t => t.PreferenceStep(Pairs, new PreferenceLoss(PreferenceLossKind.Hinge, double.PositiveInfinity), 1e-3));
+        Stops("the learning rate of step 1 is NaN", t => t.RewardStep(Pairs, double.NaN));
         Stops("of step 1 is", t => t.PpoStep(responses, new PpoOptions { MiniBatch = 1 }, 0.2, 1e-3));
         Stops("of step 1 is", t => t.PpoStep([new([1, 2], [3, 4], 1), new([1], [2], 0)], new PpoOptions(), double.NaN, 1e-3));
 
@@ -201,6 +202,19 @@ public sealed class PolicyTrainerTests : IDisposable
             Assert.Equal(before, Ops.ToArray(policy.Buffer.Flat));
             Assert.Equal((0, 0.0), (trainer.Steps, Ops.Norm(trainer.Mean.Flat)));
         }
+    }
+
+    [Fact]
+    public void A_reward_models_step_of_damaged_weights_stops_the_run_and_changes_nothing()
+    {
+        using var weights = _weights.CloneWithScalarHead();
+        Ops.Floats(weights.Norm)[0] = float.NaN;
+        var before = Ops.ToArray(weights.Buffer.Flat);
+        using var workers = new WorkerPool(2);
+        using var trainer = new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions());
+        Assert.Contains("the gradient of step 1 is not finite", Assert.Throws<ArithmeticException>(() => trainer.RewardStep(Pairs, 1e-3)).Message, StringComparison.Ordinal);
+        Assert.Equal(before, Ops.ToArray(weights.Buffer.Flat));
+        Assert.Equal(0, trainer.Steps);
     }
 
     [Fact]

@@ -238,4 +238,14 @@ public sealed class BytePairTokenizerTests
     private static BytePairTokenizer Gpt2() => BytePairTokenizer.Load(SharedData.Path("tokenizers/gpt2/tokenizer.json"));
 
     private static int Id(char c) => c;
+
+    /// <summary>A pattern that tries 2⁴⁰ ways to cut a text before it gives up.</summary>
+    [Fact]
+    public void A_normalizer_whose_pattern_takes_too_long_is_named()
+    {
+        using var small = new SmallTokenizer();
+        small.Json["normalizer"] = System.Text.Json.Nodes.JsonNode.Parse("""{"type": "Replace", "pattern": {"Regex": "(a+)+$"}, "content": "x"}""");
+        var tokenizer = small.Load();
+        Assert.Equal("the normalizer's pattern (a+)+$ took more than 10 seconds on a text", Assert.Throws<InvalidDataException>(() => tokenizer.Encode(new string('a', 40) + "!")).Message);
+    }
 }
