@@ -25,7 +25,7 @@ internal sealed record ComparedPrompt(
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
+        Converters = { new SnakeCaseEnums() },
         RespectRequiredConstructorParameters = true,
         RespectNullableAnnotations = true,
     };

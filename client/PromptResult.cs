@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using SelfJudge.Abstractions;
+using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
@@ -23,7 +24,7 @@ internal sealed record PromptResult(int Index, string Job, IReadOnlyList<PromptT
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
+        Converters = { new SnakeCaseEnums() },
         RespectRequiredConstructorParameters = true,
         RespectNullableAnnotations = true,
     };

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using SelfJudge.Preferences.Evaluation;
 
 namespace SelfJudge.Preferences.Reproduction;
@@ -52,7 +51,7 @@ public static class TableFigures
     {
         WriteIndented = true,
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
+        Converters = { new SnakeCaseEnums() },
     };
 
     /// <param name="measured">The cell's stage, seed by seed.</param>
