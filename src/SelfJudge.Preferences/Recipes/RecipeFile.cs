@@ -9,6 +9,9 @@ public static class RecipeFile
 {
     private static readonly ISerializer Serializer = new SerializerBuilder().DisableAliases().WithQuotingNecessaryStrings().Build();
 
+    /// <summary>To name the one that brought a problem in, the recipe is bound again without it, and without the one before it, and so on.</summary>
+    private const int MostSettings = 256;
+
     /// <summary>Reads a recipe from a file, with settings of the form <c>key=value</c> put on top.</summary>
     /// <exception cref="RecipeException">The file or a setting is wrong; the message says where and how.</exception>
     public static Recipe Load(string path, IEnumerable<string>? settings = null) => Read(() => TreeOf(path), path, [.. settings ?? []], ofRun: false);
@@ -33,6 +36,8 @@ public static class RecipeFile
 
     private static Recipe Read(Func<YamlValue?> read, string name, IReadOnlyList<string> settings, bool ofRun)
     {
+        if (settings.Count > MostSettings)
+            throw new RecipeException($"--set: {settings.Count} settings, and at most {MostSettings} are taken: write them into {name}");
         var (recipe, root) = Bound(settings.Count);
         if (RecipeChecks.FindProblem(recipe) is not { } problem)
             return recipe;

@@ -38,6 +38,15 @@ public sealed class RecipeFileTests
     }
 
     [Fact]
+    public void Takes_256_settings_and_no_more()
+    {
+        var settings = Enumerable.Range(1, 257).Select(i => $"seed={i}").ToList();
+        Assert.Equal(256ul, RecipeFile.Parse(Small, "small.yaml", settings.Take(256)).Seed);
+        Assert.Equal("--set: 257 settings, and at most 256 are taken: write them into small.yaml",
+            Assert.Throws<RecipeException>(() => RecipeFile.Parse(Small, "small.yaml", settings)).Message);
+    }
+
+    [Fact]
     public void Rendered_and_read_again_it_is_the_same()
     {
         var rendered = RecipeFile.Render(Parse(Small));
