@@ -25,7 +25,7 @@ internal static class RecipesCommand
         explain.SetAction(parse =>
         {
             var part = parse.GetValue(about) ?? "";
-            var keys = RecipeHelp.All.Where(h => h.Key.Contains(part, StringComparison.Ordinal)).ToList();
+            var keys = RecipeHelp.Find(part).ToList();
             if (keys.Count == 0)
                 throw new UserError($"no key of a recipe has '{part}' in it; without it 'recipes explain' names all");
             foreach (var key in keys)

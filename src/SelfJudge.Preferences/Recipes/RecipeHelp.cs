@@ -1,13 +1,21 @@
+using System.Text.RegularExpressions;
+
 namespace SelfJudge.Preferences.Recipes;
 
 /// <summary>What the keys of a recipe mean and which values they take, in words.</summary>
 /// <param name="Key">From the top, such as stages[].loss.beta.</param>
 /// <param name="Allowed">The values; empty where any text will do.</param>
 /// <param name="Methods">The methods whose stages have it; empty where all have, or it is no key of a stage.</param>
-public sealed record RecipeHelp(string Key, string Meaning, string Allowed, IReadOnlyList<string> Methods)
+public sealed partial record RecipeHelp(string Key, string Meaning, string Allowed, IReadOnlyList<string> Methods)
 {
     /// <summary>Every key, each group before its own.</summary>
     public static IReadOnlyList<RecipeHelp> All { get; } = [.. Of(typeof(Recipe), "", [])];
+
+    /// <summary>The keys that have a part in them, written as here, as in an error (stages[0].loss.beta), or without brackets.</summary>
+    public static IEnumerable<RecipeHelp> Find(string part) => All.Where(h => Element().Replace(h.Key, "").Contains(Element().Replace(part, ""), StringComparison.Ordinal));
+
+    [GeneratedRegex(@"\[\d*\]")]
+    private static partial Regex Element();
 
     private static IEnumerable<RecipeHelp> Of(Type type, string path, IReadOnlyList<string> methods)
     {

@@ -67,6 +67,14 @@ public sealed class RecipeSchemaTests
         Assert.All(RecipeHelp.All, help => Assert.EndsWith(".", help.Meaning));
     }
 
+    [Theory]
+    [InlineData("stages[].loss.beta")]
+    [InlineData("stages[0].loss.beta")]
+    [InlineData("stages.loss.beta")]
+    [InlineData("loss.beta")]
+    public void A_key_is_explained_however_it_is_written(string written) =>
+        Assert.Equal("stages[].loss.beta", Assert.Single(RecipeHelp.Find(written)).Key);
+
     private static void AssertValid(string yaml)
     {
         var result = Schema.Evaluate(ToJson(yaml), new EvaluationOptions { OutputFormat = OutputFormat.List });
