@@ -37,15 +37,16 @@ internal sealed class Supervisor(string reader, ulong seed, string faults, strin
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(100);
     private const int KeptLines = 60;
 
+    /// <param name="count">How many inputs are tried, at most.</param>
     /// <param name="only">The one input to try; all of them, in time, where null.</param>
-    public async Task<Tally> Run(TimeSpan time, int jobs, long? only)
+    public async Task<Tally> Run(TimeSpan time, int jobs, long count, long? only)
     {
         var tally = new Tally();
         using var end = new CancellationTokenSource(time);
         if (only is { } number)
             await Work(tally, number, 1, 1, Path.Combine(temporary, reader), end.Token);
         else
-            await Task.WhenAll(Enumerable.Range(0, jobs).Select(job => Work(tally, job, jobs, long.MaxValue, Path.Combine(temporary, $"{reader}-{job}"), end.Token)));
+            await Task.WhenAll(Enumerable.Range(0, jobs).Select(job => Work(tally, job, jobs, count / jobs + (job < count % jobs ? 1 : 0), Path.Combine(temporary, $"{reader}-{job}"), end.Token)));
         return tally;
     }
 

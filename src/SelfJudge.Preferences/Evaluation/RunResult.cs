@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Preferences.Evaluation;
@@ -71,9 +72,11 @@ public sealed record RunResult
     {
         try
         {
-            return FromJson(File.ReadAllText(path));
+            var result = FromJson(File.ReadAllText(path));
+            return result.Policies.Count == 0 || RecipeFile.ParseOfRun(result.Recipe, "recipe").Evaluation?.Baseline is not null ? result
+                : throw new JsonException("its recipe names nothing that the policies were compared with");
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or RecipeException)
         {
             throw new InvalidDataException($"{path}: the result was damaged after it was written ({e.Message}); put it back from a copy, or delete it: 'resume' then measures anew");
         }

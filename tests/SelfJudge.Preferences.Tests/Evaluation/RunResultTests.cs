@@ -36,4 +36,22 @@ public sealed class RunResultTests
         json["evaluation_judge"]!["inconsistent_pairs"] = JsonNode.Parse(value);
         Assert.Throws<JsonException>(() => RunResult.FromJson(json.ToJsonString()));
     }
+
+    [Theory]
+    [InlineData("name: mine\nname: mine", "recipe:2: the key 'name' stands here a second time")]
+    [InlineData("name: mine\nstages: [{name: A, method: sft, steps: 1, policy_examples: 1, learning_rate: 1}]\ndata: {world_pairs: 10}", "its recipe names nothing that the policies were compared with")]
+    public void A_file_whose_recipe_does_not_go_with_its_policies_is_named(string recipe, string why)
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, (Result with { Recipe = recipe, Policies = [new PolicyResult("A", 0.5, new Dictionary<string, double>(), 0.5, [0.5, 0.5], 3, 0, 10)] }).ToJson());
+            Assert.Equal($"{path}: the result was damaged after it was written ({why}); put it back from a copy, or delete it: 'resume' then measures anew",
+                Assert.Throws<InvalidDataException>(() => RunResult.Load(path)).Message);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
 }
