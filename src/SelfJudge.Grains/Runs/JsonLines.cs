@@ -35,7 +35,7 @@ internal static class JsonLines
         {
             return parse(line);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException) // InvalidOperationException: a text that is not UTF-8
         {
             throw new InvalidDataException($"{path}:{number}: the line was damaged after it was written ({e.Message}); put the file back from a copy, or take the line out and go on without what it said");
         }
@@ -48,7 +48,7 @@ internal static class JsonLines
             value = parse(line);
             return true;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             value = default;
             return false;

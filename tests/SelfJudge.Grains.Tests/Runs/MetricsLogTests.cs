@@ -52,6 +52,7 @@ public sealed class MetricsLogTests : IDisposable
     [InlineData("""{"run_step":2.5,"stage":"SFT","step":2}""", "run_step is 2.5")]
     [InlineData("""{"run_step":2,"stage":null,"step":2}""", "stage is null")]
     [InlineData("""{"run_step":2,"stage":"SFT","step":2,"step":3}""", "")]
+    [InlineData("""{"run_step":2,"stage":"\ud800","step":2}""", "Cannot read incomplete UTF-16 JSON text")]
     public async Task A_line_that_was_damaged_is_an_error_that_names_it_and_nothing_is_written(string line, string how)
     {
         await Write(0, Row(1), Row(2), Row(3));
@@ -60,6 +61,14 @@ public sealed class MetricsLogTests : IDisposable
         var damage = await Assert.ThrowsAsync<InvalidDataException>(() => Write(2, Row(3)));
         Assert.StartsWith($"{Folder.Metrics}:2: the line was damaged after it was written ({how}", damage.Message, StringComparison.Ordinal);
         Assert.Equal([lines[0], line, lines[2]], await File.ReadAllLinesAsync(Folder.Metrics));
+    }
+
+    [Fact]
+    public async Task A_line_that_is_not_UTF_8_is_an_error_that_names_it()
+    {
+        await Write(0, Row(1));
+        await File.AppendAllTextAsync(Folder.Metrics, "{\"run_step\":2,\"stage\":\"S\u00e9\",\"step\":2}\n", System.Text.Encoding.Latin1);
+        Assert.StartsWith($"{Folder.Metrics}:2: the line was damaged after it was written (Cannot transcode invalid UTF-8", Assert.Throws<InvalidDataException>(() => MetricsLog.Read(Folder.Metrics).ToList()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
