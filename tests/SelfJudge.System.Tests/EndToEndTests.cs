@@ -70,7 +70,8 @@ public sealed class EndToEndTests : IDisposable
     {
         var adapter = Directory.CreateDirectory(_folder["adapter"]).FullName;
         File.WriteAllText(Path.Combine(adapter, "adapter_config.json"), """{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["v_proj"]}""");
-        var ended = await _folder.Client("jsft", "--model", adapter, "--data", _folder["none.jsonl"]);
+        File.WriteAllText(_folder["pairs.jsonl"], "");
+        var ended = await _folder.Client("jsft", "--model", adapter, "--data", _folder["pairs.jsonl"]);
         Assert.Equal((1, $"model.path: {adapter} is an adapter, and a run starts from whole weights; merge it first: convert --model {adapter} --merge --out DIR\n"), (ended.ExitCode, ended.Errors));
     }
 
