@@ -80,12 +80,13 @@ public sealed class DataInspectTests : IDisposable
     [Theory]
     [InlineData("0")]
     [InlineData("-5")]
-    public async Task A_sequence_has_a_token_at_least(string length)
+    [InlineData("15")]
+    public async Task A_sequence_has_16_tokens_at_least(string length)
     {
         var file = _folder.Write("rows.jsonl", """{"prompt": "why ?", "chosen": "so .", "rejected": "no ."}""");
         var ended = await _folder.Client("data", "inspect", "--data", file, "--max-length", length);
         Assert.Equal(1, ended.ExitCode);
-        Assert.Contains($"--max-length {length}: must be 1 or more", ended.Errors);
+        Assert.Contains($"--max-length {length}: must be a whole number from 16 to 16777216", ended.Errors);
     }
 
     [Fact]
