@@ -40,7 +40,7 @@ public sealed class CompareTests(UninterruptedRun uninterrupted) : IDisposable
         Assert.Equal([0.2194, 0.9081], result["win_rate_ci95"]!.AsArray().Select(v => Math.Round((double)v!, 4)));
         Assert.Equal((3.0, 0.0625, true), ((double)summary["a"]!["mean_words"]!, (double)summary["a"]!["repetition"]!, summary["a"]!["mean_tokens"] is null));
         Assert.Equal((0, 0.0, "tie"), ((int)result["inconsistent"]!, (double)result["inconsistent_rate"]!, (string)summary["inconsistent_pairs"]!));
-        Assert.Matches(@"4 prompts +2 +1 +1 +0 +62\.5 % +21\.9–90\.8 +1\.000 +\+0\.000", ended.Output);
+        Assert.Matches(@"4 prompts +2 +1 +1 +0 +62\.5 % +21\.9–90\.8 +1\.000 +0\.000", ended.Output);
 
         // A file cut short in its second line: only what is missing is judged again.
         var whole = File.ReadAllLines(Out);

@@ -114,7 +114,7 @@ public sealed class SubmitTests(UninterruptedRun uninterrupted) : IDisposable
 
         _folder.Write("mine.yaml", "name: mine", "text: \"{context} {response_a}\"");
         var wrong = await _folder.Client(arguments);
-        Assert.Equal((1, $"{Path.GetFileName(template)}: judge template 'mine': the placeholder {{response_b}} must stand exactly once, but stands 0 times\n"), (wrong.ExitCode, wrong.Errors));
+        Assert.Equal((1, $"--judge-template: {Path.GetFileName(template)}:2: text: the placeholder {{response_b}} must stand exactly once, but stands 0 times\n"), (wrong.ExitCode, wrong.Errors));
     }
 
     [Fact]
