@@ -69,7 +69,8 @@ public sealed class ClusterTests(UninterruptedRun uninterrupted) : IDisposable
         await silo.Kill();
         var told = await client.End();
         Assert.True(told.ExitCode == 1, told.ToString());
-        Assert.StartsWith("the cluster answers no more: ", told.Errors, StringComparison.Ordinal);
+        // Before it, that a step takes four prompts where the file has one.
+        Assert.StartsWith("the cluster answers no more: ", told.Errors.Split('\n')[1], StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", told.Errors, StringComparison.Ordinal);
     }
 
@@ -85,7 +86,7 @@ public sealed class ClusterTests(UninterruptedRun uninterrupted) : IDisposable
 
     [Theory]
     [InlineData("--primary", "localhost", "--primary localhost: write it as ADDRESS:PORT, such as 127.0.0.1:11111")]
-    [InlineData("--workers", "0", "--workers 0: must be 1 or more")]
+    [InlineData("--workers", "0", "--workers 0: must be a whole number from 1 to 1024")]
     public async Task A_silo_refuses_an_option_that_cannot_be(string option, string value, string message)
     {
         var ended = await ConsoleProcess.Run(Programs.Silo, _folder.Path, option, value);
