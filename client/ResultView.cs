@@ -57,7 +57,7 @@ internal static class ResultView
         Console.WriteLine($"seconds per run {result.TotalSeconds.Mean:0} ({result.TotalSeconds.Low:0}–{result.TotalSeconds.High:0})");
     }
 
-    private static string Baseline(RunResult result) => RecipeFile.ParseOfRun(result.Recipe, "recipe").Evaluation!.Baseline is var name && name == EvaluationRecipe.Start ? "the model that the run starts from" : name!;
+    private static string Baseline(RunResult result) => EvaluationRecipe.Called(RecipeFile.ParseOfRun(result.Recipe, "recipe").Evaluation!.Baseline!);
 
     private static Table Policies(RunResult result)
     {

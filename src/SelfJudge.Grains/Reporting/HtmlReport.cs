@@ -58,7 +58,7 @@ internal static class HtmlReport
         html.Append("</table>").Append(Bars($"Win rate against {Baseline(recipe)}", [.. result.Policies.Where(p => p.Name != recipe.Evaluation!.Baseline).Select(p => new Bar(p.Name, p.WinRate, p.WinRateCi95[0], p.WinRateCi95[1]))], 0.5));
     }
 
-    private static string Baseline(Recipe recipe) => recipe.Evaluation!.Baseline == EvaluationRecipe.Start ? "the model that the run starts from" : recipe.Evaluation.Baseline!;
+    private static string Baseline(Recipe recipe) => EvaluationRecipe.Called(recipe.Evaluation!.Baseline!);
 
     private static string JudgeHealth(EvaluationJudgeResult? judge) => judge is { SwapConsistency: not null }
         ? $" Of the judge's {judge.Judged} verdicts: swap consistency {judge.SwapConsistency:0.000}, position bias {judge.PositionBias:+0.000;-0.000;0.000}, p(A) + p(B) {judge.JudgeMass:0.000}.{(judge.InconsistentRate is { } share ? $" On {share * 100:0.0} % of the pairs its two orders disagree; {Inconsistent(judge)}." : "")}" : "";

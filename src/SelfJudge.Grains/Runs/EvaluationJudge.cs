@@ -22,7 +22,7 @@ internal sealed record EvaluationJudge(string Name, string Description, bool IsI
         if (recipe.Stages.Any(s => s.Name == named))
             return new EvaluationJudge(named!, $"{named}, the model's own judge; not independent", false, false, named, null);
         return named is null or EvaluationRecipe.Start || recipe.Model.Path is { } start && Path.GetFullPath(start) == Path.GetFullPath(named)
-            ? new EvaluationJudge(recipe.Model.Path ?? "start", "the model that the run starts from, the model's own judge; not independent", false, false, null, null)
+            ? new EvaluationJudge(recipe.Model.Path ?? "start", $"{EvaluationRecipe.Called(EvaluationRecipe.Start)}, the model's own judge; not independent", false, false, null, null)
             : new EvaluationJudge(named, named, true, false, null, named);
     }
 }

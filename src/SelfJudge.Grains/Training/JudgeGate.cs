@@ -41,7 +41,7 @@ internal static class JudgeGate
     /// <summary>How a stage's judge is called.</summary>
     public static string JudgeOf(StageRecipe stage) => (stage.Method.IsRewarded() ? stage.Reward : stage.Judge) switch
     {
-        null => stage.From ?? "the model that the run starts from",
+        null => EvaluationRecipe.Called(stage.From ?? EvaluationRecipe.Start),
         StageRecipe.PolicyItself => "the policy itself",
         { } name => name,
     };

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.Text.Json;
 using System.Text.Unicode;
 using Parquet;
@@ -12,8 +11,7 @@ namespace SelfJudge.Preferences.Data;
 /// <summary>Rows of a Parquet file as JSON: of the fields that rows are read by, whatever else the file holds.</summary>
 internal static class ParquetRows
 {
-    private const int MaxFooterBytes = 64 << 20, MaxPageHeaderBytes = 16 << 20, MaxFields = 4000, MaxDepth = 32;
-    private const long MaxColumnBytes = 1L << 30; // likewise, unpacked
+    private const int MaxDepth = 32;
 
     /// <exception cref="DataException">The file is damaged, or beyond the bounds.</exception>
     public static IEnumerable<SourceRow> Read(string file)
@@ -37,23 +35,7 @@ internal static class ParquetRows
     // The library trusts lengths and nesting, so they are looked at first.
     private static ParquetReader Open(EndingFile stream)
     {
-        Span<byte> tail = stackalloc byte[8];
-        if (stream.Length < 12)
-            throw new InvalidDataException($"it has {stream.Length} bytes");
-        stream.Position = stream.Length - 8;
-        stream.ReadExactly(tail);
-        if (!tail[4..].SequenceEqual("PAR1"u8))
-            throw new InvalidDataException("it does not end as one: it is truncated, or something else");
-        var length = BinaryPrimitives.ReadUInt32LittleEndian(tail);
-        if (length > stream.Length - 12 || length > MaxFooterBytes)
-            throw new InvalidDataException($"its footer is to have {length} bytes, of {stream.Length} in all and at most {MaxFooterBytes >> 20} MiB");
-        var footer = new byte[length];
-        stream.Position = stream.Length - 8 - length;
-        stream.ReadExactly(footer);
-        Span<long> numbers = stackalloc long[ThriftStruct.Stride];
-        _ = new ThriftStruct(footer, ThriftShape.FileMetaData).Walk(numbers);
-        if (numbers[2] > MaxFields)
-            throw new InvalidDataException($"its schema has {numbers[2]} elements, of at most {MaxFields}");
+        ParquetChecks.Footer(stream);
         stream.Position = 0;
         return ParquetReader.CreateAsync(stream, leaveStreamOpen: true).GetAwaiter().GetResult();
     }
@@ -120,7 +102,7 @@ internal static class ParquetRows
         {
             var column = rows.GetMetadata(leaf.Field!)?.MetaData ?? throw new InvalidDataException($"row group {group + 1} has no column {leaf}");
             Bounded(column.NumValues, $"values of {leaf}");
-            CheckPages(column, leaf, stream);
+            ParquetChecks.Pages(column, $"{leaf}", stream);
             leaf.Take(rows.ReadRawColumnDataBaseAsync(leaf.Field!).AsTask().GetAwaiter().GetResult());
         }
         return (int)rows.RowCount;
@@ -129,60 +111,6 @@ internal static class ParquetRows
         {
             if (count < 0 || count > most)
                 throw new InvalidDataException($"row group {group + 1} is to have {count} {what}, of at most {most}: write the file with smaller row groups");
-        }
-    }
-
-    // A page's header says how much it unpacks to, and the library believes it.
-    private static void CheckPages(ColumnMetaData column, Leaf leaf, EndingFile stream)
-    {
-        InvalidDataException Damaged(string what) => new($"column {leaf}: {what}");
-        var at = new[] { column.DictionaryPageOffset ?? 0, column.DataPageOffset, column.IndexPageOffset ?? 0 }.Where(o => o != 0).DefaultIfEmpty().Min();
-        long unpacked = 0, values = 0;
-        Span<long> header = stackalloc long[9 * ThriftStruct.Stride];
-        var buffer = new byte[4 << 10];
-        while (values < column.NumValues)
-        {
-            header.Clear();
-            at += PageHeader(stream, at, buffer, header);
-            var (type, size, packed) = (header[1], header[2], header[3]);
-            // Data pages, the dictionary, and data pages of version 2.
-            var count = type switch
-            {
-                0 => header[5 * ThriftStruct.Stride + 1],
-                2 => header[7 * ThriftStruct.Stride + 1],
-                3 => header[8 * ThriftStruct.Stride + 1],
-                _ => throw Damaged($"a page of type {type}"),
-            };
-            if (packed < 0 || packed > stream.Length - at || size < 0 || count < 0 || packed + count == 0 || type == 2 && count > size || type != 2 && count > column.NumValues - values)
-                throw Damaged($"a page of {packed} bytes, {size} unpacked, and {count} values has no room there");
-            unpacked += size;
-            if (unpacked > MaxColumnBytes)
-                throw Damaged($"a row group of it has more than {MaxColumnBytes >> 20} MiB: write the file with smaller row groups");
-            values += type == 2 ? 0 : count;
-            at += packed;
-        }
-    }
-
-    // Most are short; those with long statistics are read again.
-    private static int PageHeader(EndingFile stream, long at, byte[] buffer, Span<long> numbers)
-    {
-        if (at < 0 || at >= stream.Length)
-            throw new InvalidDataException($"there is no page at byte {at}");
-        try
-        {
-            return Walk(buffer, numbers);
-        }
-        catch (InvalidDataException) when (stream.Length - at > buffer.Length)
-        {
-            numbers.Clear();
-            return Walk(new byte[Math.Min(MaxPageHeaderBytes, stream.Length - at)], numbers);
-        }
-
-        int Walk(byte[] into, Span<long> numbers)
-        {
-            stream.Position = at;
-            var count = stream.ReadAtLeast(into, into.Length, throwOnEndOfStream: false);
-            return new ThriftStruct(into.AsSpan(0, count), ThriftShape.PageHeader).Walk(numbers);
         }
     }
 
@@ -212,12 +140,6 @@ internal static class ParquetRows
         {
             throw new DataException($"{file}: not a Parquet file that can be read: {(e.InnerException ?? e).Message}");
         }
-    }
-
-    /// <summary>A file whose end is an error to read beyond: the library would take what is not there for bytes, for ever.</summary>
-    private sealed class EndingFile(string path) : FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read)
-    {
-        public override int ReadByte() => base.ReadByte() is >= 0 and var b ? b : throw new EndOfStreamException("it ends too soon");
     }
 
     /// <summary>A field of the schema, with those of its children that are read (Dremel's definition and repetition levels; Melnik et al. 2010).</summary>

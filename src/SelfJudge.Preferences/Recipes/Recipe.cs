@@ -412,6 +412,9 @@ public sealed record EvaluationRecipe
     /// <summary>The name of the model that the run starts from, before any stage.</summary>
     public const string Start = "start";
 
+    /// <summary>A model of the run, as people read of it.</summary>
+    public static string Called(string model) => model == Start ? "the model that the run starts from" : model;
+
     /// <summary>The prompts of files that are answered where <see cref="Prompts"/> does not say.</summary>
     public const int PromptsOfFiles = 100;
 
