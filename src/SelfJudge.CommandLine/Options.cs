@@ -101,12 +101,7 @@ public static class Options
 
     private static string Help<T>(string meaning, SettingAttribute setting) where T : struct, INumber<T> => $"{meaning} {char.ToUpperInvariant(Allowed<T>(setting)[0])}{Allowed<T>(setting)[1..]}.";
 
-    private static string Allowed<T>(SettingAttribute setting) where T : struct, INumber<T>
-    {
-        var range = setting.Range;
-        var number = IsWhole<T>() ? "a whole number" : "a number";
-        return range.Length == 0 ? number : char.IsAsciiDigit(range[0]) ? $"{number}, {range}" : $"{number} {range}";
-    }
+    private static string Allowed<T>(SettingAttribute setting) where T : struct, INumber<T> => setting.Numbers(IsWhole<T>());
 
     private static bool IsWhole<T>() where T : struct, INumber<T> => typeof(T) != typeof(double);
 

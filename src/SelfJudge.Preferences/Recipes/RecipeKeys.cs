@@ -17,7 +17,7 @@ internal sealed record RecipeKey(string Name, PropertyInfo Property, SettingAttr
     {
         { IsEnum: true } type => $"one of {string.Join(", ", RecipeKeys.NamesOf(type))}",
         var type when type == typeof(bool) => "true or false",
-        var type when RecipeKeys.IsNumber(type) => $"{(RecipeKeys.IsWhole(type) ? "a whole number" : "a number")}{(Setting.Range.Length == 0 ? "" : char.IsAsciiDigit(Setting.Range[0]) ? $", {Setting.Range}" : $" {Setting.Range}")}",
+        var type when RecipeKeys.IsNumber(type) => Setting.Numbers(RecipeKeys.IsWhole(type)),
         var type when RecipeKeys.IsGroup(type) => $"a group of keys: {string.Join(", ", RecipeKeys.Of(type).Keys)}",
         _ => "",
     };

@@ -47,5 +47,12 @@ public sealed class SettingAttribute(string meaning) : Attribute
         }
     }
 
+    /// <summary>The values of a number in words, such as "a whole number, 1 or more" or "a number from 0 to 1".</summary>
+    public string Numbers(bool isWhole)
+    {
+        var number = isWhole ? "a whole number" : "a number";
+        return Range.Length == 0 ? number : char.IsAsciiDigit(Range[0]) ? $"{number}, {Range}" : $"{number} {Range}";
+    }
+
     private static string Text(double value) => value.ToString("0.##########", CultureInfo.InvariantCulture);
 }
