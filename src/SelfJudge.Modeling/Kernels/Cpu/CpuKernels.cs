@@ -45,10 +45,10 @@ public sealed unsafe class CpuKernels : IKernels
         for (var t = 0; t < rows; t++, source += width, target += width)
         {
             var inverse = InverseRms(source, width, eps);
-            var f = Vector256.Create(inverse);
+            var f = Vector512.Create(inverse);
             var i = 0;
-            for (; i <= width - Simd.Width; i += Simd.Width)
-                (Vector256.Load(source + i) * f * Vector256.Load(w + i)).Store(target + i);
+            for (; i <= width - Simd.Lanes; i += Simd.Lanes)
+                (Vector512.Load(source + i) * f * Vector512.Load(w + i)).Store(target + i);
             for (; i < width; i++)
                 target[i] = source[i] * inverse * w[i];
         }
@@ -70,17 +70,17 @@ public sealed unsafe class CpuKernels : IKernels
         {
             var inverse = InverseRms(source, width, eps);
             var projection = ProductSum(source, w, dy, width) * inverse * inverse * inverse / width;
-            var f = Vector256.Create(inverse);
-            var g = Vector256.Create(-projection);
+            var f = Vector512.Create(inverse);
+            var g = Vector512.Create(-projection);
             var i = 0;
-            for (; i <= width - Simd.Width; i += Simd.Width)
+            for (; i <= width - Simd.Lanes; i += Simd.Lanes)
             {
-                var xi = Vector256.Load(source + i);
-                var dyi = Vector256.Load(dy + i) * f;
-                var d = Vector256.FusedMultiplyAdd(dyi, Vector256.Load(w + i), g * xi);
-                (Vector256.Load(dx + i) + d).Store(dx + i);
+                var xi = Vector512.Load(source + i);
+                var dyi = Vector512.Load(dy + i) * f;
+                var d = Vector512.FusedMultiplyAdd(dyi, Vector512.Load(w + i), g * xi);
+                (Vector512.Load(dx + i) + d).Store(dx + i);
                 if (dw != null)
-                    Vector256.FusedMultiplyAdd(dyi, xi, Vector256.Load(dw + i)).Store(dw + i);
+                    Vector512.FusedMultiplyAdd(dyi, xi, Vector512.Load(dw + i)).Store(dw + i);
             }
             for (; i < width; i++)
             {
@@ -145,10 +145,10 @@ public sealed unsafe class CpuKernels : IKernels
         {
             var up = gate + width;
             var i = 0;
-            for (; i <= width - Simd.Width; i += Simd.Width)
+            for (; i <= width - Simd.Lanes; i += Simd.Lanes)
             {
-                var g = Vector256.Load(gate + i);
-                (g * Simd.Sigmoid(g) * Vector256.Load(up + i)).Store(target + i);
+                var g = Vector512.Load(gate + i);
+                (g * Simd.Sigmoid(g) * Vector512.Load(up + i)).Store(target + i);
             }
             for (; i < width; i++)
                 target[i] = gate[i] * Simd.Sigmoid(gate[i]) * up[i];
@@ -167,13 +167,13 @@ public sealed unsafe class CpuKernels : IKernels
         {
             float* up = gate + width, dUp = dGate + width;
             var i = 0;
-            for (; i <= width - Simd.Width; i += Simd.Width)
+            for (; i <= width - Simd.Lanes; i += Simd.Lanes)
             {
-                var g = Vector256.Load(gate + i);
+                var g = Vector512.Load(gate + i);
                 var sigmoid = Simd.Sigmoid(g);
                 var silu = g * sigmoid;
-                var di = Vector256.Load(d + i);
-                (di * Vector256.Load(up + i) * (sigmoid + silu * (Vector256<float>.One - sigmoid))).Store(dGate + i);
+                var di = Vector512.Load(d + i);
+                (di * Vector512.Load(up + i) * (sigmoid + silu * (Vector512<float>.One - sigmoid))).Store(dGate + i);
                 (di * silu).Store(dUp + i);
             }
             for (; i < width; i++)
@@ -226,15 +226,15 @@ public sealed unsafe class CpuKernels : IKernels
         var correction = 1f / MathF.Sqrt(1f - MathF.Pow(step.Beta2, step.Step));
         var n = weights.NumberOfElements;
         long i = 0;
-        for (; i <= n - Simd.Width; i += Simd.Width)
+        for (; i <= n - Simd.Lanes; i += Simd.Lanes)
         {
-            var gi = Vector256.Load(g + i) * step.GradientScale;
-            var mi = Vector256.Load(m + i) * step.Beta1 + gi * (1f - step.Beta1);
-            var vi = Vector256.Load(v + i) * step.Beta2 + gi * gi * (1f - step.Beta2);
+            var gi = Vector512.Load(g + i) * step.GradientScale;
+            var mi = Vector512.Load(m + i) * step.Beta1 + gi * (1f - step.Beta1);
+            var vi = Vector512.Load(v + i) * step.Beta2 + gi * gi * (1f - step.Beta2);
             mi.Store(m + i);
             vi.Store(v + i);
-            var denominator = Vector256.Sqrt(vi) * correction + Vector256.Create(step.Epsilon);
-            (Vector256.Load(w + i) - mi * rate / denominator).Store(w + i);
+            var denominator = Vector512.Sqrt(vi) * correction + Vector512.Create(step.Epsilon);
+            (Vector512.Load(w + i) - mi * rate / denominator).Store(w + i);
         }
         for (; i < n; i++)
         {
@@ -273,11 +273,11 @@ public sealed unsafe class CpuKernels : IKernels
 
     private static float ProductSum(float* a, float* b, float* c, int n)
     {
-        var total = Vector256<float>.Zero;
+        var total = Vector512<float>.Zero;
         var i = 0;
-        for (; i <= n - Simd.Width; i += Simd.Width)
-            total = Vector256.FusedMultiplyAdd(Vector256.Load(a + i) * Vector256.Load(b + i), Vector256.Load(c + i), total);
-        var sum = Vector256.Sum(total);
+        for (; i <= n - Simd.Lanes; i += Simd.Lanes)
+            total = Vector512.FusedMultiplyAdd(Vector512.Load(a + i) * Vector512.Load(b + i), Vector512.Load(c + i), total);
+        var sum = Vector512.Sum(total);
         for (; i < n; i++)
             sum += a[i] * b[i] * c[i];
         return sum;

@@ -3,10 +3,14 @@ using System.Runtime.Intrinsics;
 
 namespace SelfJudge.Modeling.Kernels.Cpu;
 
-/// <summary>Vector loops over rows of float32. Lengths need not be multiples of the vector width.</summary>
+/// <summary>
+/// Vector loops over rows of float32. Lengths need not be multiples of the vector width. Vectors are of 512 bits everywhere:
+/// where the processor has only 256, the runtime makes two of each, which is as fast as writing them so and gives the same bits.
+/// </summary>
 internal static unsafe class Simd
 {
     public const int Width = 8; // Vector256<float>.Count
+    public const int Lanes = 16; // Vector512<float>.Count
 
     public static int RoundUp(int n, int multiple) => (n + multiple - 1) / multiple * multiple;
 
@@ -14,17 +18,17 @@ internal static unsafe class Simd
 
     public static float Dot(float* a, float* b, int n)
     {
-        var sum0 = Vector256<float>.Zero;
-        var sum1 = Vector256<float>.Zero;
+        var sum0 = Vector512<float>.Zero;
+        var sum1 = Vector512<float>.Zero;
         var i = 0;
-        for (; i <= n - 2 * Width; i += 2 * Width)
+        for (; i <= n - 2 * Lanes; i += 2 * Lanes)
         {
-            sum0 = Vector256.FusedMultiplyAdd(Vector256.Load(a + i), Vector256.Load(b + i), sum0);
-            sum1 = Vector256.FusedMultiplyAdd(Vector256.Load(a + i + Width), Vector256.Load(b + i + Width), sum1);
+            sum0 = Vector512.FusedMultiplyAdd(Vector512.Load(a + i), Vector512.Load(b + i), sum0);
+            sum1 = Vector512.FusedMultiplyAdd(Vector512.Load(a + i + Lanes), Vector512.Load(b + i + Lanes), sum1);
         }
-        for (; i <= n - Width; i += Width)
-            sum0 = Vector256.FusedMultiplyAdd(Vector256.Load(a + i), Vector256.Load(b + i), sum0);
-        var sum = Vector256.Sum(sum0 + sum1);
+        for (; i <= n - Lanes; i += Lanes)
+            sum0 = Vector512.FusedMultiplyAdd(Vector512.Load(a + i), Vector512.Load(b + i), sum0);
+        var sum = Vector512.Sum(sum0 + sum1);
         for (; i < n; i++)
             sum += a[i] * b[i];
         return sum;
@@ -33,25 +37,29 @@ internal static unsafe class Simd
     /// <summary>target += factor·source.</summary>
     public static void AddScaled(float* target, float factor, float* source, int n)
     {
-        var f = Vector256.Create(factor);
+        var f = Vector512.Create(factor);
         var i = 0;
-        for (; i <= n - Width; i += Width)
-            Vector256.FusedMultiplyAdd(f, Vector256.Load(source + i), Vector256.Load(target + i)).Store(target + i);
+        for (; i <= n - Lanes; i += Lanes)
+            Vector512.FusedMultiplyAdd(f, Vector512.Load(source + i), Vector512.Load(target + i)).Store(target + i);
         for (; i < n; i++)
             target[i] += factor * source[i];
     }
 
     public static float Max(float* a, int n)
     {
-        var m = Vector256.Create(float.NegativeInfinity);
+        var m = Vector512.Create(float.NegativeInfinity);
         var i = 0;
-        for (; i <= n - Width; i += Width)
-            m = Vector256.Max(m, Vector256.Load(a + i));
+        for (; i <= n - Lanes; i += Lanes)
+            m = Vector512.Max(m, Vector512.Load(a + i));
         var max = Max(m);
         for (; i < n; i++)
             max = MathF.Max(max, a[i]);
         return max;
     }
+
+    /// <summary>The largest element.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Max(Vector512<float> v) => Max(Vector256.Max(v.GetLower(), v.GetUpper()));
 
     /// <summary>The largest element.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -65,10 +73,10 @@ internal static unsafe class Simd
     /// <summary>target = factor·source.</summary>
     public static void CopyScaled(float* target, float factor, float* source, int n)
     {
-        var f = Vector256.Create(factor);
+        var f = Vector512.Create(factor);
         var i = 0;
-        for (; i <= n - Width; i += Width)
-            (f * Vector256.Load(source + i)).Store(target + i);
+        for (; i <= n - Lanes; i += Lanes)
+            (f * Vector512.Load(source + i)).Store(target + i);
         for (; i < n; i++)
             target[i] = factor * source[i];
     }
@@ -83,16 +91,16 @@ internal static unsafe class Simd
     /// <summary>target = exp(source − shift); returns the sum.</summary>
     public static float ExpShifted(float* target, float* source, float shift, int n)
     {
-        var s = Vector256.Create(shift);
-        var total = Vector256<float>.Zero;
+        var s = Vector512.Create(shift);
+        var total = Vector512<float>.Zero;
         var i = 0;
-        for (; i <= n - Width; i += Width)
+        for (; i <= n - Lanes; i += Lanes)
         {
-            var e = Exp(Vector256.Load(source + i) - s);
+            var e = Exp(Vector512.Load(source + i) - s);
             e.Store(target + i);
             total += e;
         }
-        var sum = Vector256.Sum(total);
+        var sum = Vector512.Sum(total);
         for (; i < n; i++)
             sum += target[i] = MathF.Exp(source[i] - shift);
         return sum;
@@ -100,17 +108,17 @@ internal static unsafe class Simd
 
     public static void Scale(float* a, float factor, int n)
     {
-        var f = Vector256.Create(factor);
+        var f = Vector512.Create(factor);
         var i = 0;
-        for (; i <= n - Width; i += Width)
-            (f * Vector256.Load(a + i)).Store(a + i);
+        for (; i <= n - Lanes; i += Lanes)
+            (f * Vector512.Load(a + i)).Store(a + i);
         for (; i < n; i++)
             a[i] *= factor;
     }
 
     /// <summary>1 / (1 + exp(−x)).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Sigmoid(Vector256<float> x) => Vector256<float>.One / (Vector256<float>.One + Exp(-x));
+    public static Vector512<float> Sigmoid(Vector512<float> x) => Vector512<float>.One / (Vector512<float>.One + Exp(-x));
 
     public static float Sigmoid(float x) => 1f / (1f + MathF.Exp(-x));
 
@@ -133,5 +141,26 @@ internal static unsafe class Simd
         var exponent = Vector256.ShiftLeft(Vector256.ConvertToInt32(n) + Vector256.Create(127), 23);
         var result = p * exponent.AsSingle();
         return Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256.Create(-87.3f)), Vector256<float>.Zero, result);
+    }
+
+    /// <summary>exp(x) to within 2 units in the last place: 2^n·e^r with |r| ≤ ln2/2, e^r by its Taylor polynomial of degree 7. Below −87 the result is 0, above 88.3 less exact; that of a NaN is NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Exp(Vector512<float> x)
+    {
+        var n = Vector512.Floor(Vector512.FusedMultiplyAdd(x, Vector512.Create(1.44269504f), Vector512.Create(0.5f)));
+        n = Vector512.MinNative(Vector512.MaxNative(n, Vector512.Create(-126f)), Vector512.Create(127f)); // of r a NaN is left to tell
+        var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-0.693359375f), x); // ln 2 in two parts
+        r = Vector512.FusedMultiplyAdd(n, Vector512.Create(2.12194440e-4f), r);
+        var p = Vector512.Create(1f / 5040);
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 720));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 120));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 24));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 6));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(0.5f));
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512<float>.One);
+        p = Vector512.FusedMultiplyAdd(p, r, Vector512<float>.One);
+        var exponent = Vector512.ShiftLeft(Vector512.ConvertToInt32Native(n) + Vector512.Create(127), 23);
+        var result = p * exponent.AsSingle();
+        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87.3f)), Vector512<float>.Zero, result);
     }
 }
