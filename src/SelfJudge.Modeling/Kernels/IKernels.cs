@@ -57,6 +57,9 @@ public interface IKernels
     /// <summary>Appends the keys and values of the packed rows to their slots of the cache and attends to all that each slot holds, or to its last <see cref="HeadLayout.Window"/> tokens. Sequence i continues slot <paramref name="slots"/>[i], which holds <paramref name="lengths"/>[i] tokens before the call. Returns [T, Heads·HeadDim].</summary>
     Tensor AttendCached(Tensor qkv, HeadLayout heads, int[] offsets, int[] slots, int[] lengths, CachedLayer cache);
 
+    /// <summary>Copies the first <paramref name="length"/> tokens that slot <paramref name="source"/> of the cache holds to the beginning of other slots.</summary>
+    void CopySlot(CachedLayer cache, int source, int[] targets, int length);
+
     /// <summary>silu(gate)·up for rows [gate | up].</summary>
     Tensor SwiGlu(Tensor gateUp);
 

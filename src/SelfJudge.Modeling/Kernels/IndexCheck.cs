@@ -76,6 +76,18 @@ public static class IndexCheck
                 Length(lengths[i] + offsets[i + 1] - offsets[i], heads);
     }
 
+    /// <summary>What copying a slot indexes: slots that are there, with as many tokens.</summary>
+    /// <exception cref="ArgumentException">They are not.</exception>
+    public static void CopiedSlot(CachedLayer cache, int source, int[] targets, int length)
+    {
+        var slots = cache.Keys.size(0);
+        Same(cache.Values.size(0), slots, "slots of values");
+        Rows([source], slots, "slot");
+        Rows(targets, slots, "slot");
+        if (length < 0 || length > cache.Capacity)
+            throw new ArgumentException($"slot {source} has room for {cache.Capacity} tokens; {length} are to be copied");
+    }
+
     /// <summary>A target among the columns for every row of logits.</summary>
     /// <exception cref="ArgumentException">There is not.</exception>
     public static void Targets(Tensor logits, int[] targets)

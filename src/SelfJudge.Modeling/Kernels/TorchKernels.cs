@@ -85,6 +85,19 @@ public sealed class TorchKernels : IKernels
         return Ops.BatchedMatMul(Ops.Softmax(scores), values).reshape(-1, heads.QueryWidth);
     }
 
+    public void CopySlot(CachedLayer cache, int source, int[] targets, int length)
+    {
+        IndexCheck.CopiedSlot(cache, source, targets, length);
+        using var scope = Ops.Scope();
+        Tensor Keys(int slot) => cache.Keys.select(0, slot).narrow(2, 0, length);
+        Tensor Values(int slot) => cache.Values.select(0, slot).narrow(1, 0, length);
+        foreach (var target in targets)
+        {
+            Ops.CopyInto(Keys(target), Keys(source));
+            Ops.CopyInto(Values(target), Values(source));
+        }
+    }
+
     public Tensor SwiGlu(Tensor gateUp)
     {
         var width = gateUp.size(1) / 2;

@@ -8,7 +8,7 @@ namespace SelfJudge.Modeling.Llama;
 /// Keys and values of sequences that are being generated, one slot each. Slots are taken and given back as sequences
 /// come and go; the cache grows in slots and in capacity, and keeps what it holds.
 /// </summary>
-public sealed class KvCache(LlamaConfig config, Device device) : IDisposable
+public sealed class KvCache(LlamaConfig config, Device device, IKernels kernels) : IDisposable
 {
     private readonly CachedLayer?[] _layers = new CachedLayer?[config.NumHiddenLayers];
     private readonly PriorityQueue<int, int> _free = new();
@@ -43,19 +43,13 @@ public sealed class KvCache(LlamaConfig config, Device device) : IDisposable
     public void GiveBack(int slot) => _free.Enqueue(slot, slot);
 
     /// <summary>Copies what one slot holds into others: the samples of a prompt share its prefill.</summary>
-    public void Fork(int source, IEnumerable<int> targets)
+    public void Fork(int source, int[] targets)
     {
-        using var scope = Ops.Scope();
         var length = _lengths[source];
+        foreach (var layer in _layers)
+            kernels.CopySlot(layer!, source, targets, length);
         foreach (var target in targets)
-        {
-            foreach (var layer in _layers)
-            {
-                Ops.CopyInto(layer!.Keys.select(0, target).narrow(2, 0, length), layer.Keys.select(0, source).narrow(2, 0, length));
-                Ops.CopyInto(layer.Values.select(0, target).narrow(1, 0, length), layer.Values.select(0, source).narrow(1, 0, length));
-            }
             _lengths[target] = length;
-        }
     }
 
     public void Dispose()

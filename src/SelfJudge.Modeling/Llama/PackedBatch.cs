@@ -37,4 +37,13 @@ public sealed class PackedBatch
         }
         return new PackedBatch(tokens, positions, offsets);
     }
+
+    /// <summary>One more token of each of several sequences, of which <paramref name="held"/>[i] tokens are cached.</summary>
+    public static PackedBatch Next(int[] tokens, int[] held)
+    {
+        var offsets = new int[tokens.Length + 1];
+        for (var i = 0; i < offsets.Length; i++)
+            offsets[i] = i;
+        return new PackedBatch(tokens, held, offsets);
+    }
 }

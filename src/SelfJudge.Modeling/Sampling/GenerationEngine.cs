@@ -1,4 +1,5 @@
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Randomness;
@@ -17,7 +18,7 @@ public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : I
     // New tokens that a sequence gets room for when it begins: a limit of many more is seldom reached, and the cache grows.
     private const int RoomAhead = 1024;
 
-    private readonly KvCache _cache = new(model.Config, model.Weights.Buffer.Flat.device);
+    private readonly KvCache _cache = new(model.Config, model.Weights.Buffer.Flat.device, model.Kernels);
     private readonly TokenSampler _sampler = new();
     private readonly List<Row> _rows = [];
 
@@ -33,17 +34,18 @@ public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : I
         foreach (var chunk in WorkShares.Batches([.. Enumerable.Range(0, jobs.Count)], i => jobs[i].Request.Prompt.Length, maxPrefillTokens))
         {
             using var scope = Ops.Scope();
-            var slots = chunk.Select(i => _cache.Take(jobs[i].Request.Seeds.Count, jobs[i].Request.Prompt.Length + Math.Min(RoomAhead, MaxNewTokens(jobs[i].Request)))).ToArray();
-            var logits = Forward([.. chunk.Select(i => (ReadOnlyMemory<int>)jobs[i].Request.Prompt)], [.. slots.Select(s => s[0])]);
+            var requests = Array.ConvertAll(chunk, i => jobs[i].Request);
+            var slots = Array.ConvertAll(requests, r => _cache.Take(r.Seeds.Count, r.Prompt.Length + Math.Min(RoomAhead, MaxNewTokens(r))));
+            var batch = PackedBatch.Of(Array.ConvertAll(requests, r => (ReadOnlyMemory<int>)r.Prompt));
+            var logits = Ops.Floats(Logits(batch, Array.ConvertAll(slots, s => s[0])));
             for (var i = 0; i < chunk.Length; i++)
             {
-                var job = jobs[chunk[i]];
-                _cache.Fork(slots[i][0], slots[i].Skip(1));
+                _cache.Fork(slots[i][0], slots[i][1..]);
                 for (var sample = 0; sample < slots[i].Length; sample++)
                 {
-                    var row = new Row(job, sample, slots[i][sample], MaxNewTokens(job.Request), policyVersion);
+                    var row = new Row(jobs[chunk[i]], sample, slots[i][sample], MaxNewTokens(requests[i]), policyVersion);
                     _rows.Add(row);
-                    Draw(row, LogitsOf(logits, i));
+                    Draw(row, RowOf(logits, i));
                 }
             }
         }
@@ -53,35 +55,32 @@ public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : I
     /// <summary>Extends every sequence by one token; drops those that nobody waits for.</summary>
     public void Step()
     {
-        foreach (var row in _rows.Where(r => r.Job.IsAbandoned))
-        {
-            row.Job.Abandon();
-            row.IsDone = true;
-        }
-        RemoveFinished();
+        RemoveAbandoned();
         if (_rows.Count == 0)
             return;
-        _cache.Reserve(_rows.Max(r => _cache.Length(r.Slot)) + 1);
-        using var scope = Ops.Scope();
-        var logits = Forward([.. _rows.Select(r => (ReadOnlyMemory<int>)new[] { r.Ids[^1] })], [.. _rows.Select(r => r.Slot)]);
+        int[] tokens = new int[_rows.Count], slots = new int[_rows.Count], held = new int[_rows.Count];
         for (var i = 0; i < _rows.Count; i++)
-            Draw(_rows[i], LogitsOf(logits, i));
+            (tokens[i], slots[i], held[i]) = (_rows[i].Ids[^1], _rows[i].Slot, _cache.Length(_rows[i].Slot));
+        _cache.Reserve(held.Max() + 1);
+        using var scope = Ops.Scope();
+        var logits = Ops.Floats(Logits(PackedBatch.Next(tokens, held), slots));
+        for (var i = 0; i < _rows.Count; i++)
+            Draw(_rows[i], RowOf(logits, i));
         RemoveFinished();
     }
 
     public void Dispose() => _cache.Dispose();
 
     // Logits [sequences, vocab] of each sequence's last token, in host memory.
-    private Tensor Forward(List<ReadOnlyMemory<int>> tokens, int[] slots)
+    private Tensor Logits(PackedBatch batch, int[] slots)
     {
-        var batch = PackedBatch.Of(tokens, Array.ConvertAll(slots, _cache.Length));
         var hidden = model.Hidden(batch, _cache, slots);
         if (batch.Tokens.Length != batch.Sequences)
-            hidden = Ops.Rows(hidden, Ops.FromArray([.. batch.Offsets.Skip(1).Select(o => o - 1)], hidden.device));
+            hidden = Ops.Rows(hidden, Ops.FromArray(ScalarReadings.LastRows(batch), hidden.device));
         return Ops.ToHost(model.Logits(hidden));
     }
 
-    private ReadOnlySpan<float> LogitsOf(Tensor logits, int row) => Ops.Floats(logits).Slice(row * model.Config.VocabSize, model.Config.VocabSize);
+    private ReadOnlySpan<float> RowOf(ReadOnlySpan<float> logits, int row) => logits.Slice(row * model.Config.VocabSize, model.Config.VocabSize);
 
     private void Draw(Row row, ReadOnlySpan<float> logits)
     {
@@ -97,11 +96,25 @@ public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : I
         row.Job.Finish(row.Sample, new SampledSequence([.. row.Ids], [.. row.LogProbs], stopped ? FinishReason.Stop : FinishReason.Length, row.Seed, row.PolicyVersion));
     }
 
+    private void RemoveAbandoned()
+    {
+        var found = false;
+        foreach (var row in _rows)
+            if (row.Job.IsAbandoned)
+            {
+                row.Job.Abandon();
+                row.IsDone = found = true;
+            }
+        if (found)
+            RemoveFinished();
+    }
+
     private void RemoveFinished()
     {
-        foreach (var row in _rows.Where(r => r.IsDone))
-            _cache.GiveBack(row.Slot);
-        _rows.RemoveAll(r => r.IsDone);
+        foreach (var row in _rows)
+            if (row.IsDone)
+                _cache.GiveBack(row.Slot);
+        _rows.RemoveAll(static r => r.IsDone);
     }
 
     // A prompt and its samples never outgrow the positions that the model knows.

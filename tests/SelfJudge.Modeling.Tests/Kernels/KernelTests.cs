@@ -128,6 +128,9 @@ public sealed class KernelTests : IDisposable
             Refused("columns of queries, keys and values: 48, where 64", () => kernels.Attend(qkv, new HeadLayout(4, 2, 8), [0, 3]));
             Refused("slot 2 is not among the 2", () => kernels.AttendCached(qkv, layout, [0, 3], [2], [0], NewCache()));
             Refused("slot 1 has room for 4 tokens; it holds 2, and 3 are to be added", () => kernels.AttendCached(qkv, layout, [0, 3], [1], [2], NewCache()));
+            Refused("slot 2 is not among the 2", () => kernels.CopySlot(NewCache(), 0, [1, 2], 1));
+            Refused("slot -1 is not among the 2", () => kernels.CopySlot(NewCache(), -1, [1], 1));
+            Refused("slot 0 has room for 4 tokens; 5 are to be copied", () => kernels.CopySlot(NewCache(), 0, [1], 5));
             Refused("target token 10 is not among the 10", () => kernels.TargetLogProbs(logits, [0, 10]));
             Refused("target token -100 is not", () => kernels.TargetLogProbsBackward(logits, [-100, 0], [1, 1]));
             Refused("targets: 1, where 2", () => kernels.TargetLogProbs(logits, [0]));
@@ -169,6 +172,28 @@ public sealed class KernelTests : IDisposable
         }
         Same(a.Keys, b.Keys);
         Same(a.Values, b.Values);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(7)]
+    [InlineData(40)]
+    public void A_slot_is_copied_as_far_as_it_is_filled(int length)
+    {
+        foreach (var kernels in new IKernels[] { Cpu, Torch })
+        {
+            var cache = new CachedLayer(Random(1, 4, 2, 6, 40), Random(2, 4, 2, 40, 6), 40);
+            Tensor keys = cache.Keys.clone(), values = cache.Values.clone();
+            kernels.CopySlot(cache, 2, [0, 3], length);
+            for (var slot = 0; slot < 4; slot++)
+            {
+                var from = slot is 0 or 3 ? 2 : slot;
+                Same(keys.select(0, from).narrow(2, 0, length), cache.Keys.select(0, slot).narrow(2, 0, length), 0);
+                Same(values.select(0, from).narrow(1, 0, length), cache.Values.select(0, slot).narrow(1, 0, length), 0);
+                Same(keys.select(0, slot).narrow(2, length, 40 - length), cache.Keys.select(0, slot).narrow(2, length, 40 - length), 0);
+                Same(values.select(0, slot).narrow(1, length, 40 - length), cache.Values.select(0, slot).narrow(1, length, 40 - length), 0);
+            }
+        }
     }
 
     [Theory]

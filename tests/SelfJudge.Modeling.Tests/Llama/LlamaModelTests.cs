@@ -41,7 +41,7 @@ public sealed class LlamaModelTests : IDisposable
         var model = TestModels.Model(weights);
         using var golden = JsonDocument.Parse(File.ReadAllText(SharedData.Path("stories260k/greedy_from_bos.json")));
         var expected = Ints(golden.RootElement.GetProperty("ids"));
-        using var cache = new KvCache(weights.Config, Ops.Cpu);
+        using var cache = new KvCache(weights.Config, Ops.Cpu, model.Kernels);
         var slots = cache.Take(1, expected.Length);
         var ids = new List<int> { expected[0] };
         while (ids.Count < expected.Length)
@@ -97,7 +97,7 @@ public sealed class LlamaModelTests : IDisposable
         var model = TestModels.Model(weights, adapter, Of(kernels));
         int[][] sequences = [TestModels.Tokens(13, 1), TestModels.Tokens(6, 2), TestModels.Tokens(9, 3)];
         var whole = Ops.ToArray(model.Hidden(PackedBatch.Of([.. sequences.Select(s => (ReadOnlyMemory<int>)s)])));
-        using var cache = new KvCache(weights.Config, Ops.Cpu);
+        using var cache = new KvCache(weights.Config, Ops.Cpu, model.Kernels);
         var slots = cache.Take(3, 13);
         int[] prefill = [7, 1, 4], starts = [0, 13, 19];
         var hidden = Ops.ToArray(model.Hidden(PackedBatch.Of([.. sequences.Select((s, i) => (ReadOnlyMemory<int>)s[..prefill[i]])]), cache, slots));

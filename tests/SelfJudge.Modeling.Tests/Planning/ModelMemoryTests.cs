@@ -71,7 +71,7 @@ public sealed class ModelMemoryTests
     public void Slots_are_those_that_a_cache_grows_to(int sequences, int atATime)
     {
         var config = TestModels.Config();
-        using var cache = new KvCache(config, Ops.Cpu);
+        using var cache = new KvCache(config, Ops.Cpu, CpuKernels.Instance);
         for (var taken = 0; taken < sequences; taken += atATime)
             cache.Take(atATime, 40);
         var slots = ModelMemory.Slots(sequences, atATime);

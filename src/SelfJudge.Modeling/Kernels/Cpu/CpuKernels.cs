@@ -136,6 +136,20 @@ public sealed unsafe class CpuKernels : IKernels
         return @out;
     }
 
+    // Memory is copied as it lies: for a model of a few layers, tensor operations would take longer than what they copy.
+    public void CopySlot(CachedLayer cache, int source, int[] targets, int length)
+    {
+        IndexCheck.CopiedSlot(cache, source, targets, length);
+        int heads = (int)cache.Keys.size(1), dim = (int)cache.Keys.size(2);
+        var slotSize = (long)heads * dim * cache.Capacity;
+        float* keys = Ops.Address(cache.Keys), values = Ops.Address(cache.Values);
+        foreach (var target in targets)
+        {
+            CopyRows(keys + source * slotSize, keys + target * slotSize, (long)heads * dim, cache.Capacity, length);
+            CopyRows(values + source * slotSize, values + target * slotSize, heads, (long)cache.Capacity * dim, (long)length * dim);
+        }
+    }
+
     public Tensor SwiGlu(Tensor gateUp)
     {
         int rows = (int)gateUp.size(0), width = (int)gateUp.size(1) / 2;
@@ -249,6 +263,13 @@ public sealed unsafe class CpuKernels : IKernels
     {
         for (long done = 0; done < n; done += int.MaxValue / 2)
             Simd.Scale(a + done, factor, (int)Math.Min(n - done, int.MaxValue / 2));
+    }
+
+    // The first elements of every row, from one place to another.
+    private static void CopyRows(float* source, float* target, long rows, long stride, long elements)
+    {
+        for (var r = 0L; r < rows; r++, source += stride, target += stride)
+            Buffer.MemoryCopy(source, target, elements * sizeof(float), elements * sizeof(float));
     }
 
     private static void RotateHead(float* head, float* cos, float* sin, int half, float sign)
