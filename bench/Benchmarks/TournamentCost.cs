@@ -7,7 +7,7 @@ namespace SelfJudge.Bench.Benchmarks;
 
 /// <summary>
 /// What an answer by tournament costs over a single sample. The prompts of a batch sample together and play each round
-/// together. Identical answers are judged too, which runs spare themselves: this is the most that a tournament costs.
+/// together. Matches of identical answers are judged too, which runs spare themselves.
 /// </summary>
 internal static class TournamentCost
 {

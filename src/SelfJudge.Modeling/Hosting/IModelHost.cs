@@ -102,7 +102,11 @@ public sealed record ModelSource(string? Folder, InitialModel? Initial, string? 
 public sealed record InitialModel(Llama.LlamaConfig Config, ulong Seed);
 
 /// <summary>A prompt of at least one token, and a response to it, which may be empty.</summary>
-public sealed record ResponseSequence(int[] Prompt, int[] Response);
+public sealed record ResponseSequence(int[] Prompt, int[] Response)
+{
+    /// <summary>The tokens of both, one after the other.</summary>
+    public int[] Ids() => [.. Prompt, .. Response];
+}
 
 /// <summary>What a loaded model is.</summary>
 /// <param name="TrainedParameters">Of its adapter, or of all weights where it has none.</param>

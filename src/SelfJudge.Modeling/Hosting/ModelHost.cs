@@ -256,9 +256,9 @@ public sealed class ModelHost : IModelHost, IDisposable
                 _meter.Measure(WorkKind.Judging, () =>
                 {
                     if (batch[0] is JudgeWork)
-                        Read([.. batch.Cast<JudgeWork>()], p => p.Ids.Length, JudgeTokens.Probabilities);
+                        Read([.. batch.Cast<JudgeWork>()], p => p.Ids, JudgeTokens.Probabilities);
                     else
-                        Read([.. batch.Cast<RewardWork>()], s => s.Prompt.Length + s.Response.Length, ScalarReadings.Rewards);
+                        Read([.. batch.Cast<RewardWork>()], s => s.Ids(), ScalarReadings.Rewards);
                 });
             if (_models.Values.Any(m => m.IsGenerating))
                 _meter.Measure(WorkKind.Sampling, Generate);
@@ -373,15 +373,16 @@ public sealed class ModelHost : IModelHost, IDisposable
         _meter.AddSampled(sampled.Sum());
     }
 
-    private void Read<TItem, TResult>(List<ReadWork<TItem, TResult>> work, Func<TItem, int> length, Func<LlamaModel, IReadOnlyList<TItem>, TResult[]> read)
+    private void Read<TItem, TResult>(List<ReadWork<TItem, TResult>> work, Func<TItem, int[]> ids, Func<LlamaModel, IReadOnlyList<TItem>, TResult[]> read)
     {
         foreach (var cancelled in work.Where(w => w.Cancellation.IsCancellationRequested))
             cancelled.Completion.TrySetCanceled(cancelled.Cancellation);
         try
         {
             var items = work.SelectMany(w => w.Items).ToList();
-            var results = ReadShared(Find(work[0].Model).Model, items, length, read);
-            _meter.AddJudged(items.Count, items.Sum(length));
+            var order = new PrefixOrder([.. items.Select(i => (ReadOnlyMemory<int>)ids(i))]);
+            var results = ReadShared(Find(work[0].Model).Model, items, order, read);
+            _meter.AddJudged(items.Count, order.Lengths.Sum());
             var at = 0;
             foreach (var w in work)
             {
@@ -397,16 +398,17 @@ public sealed class ModelHost : IModelHost, IDisposable
         }
     }
 
-    private TResult[] ReadShared<TItem, TResult>(LlamaModel model, List<TItem> items, Func<TItem, int> length, Func<LlamaModel, IReadOnlyList<TItem>, TResult[]> read)
+    private TResult[] ReadShared<TItem, TResult>(LlamaModel model, List<TItem> items, PrefixOrder order, Func<LlamaModel, IReadOnlyList<TItem>, TResult[]> read)
     {
         var results = new TResult[items.Count];
-        var shares = WorkShares.Balance([.. items.Select(length)], _workers.Count);
+        var shares = WorkShares.Balance(order, _workers.Count);
         _workers.Run(worker =>
         {
-            foreach (var batch in WorkShares.Batches(shares[worker], i => length(items[i]), _options.MaxForwardTokens))
+            foreach (var batch in WorkShares.Batches(order, shares[worker], _options.MaxForwardTokens))
             {
                 using var scope = Ops.Scope();
-                foreach (var (i, result) in batch.Zip(read(model, [.. batch.Select(i => items[i])])))
+                var indices = order.Items[batch];
+                foreach (var (i, result) in indices.Zip(read(model, Array.ConvertAll(indices, i => items[i]))))
                     results[i] = result;
             }
         });

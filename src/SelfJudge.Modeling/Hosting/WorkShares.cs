@@ -1,3 +1,5 @@
+using SelfJudge.Modeling.Llama;
+
 namespace SelfJudge.Modeling.Hosting;
 
 /// <summary>Divides sequences among workers and into packed batches of bounded size. What it does depends on lengths and order only.</summary>
@@ -15,6 +17,47 @@ public static class WorkShares
             loads[least] += lengths[i];
         }
         return [.. shares.Select(s => s.Order().ToArray())];
+    }
+
+    /// <summary>
+    /// Stretches of sequences that share beginnings, one for each worker: those that share stay together as far as that
+    /// leaves the largest number of tokens that a worker computes as small as stretches can make it. None computes more
+    /// than its part of all tokens and one sequence.
+    /// </summary>
+    public static Range[] Balance(PrefixOrder order, int workers)
+    {
+        long least = order.Lengths.DefaultIfEmpty().Max(), most = order.Lengths.Sum(n => (long)n);
+        while (least < most)
+        {
+            var middle = least + (most - least) / 2;
+            if (Batches(order, .., middle).Count > workers)
+                least = middle + 1;
+            else
+                most = middle;
+        }
+        var shares = Batches(order, .., most);
+        return [.. shares, .. Enumerable.Repeat(order.Count..order.Count, workers - shares.Count)];
+    }
+
+    /// <summary>Cuts a stretch of sequences that share beginnings into batches of at most <paramref name="maxTokens"/> tokens to compute; a sequence longer than that begins a batch.</summary>
+    public static IReadOnlyList<Range> Batches(PrefixOrder order, Range stretch, long maxTokens)
+    {
+        var batches = new List<Range>();
+        var (begin, count) = stretch.GetOffsetAndLength(order.Count);
+        var (end, tokens) = (begin + count, 0L);
+        for (var i = begin; i < end; i++)
+        {
+            var added = order.Lengths[i] - order.Shared[i];
+            if (i > begin && tokens + added > maxTokens)
+            {
+                batches.Add(begin..i);
+                begin = i;
+            }
+            tokens = i == begin ? order.Lengths[i] : tokens + added;
+        }
+        if (begin < end)
+            batches.Add(begin..end);
+        return batches;
     }
 
     /// <summary>Cuts items, in order, into batches of at most <paramref name="maxTokens"/> tokens; an item longer than that is a batch of its own.</summary>

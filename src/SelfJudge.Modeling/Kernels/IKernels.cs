@@ -48,10 +48,10 @@ public interface IKernels
     /// <summary>Rotates the query and key heads of every row in place by its position (rotary embedding, the half-split form of Hugging Face checkpoints); <paramref name="inverse"/> rotates back, which is the gradient.</summary>
     void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false);
 
-    /// <summary>Causal attention within each sequence, over its last <see cref="HeadLayout.Window"/> tokens where there is a window. Returns the heads' outputs [T, Heads·HeadDim] and the log-sum-exp of every row's scores [T, Heads].</summary>
-    (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets);
+    /// <summary>Causal attention within each sequence, over its last <see cref="HeadLayout.Window"/> tokens where there is a window. With <paramref name="shared"/>, sequence i begins with the first shared[i] tokens of sequence i − 1, whose rows are not there again. Returns the heads' outputs [T, Heads·HeadDim] and the log-sum-exp of every row's scores [T, Heads].</summary>
+    (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null);
 
-    /// <summary>The gradient [T, RowWidth] of <see cref="Attend"/> with respect to <paramref name="qkv"/>.</summary>
+    /// <summary>The gradient [T, RowWidth] of <see cref="Attend"/> of whole sequences with respect to <paramref name="qkv"/>.</summary>
     Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets);
 
     /// <summary>Appends the keys and values of the packed rows to their slots of the cache and attends to all that each slot holds, or to its last <see cref="HeadLayout.Window"/> tokens. Sequence i continues slot <paramref name="slots"/>[i], which holds <paramref name="lengths"/>[i] tokens before the call. Returns [T, Heads·HeadDim].</summary>

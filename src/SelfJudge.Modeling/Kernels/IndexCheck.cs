@@ -48,7 +48,7 @@ public static class IndexCheck
 
     /// <summary>What attention over packed rows indexes: offsets divide the rows into sequences, and of none is the working memory more than can be addressed.</summary>
     /// <exception cref="ArgumentException">They do not.</exception>
-    public static void Attention(Tensor qkv, HeadLayout heads, int[] offsets)
+    public static void Attention(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null)
     {
         Same(qkv.size(1), heads.RowWidth, "columns of queries, keys and values");
         if (heads.Window < 1)
@@ -57,6 +57,8 @@ public static class IndexCheck
             throw new ArgumentException($"the sequences do not end where the {qkv.size(0)} rows do");
         for (var i = 1; i < offsets.Length; i++)
             Length(offsets[i] - offsets[i - 1], heads);
+        if (shared is not null)
+            SharedBeginnings(heads, offsets, shared);
     }
 
     /// <summary>What attention to a cache indexes besides: slots that are there, each once, with room for the rows.</summary>
@@ -106,6 +108,19 @@ public static class IndexCheck
         foreach (var (start, length) in step.DecayRanges)
             if (start < 0 || length < 0 || length > weights.NumberOfElements - start)
                 throw new ArgumentException($"{length} weights from {start} on are to decay, and there are {weights.NumberOfElements}");
+    }
+
+    // Of each sequence the one before it has at least the tokens that it shares.
+    private static void SharedBeginnings(HeadLayout heads, int[] offsets, int[] shared)
+    {
+        Same(shared.Length, offsets.Length - 1, "counts of shared tokens");
+        for (int i = 0, before = 0; i < shared.Length; i++)
+        {
+            if (shared[i] < 0 || shared[i] > before)
+                throw new ArgumentException($"sequence {i} would share {shared[i]} tokens with the one before it, which has {before}");
+            before = checked(shared[i] + offsets[i + 1] - offsets[i]);
+            Length(before, heads);
+        }
     }
 
     // Offsets into the working memory of one sequence are 32 bits wide.

@@ -51,8 +51,8 @@ public sealed class TorchKernels : IKernels
         Ops.CopyInto(x, turned);
     }
 
-    public (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets) =>
-        (AttendPadded(qkv, heads, offsets), Ops.Zeros(qkv.device, 1, 1)); // the gradient below does without the log-sum-exp
+    public (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null) =>
+        (AttendPadded(qkv, heads, offsets, shared), Ops.Zeros(qkv.device, 1, 1)); // the gradient below does without the log-sum-exp
 
     public Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets) =>
         Ops.Gradients(leaves => AttendPadded(leaves[0], heads, offsets), dOut, qkv)[0];
@@ -142,20 +142,38 @@ public sealed class TorchKernels : IKernels
         }
     }
 
-    // LibTorch has no attention over packed rows: sequences are padded to the longest, attended, and packed again.
-    private static Tensor AttendPadded(Tensor qkv, HeadLayout heads, int[] offsets)
+    // LibTorch has no attention over packed rows: sequences are padded to the longest, attended, and packed again. Those
+    // that share beginnings are whole again meanwhile, so many at a time as the rows without sharing would be.
+    private static Tensor AttendPadded(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null)
     {
-        IndexCheck.Attention(qkv, heads, offsets);
-        int sequences = offsets.Length - 1, longest = Enumerable.Range(0, sequences).Max(i => offsets[i + 1] - offsets[i]);
-        var (padding, packing) = (new int[sequences * longest], new int[offsets[^1]]);
-        for (var i = 0; i < sequences; i++)
-            for (var t = 0; t < longest; t++)
+        IndexCheck.Attention(qkv, heads, offsets, shared);
+        int sequences = offsets.Length - 1, longest = Enumerable.Range(0, sequences).Max(i => (shared?[i] ?? 0) + offsets[i + 1] - offsets[i]);
+        var atATime = shared is null ? sequences : Math.Max(1, offsets[^1] / longest);
+        var path = new int[longest]; // the rows of the sequence's tokens
+        var parts = new List<Tensor>();
+        for (var first = 0; first < sequences; first += atATime)
+        {
+            var end = Math.Min(sequences, first + atATime);
+            var (padding, packing) = (new int[(end - first) * longest], new int[offsets[end] - offsets[first]]);
+            for (var i = first; i < end; i++)
             {
-                var inside = t < offsets[i + 1] - offsets[i];
-                padding[i * longest + t] = inside ? offsets[i] + t : offsets[i]; // a row past the end repeats the first; nothing sees it
-                if (inside)
-                    packing[offsets[i] + t] = i * longest + t;
+                int begin = shared?[i] ?? 0, own = offsets[i + 1] - offsets[i], at = (i - first) * longest;
+                for (var t = 0; t < own; t++)
+                {
+                    path[begin + t] = offsets[i] + t;
+                    packing[offsets[i] - offsets[first] + t] = at + begin + t;
+                }
+                for (var t = 0; t < longest; t++)
+                    padding[at + t] = path[t < begin + own ? t : 0]; // a row past the end repeats the first; nothing sees it
             }
+            parts.Add(AttendRectangle(qkv, heads, end - first, longest, padding, packing));
+        }
+        return parts.Count == 1 ? parts[0] : Ops.Concatenate(0, [.. parts]);
+    }
+
+    // Attention over sequences of one length, whose rows are named by the padding; returns those of its rows that the packing names.
+    private static Tensor AttendRectangle(Tensor qkv, HeadLayout heads, int sequences, int longest, int[] padding, int[] packing)
+    {
         var (q, k, v) = Split(Ops.Rows(qkv, Ops.FromArray(padding, qkv.device)), heads);
         Tensor Padded(Tensor x, int repeat) => x.view(sequences, longest, -1, heads.HeadDim).transpose(1, 2).repeat_interleave(repeat, 1);
         var (queries, keys, values) = (Padded(q, 1), Padded(k, heads.HeadsPerGroup), Padded(v, heads.HeadsPerGroup));

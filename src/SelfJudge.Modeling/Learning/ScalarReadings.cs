@@ -11,8 +11,9 @@ public static class ScalarReadings
     /// <summary>r(x, y): the head's reading at the last token of each sequence.</summary>
     public static double[] Rewards(LlamaModel model, IReadOnlyList<ResponseSequence> sequences)
     {
-        var batch = PackedBatch.Of([.. sequences.Select(s => (ReadOnlyMemory<int>)(int[])[.. s.Prompt, .. s.Response])]);
-        return Array.ConvertAll(Forward(model, model.Hidden(batch), LastRows(batch)), r => (double)r);
+        var shared = new SharedBatch([.. sequences.Select(s => (ReadOnlyMemory<int>)s.Ids())]);
+        var rewards = Forward(model, model.Hidden(shared.Batch), shared.LastRows);
+        return Array.ConvertAll(shared.Readings, i => (double)rewards[i]);
     }
 
     /// <summary>The row of each sequence's last token.</summary>

@@ -25,6 +25,8 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     public Tensor Hidden(PackedBatch batch, Tape? tape = null)
     {
         CheckPositions(batch);
+        if (tape is not null && batch.Shared is not null)
+            throw new ArgumentException("no gradient is taken of sequences that share their beginnings: pack them whole");
         var x = Embed(batch.Tokens);
         for (var i = 0; i < Weights.Layers.Count; i++)
         {
@@ -128,7 +130,7 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         var normed = RmsNorm(x, layer.InputNorm);
         var qkv = Project(index, FusedProjection.Qkv, normed, down);
         Kernels.Rotate(qkv, _heads[index], batch.Positions, rotary);
-        var (attended, logSumExp) = Kernels.Attend(qkv, _heads[index], batch.Offsets);
+        var (attended, logSumExp) = Kernels.Attend(qkv, _heads[index], batch.Offsets, batch.Shared);
         var middle = Project(index, FusedProjection.Output, attended, down, x);
         var middleNormed = RmsNorm(middle, layer.PostAttentionNorm);
         var gateUp = Project(index, FusedProjection.GateUp, middleNormed, down);

@@ -3,11 +3,12 @@ namespace SelfJudge.Modeling.Llama;
 /// <summary>Token sequences laid end to end without padding.</summary>
 public sealed class PackedBatch
 {
-    private PackedBatch(int[] tokens, int[] positions, int[] offsets)
+    private PackedBatch(int[] tokens, int[] positions, int[] offsets, int[]? shared = null)
     {
         Tokens = tokens;
         Positions = positions;
         Offsets = offsets;
+        Shared = shared;
     }
 
     /// <summary>[T]</summary>
@@ -18,6 +19,9 @@ public sealed class PackedBatch
 
     /// <summary>[sequences + 1] Where each sequence begins; the last entry is T.</summary>
     public int[] Offsets { get; }
+
+    /// <summary>[sequences] With how many tokens of the sequence before it each begins, which are not packed again; null where all are packed whole.</summary>
+    public int[]? Shared { get; }
 
     public int Sequences => Offsets.Length - 1;
 
@@ -36,6 +40,13 @@ public sealed class PackedBatch
                 positions[t] = t - offsets[i] + (held?[i] ?? 0);
         }
         return new PackedBatch(tokens, positions, offsets);
+    }
+
+    /// <summary>Packs sequences without what they share: sequence i is the first <paramref name="shared"/>[i] tokens of sequence i − 1, and after them <paramref name="parts"/>[i].</summary>
+    public static PackedBatch Sharing(IReadOnlyList<ReadOnlyMemory<int>> parts, int[] shared)
+    {
+        var batch = Of(parts, shared);
+        return new PackedBatch(batch.Tokens, batch.Positions, batch.Offsets, shared);
     }
 
     /// <summary>One more token of each of several sequences, of which <paramref name="held"/>[i] tokens are cached.</summary>

@@ -89,12 +89,24 @@ public static class StageMemory
     public static IReadOnlyList<long> PackedTokens(IReadOnlyList<int> lengths, int workers, int maxTokens) =>
         [.. WorkShares.Balance(lengths, workers).Select(share => WorkShares.Batches(share, i => lengths[i], maxTokens).Max(batch => (long?)batch.Sum(i => (long)lengths[i])) ?? 0)];
 
+    /// <summary>
+    /// The largest packed batch of each worker, in tokens, of sequences that may share beginnings in any way. What they
+    /// share is not computed again, but it is not known beforehand: with nothing shared there is the most to do.
+    /// </summary>
+    public static IReadOnlyList<long> SharedTokens(IReadOnlyList<int> lengths, int workers, int maxTokens)
+    {
+        long total = lengths.Sum(n => (long)n), longest = lengths.DefaultIfEmpty().Max();
+        var most = Math.Min(Math.Max(maxTokens, longest), total / workers + longest); // see WorkShares.Balance
+        return [.. Enumerable.Range(0, workers).Select(i => Math.Clamp(total - i * most, 0, most))];
+    }
+
     /// <summary>Sequences that all workers together generate at once.</summary>
     public static int ActiveSequences(StageLoad load) => Sequences(load).Sum();
 
     private static long TrainingBytes(StageLoad load) => PackedTokens(load.Trained, load.Workers, load.MaxTokensPerBatch).Sum(t => ModelMemory.Training(load.Config, load.Lora, t, load.GradientCheckpointing));
 
-    private static long ForwardBytes(StageLoad load) => new[] { load.Judged, load.Prompts }.Max(lengths => PackedTokens(lengths, load.Workers, load.MaxForwardTokens).Sum(t => ModelMemory.Forward(load.Config, load.Lora, t)));
+    private static long ForwardBytes(StageLoad load) =>
+        new[] { SharedTokens(load.Judged, load.Workers, load.MaxForwardTokens), PackedTokens(load.Prompts, load.Workers, load.MaxForwardTokens) }.Max(batches => batches.Sum(t => ModelMemory.Forward(load.Config, load.Lora, t)));
 
     private static long CacheBytes(StageLoad load) =>
         Sequences(load).Sum(n => ModelMemory.KeyValueCache(load.Config, ModelMemory.Slots(n, load.Samples), ModelMemory.Capacity(load.Config, load.Prompts.Max(), load.MaxNewTokens)));

@@ -1,5 +1,6 @@
 using CsCheck;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Llama;
 
 namespace SelfJudge.Modeling.Tests.Hosting;
 
@@ -23,6 +24,40 @@ public sealed class WorkTests
             Assert.Equal(Enumerable.Range(0, lengths.Length), batches.SelectMany(b => b));
             Assert.All(batches, b => Assert.True(b.Length == 1 || b.Sum(i => lengths[i]) <= max));
         });
+
+    [Fact]
+    public void Sequences_that_share_beginnings_are_divided_and_cut_by_what_is_left_to_compute() =>
+        Gen.Select(Gen.Int[1, 3].Array[1, 12].Array[0, 30], Gen.Int[1, 5], Gen.Int[1, 60]).Sample((sequences, workers, max) =>
+        {
+            var order = new PrefixOrder([.. sequences.Select(s => (ReadOnlyMemory<int>)s)]);
+            long Computed(Range range)
+            {
+                var (begin, count) = range.GetOffsetAndLength(order.Count);
+                return Enumerable.Range(begin, count).Sum(i => (long)order.Lengths[i] - (i == begin ? 0 : order.Shared[i]));
+            }
+
+            var shares = WorkShares.Balance(order, workers);
+            Assert.Equal(workers, shares.Length);
+            Assert.Equal(Enumerable.Range(0, order.Count), shares.SelectMany(s => Enumerable.Range(0, order.Count).Take(s)));
+            Assert.All(shares, s => Assert.True(Computed(s) <= sequences.Sum(q => q.Length) / workers + sequences.Select(q => q.Length).DefaultIfEmpty(0).Max()));
+            foreach (var share in shares)
+            {
+                var batches = WorkShares.Batches(order, share, max);
+                Assert.Equal(Enumerable.Range(0, order.Count).Take(share), batches.SelectMany(b => Enumerable.Range(0, order.Count).Take(b)));
+                Assert.All(batches, b => Assert.True(Computed(b) <= Math.Max(max, order.Lengths[b.Start])));
+            }
+        });
+
+    [Fact]
+    public void Workers_get_as_little_as_stretches_allow()
+    {
+        // Three prompts of two sequences of 10 tokens that share 8: two of the pairs to one worker, one to the other.
+        var order = new PrefixOrder([.. Enumerable.Range(0, 6).Select(i => (ReadOnlyMemory<int>)(int[])[.. Enumerable.Repeat(i / 2, 8), i, i])]);
+        Assert.Equal([0..3, 3..6], WorkShares.Balance(order, 2)); // 22 and 22 tokens; by whole pairs it would be 24 and 12
+        Assert.Equal([0..2, 2..4, 4..6], WorkShares.Balance(order, 3));
+        Assert.Equal([0..6], WorkShares.Balance(order, 1));
+        Assert.Equal([0..0, 0..0], WorkShares.Balance(new PrefixOrder([]), 2));
+    }
 
     [Theory]
     [InlineData(1)]

@@ -61,6 +61,32 @@ public sealed class KernelTests : IDisposable
         Same(Torch.AttendBackward(dOut, qkv, expected, logSumExp, layout, offsets), Cpu.AttendBackward(dOut, qkv, actual, logSumExp, layout, offsets), 5e-5f);
     }
 
+    /// <summary>Rows of sequences that share their beginnings are those of the whole sequences: to the last bit where the rows of a block do not touch each other.</summary>
+    [Theory]
+    [InlineData(4, 2, 6, null)]
+    [InlineData(4, 2, 6, 5)]
+    [InlineData(2, 2, 8, 17)]
+    [InlineData(2, 1, 20, null)]
+    public void Attention_over_sequences_that_share_beginnings(int heads, int keyValueHeads, int dim, int? window)
+    {
+        var layout = new HeadLayout(heads, keyValueHeads, dim, window);
+        // A root of 21 tokens; from 21, 13, 30, 0 and 5 tokens of the sequence before each goes its own way.
+        int[] shared = [0, 21, 13, 30, 0, 5], own = [21, 1, 40, 3, 7, 2];
+        var offsets = own.Aggregate(new List<int> { 0 }, (o, n) => [.. o, o[^1] + n]).ToArray();
+        var qkv = Random(1, offsets[^1], layout.RowWidth);
+        var paths = new List<int[]>();
+        for (var i = 0; i < own.Length; i++)
+            paths.Add([.. i == 0 ? [] : paths[i - 1][..shared[i]], .. Enumerable.Range(offsets[i], own[i])]);
+        var whole = Ops.Rows(qkv, Ops.FromArray([.. paths.SelectMany(p => p)], Ops.Cpu));
+        var wholeOffsets = paths.Aggregate(new List<int> { 0 }, (o, p) => [.. o, o[^1] + p.Length]).ToArray();
+        var rows = Enumerable.Range(0, own.Length).SelectMany(i => Enumerable.Range(wholeOffsets[i] + shared[i], own[i])).ToArray();
+        foreach (var kernels in new IKernels[] { Cpu, Torch })
+        {
+            var expected = Ops.Rows(kernels.Attend(whole, layout, wholeOffsets).Out, Ops.FromArray(rows, Ops.Cpu));
+            Same(expected, kernels.Attend(qkv, layout, offsets, shared).Out, kernels == Cpu ? 0 : 1e-5f);
+        }
+    }
+
     /// <summary>A token attends to itself and the window − 1 before it: against a plain loop in double precision.</summary>
     [Theory]
     [InlineData(1)]
@@ -126,6 +152,10 @@ public sealed class KernelTests : IDisposable
             Refused("do not end where the 3 rows do", () => kernels.Attend(qkv, layout, [0, 4]));
             Refused("a sequence would have -1 tokens", () => kernels.Attend(qkv, layout, [0, 4, 3]));
             Refused("columns of queries, keys and values: 48, where 64", () => kernels.Attend(qkv, new HeadLayout(4, 2, 8), [0, 3]));
+            Refused("counts of shared tokens: 1, where 2", () => kernels.Attend(qkv, layout, [0, 2, 3], [0]));
+            Refused("sequence 0 would share 1 tokens with the one before it, which has 0", () => kernels.Attend(qkv, layout, [0, 2, 3], [1, 0]));
+            Refused("sequence 1 would share 3 tokens with the one before it, which has 2", () => kernels.Attend(qkv, layout, [0, 2, 3], [0, 3]));
+            Refused("sequence 1 would share -1 tokens", () => kernels.Attend(qkv, layout, [0, 2, 3], [0, -1]));
             Refused("slot 2 is not among the 2", () => kernels.AttendCached(qkv, layout, [0, 3], [2], [0], NewCache()));
             Refused("slot 1 has room for 4 tokens; it holds 2, and 3 are to be added", () => kernels.AttendCached(qkv, layout, [0, 3], [1], [2], NewCache()));
             Refused("slot 2 is not among the 2", () => kernels.CopySlot(NewCache(), 0, [1, 2], 1));

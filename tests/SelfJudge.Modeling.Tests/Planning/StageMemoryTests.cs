@@ -1,3 +1,4 @@
+using CsCheck;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
@@ -32,6 +33,19 @@ public sealed class StageMemoryTests
         // A pass of the judge over more tokens than are trained on takes more than the step.
         Assert.Equal(ModelMemory.Forward(ModelMemoryTests.Llama7B, ModelMemoryTests.Lora, 8192), Activations(Load with { Trained = [64], Judged = [4096, 4096, 4096] }));
     }
+
+    /// <summary>Whatever sequences share, no worker's batch is larger than what is counted.</summary>
+    [Fact]
+    public void What_is_counted_of_shared_sequences_is_never_exceeded() =>
+        Gen.Select(Gen.Int[1, 3].Array[1, 12].Array[1, 30], Gen.Int[1, 5], Gen.Int[1, 60]).Sample((sequences, workers, max) =>
+        {
+            var order = new PrefixOrder([.. sequences.Select(s => (ReadOnlyMemory<int>)s)]);
+            var batches = WorkShares.Balance(order, workers).Select(share => WorkShares.Batches(order, share, max)
+                .Select(b => (long)new SharedBatch([.. order.Items[b].Select(i => (ReadOnlyMemory<int>)sequences[i])]).Batch.Tokens.Length).DefaultIfEmpty(0).Max()).ToList();
+            var counted = StageMemory.SharedTokens([.. sequences.Select(s => s.Length)], workers, max);
+            Assert.Equal(workers, counted.Count);
+            Assert.True(batches.Max() <= counted.Max() && batches.Sum() <= counted.Sum());
+        });
 
     // 4 prompts of 2 samples, one worker: 2, 4, 6, 9 slots, of 1280 + 768 tokens.
     [Theory]

@@ -10,41 +10,46 @@ namespace SelfJudge.Modeling.Kernels.Cpu;
 /// </summary>
 internal static unsafe class Attention
 {
-    public static void Forward(float* qkv, float* @out, float* logSumExp, HeadLayout heads, int[] offsets)
+    /// <summary>As <see cref="IKernels.Attend"/>. The keys and values of the sequence before stay where they are: one that shares a beginning with it brings only its own.</summary>
+    public static void Forward(float* qkv, float* @out, float* logSumExp, HeadLayout heads, int[] offsets, int[] shared)
     {
         int width = heads.RowWidth, dim = heads.HeadDim, padded = Simd.RoundUp(dim, Simd.Width);
         var inverse = stackalloc float[Blocks.Rows];
-        for (var s = 0; s + 1 < offsets.Length; s++)
+        for (int first = 0, end; first < shared.Length; first = end)
         {
-            int begin = offsets[s], n = offsets[s + 1] - begin;
-            var columns = Simd.RoundUp(n, Blocks.Columns);
-            var scratch = Scratch.Open((long)dim * columns + (long)n * padded + Blocks.Rows * (columns + padded));
-            float* keysT = scratch.Take((long)dim * columns), values = scratch.Take((long)n * padded);
+            int longest = offsets[first + 1] - offsets[first];
+            for (end = first + 1; end < shared.Length && shared[end] > 0; end++)
+                longest = Math.Max(longest, shared[end] + offsets[end + 1] - offsets[end]);
+            var columns = Simd.RoundUp(longest, Blocks.Columns);
+            var scratch = Scratch.Open((long)dim * columns + (long)longest * padded + Blocks.Rows * (columns + padded));
+            float* keysT = scratch.Take((long)dim * columns), values = scratch.Take((long)longest * padded);
             float* scores = scratch.Take(Blocks.Rows * columns), result = scratch.Take(Blocks.Rows * padded);
             for (var group = 0; group < heads.KeyValueHeads; group++)
-            {
-                var keys = qkv + (long)begin * width + heads.QueryWidth + group * dim;
-                LoadKeysTransposed(keys, width, n, dim, keysT, columns);
-                Blocks.CopyPadded(keys + heads.KeyValueWidth, width, n, dim, values, padded);
-                for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
-                    for (var row = 0; row < n; row += Blocks.Rows)
-                    {
-                        var rows = Math.Min(Blocks.Rows, n - row);
-                        var from = Simd.RoundDown(heads.FirstSeen(row), Blocks.Columns);
-                        var visible = row + rows - from;
-                        var q = qkv + (long)(begin + row) * width + head * dim;
-                        Scores(q, width, rows, dim, keysT + from, columns, visible, scores);
-                        for (var r = 0; r < rows; r++)
+                for (var s = first; s < end; s++)
+                {
+                    int begin = offsets[s], n = offsets[s + 1] - begin, held = shared[s];
+                    var keys = qkv + (long)begin * width + heads.QueryWidth + group * dim;
+                    Blocks.Transpose(keys, width, n, dim, keysT + held, columns);
+                    Blocks.CopyPadded(keys + heads.KeyValueWidth, width, n, dim, values + (long)held * padded, padded);
+                    for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
+                        for (var row = 0; row < n; row += Blocks.Rows)
                         {
-                            var (max, sum) = Softmax(scores + r * columns, heads.FirstSeen(row + r) - from, row + r + 1 - from, visible, heads.Scale);
-                            logSumExp[(long)(begin + row + r) * heads.Heads + head] = max + MathF.Log(sum);
-                            inverse[r] = 1f / sum;
+                            int rows = Math.Min(Blocks.Rows, n - row), position = held + row;
+                            var from = Simd.RoundDown(heads.FirstSeen(position), Blocks.Columns);
+                            var visible = position + rows - from;
+                            var q = qkv + (long)(begin + row) * width + head * dim;
+                            Scores(q, width, rows, dim, keysT + from, columns, visible, scores);
+                            for (var r = 0; r < rows; r++)
+                            {
+                                var (max, sum) = Softmax(scores + r * columns, heads.FirstSeen(position + r) - from, position + r + 1 - from, visible, heads.Scale);
+                                logSumExp[(long)(begin + row + r) * heads.Heads + head] = max + MathF.Log(sum);
+                                inverse[r] = 1f / sum;
+                            }
+                            Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, values + from * padded, padded, padded, result, padded);
+                            for (var r = 0; r < rows; r++)
+                                Simd.CopyScaled(@out + (long)(begin + row + r) * heads.QueryWidth + head * dim, inverse[r], result + r * padded, dim);
                         }
-                        Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, values + from * padded, padded, padded, result, padded);
-                        for (var r = 0; r < rows; r++)
-                            Simd.CopyScaled(@out + (long)(begin + row + r) * heads.QueryWidth + head * dim, inverse[r], result + r * padded, dim);
-                    }
-            }
+                }
         }
     }
 

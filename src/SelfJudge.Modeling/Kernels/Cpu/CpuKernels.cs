@@ -105,12 +105,12 @@ public sealed unsafe class CpuKernels : IKernels
             }
     }
 
-    public (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets)
+    public (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null)
     {
-        IndexCheck.Attention(qkv, heads, offsets);
+        IndexCheck.Attention(qkv, heads, offsets, shared);
         var @out = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), heads.QueryWidth);
         var logSumExp = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), heads.Heads);
-        Attention.Forward(Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), heads, offsets);
+        Attention.Forward(Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), heads, offsets, shared ?? new int[offsets.Length - 1]);
         return (@out, logSumExp);
     }
 

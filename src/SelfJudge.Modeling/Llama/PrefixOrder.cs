@@ -1,0 +1,35 @@
+namespace SelfJudge.Modeling.Llama;
+
+/// <summary>
+/// Sequences in the order of their tokens, in which those that begin alike follow each other: what any two have in
+/// common, all between them have too.
+/// </summary>
+public sealed class PrefixOrder
+{
+    public PrefixOrder(IReadOnlyList<ReadOnlyMemory<int>> sequences)
+    {
+        Items = [.. Enumerable.Range(0, sequences.Count)];
+        Array.Sort(Items, (a, b) => Compare(sequences[a].Span, sequences[b].Span) is var order and not 0 ? order : a.CompareTo(b));
+        Lengths = Array.ConvertAll(Items, i => sequences[i].Length);
+        Shared = new int[Items.Length];
+        for (var k = 1; k < Items.Length; k++)
+            Shared[k] = sequences[Items[k]].Span.CommonPrefixLength(sequences[Items[k - 1]].Span);
+    }
+
+    public int Count => Items.Length;
+
+    /// <summary>Which of the given sequences is at each place; of identical ones the earlier is first.</summary>
+    public int[] Items { get; }
+
+    /// <summary>Tokens of the sequence at each place.</summary>
+    public int[] Lengths { get; }
+
+    /// <summary>With how many tokens of the one before it each begins.</summary>
+    public int[] Shared { get; }
+
+    private static int Compare(ReadOnlySpan<int> a, ReadOnlySpan<int> b)
+    {
+        var common = a.CommonPrefixLength(b);
+        return common < a.Length && common < b.Length ? a[common].CompareTo(b[common]) : a.Length.CompareTo(b.Length);
+    }
+}
