@@ -6,6 +6,7 @@ var soakSteps = Soak.DefaultSteps;
 Benchmark[] benchmarks =
 [
     new("throughput", "training and sampling against the matmul peak", Throughput.Measure),
+    new("sampler", "drawing a token against sorting the vocabulary", SamplerDraw.Measure),
     new("grains", "self-training through the grains against a bare loop", GrainsAgainstLoop.Measure),
     new("batching", "requests at once against one at a time", DynamicBatching.Measure),
     new("tournament", "a tournament of 16 against a single sample", TournamentCost.Measure),

@@ -62,6 +62,50 @@ public sealed class TokenSamplerTests
         Assert.InRange(compared, 39_000, 40_000);
     }
 
+    /// <summary>All remainders of vector widths, and larger; ties, tokens without weight, all alike. On a grid, float32's exponential keeps the order of logits.</summary>
+    [Fact]
+    public void Any_draw_from_a_vocabulary_of_any_size_is_that_of_a_sort_in_double_precision()
+    {
+        var (random, sampler, compared) = (new Random(13), new TokenSampler(), 0);
+        double[] temperatures = [0.5, 1, 2], topPs = [0.05, 0.9, 0.999, 1];
+        for (var i = 0; i < 20_000; i++)
+        {
+            var vocab = random.Next(50) switch { 0 => 3001, < 10 => 190, _ => random.Next(1, 70) };
+            float[] without = [float.NegativeInfinity, -300f];
+            double spread = random.Next(5), missing = random.Next(4) * 0.3;
+            var logits = Enumerable.Range(0, vocab).Select(_ => random.NextDouble() < missing ? without[random.Next(2)] : (float)(Math.Round(256 * spread * (2 * random.NextDouble() - 1)) / 256)).ToArray();
+            logits[random.Next(vocab)] = random.Next((int)spread, 9);
+            var options = new SamplingOptions(temperatures[random.Next(3)], topPs[random.Next(4)], random.Next(2) == 0 ? 0 : random.Next(1, vocab + 5), 1);
+            var uniform = random.NextDouble();
+            if (BySorting(logits, options, uniform) is not { } expected)
+                continue;
+            compared++;
+            var (token, logProb) = sampler.Draw(logits, options, uniform);
+            Assert.True(expected == token, $"{options}, uniform {uniform}, {vocab} logits, spread {spread}: {expected} is right, not {token}");
+            Assert.Equal(logits[token] - logits.Max() - Math.Log(logits.Sum(l => Math.Exp(l - (double)logits.Max()))), logProb, 2e-6);
+        }
+        Assert.InRange(compared, 19_500, 20_000);
+    }
+
+    /// <summary>Exact in float32 and in double precision: of n tokens alike, top-p p keeps ⌈p·n⌉, and top-k k of them.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(16)]
+    [InlineData(33)]
+    [InlineData(1000)]
+    [InlineData(32_000)]
+    public void Of_tokens_all_alike_any_is_as_likely(int vocab)
+    {
+        var (sampler, logits) = (new TokenSampler(), new float[vocab]);
+        foreach (var uniform in new[] { 0, 0.126, 0.501, 0.876, 1 - 1e-12 })
+        {
+            Assert.Equal((int)(uniform * vocab), sampler.Draw(logits, new SamplingOptions { TopP = 1 }, uniform).Token);
+            Assert.Equal((int)(uniform * Math.Ceiling(0.75 * vocab)), sampler.Draw(logits, new SamplingOptions { TopP = 0.75 }, uniform).Token);
+            var k = vocab / 3 + 1;
+            Assert.Equal((int)(uniform * k), sampler.Draw(logits, new SamplingOptions { TopP = 1, TopK = k }, uniform).Token);
+        }
+    }
+
     // Null where a cumulative sum lies so near a limit that float32 may fall on either side of it.
     private static int? BySorting(float[] logits, SamplingOptions options, double uniform)
     {
