@@ -40,7 +40,7 @@ public sealed class ResumeTests(UninterruptedRun uninterrupted) : IDisposable
         var expected = await uninterrupted.Folder;
         await KillAt(SmallRun.Train(Run), () => File.Exists(Path.Combine(Run, "recipe.yaml")), "the first file");
         await KillAt(["resume", Run], () => SmallRun.NewestCheckpoint(Run) >= 3, "checkpoint 3");
-        await KillAt(["resume", Run], () => SmallRun.NewestCheckpoint(Run) > 5 && Directory.GetDirectories(Path.Combine(Run, "checkpoints"), ".writing-step-*").Length > 0, "a checkpoint that is being written");
+        await KillAt(["resume", Run], () => SmallRun.NewestCheckpoint(Run) > 5 && Directory.GetFiles(Path.Combine(Run, "checkpoints"), ".writing-step-*").Length > 0, "a checkpoint that is being written");
         await KillAt(["resume", Run], () => Directory.Exists(Path.Combine(Run, "stages", "JSFT")), "the end of the first stage");
         await KillAt(["resume", Run], () => SmallRun.NewestCheckpoint(Run) > SmallRun.JsftSteps + 1, "the second stage");
         await KillAt(["resume", Run], () => File.Exists(Path.Combine(Run, "triplets.parquet")), "the evaluation");
@@ -56,10 +56,10 @@ public sealed class ResumeTests(UninterruptedRun uninterrupted) : IDisposable
         var expected = await uninterrupted.Folder;
         await KillAt(SmallRun.Train(Run), () => SmallRun.NewestCheckpoint(Run) > SmallRun.JsftSteps + 2, "the second stage");
         var newest = SmallRun.NewestCheckpoint(Run);
-        var (length, whole) = Truncate(newest, "adapter_model.safetensors");
+        Truncate(newest);
         var resumed = await _folder.Client("resume", Run);
         Assert.True(resumed.ExitCode == 0, resumed.ToString());
-        Assert.Contains($"note: checkpoint {Checkpoint(newest)} is damaged: adapter_model.safetensors has {length} bytes instead of {whole}; falling back to the checkpoint before it\n", resumed.Output, StringComparison.Ordinal);
+        Assert.Matches($"note: {Damaged(newest)}; falling back to the checkpoint before it\n", resumed.Output);
         await SmallRun.AssertSame(expected, Run);
     }
 
@@ -68,23 +68,23 @@ public sealed class ResumeTests(UninterruptedRun uninterrupted) : IDisposable
     {
         await KillAt(SmallRun.Train(Run), () => SmallRun.NewestCheckpoint(Run) >= 3, "checkpoint 3");
         var steps = SmallRun.Checkpoints(Run).OrderDescending().ToList();
-        var causes = steps.Select(step => (step, Truncate(step, "optimizer.safetensors"))).ToList()
-            .ConvertAll(d => $"checkpoint {Checkpoint(d.step)} is damaged: optimizer.safetensors has {d.Item2.Length} bytes instead of {d.Item2.Whole}");
+        steps.ForEach(Truncate);
         var resumed = await _folder.Client("resume", Run);
         Assert.True(resumed.ExitCode == 1, resumed.ToString());
-        Assert.Equal(
-            $"the run failed: no checkpoint in {Path.Combine(Run, "checkpoints")} can be used: {string.Join("; ", causes)}\n" +
-            $"what it made is in {Run}; once the cause is mended, go on with: resume {Run}\n", resumed.Errors);
+        Assert.Matches(
+            $"^the run failed: no checkpoint in {Path.Combine(Run, "checkpoints")} can be used: {string.Join("; ", steps.Select(Damaged))}\n" +
+            $"what it made is in {Run}; once the cause is mended, go on with: resume {Run}\n$", resumed.Errors);
     }
 
-    private string Checkpoint(int step) => Path.Combine(Run, "checkpoints", $"step-{step}");
+    private string Checkpoint(int step) => Path.Combine(Run, "checkpoints", $"step-{step}.safetensors");
 
-    private (long Length, long Whole) Truncate(int step, string name)
+    // The pattern of what is said of a checkpoint that was cut in half.
+    private string Damaged(int step) => $@"checkpoint {Checkpoint(step)} is damaged: tensor [\w.]+ lies at \[\d+, \d+\], outside the file's \d+ bytes of data: the file is truncated or damaged";
+
+    private void Truncate(int step)
     {
-        using var file = File.Open(Path.Combine(Checkpoint(step), name), FileMode.Open);
-        var whole = file.Length;
-        file.SetLength(whole / 2);
-        return (whole / 2, whole);
+        using var file = File.Open(Checkpoint(step), FileMode.Open);
+        file.SetLength(file.Length / 2);
     }
 
     private async Task KillAt(string[] arguments, Func<bool> moment, string what)

@@ -28,7 +28,7 @@ internal static class SmallRun
     public static IEnumerable<int> Checkpoints(string run)
     {
         var folder = Path.Combine(run, "checkpoints");
-        return Directory.Exists(folder) ? Directory.GetDirectories(folder, "step-*").Select(d => int.Parse(Path.GetFileName(d)[5..])) : [];
+        return Directory.Exists(folder) ? Directory.GetFiles(folder, "step-*.safetensors").Select(d => int.Parse(Path.GetFileNameWithoutExtension(d)[5..])) : [];
     }
 
     public static List<JsonNode> Metrics(string run) => [.. File.ReadLines(Path.Combine(run, "metrics.jsonl")).Select(l => JsonNode.Parse(l)!)];

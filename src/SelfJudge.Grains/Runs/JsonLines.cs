@@ -1,7 +1,17 @@
 using System.Buffers;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace SelfJudge.Grains.Runs;
+
+/// <summary>Numbers that JSON can hold: one that is too large for a double is damage, not infinity.</summary>
+internal sealed class FiniteNumbers : JsonConverter<double>
+{
+    public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.GetDouble() is var value && double.IsFinite(value) ? value : throw new JsonException("a number is too large");
+
+    public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options) => writer.WriteNumberValue(value);
+}
 
 /// <summary>Files of one JSON value a line, as a run writes them.</summary>
 internal static class JsonLines

@@ -15,7 +15,7 @@ public sealed record SampleRow(long RunStep, string Stage, int Step, int PromptI
 /// <summary>Every rewarded response with its lineage; what ReST gathers, it learns from here. A resumed run drops what is ahead of its checkpoint.</summary>
 public sealed class SampleLog : IDisposable
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true, Converters = { new FiniteNumbers() } };
 
     private readonly RunFolder _folder;
     private StreamWriter? _writer;

@@ -35,6 +35,7 @@ internal sealed class StageTraining : IAsyncDisposable
     private readonly long _stepsBefore;
     private List<(long RunStep, TripletBatch Batch)> _played = []; // since the last checkpoint
     private List<SampleRow> _rewarded = []; // likewise
+    private TrainingSnapshot? _snapshot; // the last one, for its arrays
     private RestImprovement? _improvement;
     private HostTotals _totals;
     private long _stepEnded = TimeProvider.System.GetTimestamp();
@@ -90,7 +91,7 @@ internal sealed class StageTraining : IAsyncDisposable
                 progress = StageProgress.FromCounters(newest.State.StageStep, newest.State.Counters);
                 if (recipe.Deterministic && newest.State.Workers != host.Workers)
                     warn($"the checkpoint was made by {newest.State.Workers} workers and the run goes on with {host.Workers}: it will not repeat bit for bit");
-                await training.RestoreAsync(newest.Load(host.DescriptionOf(initial).Config));
+                await training.RestoreAsync(newest.Load());
             }
             return new StageTraining(recipe, stage, folder, data, host, chats, training, initial, evaluator, checkpoints, epoch, startedFrom, progress);
         }
@@ -103,7 +104,7 @@ internal sealed class StageTraining : IAsyncDisposable
 
     // Its stages' checkpoints follow each other in one folder. What lies ahead of a stage is of an earlier life of the run: its
     // steps are logged no more, and the models that it came from may be others by now.
-    private static (CheckpointState State, Func<LlamaConfig, TrainingSnapshot> Load)? NewestOf(string stage, string? startedFrom, Recipe recipe, RunFolder folder, CheckpointStore checkpoints, Action<string> warn)
+    private static (CheckpointState State, Func<TrainingSnapshot> Load)? NewestOf(string stage, string? startedFrom, Recipe recipe, RunFolder folder, CheckpointStore checkpoints, Action<string> warn)
     {
         if (checkpoints.Newest(warn) is not { State: var state } newest)
             return null;
@@ -280,8 +281,8 @@ internal sealed class StageTraining : IAsyncDisposable
             _rewarded.AddRange(sampled.SelectMany(b => b.Rewarded.Select(r => SampleRow.Of(RunStep, b, r))));
         if (Progress.Step % Stage.CheckpointEvery == 0 || IsDone)
         {
-            var snapshot = await _training.SnapshotAsync();
-            await Durable;
+            await Durable; // from here on nobody reads the snapshot before
+            var snapshot = _snapshot = await _training.SnapshotAsync(_snapshot);
             var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, _epoch, _host.Workers, Progress.ToCounters()) { StartedFrom = _startedFrom };
             var (played, rewarded) = (_played, _rewarded);
             (_played, _rewarded) = ([], []);
@@ -290,7 +291,7 @@ internal sealed class StageTraining : IAsyncDisposable
                 _samples.Write(rewarded);
                 // The journal is never behind a checkpoint; what is ahead of it, a resumed run drops.
                 _triplets.Write([.. played.SelectMany(p => p.Batch.Triplets.Select(t => TripletRow.Of(p.RunStep, p.Batch, t)))]);
-                _checkpoints.Write(state, snapshot, BaseModel());
+                _checkpoints.Write(state, snapshot);
             });
         }
         return figures;

@@ -63,6 +63,7 @@ public sealed class TripletLog : IDisposable
     {
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         RespectNullableAnnotations = true,
+        Converters = { new FiniteNumbers() },
         // The class has a constructor without parameters, as Parquet needs it; a line has all of its columns.
         TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { type => type.Properties.ToList().ForEach(p => p.IsRequired = true) } },
     };

@@ -6,6 +6,7 @@ namespace SelfJudge.Modeling.Checkpoints;
 public static class AtomicFolder
 {
     private const string TemporaryPrefix = ".writing-";
+    private const int FileBuffer = 1 << 16;
 
     /// <summary>
     /// Creates <paramref name="folder"/> with the files that <paramref name="write"/> puts into a temporary folder beside
@@ -46,26 +47,32 @@ public static class AtomicFolder
         }
     }
 
-    /// <summary>Removes a folder, which from its rename on is not there, whatever interrupts the rest.</summary>
-    public static void Delete(string folder)
-    {
-        var removed = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(folder))!, $"{TemporaryPrefix}{Path.GetFileName(folder)}-{Environment.ProcessId}-removed");
-        DeleteIfThere(removed);
-        Directory.Move(folder, removed);
-        Directory.Delete(removed, recursive: true);
-    }
-
     /// <summary>Replaces a file's content in one rename.</summary>
-    public static void WriteFile(string path, string content)
+    public static void WriteFile(string path, string content) => WriteFile(path, file => file.Write(System.Text.Encoding.UTF8.GetBytes(content)));
+
+    /// <summary>
+    /// Creates a file with what <paramref name="write"/> puts into it, and has it on disk when the call returns. What stood
+    /// at its place before is replaced in one rename.
+    /// </summary>
+    public static void WriteFile(string path, Action<FileStream> write)
     {
-        var temporary = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, $"{TemporaryPrefix}{Path.GetFileName(path)}-{Environment.ProcessId}");
-        using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write))
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        var temporary = Path.Combine(folder, $"{TemporaryPrefix}{Path.GetFileName(path)}-{Environment.ProcessId}");
+        try
         {
-            file.Write(System.Text.Encoding.UTF8.GetBytes(content));
-            file.Flush(flushToDisk: true);
+            using (var file = new FileStream(temporary, FileMode.Create, FileAccess.Write, FileShare.None, FileBuffer))
+            {
+                write(file);
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(temporary, path, overwrite: true);
         }
-        File.Move(temporary, path, overwrite: true);
-        Sync(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+        Sync(folder);
     }
 
     /// <summary>Removes what earlier, interrupted writes left in a folder.</summary>

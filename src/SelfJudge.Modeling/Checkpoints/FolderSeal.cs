@@ -5,9 +5,6 @@ using System.Text.Json.Serialization;
 
 namespace SelfJudge.Modeling.Checkpoints;
 
-/// <summary>What a file must be to be trusted.</summary>
-public sealed record FileSeal(long Length, string Hash);
-
 /// <summary>
 /// The seal of a folder that was written whole: <c>seal.json</c> holds length and XXH3 hash of every other file, and a hash
 /// over these, so that damage is told from what was written, be it in the seal itself. It guards against accidents, not
@@ -20,6 +17,9 @@ public static class FolderSeal
     private const int Version = 1;
 
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+
+    /// <summary>What a file must be to be trusted.</summary>
+    private sealed record FileSeal(long Length, string Hash);
 
     private sealed record Content(int Version, IReadOnlyDictionary<string, FileSeal> Files, string Hash);
 
@@ -40,14 +40,7 @@ public static class FolderSeal
     {
         if (!File.Exists(Path.Combine(folder, FileName)))
             throw new CheckpointException($"{folder} is damaged: {FileName} is missing");
-        Check(folder, Read(folder).Files.Where(f => isAskedFor?.Invoke(f.Key) ?? true));
-    }
-
-    /// <summary>Checks files against what is known of them.</summary>
-    /// <exception cref="CheckpointException">As <see cref="Check(string, Func{string, bool})"/>.</exception>
-    internal static void Check(string folder, IEnumerable<KeyValuePair<string, FileSeal>> files)
-    {
-        foreach (var (name, seal) in files)
+        foreach (var (name, seal) in Read(folder).Files.Where(f => isAskedFor?.Invoke(f.Key) ?? true))
         {
             var file = Path.Combine(folder, name);
             if (!File.Exists(file))

@@ -140,16 +140,10 @@ public static class ModelFolder
     public static void Write(string folder, LlamaConfig config, IReadOnlyList<NamedArray> weights, TextTokenizer tokenizer) =>
         AtomicFolder.Write(folder, temporary =>
         {
-            WriteFiles(temporary, config, weights);
+            File.WriteAllText(Path.Combine(temporary, ConfigFile), ModelConfigFile.Render(config).ToJsonString(Indented));
+            SafeTensors.Write(Path.Combine(temporary, WeightsFile), weights);
             File.WriteAllText(Path.Combine(temporary, GenerationFile), ModelConfigFile.RenderGeneration(config).ToJsonString(Indented));
             tokenizer.Save(temporary);
             FolderSeal.Write(temporary);
         });
-
-    /// <summary>Writes configuration and weights into a folder that is there.</summary>
-    internal static void WriteFiles(string folder, LlamaConfig config, IReadOnlyList<NamedArray> weights)
-    {
-        File.WriteAllText(Path.Combine(folder, ConfigFile), ModelConfigFile.Render(config).ToJsonString(Indented));
-        SafeTensors.Write(Path.Combine(folder, WeightsFile), weights);
-    }
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
@@ -20,6 +21,7 @@ public sealed record TensorEntry(string Name, string DType, long[] Shape, long S
 public static class SafeTensors
 {
     private const int BlockElements = 1 << 20;
+    private const int LengthBytes = 8;
     private const long MaxHeaderLength = 100_000_000; // the limit that the format's own reader sets
 
     private static readonly Dictionary<string, int> BitsOf = new(StringComparer.Ordinal)
@@ -124,39 +126,8 @@ public static class SafeTensors
     /// <param name="bf16">Round to BF16, to the nearest and to even in the middle, instead of writing F32.</param>
     public static void Write(string path, IReadOnlyList<TensorSource> tensors, bool bf16, IReadOnlyDictionary<string, string>? metadata = null)
     {
-        using var header = new MemoryStream();
-        using (var json = new Utf8JsonWriter(header))
-        {
-            json.WriteStartObject();
-            json.WriteStartObject("__metadata__");
-            json.WriteString("format", "pt"); // transformers refuses files without it
-            foreach (var (key, value) in metadata ?? new Dictionary<string, string>())
-                json.WriteString(key, value);
-            json.WriteEndObject();
-            long offset = 0;
-            foreach (var tensor in tensors)
-            {
-                json.WriteStartObject(tensor.Name);
-                json.WriteString("dtype", bf16 ? "BF16" : "F32");
-                json.WriteStartArray("shape");
-                foreach (var dimension in tensor.Shape)
-                    json.WriteNumberValue(dimension);
-                json.WriteEndArray();
-                json.WriteStartArray("data_offsets");
-                json.WriteNumberValue(offset);
-                json.WriteNumberValue(offset += (bf16 ? 2 : 4) * tensor.Elements);
-                json.WriteEndArray();
-                json.WriteEndObject();
-            }
-            json.WriteEndObject();
-        }
-        while (header.Length % 8 != 0)
-            header.WriteByte((byte)' ');
         using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16);
-        Span<byte> prefix = stackalloc byte[8];
-        BinaryPrimitives.WriteUInt64LittleEndian(prefix, (ulong)header.Length);
-        file.Write(prefix);
-        header.WriteTo(file);
+        file.Write(Head(tensors.Select(t => new WrittenTensor(t.Name, bf16 ? "BF16" : "F32", t.Shape, (bf16 ? 2 : 4) * t.Elements)), metadata));
         foreach (var tensor in tensors)
         {
             var width = tensor.Shape.Length == 0 ? 1 : Math.Max(1, tensor.Shape[^1]);
@@ -168,6 +139,43 @@ public static class SafeTensors
                 file.Write(bf16 ? ToBf16(block) : MemoryMarshal.AsBytes(block));
             }
         }
+    }
+
+    /// <summary>All that stands before the bytes of tensors that follow each other without a gap: the header and its length.</summary>
+    internal static ReadOnlySpan<byte> Head(IEnumerable<WrittenTensor> tensors, IReadOnlyDictionary<string, string>? metadata)
+    {
+        var head = new ArrayBufferWriter<byte>();
+        head.Write(stackalloc byte[LengthBytes]); // known at the end
+        using (var json = new Utf8JsonWriter(head))
+        {
+            json.WriteStartObject();
+            json.WriteStartObject("__metadata__");
+            json.WriteString("format", "pt"); // transformers refuses files without it
+            foreach (var (key, value) in metadata ?? new Dictionary<string, string>())
+                json.WriteString(key, value);
+            json.WriteEndObject();
+            long offset = 0;
+            foreach (var tensor in tensors)
+            {
+                json.WriteStartObject(tensor.Name);
+                json.WriteString("dtype", tensor.DType);
+                json.WriteStartArray("shape");
+                foreach (var dimension in tensor.Shape)
+                    json.WriteNumberValue(dimension);
+                json.WriteEndArray();
+                json.WriteStartArray("data_offsets");
+                json.WriteNumberValue(offset);
+                json.WriteNumberValue(offset += tensor.Bytes);
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+            json.WriteEndObject();
+        }
+        while (head.WrittenCount % 8 != 0)
+            head.Write(" "u8);
+        var written = MemoryMarshal.AsMemory(head.WrittenMemory).Span;
+        BinaryPrimitives.WriteUInt64LittleEndian(written, (ulong)(written.Length - LengthBytes));
+        return written;
     }
 
     private static ReadOnlySpan<byte> ToBf16(ReadOnlySpan<float> values)
@@ -191,6 +199,9 @@ public sealed record TensorSource(string Name, long[] Shape, TensorBlock Read)
 {
     public long Elements => Shape.Aggregate(1L, (a, b) => a * b);
 }
+
+/// <summary>What a header says of a tensor that is written.</summary>
+internal readonly record struct WrittenTensor(string Name, string DType, long[] Shape, long Bytes);
 
 /// <summary>Fills <paramref name="target"/> with the elements from index <paramref name="first"/> on.</summary>
 public delegate void TensorBlock(long first, Span<float> target);

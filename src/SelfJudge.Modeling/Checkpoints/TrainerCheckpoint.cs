@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Llama;
 
@@ -21,9 +19,6 @@ public sealed record CheckpointState(long RunStep, string Stage, int StageStep, 
 
     /// <summary>The hash of the seal on the model that the stage started from; null where that is none of the run's own.</summary>
     public string? StartedFrom { get; init; }
-
-    /// <summary>Where an earlier version of this program wrote the checkpoint: its seal, which stood here.</summary>
-    public IReadOnlyDictionary<string, FileSeal>? Files { get; init; }
 }
 
 /// <summary>Another activation of the trainer has taken over the run; this one must not write.</summary>
@@ -34,18 +29,13 @@ public sealed class FencedException(long mine, long current)
 public sealed class CheckpointException(string message) : IOException(message);
 
 /// <summary>
-/// The checkpoints of a run, in folders <c>step-N</c>: the trained weights as a Hugging Face or PEFT folder holds them,
-/// the optimizer's state, and <c>state.json</c>, under one <see cref="FolderSeal"/>. A checkpoint exists whole or not at all.
+/// The checkpoints of a run, each one file <c>step-N.safetensors</c> (<see cref="CheckpointFile"/>), which exists whole or
+/// not at all.
 /// </summary>
 public sealed class CheckpointStore(string folder, int keep)
 {
-    private const string StateFile = "state.json";
-    private const string OptimizerFile = "optimizer.safetensors";
-    private const string ModelFile = "model.safetensors";
-    private const string AdapterFile = "adapter_model.safetensors";
     private const string EpochFile = "epoch";
-
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private const string Prefix = "step-", Extension = ".safetensors";
 
     /// <summary>The epoch that may write; null before the first.</summary>
     /// <exception cref="CheckpointException">The file that says it is damaged.</exception>
@@ -68,49 +58,36 @@ public sealed class CheckpointStore(string folder, int keep)
         return epoch;
     }
 
-    /// <summary>Writes a checkpoint and deletes those beyond the kept number.</summary>
+    /// <summary>Writes a checkpoint, and when it is on disk deletes those beyond the kept number.</summary>
     /// <exception cref="FencedException">A later epoch has taken over.</exception>
     /// <exception cref="CheckpointException">The folder is gone.</exception>
-    public void Write(CheckpointState state, TrainingSnapshot snapshot, string baseModel)
+    public void Write(CheckpointState state, TrainingSnapshot snapshot)
     {
         // Whoever takes over writes it anew in one rename: it is never away while the folder is there.
         var current = CurrentEpoch() ?? throw new CheckpointException($"{Path.Combine(folder, EpochFile)} is gone: the folder was deleted or moved while the run was executed");
         if (current != state.Epoch)
             throw new FencedException(state.Epoch, current);
-        AtomicFolder.Write(Path.Combine(folder, $"step-{state.RunStep}"), temporary =>
-        {
-            if (snapshot.Lora is { } lora)
-                AdapterFolder.WriteFiles(temporary, lora, baseModel, snapshot.Weights);
-            else
-                ModelFolder.WriteFiles(temporary, snapshot.Model, snapshot.Weights);
-            SafeTensors.Write(Path.Combine(temporary, OptimizerFile), [.. Prefixed("mean.", snapshot.Mean), .. Prefixed("variance.", snapshot.Variance)]);
-            var whole = state with
-            {
-                Version = snapshot.Version,
-                OptimizerSteps = snapshot.OptimizerSteps,
-                Lora = snapshot.Lora,
-            };
-            File.WriteAllText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(whole, Json));
-            FolderSeal.Write(temporary);
-        });
+        AtomicFolder.WriteFile(Path.Combine(folder, $"{Prefix}{state.RunStep}{Extension}"), file => CheckpointFile.Write(file, state, snapshot));
         foreach (var (step, path) in Steps().SkipLast(keep))
             if (step < state.RunStep)
-                AtomicFolder.Delete(path);
+                File.Delete(path);
     }
 
     /// <summary>
     /// The newest checkpoint that is whole, or null if there is none. <paramref name="warn"/> is told of each newer one
     /// that is not.
     /// </summary>
-    /// <exception cref="CheckpointException">There are checkpoints, and all are damaged.</exception>
-    public (CheckpointState State, Func<LlamaConfig, TrainingSnapshot> Load)? Newest(Action<string> warn)
+    /// <exception cref="CheckpointException">There are checkpoints, and all are damaged; or an earlier version of this program wrote them.</exception>
+    public (CheckpointState State, Func<TrainingSnapshot> Load)? Newest(Action<string> warn)
     {
+        if (Directory.Exists(folder) && Directory.EnumerateDirectories(folder, $"{Prefix}*").FirstOrDefault() is { } earlier)
+            throw new CheckpointException($"{earlier} is a checkpoint of an earlier version of this program, which wrote folders: go on with the run by that version, or delete {folder}, and its stage begins anew");
         var damaged = new List<string>();
         foreach (var (_, path) in Steps().Reverse())
             try
             {
-                var state = ReadState(path);
-                return (state, config => Read(path, state, config));
+                var state = CheckpointFile.ReadState(path);
+                return (state, () => CheckpointFile.ReadSnapshot(path, state));
             }
             catch (CheckpointException e)
             {
@@ -126,38 +103,5 @@ public sealed class CheckpointStore(string folder, int keep)
     public long? NewestStep => Steps() is [.., var newest] ? newest.Step : null;
 
     private (long Step, string Path)[] Steps() => !Directory.Exists(folder) ? [] :
-        [.. Directory.GetDirectories(folder, "step-*").Select(p => (Step: long.TryParse(Path.GetFileName(p)[5..], out var step) ? step : -1, p)).Where(s => s.Step >= 0).OrderBy(s => s.Step)];
-
-    private static CheckpointState ReadState(string path)
-    {
-        try
-        {
-            var isSealed = File.Exists(Path.Combine(path, FolderSeal.FileName));
-            if (isSealed)
-                FolderSeal.Check(path);
-            var state = JsonSerializer.Deserialize<CheckpointState>(File.ReadAllText(Path.Combine(path, StateFile)), Json) ?? throw new JsonException("it is empty");
-            if (!isSealed)
-                FolderSeal.Check(path, state.Files ?? throw new CheckpointException($"{path} is damaged: {FolderSeal.FileName} is missing"));
-            return state;
-        }
-        catch (CheckpointException e)
-        {
-            throw new CheckpointException($"checkpoint {e.Message}");
-        }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
-        {
-            throw new CheckpointException($"checkpoint {path} is damaged: {StateFile}: {e.Message}");
-        }
-    }
-
-    private static TrainingSnapshot Read(string path, CheckpointState state, LlamaConfig config)
-    {
-        using var weights = new SafeTensorsReader(Path.Combine(path, state.Lora is null ? ModelFile : AdapterFile));
-        using var optimizer = new SafeTensorsReader(Path.Combine(path, OptimizerFile));
-        List<NamedArray> Under(SafeTensorsReader reader, string prefix) =>
-            [.. reader.Tensors.Values.Where(t => t.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(t => new NamedArray(t.Name[prefix.Length..], t.Shape, reader.ReadFloats(t.Name)))];
-        return new TrainingSnapshot(config, state.Lora, Under(weights, ""), Under(optimizer, "mean."), Under(optimizer, "variance."), state.Version, state.OptimizerSteps);
-    }
-
-    private static IEnumerable<NamedArray> Prefixed(string prefix, IReadOnlyList<NamedArray> arrays) => arrays.Select(a => a with { Name = prefix + a.Name });
+        [.. Directory.GetFiles(folder, $"{Prefix}*{Extension}").Select(p => (Step: long.TryParse(Path.GetFileNameWithoutExtension(p)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : -1, p)).Where(s => s.Step >= 0).OrderBy(s => s.Step)];
 }

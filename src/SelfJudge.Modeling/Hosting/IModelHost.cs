@@ -83,7 +83,8 @@ public interface IPolicyTraining : IAsyncDisposable
     Task<StepReport> PpoStepAsync(IReadOnlyList<RewardedResponse> responses, PpoOptions options, double klCoefficient, double learningRate);
 
     /// <summary>A copy of everything that training has changed.</summary>
-    Task<TrainingSnapshot> SnapshotAsync();
+    /// <param name="into">An earlier copy that is needed no longer: its arrays are written over and taken for the new one.</param>
+    Task<TrainingSnapshot> SnapshotAsync(TrainingSnapshot? into = null);
 
     /// <summary>Puts a copy back. It must be of the same shape.</summary>
     Task RestoreAsync(TrainingSnapshot snapshot);

@@ -31,8 +31,8 @@ internal sealed class PolicyTraining(ModelHost host, HostedModel policy, SharedW
         return Step(() => trainer.PpoStep(responses, options, klCoefficient, learningRate));
     }
 
-    public Task<TrainingSnapshot> SnapshotAsync() => host.RunExclusive(policy.Id, () => new TrainingSnapshot(
-        policy.Model.Config, lora, trainer.Trained.ToArrays(), trainer.Mean.ToArrays(), trainer.Variance.ToArrays(), policy.Version, trainer.Steps));
+    public Task<TrainingSnapshot> SnapshotAsync(TrainingSnapshot? into = null) => host.RunExclusive(policy.Id, () => new TrainingSnapshot(
+        lora, trainer.Trained.ToArrays(into?.Weights), trainer.Mean.ToArrays(into?.Mean), trainer.Variance.ToArrays(into?.Variance), policy.Version, trainer.Steps));
 
     public Task RestoreAsync(TrainingSnapshot snapshot) => host.RunExclusive(policy.Id, () =>
     {

@@ -7,4 +7,4 @@ namespace SelfJudge.Modeling.Hosting;
 /// <param name="Lora">The adapter's shape; null where all weights are trained.</param>
 /// <param name="Version">The policy's version.</param>
 /// <param name="OptimizerSteps">Steps that Adam's bias correction counts.</param>
-public sealed record TrainingSnapshot(LlamaConfig Model, LoraConfig? Lora, IReadOnlyList<NamedArray> Weights, IReadOnlyList<NamedArray> Mean, IReadOnlyList<NamedArray> Variance, long Version, long OptimizerSteps);
+public sealed record TrainingSnapshot(LoraConfig? Lora, IReadOnlyList<NamedArray> Weights, IReadOnlyList<NamedArray> Mean, IReadOnlyList<NamedArray> Variance, long Version, long OptimizerSteps);

@@ -57,11 +57,15 @@ public sealed class FlatBuffer : IDisposable
     }
 
     /// <summary>Every parameter, copied to managed memory.</summary>
-    public IReadOnlyList<NamedArray> ToArrays()
+    /// <param name="into">An earlier copy, whose arrays are written over and returned; null for new ones.</param>
+    public IReadOnlyList<NamedArray> ToArrays(IReadOnlyList<NamedArray>? into = null)
     {
         using var scope = Ops.Scope();
         var host = Ops.ToHost(Flat); // one transfer, not one per parameter
-        return [.. Layout.Parameters.Select(p => new NamedArray(p.Name, p.Shape, Ops.Floats(host.narrow(0, p.Offset, p.Size)).ToArray()))];
+        into ??= [.. Layout.Parameters.Select(p => new NamedArray(p.Name, p.Shape, GC.AllocateUninitializedArray<float>((int)p.Size)))];
+        foreach (var (parameter, array) in Layout.Parameters.Zip(into))
+            Ops.Floats(host.narrow(0, parameter.Offset, parameter.Size)).CopyTo(array.Values);
+        return into;
     }
 
     /// <summary>Sets every parameter.</summary>

@@ -242,11 +242,11 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
         }
 
         // Sixty-four bits are four floats of sixteen bits each, which hold them exactly.
-        public Task<TrainingSnapshot> SnapshotAsync()
+        public Task<TrainingSnapshot> SnapshotAsync(TrainingSnapshot? into = null)
         {
             var model = host.Find(policy);
             NamedArray Array() => new("model.norm.weight", [4], [.. Enumerable.Range(0, 4).Select(i => (float)((model.Weights >> (16 * i)) & 0xFFFF))]);
-            return Task.FromResult(new TrainingSnapshot(Config, null, [Array()], [Array()], [Array()], model.Version, model.Version));
+            return Task.FromResult(new TrainingSnapshot(null, [Array()], [Array()], [Array()], model.Version, model.Version));
         }
 
         public Task RestoreAsync(TrainingSnapshot snapshot)

@@ -201,7 +201,7 @@ public sealed class RunGrainTests : IDisposable
         var cancelled = await End(cluster, "run");
         Assert.Equal((RunState.Cancelled, 2), (cancelled.State, cancelled.Step));
         var folder = new RunFolder(_folder.In("run"));
-        Assert.Equal(["step-1", "step-2"], Directory.GetDirectories(folder.Checkpoints).Select(d => Path.GetFileName(d)).Order());
+        Assert.Equal(["step-1.safetensors", "step-2.safetensors"], Directory.GetFiles(folder.Checkpoints, "step-*").Select(d => Path.GetFileName(d)).Order());
         Assert.Equal(0, cluster.Host.OpenTrainings);
         Assert.Null(await Run(cluster, "run").GetResult());
 

@@ -27,6 +27,7 @@ public sealed class SampleLogTests : IDisposable
     [InlineData("{}")]
     [InlineData("""{"run_step":1,"stage":"ReST"}""")]
     [InlineData("x")]
+    [InlineData("""{"run_step":1,"stage":"ReST","step":1,"prompt_index":0,"prompt":"a","response":"b","reward":1e999,"seed":7,"policy_version":0,"prompt_ids":[1],"response_ids":[3]}""")]
     public void A_line_that_was_damaged_is_an_error_that_names_it(string line)
     {
         using (var log = new SampleLog(Folder, 0))
