@@ -20,7 +20,7 @@ public readonly record struct HeadLayout(int Heads, int KeyValueHeads, int HeadD
 }
 
 /// <summary>
-/// The parts of a Llama layer that are not matrix products, forward and backward. Sequences are packed: the rows of
+/// The parts of a Llama layer, forward and backward. Sequences are packed: the rows of
 /// all sequences follow each other without padding, and offsets [sequences + 1] say where each begins.
 /// T is the number of packed rows, D the model's width. Ids, positions, offsets and places in a cache are checked against
 /// what they index: memory outside of a tensor is never read, an <see cref="ArgumentException"/> says what was wrong.
@@ -33,11 +33,26 @@ public interface IKernels
     /// <summary>Adds the rows of <paramref name="dOut"/> [T, D] to the gradient rows of their tokens.</summary>
     void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable);
 
-    /// <summary>
-    /// x·Wᵀ [T, outputs], or where not <paramref name="transposed"/> x·W [T, inputs], for a frozen matrix W [outputs, inputs]
-    /// that is held in fewer bits than float32. <paramref name="x"/> and the result are float32.
-    /// </summary>
-    Tensor TimesNarrow(Tensor x, Tensor weight, bool transposed);
+    /// <summary>Makes a matrix ready for products with few rows; what that takes is given back by <see cref="WeightMatrix.Release"/>. Where nothing can be gained, nothing is made.</summary>
+    void Prepare(WeightMatrix matrix);
+
+    /// <summary>x·Wᵀ [T, outputs], plus <paramref name="residual"/> where given. In float32, but for a matrix in fewer bits on a device that has units for those.</summary>
+    Tensor Times(Tensor x, WeightMatrix matrix, Tensor? residual = null);
+
+    /// <summary>dY·W [T, inputs], the gradient of <see cref="Times"/> with respect to x.</summary>
+    Tensor TimesBackward(Tensor dY, WeightMatrix matrix);
+
+    /// <summary>target ← target + scale·x·Wᵀ, for a float32 matrix. The target may be some columns of a wider tensor.</summary>
+    void AddTimes(Tensor target, Tensor x, WeightMatrix matrix, float scale);
+
+    /// <summary>dX ← dX + scale·dY·W, the gradient of <see cref="AddTimes"/> with respect to x.</summary>
+    void AddTimesBackward(Tensor dX, Tensor dY, WeightMatrix matrix, float scale);
+
+    /// <summary>dW ← dW + scale·dYᵀ·x, the gradient of <see cref="Times"/> with respect to the matrix.</summary>
+    void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f);
+
+    /// <summary>hidden·Wᵀ [T, vocabulary] in float32 on every device: rounded to fewer bits, neighbouring logits would lie an eighth apart.</summary>
+    Tensor Logits(Tensor hidden, WeightMatrix head);
 
     /// <summary>x / sqrt(mean(x²) + eps) · weight, row by row.</summary>
     Tensor RmsNorm(Tensor x, Tensor weight, float eps);

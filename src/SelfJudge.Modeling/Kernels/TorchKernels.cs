@@ -24,9 +24,30 @@ public sealed class TorchKernels : IKernels
         Ops.AddRowsInto(dTable, Ops.FromArray(ids, dTable.device), dOut);
     }
 
-    // In the matrix's own type, for which a GPU has units of its own: x is rounded, sums are float32, the result is rounded.
-    public Tensor TimesNarrow(Tensor x, Tensor weight, bool transposed) =>
-        Ops.To(Ops.MatMul(Ops.To(x, weight.dtype), transposed ? weight.t() : weight), ScalarType.Float32);
+    public void Prepare(WeightMatrix matrix)
+    {
+        // LibTorch's products take matrices as they lie.
+    }
+
+    public Tensor Times(Tensor x, WeightMatrix matrix, Tensor? residual = null)
+    {
+        if (residual is not null && !IsNarrow(matrix))
+            return Ops.AddMatMul(residual, x, matrix.Weight.t());
+        var y = InTypeOf(matrix, x, matrix.Weight.t());
+        if (residual is not null)
+            Ops.AddInto(y, residual);
+        return y;
+    }
+
+    public Tensor TimesBackward(Tensor dY, WeightMatrix matrix) => InTypeOf(matrix, dY, matrix.Weight);
+
+    public void AddTimes(Tensor target, Tensor x, WeightMatrix matrix, float scale) => Ops.AddMatMulInto(target, x, matrix.Weight.t(), scale);
+
+    public void AddTimesBackward(Tensor dX, Tensor dY, WeightMatrix matrix, float scale) => Ops.AddMatMulInto(dX, dY, matrix.Weight, scale);
+
+    public void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f) => Ops.AddMatMulInto(dW, dY.t(), x, scale);
+
+    public Tensor Logits(Tensor hidden, WeightMatrix head) => IsNarrow(head) ? WidenedProduct.Of(hidden, head.Weight) : Ops.MatMul(hidden, head.Weight.t());
 
     public Tensor RmsNorm(Tensor x, Tensor weight, float eps) => Ops.Multiply(Ops.Multiply(x, Ops.InverseRms(x, eps)), weight);
 
@@ -141,6 +162,12 @@ public sealed class TorchKernels : IKernels
             Ops.AddRatio(Block(weights), -rate, m, v, correction, step.Epsilon);
         }
     }
+
+    // In the matrix's own type, for which a GPU has units of its own: x is rounded, sums are float32, the result is rounded.
+    private static Tensor InTypeOf(WeightMatrix matrix, Tensor x, Tensor factor) =>
+        IsNarrow(matrix) ? Ops.To(Ops.MatMul(Ops.To(x, matrix.Weight.dtype), factor), ScalarType.Float32) : Ops.MatMul(x, factor);
+
+    private static bool IsNarrow(WeightMatrix matrix) => matrix.Weight.dtype != ScalarType.Float32;
 
     // LibTorch has no attention over packed rows: sequences are padded to the longest, attended, and packed again. Those
     // that share beginnings are whole again meanwhile, so many at a time as the rows without sharing would be.

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace SelfJudge.Modeling.Kernels;
 
 /// <summary>
-/// Products with a matrix held in bfloat16, a block of which is widened to float32 at a time: every weight of such a
+/// x·Wᵀ with a matrix held in bfloat16, a block of which is widened to float32 at a time: every weight of such a
 /// type is a float32 too, so nothing is rounded, and a few megabytes are all that it takes beside the matrix.
 /// </summary>
 internal static class WidenedProduct
@@ -12,23 +12,16 @@ internal static class WidenedProduct
     /// <summary>Elements of the largest block: 16 MiB of float32.</summary>
     private const long BlockElements = 4 << 20;
 
-    /// <summary>As <see cref="IKernels.TimesNarrow"/>.</summary>
-    public static Tensor Of(Tensor x, Tensor weight, bool transposed)
+    public static Tensor Of(Tensor x, Tensor weight)
     {
         long outputs = weight.size(0), inputs = weight.size(1);
-        var result = Ops.Empty(x.device, ScalarType.Float32, x.size(0), transposed ? outputs : inputs);
+        var result = Ops.Empty(x.device, ScalarType.Float32, x.size(0), outputs);
         var rows = Math.Max(1, BlockElements / inputs);
         for (long start = 0; start < outputs; start += rows)
         {
             using var scope = Ops.Scope();
             var count = Math.Min(rows, outputs - start);
-            var block = Ops.To(weight.narrow(0, start, count), ScalarType.Float32);
-            if (transposed)
-                Ops.MatMulInto(result.narrow(1, start, count), x, block.t());
-            else if (start == 0)
-                Ops.MatMulInto(result, x.narrow(1, start, count), block);
-            else
-                Ops.AddMatMulInto(result, x.narrow(1, start, count), block);
+            Ops.MatMulInto(result.narrow(1, start, count), x, Ops.To(weight.narrow(0, start, count), ScalarType.Float32).t());
         }
         return result;
     }

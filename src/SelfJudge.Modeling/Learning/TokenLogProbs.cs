@@ -45,7 +45,7 @@ public static class TokenLogProbs
             model.Kernels.TargetLogProbsBackward(logits, targets[start..end], coefficients[start..end]);
             Ops.AddRowsInto(dHidden, index, model.LogitsBackward(logits));
             if (@base is not null)
-                Ops.AddMatMulInto(@base.Head.Weight, logits.t(), selected);
+                model.Kernels.AddWeightGradient(@base.Head.Weight, logits, selected);
         }
         return (result, dHidden);
     }

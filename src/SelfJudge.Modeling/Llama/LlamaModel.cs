@@ -74,11 +74,11 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
             throw new ArgumentException($"a sequence of {last + 1} tokens is longer than the {rotary.Positions} positions of the model");
     }
 
-    /// <summary>Logits [rows, vocab] of hidden states [rows, D]. They are never rounded to a narrower type, in which neighbouring values of theirs lie an eighth apart.</summary>
-    public Tensor Logits(Tensor hidden) => Weights.IsNarrow ? WidenedProduct.Of(hidden, Weights.Head.Weight, transposed: true) : Ops.MatMul(hidden, Weights.Head.Transposed);
+    /// <summary>Logits [rows, vocab] of hidden states [rows, D].</summary>
+    public Tensor Logits(Tensor hidden) => Kernels.Logits(hidden, Weights.Head);
 
     /// <summary>The gradient [rows, D] of <see cref="Logits"/> with respect to the hidden states.</summary>
-    public Tensor LogitsBackward(Tensor dLogits) => TimesPlain(dLogits, Weights.Head);
+    public Tensor LogitsBackward(Tensor dLogits) => Kernels.TimesBackward(dLogits, Weights.Head);
 
     /// <summary>
     /// Adds the gradient of every trained parameter, given that of the hidden states [T, D]. Base weights are trained
@@ -118,7 +118,7 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     {
         var activations = Activate(index, x, batch, forGradient: true);
         foreach (var part in Adapter?.Parts(index, FusedProjection.Down) ?? [])
-            activations.Down!.Add(part, Ops.MatMul(activations.Activated, part.A.Transposed));
+            activations.Down!.Add(part, Kernels.Times(activations.Activated, part.A));
         return activations;
     }
 
@@ -174,13 +174,13 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     /// <summary>x·Wᵀ, plus the adapter's part, plus <paramref name="residual"/> where given. Keeps x·Aᵀ in <paramref name="down"/>.</summary>
     private Tensor Project(int layer, FusedProjection fused, Tensor x, Dictionary<LoraPart, Tensor>? down, Tensor? residual = null)
     {
-        var y = Times(x, Weights.Layers[layer][fused], residual);
+        var y = Kernels.Times(x, Weights.Layers[layer][fused], residual);
         if (Adapter is null)
             return y;
         foreach (var part in Adapter.Parts(layer, fused))
         {
-            var xA = Ops.MatMul(x, part.A.Transposed);
-            Ops.AddMatMulInto(Columns(y, part), xA, part.B.Transposed, Adapter.Config.Scale);
+            var xA = Kernels.Times(x, part.A);
+            Kernels.AddTimes(Columns(y, part), xA, part.B, Adapter.Config.Scale);
             down?.Add(part, xA);
         }
         return y;
@@ -189,38 +189,25 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     /// <summary>The gradient of <see cref="Project"/> with respect to x; adds that of the trained matrices.</summary>
     private Tensor ProjectBackward(int layer, FusedProjection fused, Tensor dY, Tensor x, Dictionary<LoraPart, Tensor> down, LayerWeights? @base, LoraAdapter? lora)
     {
-        var dX = TimesPlain(dY, Weights.Layers[layer][fused]);
+        var dX = Kernels.TimesBackward(dY, Weights.Layers[layer][fused]);
         if (@base is not null)
-            Ops.AddMatMulInto(@base[fused].Weight, dY.t(), x);
+            Kernels.AddWeightGradient(@base[fused].Weight, dY, x);
         if (Adapter is null)
             return dX;
         var scale = Adapter.Config.Scale;
         foreach (var (part, gradient) in Adapter.Parts(layer, fused).Zip((lora ?? Adapter).Parts(layer, fused)))
         {
             var dPart = Columns(dY, part);
-            var dDown = Ops.MatMul(dPart, part.B.Weight);
+            var dDown = Kernels.TimesBackward(dPart, part.B);
             if (lora is not null)
             {
-                Ops.AddMatMulInto(gradient.B.Weight, dPart.t(), down[part], scale);
-                Ops.AddMatMulInto(gradient.A.Weight, dDown.t(), x, scale);
+                Kernels.AddWeightGradient(gradient.B.Weight, dPart, down[part], scale);
+                Kernels.AddWeightGradient(gradient.A.Weight, dDown, x, scale);
             }
-            Ops.AddMatMulInto(dX, dDown, part.A.Weight, scale);
+            Kernels.AddTimesBackward(dX, dDown, part.A, scale);
         }
         return dX;
     }
-
-    // x·Wᵀ, plus the residual where given.
-    private Tensor Times(Tensor x, FusedMatrix matrix, Tensor? residual)
-    {
-        if (!Weights.IsNarrow)
-            return residual is null ? Ops.MatMul(x, matrix.Transposed) : Ops.AddMatMul(residual, x, matrix.Transposed);
-        var y = Kernels.TimesNarrow(x, matrix.Weight, transposed: true);
-        if (residual is not null)
-            Ops.AddInto(y, residual);
-        return y;
-    }
-
-    private Tensor TimesPlain(Tensor x, FusedMatrix matrix) => Weights.IsNarrow ? Kernels.TimesNarrow(x, matrix.Weight, transposed: false) : Ops.MatMul(x, matrix.Weight);
 
     private Tensor Embed(int[] tokens)
     {

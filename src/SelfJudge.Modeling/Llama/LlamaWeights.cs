@@ -1,3 +1,4 @@
+using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Randomness;
 using static TorchSharp.torch;
@@ -21,7 +22,7 @@ public sealed class LlamaWeights : IDisposable
         Layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(i => new LayerWeights(config, buffer, $"model.layers.{i}."))];
         Norm = buffer.View("model.norm.weight");
         Score = config.ScalarHead ? buffer.View(ParameterLayout.Score) : null;
-        Head = new FusedMatrix(buffer, config.TieWordEmbeddings ? Embedding : buffer.View("lm_head.weight"));
+        Head = new WeightMatrix(config.TieWordEmbeddings ? Embedding : buffer.View("lm_head.weight"));
     }
 
     public LlamaConfig Config { get; }
@@ -41,7 +42,7 @@ public sealed class LlamaWeights : IDisposable
     public Tensor? Score { get; }
 
     /// <summary>[vocab, hidden]; the embedding itself where the two are tied.</summary>
-    public FusedMatrix Head { get; }
+    public WeightMatrix Head { get; }
 
     /// <summary>A model of random weights: matrices normal with <see cref="LlamaConfig.InitializerRange"/>, those that write to the residual stream divided by sqrt(2·layers), norms 1. The same seed gives the same weights everywhere.</summary>
     public static LlamaWeights Random(LlamaConfig config, ulong seed) => Random(config, seed, Ops.Cpu, ScalarType.Float32);
@@ -91,13 +92,6 @@ public sealed class LlamaWeights : IDisposable
     public void Dispose() => Buffer.Dispose();
 }
 
-/// <summary>A [outputs, inputs] matrix, plain and transposed.</summary>
-public sealed class FusedMatrix(FlatBuffer buffer, Tensor weight)
-{
-    public Tensor Weight { get; } = weight;
-    public Tensor Transposed { get; } = buffer.Transposed(weight);
-}
-
 /// <summary>The weights of one layer.</summary>
 public sealed class LayerWeights(LlamaConfig config, FlatBuffer buffer, string prefix)
 {
@@ -105,13 +99,13 @@ public sealed class LayerWeights(LlamaConfig config, FlatBuffer buffer, string p
     public Tensor PostAttentionNorm { get; } = buffer.View(prefix + "post_attention_layernorm.weight");
 
     /// <summary>The four fused matrices, indexed by <see cref="FusedProjection"/>.</summary>
-    public FusedMatrix[] Fused { get; } =
+    public WeightMatrix[] Fused { get; } =
     [
-        new(buffer, buffer.View(prefix + "self_attn.q_proj.weight", config.Heads.RowWidth)),
-        new(buffer, buffer.View(prefix + "self_attn.o_proj.weight")),
-        new(buffer, buffer.View(prefix + "mlp.gate_proj.weight", 2L * config.IntermediateSize)),
-        new(buffer, buffer.View(prefix + "mlp.down_proj.weight")),
+        new(buffer.View(prefix + "self_attn.q_proj.weight", config.Heads.RowWidth)),
+        new(buffer.View(prefix + "self_attn.o_proj.weight")),
+        new(buffer.View(prefix + "mlp.gate_proj.weight", 2L * config.IntermediateSize)),
+        new(buffer.View(prefix + "mlp.down_proj.weight")),
     ];
 
-    public FusedMatrix this[FusedProjection projection] => Fused[(int)projection];
+    public WeightMatrix this[FusedProjection projection] => Fused[(int)projection];
 }

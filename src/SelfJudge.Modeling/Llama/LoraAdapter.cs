@@ -1,3 +1,4 @@
+using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Randomness;
 using static TorchSharp.torch;
@@ -90,11 +91,11 @@ public sealed class LoraPart
     internal LoraPart(Projection projection, FlatBuffer buffer, int layer)
     {
         Projection = projection;
-        A = new FusedMatrix(buffer, buffer.View(LoraAdapter.NameOf(layer, projection, "A")));
-        B = new FusedMatrix(buffer, buffer.View(LoraAdapter.NameOf(layer, projection, "B")));
+        A = new WeightMatrix(buffer.View(LoraAdapter.NameOf(layer, projection, "A")));
+        B = new WeightMatrix(buffer.View(LoraAdapter.NameOf(layer, projection, "B")));
     }
 
     public Projection Projection { get; }
-    public FusedMatrix A { get; }
-    public FusedMatrix B { get; }
+    public WeightMatrix A { get; }
+    public WeightMatrix B { get; }
 }

@@ -369,6 +369,18 @@ public static class Ops
         return (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(Floats(start)));
     }
 
+    /// <summary>The address of the first element of a tensor of float32 or bfloat16 in host memory, contiguous or not. The caller keeps the tensor alive while it uses the memory.</summary>
+    public static unsafe void* Start(Tensor tensor, out bool isNarrow)
+    {
+        isNarrow = tensor.dtype == ScalarType.BFloat16;
+        if (tensor.device_type != DeviceType.CPU || !isNarrow && tensor.dtype != ScalarType.Float32)
+            throw new InvalidOperationException($"the tensor is of type {tensor.dtype} on {tensor.device}, not float32 or bfloat16 in host memory");
+        // A span is of contiguous elements, 2 GiB at most: the first element alone is always that.
+        using var scope = Scope();
+        var start = tensor.is_contiguous() && tensor.NumberOfElements <= int.MaxValue / sizeof(float) ? tensor : tensor.as_strided([1], [1], tensor.storage_offset());
+        return Unsafe.AsPointer(ref MemoryMarshal.GetReference(start.bytes));
+    }
+
     /// <summary>The tensor as contiguous float32 in host memory; itself where it is that already.</summary>
     public static Tensor ToHost(Tensor tensor)
     {

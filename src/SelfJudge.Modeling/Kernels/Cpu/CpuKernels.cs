@@ -34,7 +34,39 @@ public sealed unsafe class CpuKernels : IKernels
             Simd.AddScaled(target + (long)ids[i] * width, 1f, source + (long)i * width, width);
     }
 
-    public Tensor TimesNarrow(Tensor x, Tensor weight, bool transposed) => WidenedProduct.Of(x, weight, transposed);
+    // A packed copy in float32 of a matrix that is held in fewer bits would take more than is saved.
+    public void Prepare(WeightMatrix matrix)
+    {
+        var weight = MatrixView.Of(matrix.Weight);
+        if (matrix.Prepared is null && !weight.IsNarrow)
+            matrix.Prepared = new PackedMatrix(weight.Transposed);
+    }
+
+    public Tensor Times(Tensor x, WeightMatrix matrix, Tensor? residual = null)
+    {
+        var y = Ops.Empty(Ops.Cpu, ScalarType.Float32, x.size(0), matrix.Weight.size(0));
+        MatrixView left = MatrixView.Of(x), result = MatrixView.Of(y), add = residual is null ? default : MatrixView.Of(residual);
+        if (matrix.Prepared is PackedMatrix packed)
+            MatrixProduct.Multiply(left, packed, result, add: add);
+        else
+            MatrixProduct.Multiply(left, MatrixView.Of(matrix.Weight).Transposed, result, add: add);
+        return y;
+    }
+
+    public Tensor TimesBackward(Tensor dY, WeightMatrix matrix)
+    {
+        var dX = Ops.Empty(Ops.Cpu, ScalarType.Float32, dY.size(0), matrix.Weight.size(1));
+        MatrixProduct.Multiply(MatrixView.Of(dY), MatrixView.Of(matrix.Weight), MatrixView.Of(dX));
+        return dX;
+    }
+
+    public void AddTimes(Tensor target, Tensor x, WeightMatrix matrix, float scale) => AddProduct(target, MatrixView.Of(x), MatrixView.Of(matrix.Weight).Transposed, scale);
+
+    public void AddTimesBackward(Tensor dX, Tensor dY, WeightMatrix matrix, float scale) => AddProduct(dX, MatrixView.Of(dY), MatrixView.Of(matrix.Weight), scale);
+
+    public void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f) => AddProduct(dW, MatrixView.Of(dY).Transposed, MatrixView.Of(x), scale);
+
+    public Tensor Logits(Tensor hidden, WeightMatrix head) => Times(hidden, head);
 
     public Tensor RmsNorm(Tensor x, Tensor weight, float eps)
     {
@@ -257,6 +289,12 @@ public sealed unsafe class CpuKernels : IKernels
             v[i] = v[i] * step.Beta2 + gi * gi * (1f - step.Beta2);
             w[i] -= m[i] * rate / (MathF.Sqrt(v[i]) * correction + step.Epsilon);
         }
+    }
+
+    private static void AddProduct(Tensor target, MatrixView a, MatrixView b, float scale)
+    {
+        var c = MatrixView.Of(target);
+        MatrixProduct.Multiply(a, b, c, scale, add: c);
     }
 
     private static void Scale(float* a, float factor, long n)

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace SelfJudge.Modeling.Kernels.Cpu;
 
@@ -162,5 +163,42 @@ internal static unsafe class Simd
         var exponent = Vector512.ShiftLeft(Vector512.ConvertToInt32Native(n) + Vector512.Create(127), 23);
         var result = p * exponent.AsSingle();
         return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87.3f)), Vector512<float>.Zero, result);
+    }
+
+    /// <summary>Sixteen bfloat16 as float32: a bfloat16 is the upper half of a float32.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Widen(ushort* source) => (Vector512.WidenLower(Vector512.Create(Vector256.Load(source), default)) << 16).AsSingle();
+
+    /// <summary>target[i, j] = source[j, i] for eight by eight elements.</summary>
+    public static void Transpose8(float* source, long sourceStride, float* target, long targetStride) => Transpose8(
+        Vector256.Load(source), Vector256.Load(source + sourceStride), Vector256.Load(source + 2 * sourceStride), Vector256.Load(source + 3 * sourceStride),
+        Vector256.Load(source + 4 * sourceStride), Vector256.Load(source + 5 * sourceStride), Vector256.Load(source + 6 * sourceStride), Vector256.Load(source + 7 * sourceStride),
+        target, targetStride);
+
+    /// <summary>The same from bfloat16.</summary>
+    public static void Transpose8(ushort* source, long sourceStride, float* target, long targetStride) => Transpose8(
+        Widen8(source), Widen8(source + sourceStride), Widen8(source + 2 * sourceStride), Widen8(source + 3 * sourceStride),
+        Widen8(source + 4 * sourceStride), Widen8(source + 5 * sourceStride), Widen8(source + 6 * sourceStride), Widen8(source + 7 * sourceStride),
+        target, targetStride);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> Widen8(ushort* source) => (Vector256.WidenLower(Vector256.Create(Vector128.Load(source), default)) << 16).AsSingle();
+
+    // Pairs, then fours, then eights change places.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose8(Vector256<float> r0, Vector256<float> r1, Vector256<float> r2, Vector256<float> r3, Vector256<float> r4, Vector256<float> r5, Vector256<float> r6, Vector256<float> r7, float* target, long stride)
+    {
+        Vector256<float> a0 = Avx.UnpackLow(r0, r1), a1 = Avx.UnpackHigh(r0, r1), a2 = Avx.UnpackLow(r2, r3), a3 = Avx.UnpackHigh(r2, r3);
+        Vector256<float> a4 = Avx.UnpackLow(r4, r5), a5 = Avx.UnpackHigh(r4, r5), a6 = Avx.UnpackLow(r6, r7), a7 = Avx.UnpackHigh(r6, r7);
+        Vector256<float> b0 = Avx.Shuffle(a0, a2, 0x44), b1 = Avx.Shuffle(a0, a2, 0xEE), b2 = Avx.Shuffle(a1, a3, 0x44), b3 = Avx.Shuffle(a1, a3, 0xEE);
+        Vector256<float> b4 = Avx.Shuffle(a4, a6, 0x44), b5 = Avx.Shuffle(a4, a6, 0xEE), b6 = Avx.Shuffle(a5, a7, 0x44), b7 = Avx.Shuffle(a5, a7, 0xEE);
+        Avx.Permute2x128(b0, b4, 0x20).Store(target);
+        Avx.Permute2x128(b1, b5, 0x20).Store(target + stride);
+        Avx.Permute2x128(b2, b6, 0x20).Store(target + 2 * stride);
+        Avx.Permute2x128(b3, b7, 0x20).Store(target + 3 * stride);
+        Avx.Permute2x128(b0, b4, 0x31).Store(target + 4 * stride);
+        Avx.Permute2x128(b1, b5, 0x31).Store(target + 5 * stride);
+        Avx.Permute2x128(b2, b6, 0x31).Store(target + 6 * stride);
+        Avx.Permute2x128(b3, b7, 0x31).Store(target + 7 * stride);
     }
 }

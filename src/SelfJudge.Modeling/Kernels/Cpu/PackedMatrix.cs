@@ -1,0 +1,101 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace SelfJudge.Modeling.Kernels.Cpu;
+
+/// <summary>
+/// A copy of a matrix b [depth, columns] as products read it: panels of 48 columns, each [depth, 48], with zeros after the
+/// last column. It does not follow the matrix when that changes.
+/// </summary>
+internal sealed unsafe class PackedMatrix : IDisposable
+{
+    public const int PanelColumns = 3 * RegisterTile.Strip;
+
+    private float* _memory;
+
+    public PackedMatrix(MatrixView matrix)
+    {
+        (Depth, Columns) = (matrix.Rows, matrix.Columns);
+        _memory = (float*)NativeMemory.AlignedAlloc((nuint)Bytes(Depth, Columns), 4096);
+        GC.AddMemoryPressure(Bytes(Depth, Columns));
+        for (var p = 0; p < Panels; p++)
+            PackPanel(matrix.Part(0, p * PanelColumns, Depth, Math.Min(PanelColumns, Columns - p * PanelColumns)), Panel(p));
+    }
+
+    ~PackedMatrix() => Free();
+
+    public int Depth { get; }
+    public int Columns { get; }
+    public int Panels => PanelsOf(Columns);
+
+    public static int PanelsOf(int columns) => (columns + PanelColumns - 1) / PanelColumns;
+
+    /// <summary>What a packed matrix takes.</summary>
+    public static long Bytes(long depth, int columns) => depth * PanelsOf(columns) * PanelColumns * sizeof(float);
+
+    public float* Panel(int index) => _memory + (long)index * PanelColumns * Depth;
+
+    public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Writes a matrix of at most 48 columns as a panel.</summary>
+    public static void PackPanel(MatrixView matrix, float* panel)
+    {
+        if (matrix.Columns < PanelColumns)
+            new Span<float>(panel, matrix.Rows * PanelColumns).Clear();
+        if (matrix.ColumnStride == 1)
+            PackAlong(matrix, panel);
+        else
+            PackAcross(matrix, panel);
+    }
+
+    private void Free()
+    {
+        if (_memory == null)
+            return;
+        NativeMemory.AlignedFree(_memory);
+        GC.RemoveMemoryPressure(Bytes(Depth, Columns));
+        _memory = null;
+    }
+
+    // Rows of the matrix lie as they do in the panel.
+    private static void PackAlong(MatrixView matrix, float* panel)
+    {
+        for (var i = 0; i < matrix.Rows; i++, panel += PanelColumns)
+        {
+            var j = 0;
+            for (; j <= matrix.Columns - Simd.Lanes; j += Simd.Lanes)
+                (matrix.IsNarrow ? Simd.Widen(matrix.Halves + i * matrix.RowStride + j) : Vector512.Load(matrix.Floats + i * matrix.RowStride + j)).StoreAligned(panel + j);
+            for (; j < matrix.Columns; j++)
+                panel[j] = Element(matrix, i, j);
+        }
+    }
+
+    // Columns of the matrix lie one after the other: eight by eight elements are turned at a time.
+    private static void PackAcross(MatrixView matrix, float* panel)
+    {
+        var isContiguous = matrix.RowStride == 1;
+        for (var j = 0; j < matrix.Columns; j += Simd.Width)
+        {
+            var i = 0;
+            if (isContiguous && j + Simd.Width <= matrix.Columns)
+                for (; i <= matrix.Rows - Simd.Width; i += Simd.Width)
+                    if (matrix.IsNarrow)
+                        Simd.Transpose8(matrix.Halves + j * matrix.ColumnStride + i, matrix.ColumnStride, panel + (long)i * PanelColumns + j, PanelColumns);
+                    else
+                        Simd.Transpose8(matrix.Floats + j * matrix.ColumnStride + i, matrix.ColumnStride, panel + (long)i * PanelColumns + j, PanelColumns);
+            for (; i < matrix.Rows; i++)
+                for (var c = j; c < Math.Min(j + Simd.Width, matrix.Columns); c++)
+                    panel[(long)i * PanelColumns + c] = Element(matrix, i, c);
+        }
+    }
+
+    private static float Element(MatrixView matrix, int i, int j)
+    {
+        var at = i * matrix.RowStride + j * matrix.ColumnStride;
+        return matrix.IsNarrow ? BitConverter.UInt32BitsToSingle((uint)matrix.Halves[at] << 16) : matrix.Floats[at];
+    }
+}
