@@ -40,6 +40,9 @@ public sealed class ModelHost : IModelHost, IDisposable
     private readonly CohortGathering _cohorts;
     private readonly List<Batch> _pending = [];
 
+    // Models whose matrices are ready for generation. Weights change by exclusive work alone, before which they are given back.
+    private readonly List<HostedModel> _prepared = [];
+
     public ModelHost(ModelHostOptions options, TimeProvider? time = null)
     {
         _options = options;
@@ -247,6 +250,7 @@ public sealed class ModelHost : IModelHost, IDisposable
 
     private void Loop()
     {
+        TorchRuntime.UseOneThread();
         while (!_stopping.IsCancellationRequested)
         {
             Receive();
@@ -364,6 +368,7 @@ public sealed class ModelHost : IModelHost, IDisposable
 
     private void Generate()
     {
+        Prepare();
         var sampled = new long[_workers.Count];
         _workers.Run(worker =>
         {
@@ -371,6 +376,27 @@ public sealed class ModelHost : IModelHost, IDisposable
                 sampled[worker] += model.Lanes[worker].Run(_options.SliceTokens, Math.Min(_options.MaxActiveSequences, model.MaxActiveSequences), model.Version);
         });
         _meter.AddSampled(sampled.Sum());
+    }
+
+    // Only what generates now is kept ready: a host of many models does not hold two copies of each.
+    private void Prepare()
+    {
+        List<HostedModel> generating = [.. _models.Values.Where(m => m.IsGenerating)];
+        if (generating.TrueForAll(_prepared.Contains))
+            return;
+        ReleasePrepared();
+        foreach (var hosted in generating)
+        {
+            _workers.Run(worker => hosted.Model.Prepare(worker, _workers.Count));
+            _prepared.Add(hosted);
+        }
+    }
+
+    private void ReleasePrepared()
+    {
+        foreach (var hosted in _prepared)
+            hosted.Model.Release();
+        _prepared.Clear();
     }
 
     private void Read<TItem, TResult>(List<ReadWork<TItem, TResult>> work, Func<TItem, int[]> ids, Func<LlamaModel, IReadOnlyList<TItem>, TResult[]> read)
@@ -436,10 +462,11 @@ public sealed class ModelHost : IModelHost, IDisposable
         return result;
     }
 
-    private static void RunOne(ExclusiveWork work)
+    private void RunOne(ExclusiveWork work)
     {
         try
         {
+            ReleasePrepared();
             using var scope = Ops.Scope();
             work.Run();
         }
@@ -504,6 +531,7 @@ public sealed class ModelHost : IModelHost, IDisposable
         _cohorts.FailAll(reason);
         foreach (var work in _pending.SelectMany(b => b.Work))
             work.Fail(reason);
+        ReleasePrepared();
         foreach (var model in _models.Values)
             model.Dispose();
         _models.Clear();

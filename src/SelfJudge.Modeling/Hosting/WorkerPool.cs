@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using SelfJudge.Modeling.Native;
 
 namespace SelfJudge.Modeling.Hosting;
 
@@ -57,6 +58,7 @@ public sealed class WorkerPool : IDisposable
 
     private void Loop(int worker)
     {
+        TorchRuntime.UseOneThread();
         while (true)
         {
             _start[worker - 1].Wait();

@@ -65,6 +65,30 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         return RmsNorm(x, Weights.Norm);
     }
 
+    /// <summary>Makes one worker's share of the matrices ready for products with few rows, as generation has them. Until <see cref="Release"/> the weights must not change.</summary>
+    public void Prepare(int worker, int workers)
+    {
+        // The largest first, each to the worker that has least: of most models the head is as large as all layers together.
+        var loads = new long[workers];
+        foreach (var matrix in Matrices.OrderByDescending(m => m.Weight.NumberOfElements))
+        {
+            var least = Array.IndexOf(loads, loads.Min());
+            loads[least] += matrix.Weight.NumberOfElements;
+            if (least == worker)
+                Kernels.Prepare(matrix);
+        }
+    }
+
+    /// <summary>Gives back what <see cref="Prepare"/> made. Nothing is left to do where nothing was made.</summary>
+    public void Release()
+    {
+        foreach (var matrix in Matrices)
+            matrix.Release();
+    }
+
+    private IEnumerable<WeightMatrix> Matrices =>
+        [.. Weights.Layers.SelectMany(l => l.Fused), Weights.Head, .. Adapter?.Parts.SelectMany(p => new[] { p.A, p.B }) ?? []];
+
     /// <summary>The scalar head [1, D]: the adapter's where it brings one, else that of the base weights; null where there is none.</summary>
     public Tensor? Score => Adapter?.Score ?? Weights.Score;
 
@@ -117,7 +141,7 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     private LayerTape Recompute(int index, Tensor x, PackedBatch batch)
     {
         var activations = Activate(index, x, batch, forGradient: true);
-        foreach (var part in Adapter?.Parts(index, FusedProjection.Down) ?? [])
+        foreach (var part in Adapter?.PartsOf(index, FusedProjection.Down) ?? [])
             activations.Down!.Add(part, Kernels.Times(activations.Activated, part.A));
         return activations;
     }
@@ -177,7 +201,7 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         var y = Kernels.Times(x, Weights.Layers[layer][fused], residual);
         if (Adapter is null)
             return y;
-        foreach (var part in Adapter.Parts(layer, fused))
+        foreach (var part in Adapter.PartsOf(layer, fused))
         {
             var xA = Kernels.Times(x, part.A);
             Kernels.AddTimes(Columns(y, part), xA, part.B, Adapter.Config.Scale);
@@ -195,7 +219,7 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         if (Adapter is null)
             return dX;
         var scale = Adapter.Config.Scale;
-        foreach (var (part, gradient) in Adapter.Parts(layer, fused).Zip((lora ?? Adapter).Parts(layer, fused)))
+        foreach (var (part, gradient) in Adapter.PartsOf(layer, fused).Zip((lora ?? Adapter).PartsOf(layer, fused)))
         {
             var dPart = Columns(dY, part);
             var dDown = Kernels.TimesBackward(dPart, part.B);

@@ -50,8 +50,11 @@ public sealed class LoraAdapter : IDisposable
     /// <summary>The scalar head [1, hidden], where the adapter brings one.</summary>
     public Tensor? Score { get; }
 
+    /// <summary>All adapted projections.</summary>
+    public IEnumerable<LoraPart> Parts => _parts.SelectMany(p => p);
+
     /// <summary>The adapted projections within one fused matrix of a layer.</summary>
-    public IEnumerable<LoraPart> Parts(int layer, FusedProjection fused) => _parts[(layer, fused)];
+    public IEnumerable<LoraPart> PartsOf(int layer, FusedProjection fused) => _parts[(layer, fused)];
 
     /// <summary>A new adapter that changes nothing yet: A uniform in ±1/sqrt(inputs) as PEFT draws it, B and a scalar head zero.</summary>
     public static LoraAdapter Random(LlamaConfig model, LoraConfig config, Device device, ulong seed)

@@ -40,11 +40,20 @@ public static class TorchRuntime
             }
     }
 
+    /// <summary>Has LibTorch compute on the calling thread alone: workers divide the work themselves. LibTorch keeps this number for each thread.</summary>
+    public static void UseOneThread()
+    {
+        EnsureLoaded();
+#pragma warning disable RS0030 // The one place where threads are set.
+        torch.set_num_threads(1);
+#pragma warning restore RS0030
+    }
+
     private static void Load()
     {
         if (OperatingSystem.IsLinux())
             LoadOnLinux(NativeFolder(), PatchFolder());
-#pragma warning disable RS0030 // Once, here, before any tensor is made.
+#pragma warning disable RS0030 // For whoever computes outside of a model host; before any tensor is made.
         torch.set_num_threads(1);
 #pragma warning restore RS0030
     }
