@@ -51,8 +51,8 @@ public interface IKernels
     /// <summary>dW ← dW + scale·dYᵀ·x, the gradient of <see cref="Times"/> with respect to the matrix.</summary>
     void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f);
 
-    /// <summary>hidden·Wᵀ [T, vocabulary] in float32 on every device: rounded to fewer bits, neighbouring logits would lie an eighth apart.</summary>
-    Tensor Logits(Tensor hidden, WeightMatrix head);
+    /// <summary>result ← hidden·Wᵀ [T, vocabulary] in float32 on every device: rounded to fewer bits, neighbouring logits would lie an eighth apart.</summary>
+    void LogitsInto(Tensor result, Tensor hidden, WeightMatrix head);
 
     /// <summary>x / sqrt(mean(x²) + eps) · weight, row by row.</summary>
     Tensor RmsNorm(Tensor x, Tensor weight, float eps);
@@ -84,8 +84,11 @@ public interface IKernels
     /// <summary>log softmax(logits)[row, targets[row]] of every row.</summary>
     float[] TargetLogProbs(Tensor logits, int[] targets);
 
-    /// <summary>Replaces logits by the gradient of Σ coefficients[row] · log softmax(logits)[row, targets[row]].</summary>
-    void TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients);
+    /// <summary>Replaces logits by the gradient of Σ coefficients[row] · log softmax(logits)[row, targets[row]]. Returns what <see cref="TargetLogProbs"/> does.</summary>
+    float[] TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients);
+
+    /// <summary>The sum of the squares of a flat tensor's elements, in double precision.</summary>
+    double SumOfSquares(Tensor flat);
 
     /// <summary>One AdamW update (decoupled weight decay, bias correction by step, which counts from 1) of flat buffers.</summary>
     void AdamW(Tensor weights, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step);
@@ -94,7 +97,18 @@ public interface IKernels
 /// <summary>The numbers of one AdamW update.</summary>
 /// <param name="GradientScale">Factor on the gradient: 1, or what brings its norm to the clipping limit.</param>
 /// <param name="DecayRanges">Where weight decay applies, as (start, length) in the flat buffer: matrices, not norms.</param>
-public sealed record AdamWStep(long Step, float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, float GradientScale, IReadOnlyList<(long Start, long Length)> DecayRanges);
+public sealed record AdamWStep(long Step, float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, float GradientScale, IReadOnlyList<(long Start, long Length)> DecayRanges)
+{
+    /// <summary>The update of a stretch of the flat buffers alone.</summary>
+    public AdamWStep Within(long start, long length) => this with
+    {
+        DecayRanges = [.. from range in DecayRanges
+                          let first = Math.Max(range.Start, start)
+                          let end = Math.Min(range.Start + range.Length, start + length)
+                          where first < end
+                          select (first - start, end - first)],
+    };
+}
 
 /// <summary>Keys [slots, kv heads, head dim, capacity] and values [slots, kv heads, capacity, head dim] of one layer.</summary>
 public sealed record CachedLayer(Tensor Keys, Tensor Values, int Capacity);

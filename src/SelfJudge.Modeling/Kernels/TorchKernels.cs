@@ -47,7 +47,13 @@ public sealed class TorchKernels : IKernels
 
     public void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f) => Ops.AddMatMulInto(dW, dY.t(), x, scale);
 
-    public Tensor Logits(Tensor hidden, WeightMatrix head) => IsNarrow(head) ? WidenedProduct.Of(hidden, head.Weight) : Ops.MatMul(hidden, head.Weight.t());
+    public void LogitsInto(Tensor result, Tensor hidden, WeightMatrix head)
+    {
+        if (IsNarrow(head))
+            WidenedProduct.Into(result, hidden, head.Weight);
+        else
+            Ops.MatMulInto(result, hidden, head.Weight.t());
+    }
 
     public Tensor RmsNorm(Tensor x, Tensor weight, float eps) => Ops.Multiply(Ops.Multiply(x, Ops.InverseRms(x, eps)), weight);
 
@@ -133,15 +139,18 @@ public sealed class TorchKernels : IKernels
         return Ops.ToArray(Ops.Pick(Ops.LogSoftmax(logits), Ops.FromArray(targets, logits.device)));
     }
 
-    public void TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients)
+    public float[] TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients)
     {
-        IndexCheck.Targets(logits, targets);
         IndexCheck.Same(coefficients.Length, targets.Length, "coefficients");
+        var logProbs = TargetLogProbs(logits, targets);
         var c = Ops.FromArray(coefficients, logits.device, coefficients.Length, 1);
         var gradient = Ops.Multiply(Ops.Softmax(logits), Ops.Affine(c, -1, 0));
         Ops.AddAtPicked(gradient, Ops.FromArray(targets, logits.device), c);
         Ops.CopyInto(logits, gradient);
+        return logProbs;
     }
+
+    public double SumOfSquares(Tensor flat) => Ops.SumOfSquares(flat);
 
     public void AdamW(Tensor weights, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step)
     {

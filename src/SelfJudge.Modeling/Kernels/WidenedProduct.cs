@@ -12,10 +12,9 @@ internal static class WidenedProduct
     /// <summary>Elements of the largest block: 16 MiB of float32.</summary>
     private const long BlockElements = 4 << 20;
 
-    public static Tensor Of(Tensor x, Tensor weight)
+    public static void Into(Tensor result, Tensor x, Tensor weight)
     {
         long outputs = weight.size(0), inputs = weight.size(1);
-        var result = Ops.Empty(x.device, ScalarType.Float32, x.size(0), outputs);
         var rows = Math.Max(1, BlockElements / inputs);
         for (long start = 0; start < outputs; start += rows)
         {
@@ -23,6 +22,5 @@ internal static class WidenedProduct
             var count = Math.Min(rows, outputs - start);
             Ops.MatMulInto(result.narrow(1, start, count), x, Ops.To(weight.narrow(0, start, count), ScalarType.Float32).t());
         }
-        return result;
     }
 }

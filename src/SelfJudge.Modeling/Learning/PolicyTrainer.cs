@@ -20,6 +20,9 @@ public sealed record RewardedResponse(int[] Prompt, int[] Response, double Rewar
 /// </summary>
 public sealed class PolicyTrainer : IDisposable
 {
+    // Stretches of flat buffers begin at whole cache lines.
+    private const long StretchUnit = 16;
+
     private readonly LlamaModel _policy;
     private readonly LlamaModel? _reference;
     private readonly WorkerPool _workers;
@@ -294,19 +297,43 @@ public sealed class PolicyTrainer : IDisposable
     {
         if (!float.IsFinite((float)learningRate))
             throw new ArithmeticException($"the learning rate of step {Steps + 1} is {learningRate}, which is no number to train with");
-        using var scope = Ops.Scope();
-        var gradient = Gradient(0).Flat;
-        for (var worker = 1; worker < _workers.Count; worker++)
-            Ops.AddInto(gradient, Gradient(worker).Flat);
-        var norm = Ops.Norm(gradient);
+        var squares = new double[_workers.Count];
+        ForEachStretch((worker, stretch) =>
+        {
+            var gradient = stretch(Gradient(0));
+            for (var other = 1; other < _workers.Count; other++)
+                Ops.AddInto(gradient, stretch(Gradient(other)));
+            squares[worker] = _policy.Kernels.SumOfSquares(gradient);
+        });
+        var norm = Math.Sqrt(squares.Sum());
         if (!double.IsFinite(norm))
             throw new ArithmeticException($"the gradient of step {Steps + 1} is not finite: lower the learning rate, or look for damaged weights or data");
         if (!double.IsFinite(loss))
             throw new ArithmeticException($"the loss of step {Steps + 1} is {loss}: lower the learning rate, or look for damaged weights or data, or a setting of the loss that is no number");
         var scale = _options.ClipNorm > 0 && norm > _options.ClipNorm ? _options.ClipNorm / norm : 1;
-        _policy.Kernels.AdamW(Trained.Flat, gradient, Mean.Flat, Variance.Flat, new AdamWStep(
-            ++Steps, (float)learningRate, (float)_options.Beta1, (float)_options.Beta2, (float)_options.Epsilon, (float)_options.WeightDecay, (float)scale, _decayRanges));
+        var step = new AdamWStep(
+            ++Steps, (float)learningRate, (float)_options.Beta1, (float)_options.Beta2, (float)_options.Epsilon, (float)_options.WeightDecay, (float)scale, _decayRanges);
+        ForEachStretch((worker, stretch) =>
+        {
+            var (start, length) = Stretch(worker);
+            _policy.Kernels.AdamW(stretch(Trained), stretch(Gradient(0)), stretch(Mean), stretch(Variance), step.Within(start, length));
+        });
         return norm;
+    }
+
+    // Each worker has a stretch of the flat buffers to itself.
+    private void ForEachStretch(Action<int, Func<FlatBuffer, Tensor>> body) => _workers.Run(worker =>
+    {
+        using var scope = Ops.Scope();
+        var (start, length) = Stretch(worker);
+        if (length > 0)
+            body(worker, buffer => buffer.Flat.narrow(0, start, length));
+    });
+
+    private (long Start, long Length) Stretch(int worker)
+    {
+        long size = Trained.Layout.Size, each = (size / _workers.Count + StretchUnit - 1) / StretchUnit * StretchUnit, start = Math.Min(size, worker * each);
+        return (start, worker == _workers.Count - 1 ? size - start : Math.Min(each, size - start));
     }
 
     /// <summary>A response as PPO saw it before its updates, token by token.</summary>

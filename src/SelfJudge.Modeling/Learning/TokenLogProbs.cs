@@ -10,17 +10,17 @@ namespace SelfJudge.Modeling.Learning;
 /// </summary>
 public static class TokenLogProbs
 {
-    /// <summary>Elements of the largest block of logits: 16 MiB of float32.</summary>
-    private const long BlockElements = 4 << 20;
+    /// <summary>Elements of the largest block of logits: 32 MiB of float32. For each block the head is read once for the logits and once for their gradient, so few rows at a time would wait for memory.</summary>
+    private const long BlockElements = 8 << 20;
 
     /// <summary>log p(targets[i]) predicted by the hidden state of row rows[i], in nats.</summary>
     public static float[] Forward(LlamaModel model, Tensor hidden, int[] rows, int[] targets)
     {
         var result = new float[rows.Length];
-        foreach (var (start, count) in Blocks(rows.Length, model.Config.VocabSize))
+        foreach (var (start, count, logits) in Blocks(model, hidden, rows.Length))
         {
             using var scope = Ops.Scope();
-            var logits = model.Logits(Ops.Rows(hidden, Ops.FromArray(rows[start..(start + count)], hidden.device)));
+            model.LogitsInto(logits, Ops.Rows(hidden, Ops.FromArray(rows[start..(start + count)], hidden.device)));
             model.Kernels.TargetLogProbs(logits, targets[start..(start + count)]).CopyTo(result, start);
         }
         return result;
@@ -34,15 +34,14 @@ public static class TokenLogProbs
     {
         var result = new float[rows.Length];
         var dHidden = Ops.ZerosLike(hidden);
-        foreach (var (start, count) in Blocks(rows.Length, model.Config.VocabSize))
+        foreach (var (start, count, logits) in Blocks(model, hidden, rows.Length))
         {
             using var scope = Ops.Scope();
             var end = start + count;
             var index = Ops.FromArray(rows[start..end], hidden.device);
             var selected = Ops.Rows(hidden, index);
-            var logits = model.Logits(selected);
-            model.Kernels.TargetLogProbs(logits, targets[start..end]).CopyTo(result, start);
-            model.Kernels.TargetLogProbsBackward(logits, targets[start..end], coefficients[start..end]);
+            model.LogitsInto(logits, selected);
+            model.Kernels.TargetLogProbsBackward(logits, targets[start..end], coefficients[start..end]).CopyTo(result, start);
             Ops.AddRowsInto(dHidden, index, model.LogitsBackward(logits));
             if (@base is not null)
                 model.Kernels.AddWeightGradient(@base.Head.Weight, logits, selected);
@@ -50,10 +49,18 @@ public static class TokenLogProbs
         return (result, dHidden);
     }
 
-    private static IEnumerable<(int Start, int Count)> Blocks(int rows, int vocab)
+    // All blocks use the same memory: so much is mapped and cleared by the system whenever it is asked for anew.
+    private static IEnumerable<(int Start, int Count, Tensor Logits)> Blocks(LlamaModel model, Tensor hidden, int rows)
     {
-        var size = (int)Math.Max(1, BlockElements / vocab);
+        var blocks = Math.Max(1, (rows + BlockRows(model.Config) - 1) / BlockRows(model.Config));
+        var size = (rows + blocks - 1) / blocks;
+        var logits = Ops.Empty(hidden.device, ScalarType.Float32, size, model.Config.VocabSize);
         for (var start = 0; start < rows; start += size)
-            yield return (start, Math.Min(size, rows - start));
+        {
+            var count = Math.Min(size, rows - start);
+            yield return (start, count, logits.narrow(0, 0, count));
+        }
     }
+
+    private static int BlockRows(LlamaConfig config) => (int)Math.Max(1, BlockElements / config.VocabSize);
 }

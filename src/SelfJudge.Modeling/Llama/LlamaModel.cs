@@ -99,7 +99,15 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     }
 
     /// <summary>Logits [rows, vocab] of hidden states [rows, D].</summary>
-    public Tensor Logits(Tensor hidden) => Kernels.Logits(hidden, Weights.Head);
+    public Tensor Logits(Tensor hidden)
+    {
+        var logits = Ops.Empty(hidden.device, ScalarType.Float32, hidden.size(0), Config.VocabSize);
+        LogitsInto(logits, hidden);
+        return logits;
+    }
+
+    /// <summary>The same into memory that is there.</summary>
+    public void LogitsInto(Tensor logits, Tensor hidden) => Kernels.LogitsInto(logits, hidden, Weights.Head);
 
     /// <summary>The gradient [rows, D] of <see cref="Logits"/> with respect to the hidden states.</summary>
     public Tensor LogitsBackward(Tensor dLogits) => Kernels.TimesBackward(dLogits, Weights.Head);

@@ -139,8 +139,8 @@ public static class Ops
         GC.KeepAlive(scalar);
     }
 
-    /// <summary>The Euclidean norm of all elements of a flat tensor, accumulated in double precision.</summary>
-    public static double Norm(Tensor tensor)
+    /// <summary>The sum of the squares of a flat tensor's elements, accumulated in double precision.</summary>
+    public static double SumOfSquares(Tensor tensor)
     {
         var sum = 0.0;
         foreach (var (start, length) in Blocks(tensor.NumberOfElements))
@@ -149,7 +149,7 @@ public static class Ops
             var block = tensor.narrow(0, start, length);
             sum += block.mul(block).sum(ScalarType.Float64).item<double>();
         }
-        return Math.Sqrt(sum);
+        return sum;
     }
 
     /// <summary>Stretches of a flat tensor, so that what is computed between them takes a few megabytes and not the whole tensor's size again.</summary>

@@ -244,8 +244,8 @@ public sealed class KernelTests : IDisposable
         float[] coefficients = [1, -0.5f, 0, 2, 0.1f, -3];
         TestModels.AssertClose(Torch.TargetLogProbs(logits, targets), Cpu.TargetLogProbs(logits, targets), 1e-6f);
         Tensor a = logits.clone(), b = logits.clone();
-        Torch.TargetLogProbsBackward(a, targets, coefficients);
-        Cpu.TargetLogProbsBackward(b, targets, coefficients);
+        Assert.Equal(Torch.TargetLogProbs(logits, targets), Torch.TargetLogProbsBackward(a, targets, coefficients));
+        Assert.Equal(Cpu.TargetLogProbs(logits, targets), Cpu.TargetLogProbsBackward(b, targets, coefficients));
         Same(a, b);
     }
 
@@ -259,6 +259,33 @@ public sealed class KernelTests : IDisposable
         Torch.EmbedBackward(ids, d, a);
         Cpu.EmbedBackward(ids, d, b);
         Same(a, b);
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(100)]
+    public void The_sum_of_squares(int n)
+    {
+        var flat = Random(1, n);
+        var expected = Ops.ToArray(flat).Sum(x => (double)x * x);
+        Assert.Equal(expected, Cpu.SumOfSquares(flat), 1e-12 * n);
+        Assert.Equal(expected, Torch.SumOfSquares(flat), 1e-6 * n);
+    }
+
+    /// <summary>As workers divide an update among them.</summary>
+    [Fact]
+    public void An_update_by_stretches_is_that_of_the_whole()
+    {
+        var step = new AdamWStep(3, 0.01f, 0.9f, 0.99f, 1e-8f, 0.1f, 0.5f, [(8, 20), (40, 10), (90, 3)]);
+        Tensor[] whole = [Random(1, 100), Random(2, 100), Random(3, 100), Ops.Multiply(Random(4, 100), Random(4, 100))], parts = Array.ConvertAll(whole, t => t.clone());
+        Cpu.AdamW(whole[0], whole[1], whole[2], whole[3], step);
+        foreach (var (start, length) in new[] { (0L, 16L), (16, 32), (48, 52) })
+        {
+            var part = Array.ConvertAll(parts, t => t.narrow(0, start, length));
+            Cpu.AdamW(part[0], part[1], part[2], part[3], step.Within(start, length));
+        }
+        Assert.Equal(Ops.ToArray(whole[0]), Ops.ToArray(parts[0]));
+        Assert.Equal(Ops.ToArray(whole[3]), Ops.ToArray(parts[3]));
     }
 
     [Fact]

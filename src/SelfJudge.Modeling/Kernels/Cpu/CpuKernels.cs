@@ -45,11 +45,7 @@ public sealed unsafe class CpuKernels : IKernels
     public Tensor Times(Tensor x, WeightMatrix matrix, Tensor? residual = null)
     {
         var y = Ops.Empty(Ops.Cpu, ScalarType.Float32, x.size(0), matrix.Weight.size(0));
-        MatrixView left = MatrixView.Of(x), result = MatrixView.Of(y), add = residual is null ? default : MatrixView.Of(residual);
-        if (matrix.Prepared is PackedMatrix packed)
-            MatrixProduct.Multiply(left, packed, result, add: add);
-        else
-            MatrixProduct.Multiply(left, MatrixView.Of(matrix.Weight).Transposed, result, add: add);
+        Product(MatrixView.Of(x), matrix, MatrixView.Of(y), residual is null ? default : MatrixView.Of(residual));
         return y;
     }
 
@@ -66,7 +62,7 @@ public sealed unsafe class CpuKernels : IKernels
 
     public void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f) => AddProduct(dW, MatrixView.Of(dY).Transposed, MatrixView.Of(x), scale);
 
-    public Tensor Logits(Tensor hidden, WeightMatrix head) => Times(hidden, head);
+    public void LogitsInto(Tensor result, Tensor hidden, WeightMatrix head) => Product(MatrixView.Of(hidden), head, MatrixView.Of(result), default);
 
     public Tensor RmsNorm(Tensor x, Tensor weight, float eps)
     {
@@ -248,18 +244,41 @@ public sealed unsafe class CpuKernels : IKernels
         return result;
     }
 
-    public void TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients)
+    public float[] TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients)
     {
         IndexCheck.Targets(logits, targets);
         IndexCheck.Same(coefficients.Length, targets.Length, "coefficients");
         var width = (int)logits.size(1);
         var row = Ops.Address(logits);
+        var result = new float[targets.Length];
         for (var t = 0; t < targets.Length; t++, row += width)
         {
-            var sum = Simd.ExpShifted(row, row, Simd.Max(row, width), width);
+            var (max, logit) = (Simd.Max(row, width), row[targets[t]]);
+            var sum = Simd.ExpShifted(row, row, max, width);
+            result[t] = logit - max - MathF.Log(sum);
             Simd.Scale(row, -coefficients[t] / sum, width);
             row[targets[t]] += coefficients[t];
         }
+        return result;
+    }
+
+    public double SumOfSquares(Tensor flat)
+    {
+        var n = flat.NumberOfElements;
+        var a = Ops.Address(flat);
+        Vector512<double> low = default, high = default;
+        long i = 0;
+        for (; i <= n - Simd.Lanes; i += Simd.Lanes)
+        {
+            var x = Vector512.Load(a + i);
+            Vector512<double> x0 = Vector512.WidenLower(x), x1 = Vector512.WidenUpper(x);
+            low = Vector512.FusedMultiplyAdd(x0, x0, low);
+            high = Vector512.FusedMultiplyAdd(x1, x1, high);
+        }
+        var sum = Vector512.Sum(low + high);
+        for (; i < n; i++)
+            sum += (double)a[i] * a[i];
+        return sum;
     }
 
     public void AdamW(Tensor weights, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step)
@@ -289,6 +308,14 @@ public sealed unsafe class CpuKernels : IKernels
             v[i] = v[i] * step.Beta2 + gi * gi * (1f - step.Beta2);
             w[i] -= m[i] * rate / (MathF.Sqrt(v[i]) * correction + step.Epsilon);
         }
+    }
+
+    private static void Product(MatrixView x, WeightMatrix matrix, MatrixView result, MatrixView add)
+    {
+        if (matrix.Prepared is PackedMatrix packed)
+            MatrixProduct.Multiply(x, packed, result, add: add);
+        else
+            MatrixProduct.Multiply(x, MatrixView.Of(matrix.Weight).Transposed, result, add: add);
     }
 
     private static void AddProduct(Tensor target, MatrixView a, MatrixView b, float scale)

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace SelfJudge.Modeling.Kernels.Cpu;
 
 /// <summary>
@@ -156,6 +158,12 @@ internal static unsafe class MatrixProduct
     // target[i][j] = source[j, i]
     private static void Gather(MatrixView source, float* target)
     {
+        if (source.Rows == Simd.Width && source.RowStride == 1)
+        {
+            for (var i = 0; i < source.Columns; i++, target += Simd.Width)
+                Vector256.Load(source.Floats + i * source.ColumnStride).StoreAligned(target);
+            return;
+        }
         for (var i = 0; i < source.Columns; i++, target += source.Rows)
         {
             var column = source.Floats + i * source.ColumnStride;
