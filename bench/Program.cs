@@ -5,7 +5,7 @@ using SelfJudge.Bench.Benchmarks;
 var soakSteps = Soak.DefaultSteps;
 Benchmark[] benchmarks =
 [
-    new("throughput", "training and sampling against the matmul peak", Throughput.Measure),
+    new("throughput", "training and sampling against the machine's limit", Throughput.Measure),
     new("sampler", "drawing a token against sorting the vocabulary", SamplerDraw.Measure),
     new("grains", "self-training through the grains against a bare loop", GrainsAgainstLoop.Measure),
     new("batching", "requests at once against one at a time", DynamicBatching.Measure),

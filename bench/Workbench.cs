@@ -78,7 +78,7 @@ internal sealed class Workbench : IAsyncDisposable
 
     /// <summary>
     /// A Llama of random weights in the shape of llama2.c's stories15M. With this deviation its predictions are as
-    /// peaked as a trained model's, on which the cost of nucleus sampling over 32,000 tokens depends.
+    /// peaked as a trained model's, on which the cost of drawing a token depends.
     /// </summary>
     public static ModelSource Llama15M() => new(null, new InitialModel(new LlamaConfig
     {

@@ -23,13 +23,13 @@ internal static class TournamentCost
             () => Rounds.Seconds(() => Sample(bench, Entrants)),
             () => Rounds.Seconds(() => Play(bench, answers)));
         double[] single = results[0], sampling = results[1], judging = results[2], whole = [.. sampling.Zip(judging, (s, j) => s + j)];
-        Figure Of(string name, double[] seconds, double[] by, string ratioOf) => Figure.OfRounds(name, PerPrompt(seconds), "ms/prompt", Rounds.Ratios(seconds, by), ratioOf);
+        Figure Of(string name, double[] seconds, double[] by, string ratioOf, Target? target = null) => Figure.OfRounds(name, PerPrompt(seconds), "ms/prompt", Rounds.Ratios(seconds, by), ratioOf, target);
         return
         [
             new Figure("a single sample", Rounds.Median(PerPrompt(single)), "ms/prompt"),
             Of($"sampling {Entrants}", sampling, whole, "of the tournament"),
             Of($"judging {Entrants - 1} matches in both orders", judging, whole, "of the tournament"),
-            Of($"tournament of {Entrants}", whole, single, "of a single sample"),
+            Of($"tournament of {Entrants}", whole, single, "of a single sample", Target.AtMost(18)),
         ];
     }
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using SelfJudge.Modeling.Hosting;
-using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Randomness;
 using static TorchSharp.torch;
@@ -8,7 +7,7 @@ using static TorchSharp.torch;
 namespace SelfJudge.Bench.Measures;
 
 /// <summary>
-/// The most float32 multiply-adds per second that this machine does in matrix products, in GFLOP/s. Every worker has
+/// The most float32 operations per second that LibTorch's matrix products do on this machine, in GFLOP/s. Every worker has
 /// operands of its own, as in the model host: one product per core at a time, all cores at once. Of several shapes and
 /// repetitions the best counts, so that the peak is never flattered down.
 /// </summary>
@@ -20,24 +19,11 @@ internal static class MatmulPeak
     private const int Repetitions = 6;
     private const double FlopsPerRepetition = 2e9;
 
-    // The block product of attention, whose second operand stays in the first-level cache.
-    private const int BlockDepth = 64;
-    private const int BlockColumns = 64;
-
     /// <summary>LibTorch's matrix product.</summary>
     public static Task<double> LibTorch(ModelHost host) => host.RunExclusive("matmul peak", () =>
     {
         using var workers = new WorkerPool(host.Workers);
         return Shapes.Max(shape => OfShape(workers, shape.M, shape.N, shape.K));
-    });
-
-    /// <summary>Our own vector code: four rows times a block.</summary>
-    public static Task<double> Vectorized(ModelHost host) => host.RunExclusive("matmul peak", () =>
-    {
-        using var workers = new WorkerPool(host.Workers);
-        var flops = 2.0 * Blocks.Rows * BlockDepth * BlockColumns;
-        var calls = (int)(FlopsPerRepetition / flops);
-        return Best(workers, calls * flops, _ => MultiplyBlocks(calls));
     });
 
     private static double OfShape(WorkerPool workers, int m, int n, int k)
@@ -81,14 +67,5 @@ internal static class MatmulPeak
         var tensor = Ops.KeptZeros(Ops.Cpu, ScalarType.Float32, rows, columns);
         CounterRandom.FillUniform(Ops.Floats(tensor), 1, 1f);
         return tensor;
-    }
-
-    private static unsafe void MultiplyBlocks(int calls)
-    {
-        float* a = stackalloc float[Blocks.Rows * BlockDepth], b = stackalloc float[BlockDepth * BlockColumns], c = stackalloc float[Blocks.Rows * BlockColumns];
-        CounterRandom.FillUniform(new Span<float>(a, Blocks.Rows * BlockDepth), 1, 1f);
-        CounterRandom.FillUniform(new Span<float>(b, BlockDepth * BlockColumns), 2, 1f);
-        for (var i = 0; i < calls; i++)
-            Blocks.Multiply(a, a + BlockDepth, a + 2 * BlockDepth, a + 3 * BlockDepth, BlockDepth, b, BlockColumns, BlockColumns, c, BlockColumns);
     }
 }
