@@ -50,6 +50,9 @@ public sealed class KernelTests : IDisposable
     [InlineData(8, 8, 8, new[] { 3, 44, 16, 4 })]
     [InlineData(2, 1, 16, new[] { 70 })]
     [InlineData(6, 2, 20, new[] { 9, 1, 1, 40 })]
+    [InlineData(2, 1, 24, new[] { 15, 16, 17, 31, 32, 33 })]
+    [InlineData(3, 3, 48, new[] { 65, 64, 5 })]
+    [InlineData(1, 1, 70, new[] { 49, 80 })]
     public void Attention_over_ragged_sequences(int heads, int keyValueHeads, int dim, int[] lengths)
     {
         var layout = new HeadLayout(heads, keyValueHeads, dim);
@@ -186,14 +189,19 @@ public sealed class KernelTests : IDisposable
         Assert.Contains("larger than the 2 GiB that can be read at once", Assert.Throws<InvalidOperationException>(() => { _ = Ops.Floats(large); }).Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Attention_to_a_cache_that_grows()
+    [Theory]
+    [InlineData(4, 2, 6, 40)]
+    [InlineData(8, 8, 8, 48)]
+    [InlineData(12, 2, 24, 40)]
+    [InlineData(5, 1, 16, 96)]
+    [InlineData(3, 3, 70, 112)]
+    public void Attention_to_a_cache_that_grows(int heads, int keyValueHeads, int dim, int capacity)
     {
-        var layout = new HeadLayout(4, 2, 6);
-        CachedLayer NewCache() => new(Ops.Zeros(Ops.Cpu, 5, 2, 6, 40), Ops.Zeros(Ops.Cpu, 5, 2, 40, 6), 40);
+        var layout = new HeadLayout(heads, keyValueHeads, dim);
+        CachedLayer NewCache() => new(Ops.Zeros(Ops.Cpu, 5, keyValueHeads, dim, capacity), Ops.Zeros(Ops.Cpu, 5, keyValueHeads, capacity, dim), capacity);
         CachedLayer a = NewCache(), b = NewCache();
         int[] slots = [3, 0, 4], lengths = [0, 0, 0];
-        foreach (var added in new[] { new[] { 5, 9, 1 }, [1, 1, 1], [1, 3, 2], [1, 1, 1] })
+        foreach (var added in new[] { new[] { 5, 9, 1 }, [1, 1, 1], [1, 3, 2], [1, 1, 1], [capacity - 9, capacity - 15, capacity - 6], [1, 1, 1] })
         {
             var offsets = added.Aggregate(new List<int> { 0 }, (o, n) => [.. o, o[^1] + n]).ToArray();
             var qkv = Random((ulong)lengths.Sum() + 1, offsets[^1], layout.RowWidth);

@@ -38,7 +38,7 @@ internal static unsafe class Attention
                             var from = Simd.RoundDown(heads.FirstSeen(position), Blocks.Columns);
                             var visible = position + rows - from;
                             var q = qkv + (long)(begin + row) * width + head * dim;
-                            Scores(q, width, rows, dim, keysT + from, columns, visible, scores);
+                            Scores(q, width, rows, dim, keysT + from, columns, visible, scores, columns);
                             for (var r = 0; r < rows; r++)
                             {
                                 var (max, sum) = Softmax(scores + r * columns, heads.FirstSeen(position + r) - from, position + r + 1 - from, visible, heads.Scale);
@@ -79,8 +79,8 @@ internal static unsafe class Attention
                         int rows = Math.Min(Blocks.Rows, n - row), from = Simd.RoundDown(heads.FirstSeen(row), Blocks.Columns), visible = row + rows - from;
                         var q = qkv + (long)(begin + row) * width + head * dim;
                         var headOut = (long)(begin + row) * heads.QueryWidth + head * dim;
-                        Scores(q, width, rows, dim, keysT + from, columns, visible, p);
-                        Scores(dOut + headOut, heads.QueryWidth, rows, dim, valuesT + from, columns, visible, dP);
+                        Scores(q, width, rows, dim, keysT + from, columns, visible, p, columns);
+                        Scores(dOut + headOut, heads.QueryWidth, rows, dim, valuesT + from, columns, visible, dP, columns);
                         for (var r = 0; r < Blocks.Rows; r++)
                         {
                             // Rows past the end of the sequence contribute nothing.
@@ -129,18 +129,13 @@ internal static unsafe class Attention
             var newKeys = qkv + (long)begin * width + heads.QueryWidth + group * dim;
             var slotKeys = keys + (long)group * dim * capacity;
             var slotValues = values + (long)group * dim * capacity;
-            for (var i = 0; i < n; i++)
-            {
-                var key = newKeys + (long)i * width;
-                for (var d = 0; d < dim; d++)
-                    slotKeys[(long)d * capacity + held + i] = key[d];
-                new ReadOnlySpan<float>(key + heads.KeyValueWidth, dim).CopyTo(new Span<float>(slotValues + (long)(held + i) * dim, dim));
-            }
+            Blocks.Transpose(newKeys, width, n, dim, slotKeys + held, capacity);
+            Blocks.CopyPadded(newKeys + heads.KeyValueWidth, width, n, dim, slotValues + (long)held * dim, dim);
             if (n == 1)
             {
                 var first = heads.FirstSeen(held);
-                for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
-                    OneQuery(qkv + (long)begin * width + head * dim, slotKeys + first, slotValues + (long)first * dim, capacity, total - first, dim, heads.Scale, scores, @out + (long)begin * heads.QueryWidth + head * dim);
+                var head = group * heads.HeadsPerGroup * dim;
+                OneToken(qkv + (long)begin * width + head, slotKeys + first, slotValues + (long)first * dim, capacity, capacity - first, total - first, heads, scores, result, @out + (long)begin * heads.QueryWidth + head);
                 continue;
             }
             Blocks.CopyPadded(slotKeys, capacity, dim, total, keysT, columns);
@@ -151,7 +146,7 @@ internal static unsafe class Attention
                     var rows = Math.Min(Blocks.Rows, n - row);
                     var from = Simd.RoundDown(heads.FirstSeen(held + row), Blocks.Columns);
                     var visible = held + row + rows - from;
-                    Scores(qkv + (long)(begin + row) * width + head * dim, width, rows, dim, keysT + from, columns, visible, scores);
+                    Scores(qkv + (long)(begin + row) * width + head * dim, width, rows, dim, keysT + from, columns, visible, scores, columns);
                     for (var r = 0; r < rows; r++)
                         inverse[r] = 1f / Softmax(scores + r * columns, heads.FirstSeen(held + row + r) - from, held + row + r + 1 - from, visible, heads.Scale).Sum;
                     Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, valueRows + from * padded, padded, padded, result, padded);
@@ -161,21 +156,34 @@ internal static unsafe class Attention
         }
     }
 
-    private static void OneQuery(float* q, float* keysT, float* values, int capacity, int total, int dim, float scale, float* scores, float* @out)
+    // The heads of one group for one token, straight from the cache: four at a time where keys and values allow vectors throughout, else one by one.
+    private static void OneToken(float* q, float* keysT, float* values, int capacity, int readable, int total, HeadLayout heads, float* scores, float* result, float* @out)
     {
-        new Span<float>(scores, total).Clear();
-        for (var d = 0; d < dim; d++)
-            Simd.AddScaled(scores, q[d], keysT + (long)d * capacity, total);
-        var (_, sum) = Softmax(scores, 0, total, total, scale);
-        new Span<float>(@out, dim).Clear();
-        for (var j = 0; j < total; j++)
-            Simd.AddScaled(@out, scores[j] / sum, values + (long)j * dim, dim);
+        int dim = heads.HeadDim, columns = Simd.RoundUp(total, Blocks.Columns);
+        var inverse = stackalloc float[Blocks.Rows];
+        var inBlocks = dim % Simd.Width == 0 && columns <= readable;
+        for (int head = 0, rows; head < heads.HeadsPerGroup; head += rows, q += rows * dim, @out += rows * dim)
+        {
+            rows = inBlocks ? Math.Min(Blocks.Rows, heads.HeadsPerGroup - head) : 1;
+            if (rows > 1)
+                Scores(q, dim, rows, dim, keysT, capacity, total, scores, columns);
+            else
+                Blocks.MultiplyRow(q, dim, keysT, capacity, Math.Min(columns, readable), scores);
+            for (var r = 0; r < rows; r++)
+                inverse[r] = 1f / Softmax(scores + r * columns, 0, total, total, heads.Scale).Sum;
+            if (rows > 1)
+                Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, total, values, dim, dim, result, dim);
+            else
+                Blocks.MultiplyRow(scores, total, values, dim, dim, result);
+            for (var r = 0; r < rows; r++)
+                Simd.CopyScaled(@out + r * dim, inverse[r], result + r * dim, dim);
+        }
     }
 
     /// <summary>Unscaled scores of up to four rows against the first <paramref name="visible"/> keys; rows past <paramref name="rows"/> repeat the first.</summary>
-    private static void Scores(float* q, int stride, int rows, int dim, float* keysT, int columns, int visible, float* scores) =>
+    private static void Scores(float* q, int stride, int rows, int dim, float* keysT, int keyStride, int visible, float* scores, int columns) =>
         Blocks.Multiply(q, rows > 1 ? q + stride : q, rows > 2 ? q + 2L * stride : q, rows > 3 ? q + 3L * stride : q, dim,
-            keysT, columns, Simd.RoundUp(visible, Blocks.Columns), scores, columns);
+            keysT, keyStride, Simd.RoundUp(visible, Blocks.Columns), scores, columns);
 
     private static void LoadKeysTransposed(float* source, int stride, int n, int dim, float* target, int columns)
     {
@@ -191,45 +199,47 @@ internal static unsafe class Attention
     /// </summary>
     private static (float Max, float Sum) Softmax(float* scores, int first, int own, int visible, float scale)
     {
-        Hide(scores, first, own, visible);
-        var n = Simd.RoundUp(own, Simd.Width);
-        var m = Vector256.Load(scores);
-        for (var j = Simd.Width; j < n; j += Simd.Width)
-            m = Vector256.Max(m, Vector256.Load(scores + j));
+        Hide(scores, first, own);
+        var n = Simd.RoundUp(own, Simd.Lanes);
+        var m = Vector512.Load(scores);
+        for (var j = Simd.Lanes; j < n; j += Simd.Lanes)
+            m = Vector512.MaxNative(m, Vector512.Load(scores + j));
         var max = Simd.Max(m) * scale;
-        Vector256<float> factor = Vector256.Create(scale), shift = Vector256.Create(-max), total = default;
-        for (var j = 0; j < n; j += Simd.Width)
+        Vector512<float> factor = Vector512.Create(scale), shift = Vector512.Create(-max), total = default;
+        for (var j = 0; j < n; j += Simd.Lanes)
         {
-            var e = Simd.Exp(Vector256.FusedMultiplyAdd(Vector256.Load(scores + j), factor, shift));
+            var e = Simd.Exp(Vector512.FusedMultiplyAdd(Vector512.Load(scores + j), factor, shift));
             e.Store(scores + j);
             total += e;
         }
         Simd.Clear(scores, n, Simd.RoundUp(visible, Blocks.Columns));
-        return (max, Vector256.Sum(total));
+        return (max, Vector512.Sum(total));
     }
 
     /// <summary>Unscaled scores become probabilities p; the gradient of p becomes that of the unscaled scores, p·(dP − delta)·scale.</summary>
     private static void ScoreGradient(float* p, float* dP, int first, int own, int visible, float scale, float logSumExp, float delta)
     {
-        Hide(p, first, own, visible);
-        var n = Simd.RoundUp(own, Simd.Width);
-        Vector256<float> factor = Vector256.Create(scale), shift = Vector256.Create(-logSumExp), d = Vector256.Create(delta);
-        for (var j = 0; j < n; j += Simd.Width)
+        Hide(p, first, own);
+        var n = Simd.RoundUp(own, Simd.Lanes);
+        Vector512<float> factor = Vector512.Create(scale), shift = Vector512.Create(-logSumExp), d = Vector512.Create(delta);
+        for (var j = 0; j < n; j += Simd.Lanes)
         {
-            var e = Simd.Exp(Vector256.FusedMultiplyAdd(Vector256.Load(p + j), factor, shift));
+            var e = Simd.Exp(Vector512.FusedMultiplyAdd(Vector512.Load(p + j), factor, shift));
             e.Store(p + j);
-            (e * (Vector256.Load(dP + j) - d) * factor).Store(dP + j);
+            (e * (Vector512.Load(dP + j) - d) * factor).Store(dP + j);
         }
         var end = Simd.RoundUp(visible, Blocks.Columns);
         Simd.Clear(p, n, end);
         Simd.Clear(dP, n, end);
     }
 
-    /// <summary>Scores of keys before the row's window become −∞, and those of later keys up to the end of the vector in which the row's own keys end.</summary>
-    private static void Hide(float* scores, int first, int own, int visible)
+    // Scores of keys before the row's window become −∞, and those of later keys up to the end of the vector in which the row's own keys end.
+    private static void Hide(float* scores, int first, int own)
     {
-        new Span<float>(scores, first).Fill(float.NegativeInfinity);
-        for (int j = own, end = Math.Min(Simd.RoundUp(own, Simd.Width), Simd.RoundUp(visible, Blocks.Columns)); j < end; j++)
-            scores[j] = float.NegativeInfinity;
+        if (first > 0)
+            new Span<float>(scores, first).Fill(float.NegativeInfinity);
+        var last = Simd.RoundDown(own - 1, Simd.Lanes);
+        var isOwn = Vector512.LessThan(Vector512<int>.Indices, Vector512.Create(own - last)).AsSingle();
+        Vector512.ConditionalSelect(isOwn, Vector512.Load(scores + last), Vector512.Create(float.NegativeInfinity)).Store(scores + last);
     }
 }

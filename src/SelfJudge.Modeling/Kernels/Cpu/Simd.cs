@@ -30,6 +30,11 @@ internal static unsafe class Simd
         for (; i <= n - Lanes; i += Lanes)
             sum0 = Vector512.FusedMultiplyAdd(Vector512.Load(a + i), Vector512.Load(b + i), sum0);
         var sum = Vector512.Sum(sum0 + sum1);
+        if (i <= n - Width) // heads may be narrower than a vector
+        {
+            sum += Vector256.Sum(Vector256.Load(a + i) * Vector256.Load(b + i));
+            i += Width;
+        }
         for (; i < n; i++)
             sum += a[i] * b[i];
         return sum;
@@ -71,22 +76,22 @@ internal static unsafe class Simd
         return MathF.Max(half[0], half[1]);
     }
 
-    /// <summary>target = factor·source.</summary>
+    /// <summary>target = factor·source. Vectors are of 256 bits: what is copied so is a head, and many are no wider.</summary>
     public static void CopyScaled(float* target, float factor, float* source, int n)
     {
-        var f = Vector512.Create(factor);
+        var f = Vector256.Create(factor);
         var i = 0;
-        for (; i <= n - Lanes; i += Lanes)
-            (f * Vector512.Load(source + i)).Store(target + i);
+        for (; i <= n - Width; i += Width)
+            (f * Vector256.Load(source + i)).Store(target + i);
         for (; i < n; i++)
             target[i] = factor * source[i];
     }
 
-    /// <summary>Zeros a[start..end); both are multiples of the width.</summary>
+    /// <summary>Zeros a[start..end); both are multiples of <see cref="Lanes"/>.</summary>
     public static void Clear(float* a, int start, int end)
     {
-        for (var i = start; i < end; i += Width)
-            Vector256<float>.Zero.Store(a + i);
+        for (var i = start; i < end; i += Lanes)
+            Vector512<float>.Zero.Store(a + i);
     }
 
     /// <summary>target = exp(source − shift); returns the sum.</summary>
@@ -122,27 +127,6 @@ internal static unsafe class Simd
     public static Vector512<float> Sigmoid(Vector512<float> x) => Vector512<float>.One / (Vector512<float>.One + Exp(-x));
 
     public static float Sigmoid(float x) => 1f / (1f + MathF.Exp(-x));
-
-    /// <summary>exp(x) to within 2 units in the last place: 2^n·e^r with |r| ≤ ln2/2, e^r by its Taylor polynomial of degree 7. Below −87 the result is 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Exp(Vector256<float> x)
-    {
-        var clamped = Vector256.Min(Vector256.Max(x, Vector256.Create(-87.3f)), Vector256.Create(88.3f));
-        var n = Vector256.Floor(Vector256.FusedMultiplyAdd(clamped, Vector256.Create(1.44269504f), Vector256.Create(0.5f)));
-        var r = Vector256.FusedMultiplyAdd(n, Vector256.Create(-0.693359375f), clamped); // ln 2 in two parts
-        r = Vector256.FusedMultiplyAdd(n, Vector256.Create(2.12194440e-4f), r);
-        var p = Vector256.Create(1f / 5040);
-        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1f / 720));
-        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1f / 120));
-        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1f / 24));
-        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(1f / 6));
-        p = Vector256.FusedMultiplyAdd(p, r, Vector256.Create(0.5f));
-        p = Vector256.FusedMultiplyAdd(p, r, Vector256<float>.One);
-        p = Vector256.FusedMultiplyAdd(p, r, Vector256<float>.One);
-        var exponent = Vector256.ShiftLeft(Vector256.ConvertToInt32(n) + Vector256.Create(127), 23);
-        var result = p * exponent.AsSingle();
-        return Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256.Create(-87.3f)), Vector256<float>.Zero, result);
-    }
 
     /// <summary>exp(x) to within 2 units in the last place: 2^n·e^r with |r| ≤ ln2/2, e^r by its Taylor polynomial of degree 7. Below −87 the result is 0, above 88.3 less exact; that of a NaN is NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
