@@ -194,6 +194,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         Config = _config,
         Lora = TrainedAdapter(stage),
         FrozenBytes = target.FrozenBytes,
+        IsCpu = target.IsCpu,
         Workers = target.Workers,
         GradientCheckpointing = stage.Optimizer.GradientCheckpointing,
         MaxTokensPerBatch = stage.Optimizer.MaxTokensPerBatch,

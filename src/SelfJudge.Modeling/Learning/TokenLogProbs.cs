@@ -11,7 +11,7 @@ namespace SelfJudge.Modeling.Learning;
 public static class TokenLogProbs
 {
     /// <summary>Elements of the largest block of logits: 32 MiB of float32. For each block the head is read once for the logits and once for their gradient, so few rows at a time would wait for memory.</summary>
-    private const long BlockElements = 8 << 20;
+    internal const long BlockElements = 8 << 20;
 
     /// <summary>log p(targets[i]) predicted by the hidden state of row rows[i], in nats.</summary>
     public static float[] Forward(LlamaModel model, Tensor hidden, int[] rows, int[] targets)

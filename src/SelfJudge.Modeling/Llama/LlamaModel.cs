@@ -86,6 +86,9 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
             matrix.Release();
     }
 
+    /// <summary>Bytes of what <see cref="Prepare"/> made.</summary>
+    internal long PreparedBytes => Matrices.Sum(m => m.Prepared?.Bytes ?? 0);
+
     private IEnumerable<WeightMatrix> Matrices =>
         [.. Weights.Layers.SelectMany(l => l.Fused), Weights.Head, .. Adapter?.Parts.SelectMany(p => new[] { p.A, p.B }) ?? []];
 

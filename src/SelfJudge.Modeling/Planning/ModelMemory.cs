@@ -1,3 +1,5 @@
+using SelfJudge.Modeling.Kernels.Cpu;
+using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Llama;
 
 namespace SelfJudge.Modeling.Planning;
@@ -11,9 +13,6 @@ public static class ModelMemory
 {
     /// <summary>Bytes of a float32.</summary>
     public const int FloatBytes = 4;
-
-    // Elements of the largest block of logits, see TokenLogProbs.
-    private const long LogitElements = 4 << 20;
 
     /// <summary>Elements of all base weights.</summary>
     public static long Parameters(LlamaConfig config) => ParameterLayout.Of(config).Size;
@@ -42,6 +41,17 @@ public static class ModelMemory
     /// <summary>Bytes of keys and values: 2 · L · (key and value width) per token of every slot.</summary>
     public static long KeyValueCache(LlamaConfig config, long slots, long capacity) => 2L * FloatBytes * config.NumHiddenLayers * config.Heads.KeyValueWidth * slots * capacity;
 
+    /// <summary>Bytes of the packed copies that a CPU generates with: of the adapter's matrices and, where <paramref name="base"/>, which float32 alone has, of the layers' and the head's.</summary>
+    public static long Packed(LlamaConfig config, LoraConfig? lora, bool @base)
+    {
+        long hidden = config.HiddenSize, heads = config.Heads.QueryWidth;
+        long Adapted(Projection p) => PackedMatrix.BytesOf(p.Inputs, lora!.Rank) + PackedMatrix.BytesOf(lora.Rank, p.Outputs);
+        var layer = PackedMatrix.BytesOf(hidden, config.Heads.RowWidth) + PackedMatrix.BytesOf(heads, config.HiddenSize)
+            + PackedMatrix.BytesOf(hidden, 2 * config.IntermediateSize) + PackedMatrix.BytesOf(config.IntermediateSize, config.HiddenSize);
+        return (@base ? config.NumHiddenLayers * layer + PackedMatrix.BytesOf(hidden, config.VocabSize) : 0)
+            + (lora is null ? 0 : Enumerable.Range(0, config.NumHiddenLayers).Sum(i => Projection.All(config).Where(p => lora.Targets(i, p)).Sum(Adapted)));
+    }
+
     /// <summary>Tokens for which a slot has room, when it is to hold a prompt and its longest answer.</summary>
     public static int Capacity(LlamaConfig config, int prompt, int newTokens) => ((int)Math.Min(config.MaxPositionEmbeddings, (long)prompt + newTokens) + 31) / 32 * 32;
 
@@ -61,5 +71,5 @@ public static class ModelMemory
         + (lora is null ? 0 : (long)lora.Rank * Projection.All(config).Count(p => lora.Targets(0, p)));
 
     // A block of logits, the hidden states that it is of, and their gradient.
-    private static long Logits(LlamaConfig config, long tokens) => FloatBytes * Math.Min(tokens, Math.Max(1, LogitElements / config.VocabSize)) * (config.VocabSize + 2L * config.HiddenSize);
+    private static long Logits(LlamaConfig config, long tokens) => FloatBytes * Math.Min(tokens, Math.Max(1, TokenLogProbs.BlockElements / config.VocabSize)) * (config.VocabSize + 2L * config.HiddenSize);
 }

@@ -14,6 +14,9 @@ public sealed record StageLoad
     /// <summary>Bytes of an element of the frozen base weights: 4 for float32, 2 for bfloat16. What is trained is float32.</summary>
     public int FrozenBytes { get; init; } = 4;
 
+    /// <summary>Whether the device is a CPU, which packs the matrices that it generates with.</summary>
+    public bool IsCpu { get; init; }
+
     /// <summary>Workers among which a batch is divided, each with a gradient of its own.</summary>
     public int Workers { get; init; } = 1;
 
@@ -74,14 +77,15 @@ public static class StageMemory
 
     /// <summary>
     /// All that the stage takes at its peak: what is held, the key-value cache, which stays once it has grown, the
-    /// activations of the largest of training, judging and prefill, which come one after the other, and in the host's
+    /// activations of the largest of training, judging and prefill, which come one after the other (on a CPU packed copies of
+    /// the matrices stand beside the last two, and are given back before a step), and in the host's
     /// memory the copy of what is trained while a checkpoint is written.
     /// </summary>
     public static IReadOnlyList<MemoryItem> Peak(StageLoad load) =>
     [
         .. Held(load),
         .. load.Prompts.Count == 0 ? [] : new[] { new MemoryItem(Cache, CacheBytes(load)) },
-        new(Activations, Math.Max(TrainingBytes(load), ForwardBytes(load))),
+        new(Activations, Math.Max(TrainingBytes(load), ForwardBytes(load) + PackedBytes(load))),
         new(Checkpoint, 3 * ModelMemory.FloatBytes * load.TrainedParameters, OnDevice: false),
     ];
 
@@ -107,6 +111,9 @@ public static class StageMemory
 
     private static long ForwardBytes(StageLoad load) =>
         new[] { SharedTokens(load.Judged, load.Workers, load.MaxForwardTokens), PackedTokens(load.Prompts, load.Workers, load.MaxForwardTokens) }.Max(batches => batches.Sum(t => ModelMemory.Forward(load.Config, load.Lora, t)));
+
+    private static long PackedBytes(StageLoad load) => load.IsCpu && load.Prompts.Count > 0
+        ? ModelMemory.Packed(load.Config, load.Lora, @base: load.Lora is null || load.FrozenBytes == ModelMemory.FloatBytes) : 0;
 
     private static long CacheBytes(StageLoad load) =>
         Sequences(load).Sum(n => ModelMemory.KeyValueCache(load.Config, ModelMemory.Slots(n, load.Samples), ModelMemory.Capacity(load.Config, load.Prompts.Max(), load.MaxNewTokens)));

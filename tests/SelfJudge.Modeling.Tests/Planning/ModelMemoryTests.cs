@@ -43,14 +43,14 @@ public sealed class ModelMemoryTests
         Assert.Equal(65_840, ModelMemory.TapeFloats(Llama7B, Lora));
     }
 
-    // Per token 32 · 65840 floats of tape, 4 · 4096 around it, 3 · 11008 + 4096 for the larger half of one layer's gradient; 131 rows of logits.
+    // Per token 32 · 65840 floats of tape, 4 · 4096 around it, 3 · 11008 + 4096 for the larger half of one layer's gradient; 262 rows of logits.
     [Fact]
     public void Training_takes_the_tape_and_one_layers_gradient() =>
-        Assert.Equal(4L * 2048 * (32 * 65_840 + 16_384 + 37_120) + 4 * 131 * (32_000 + 8_192), ModelMemory.Training(Llama7B, Lora, 2048, checkpointing: false));
+        Assert.Equal(4L * 2048 * (32 * 65_840 + 16_384 + 37_120) + 4 * 262 * (32_000 + 8_192), ModelMemory.Training(Llama7B, Lora, 2048, checkpointing: false));
 
     [Fact]
     public void Checkpointing_keeps_the_inputs_and_one_layer() =>
-        Assert.Equal(4L * 2048 * (32 * 4096 + 65_840 - 4096 + 16_384 + 37_120) + 4 * 131 * (32_000 + 8_192), ModelMemory.Training(Llama7B, Lora, 2048, checkpointing: true));
+        Assert.Equal(4L * 2048 * (32 * 4096 + 65_840 - 4096 + 16_384 + 37_120) + 4 * 262 * (32_000 + 8_192), ModelMemory.Training(Llama7B, Lora, 2048, checkpointing: true));
 
     // 2 · 32 · 4096 floats are a mebibyte per token.
     [Fact]

@@ -4,6 +4,9 @@ using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
+using SelfJudge.Modeling.Sampling;
+using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Modeling.Tests.Planning;
@@ -56,6 +59,33 @@ public sealed class StageMemoryTests
     {
         var load = Load with { Prompts = [1280, 3, 3, 3], Samples = 2, MaxNewTokens = 768, MaxActiveSequences = most };
         Assert.Equal(((long)slots * 2048 << 20, sequences), (StageMemory.Peak(load).Single(m => m.Role == StageMemory.Cache).Bytes, StageMemory.ActiveSequences(load)));
+    }
+
+    /// <summary>Packed copies are what a host keeps while it generates, to the byte, and gives back before it trains.</summary>
+    [Theory]
+    [InlineData(true, WeightDtype.Float32)]
+    [InlineData(false, WeightDtype.Float32)]
+    [InlineData(true, WeightDtype.BFloat16)]
+    public async Task What_is_counted_as_packed_is_what_a_host_keeps_while_it_generates(bool adapted, WeightDtype dtype)
+    {
+        var folder = SharedData.Path("stories260k");
+        var config = ModelFolder.ReadConfig(folder);
+        var lora = adapted ? new LoraConfig(8, 16, ["q_proj", "down_proj"]) : null;
+        using var host = new ModelHost(new ModelHostOptions { Workers = 2, Dtype = dtype });
+        await host.LoadAsync("base", new ModelSource(folder, null, null, "paper"), default);
+        await using var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "base", "base", lora, 1, new OptimizerOptions()), default);
+        var policy = host.Find("policy").Model;
+        await host.SampleAsync("policy", new SamplePrompt([1, 2, 3], [1, 2], new SamplingOptions { MaxNewTokens = 3 }), null, default);
+        var packed = policy.PreparedBytes;
+        Assert.Equal(ModelMemory.Packed(config, lora, @base: dtype == WeightDtype.Float32 || !adapted), packed);
+        var load = new StageLoad { Config = config, Lora = lora, IsCpu = true, FrozenBytes = dtype == WeightDtype.Float32 ? 4 : 2, Prompts = [3], Samples = 2, MaxNewTokens = 3 };
+        long Activations(StageLoad l) => StageMemory.Peak(l).Single(m => m.Role == StageMemory.Activations).Bytes;
+        Assert.Equal(Activations(load with { IsCpu = false }) + packed, Activations(load));
+        // Another model that generates takes their place.
+        await host.SampleAsync("base", new SamplePrompt([1, 2, 3], [1], new SamplingOptions { MaxNewTokens = 3 }), null, default);
+        Assert.Equal(ModelMemory.Packed(config, null, dtype == WeightDtype.Float32), host.Find("base").Model.PreparedBytes);
+        await training.PreferenceStepAsync([new PreferencePair([1, 2], [3], [4])], new PreferenceLoss(), 1e-3);
+        Assert.Equal((0, 0), (policy.PreparedBytes, host.Find("base").Model.PreparedBytes));
     }
 
     [Fact]

@@ -7,7 +7,7 @@ namespace SelfJudge.Modeling.Kernels.Cpu;
 /// A copy of a matrix b [depth, columns] as products read it: panels of 48 columns, each [depth, 48], with zeros after the
 /// last column. It does not follow the matrix when that changes.
 /// </summary>
-internal sealed unsafe class PackedMatrix : IDisposable
+internal sealed unsafe class PackedMatrix : IPreparedMatrix
 {
     public const int PanelColumns = 3 * RegisterTile.Strip;
 
@@ -16,8 +16,8 @@ internal sealed unsafe class PackedMatrix : IDisposable
     public PackedMatrix(MatrixView matrix)
     {
         (Depth, Columns) = (matrix.Rows, matrix.Columns);
-        _memory = (float*)NativeMemory.AlignedAlloc((nuint)Bytes(Depth, Columns), 4096);
-        GC.AddMemoryPressure(Bytes(Depth, Columns));
+        _memory = (float*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096);
+        GC.AddMemoryPressure(Bytes);
         for (var p = 0; p < Panels; p++)
             PackPanel(matrix.Part(0, p * PanelColumns, Depth, Math.Min(PanelColumns, Columns - p * PanelColumns)), Panel(p));
     }
@@ -27,11 +27,12 @@ internal sealed unsafe class PackedMatrix : IDisposable
     public int Depth { get; }
     public int Columns { get; }
     public int Panels => PanelsOf(Columns);
+    public long Bytes => BytesOf(Depth, Columns);
 
     public static int PanelsOf(int columns) => (columns + PanelColumns - 1) / PanelColumns;
 
     /// <summary>What a packed matrix takes.</summary>
-    public static long Bytes(long depth, int columns) => depth * PanelsOf(columns) * PanelColumns * sizeof(float);
+    public static long BytesOf(long depth, int columns) => depth * PanelsOf(columns) * PanelColumns * sizeof(float);
 
     public float* Panel(int index) => _memory + (long)index * PanelColumns * Depth;
 
@@ -57,7 +58,7 @@ internal sealed unsafe class PackedMatrix : IDisposable
         if (_memory == null)
             return;
         NativeMemory.AlignedFree(_memory);
-        GC.RemoveMemoryPressure(Bytes(Depth, Columns));
+        GC.RemoveMemoryPressure(Bytes);
         _memory = null;
     }
 
