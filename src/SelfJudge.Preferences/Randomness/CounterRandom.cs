@@ -6,6 +6,8 @@ namespace SelfJudge.Preferences.Randomness;
 /// </summary>
 public sealed class CounterRandom(ulong seed)
 {
+    private const int BlockLength = 1 << 14; // even: normal numbers come in pairs
+
     private ulong _next;
 
     /// <summary>The number in [0, 1) at place <paramref name="counter"/> of <paramref name="seed"/>.</summary>
@@ -42,23 +44,40 @@ public sealed class CounterRandom(ulong seed)
         return order;
     }
 
-    /// <summary>Normal numbers of the given standard deviation (Box and Muller).</summary>
-    public static void FillNormal(Span<float> target, ulong seed, float deviation)
+    /// <summary>Normal numbers of the given standard deviation (Box and Muller), on all cores.</summary>
+    public static void FillNormal(Span<float> target, ulong seed, float deviation) => Fill(target, (block, first) =>
     {
-        for (var i = 0; i < target.Length; i += 2)
+        for (var i = 0; i < block.Length; i += 2)
         {
-            var radius = deviation * Math.Sqrt(-2 * Math.Log(1 - Uniform(seed, (ulong)i)));
-            var (sin, cos) = Math.SinCos(2 * Math.PI * Uniform(seed, (ulong)i + 1));
-            target[i] = (float)(radius * cos);
-            if (i + 1 < target.Length)
-                target[i + 1] = (float)(radius * sin);
+            var counter = (ulong)(first + i);
+            var radius = deviation * Math.Sqrt(-2 * Math.Log(1 - Uniform(seed, counter)));
+            var (sin, cos) = Math.SinCos(2 * Math.PI * Uniform(seed, counter + 1));
+            block[i] = (float)(radius * cos);
+            if (i + 1 < block.Length)
+                block[i + 1] = (float)(radius * sin);
+        }
+    });
+
+    /// <summary>Numbers uniform in ±<paramref name="limit"/>, on all cores.</summary>
+    public static void FillUniform(Span<float> target, ulong seed, float limit) => Fill(target, (block, first) =>
+    {
+        for (var i = 0; i < block.Length; i++)
+            block[i] = (float)((2 * Uniform(seed, (ulong)(first + i)) - 1) * limit);
+    });
+
+    // Every number is that of its place, so it does not matter which block it is in, nor who computes that.
+    private static unsafe void Fill(Span<float> target, BlockFill fill)
+    {
+        fixed (float* start = target)
+        {
+            var (address, length) = ((nint)start, target.Length);
+            Parallel.For(0, (int)(((long)length + BlockLength - 1) / BlockLength), block =>
+            {
+                var first = block * BlockLength;
+                fill(new Span<float>((float*)address + first, Math.Min(BlockLength, length - first)), first);
+            });
         }
     }
 
-    /// <summary>Numbers uniform in ±<paramref name="limit"/>.</summary>
-    public static void FillUniform(Span<float> target, ulong seed, float limit)
-    {
-        for (var i = 0; i < target.Length; i++)
-            target[i] = (float)((2 * Uniform(seed, (ulong)i) - 1) * limit);
-    }
+    private delegate void BlockFill(Span<float> block, int first);
 }

@@ -36,6 +36,27 @@ public sealed class CounterRandomTests
         Assert.Equal(2, Math.Sqrt(values.Average(v => v * v)), 1);
     }
 
+    /// <summary>One after the other, by the formula: whatever blocks they were computed in, and by whom, the bits are the same.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(16_384)]
+    [InlineData(16_385)]
+    [InlineData(200_001)]
+    public void Filling_in_blocks_gives_every_number_the_bits_of_its_place(int count)
+    {
+        var (normal, uniform) = (new float[count], new float[count]);
+        CounterRandom.FillNormal(normal, 9, 0.02f);
+        CounterRandom.FillUniform(uniform, 9, 0.3f);
+        for (var i = 0; i < count; i++)
+        {
+            var radius = 0.02f * Math.Sqrt(-2 * Math.Log(1 - CounterRandom.Uniform(9, (ulong)(i / 2 * 2))));
+            var (sin, cos) = Math.SinCos(2 * Math.PI * CounterRandom.Uniform(9, (ulong)(i / 2 * 2 + 1)));
+            Assert.Equal((float)(radius * (i % 2 == 0 ? cos : sin)), normal[i]);
+            Assert.Equal((float)((2 * CounterRandom.Uniform(9, (ulong)i) - 1) * 0.3f), uniform[i]);
+        }
+    }
+
     [Fact]
     public void Derived_seeds_differ_by_every_part()
     {
