@@ -13,8 +13,7 @@ public static class JudgeTokens
     public static JudgeProbabilities[] Probabilities(LlamaModel model, IReadOnlyList<EncodedJudgePrompt> prompts)
     {
         var shared = new SharedBatch([.. prompts.Select(p => (ReadOnlyMemory<int>)p.Ids)]);
-        var hidden = model.Hidden(shared.Batch);
-        var logits = Ops.ToHost(model.Logits(Ops.Rows(hidden, Ops.FromArray(shared.LastRows, hidden.device))));
+        var logits = Ops.ToHost(model.Logits(model.HiddenOf(shared.Batch, shared.LastRows)));
         var values = Ops.Floats(logits);
         var vocabulary = model.Config.VocabSize;
         for (var i = 0; i < shared.LastRows.Length; i++)

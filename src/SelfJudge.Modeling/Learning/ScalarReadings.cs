@@ -12,7 +12,7 @@ public static class ScalarReadings
     public static double[] Rewards(LlamaModel model, IReadOnlyList<ResponseSequence> sequences)
     {
         var shared = new SharedBatch([.. sequences.Select(s => (ReadOnlyMemory<int>)s.Ids())]);
-        var rewards = Forward(model, model.Hidden(shared.Batch), shared.LastRows);
+        var rewards = Forward(model, model.HiddenOf(shared.Batch, shared.LastRows), [.. Enumerable.Range(0, shared.LastRows.Length)]);
         return Array.ConvertAll(shared.Readings, i => (double)rewards[i]);
     }
 

@@ -24,24 +24,16 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     /// <summary>Hidden states [T, D] after the final norm. With a tape, what <see cref="Backward"/> needs is kept on it.</summary>
     public Tensor Hidden(PackedBatch batch, Tape? tape = null)
     {
-        CheckPositions(batch);
         if (tape is not null && batch.Shared is not null)
             throw new ArgumentException("no gradient is taken of sequences that share their beginnings: pack them whole");
-        var x = Embed(batch.Tokens);
-        for (var i = 0; i < Weights.Layers.Count; i++)
-        {
-            var entered = x;
-            x = Layer(i, entered, batch, tape);
-            if (tape is null)
-                entered.Dispose();
-        }
-        if (tape is not null)
-            tape.Last = x;
-        return RmsNorm(x, Weights.Norm);
+        return Hidden(batch, tape, null);
     }
 
-    /// <summary>Hidden states [T, D] of sequences continued from their cache slots, to which the new tokens are appended.</summary>
-    public Tensor Hidden(PackedBatch batch, KvCache cache, int[] slots)
+    /// <summary>The same for some of the rows [rows, D]. Of the others the last layer makes keys and values only, which is all that is needed of them.</summary>
+    public Tensor HiddenOf(PackedBatch batch, int[] rows) => Hidden(batch, null, rows);
+
+    /// <summary>Hidden states [T, D] of sequences continued from their cache slots, to which the new tokens are appended; with <paramref name="rows"/>, those of these rows as in <see cref="HiddenOf"/>.</summary>
+    public Tensor Hidden(PackedBatch batch, KvCache cache, int[] slots, int[]? rows = null)
     {
         CheckPositions(batch);
         var lengths = Array.ConvertAll(slots, cache.Length);
@@ -54,9 +46,11 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
             var qkv = Project(i, FusedProjection.Qkv, normed, null);
             Kernels.Rotate(qkv, _heads[i], batch.Positions, rotary);
             var attended = Kernels.AttendCached(qkv, _heads[i], batch.Offsets, slots, lengths, cache.Layer(i));
+            var entered = x;
+            if (i == Weights.Layers.Count - 1)
+                (attended, x) = (Rows(attended, rows), Rows(x, rows));
             var middle = Project(i, FusedProjection.Output, attended, null, x);
             var gateUp = Project(i, FusedProjection.GateUp, RmsNorm(middle, layer.PostAttentionNorm), null);
-            var entered = x;
             x = scope.MoveToOuter(Project(i, FusedProjection.Down, Kernels.SwiGlu(gateUp), null, middle));
             entered.Dispose();
         }
@@ -132,11 +126,28 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
             Kernels.EmbedBackward(tape.Batch.Tokens, dX, @base.Embedding);
     }
 
-    private Tensor Layer(int index, Tensor x, PackedBatch batch, Tape? tape)
+    private Tensor Hidden(PackedBatch batch, Tape? tape, int[]? rows)
+    {
+        CheckPositions(batch);
+        var x = Embed(batch.Tokens);
+        for (var i = 0; i < Weights.Layers.Count; i++)
+        {
+            var entered = x;
+            x = Layer(i, entered, batch, tape, i == Weights.Layers.Count - 1 ? rows : null);
+            if (tape is null)
+                entered.Dispose();
+        }
+        if (tape is not null)
+            tape.Last = x;
+        return RmsNorm(x, Weights.Norm);
+    }
+
+    // With rows, it gives those alone.
+    private Tensor Layer(int index, Tensor x, PackedBatch batch, Tape? tape, int[]? rows)
     {
         using var scope = Ops.Scope();
         var keeps = tape is { Checkpointing: false };
-        var activations = Activate(index, x, batch, keeps);
+        var activations = Activate(index, x, batch, keeps, rows);
         var result = Project(index, FusedProjection.Down, activations.Activated, activations.Down, activations.Middle);
         if (keeps)
         {
@@ -158,7 +169,7 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     }
 
     // A layer up to its last product, of which the gradient needs the input and not the result.
-    private LayerTape Activate(int index, Tensor x, PackedBatch batch, bool forGradient)
+    private LayerTape Activate(int index, Tensor x, PackedBatch batch, bool forGradient, int[]? rows = null)
     {
         var layer = Weights.Layers[index];
         var down = forGradient ? new Dictionary<LoraPart, Tensor>() : null;
@@ -166,6 +177,7 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         var qkv = Project(index, FusedProjection.Qkv, normed, down);
         Kernels.Rotate(qkv, _heads[index], batch.Positions, rotary);
         var (attended, logSumExp) = Kernels.Attend(qkv, _heads[index], batch.Offsets, batch.Shared);
+        (attended, x) = (Rows(attended, rows), Rows(x, rows));
         var middle = Project(index, FusedProjection.Output, attended, down, x);
         var middleNormed = RmsNorm(middle, layer.PostAttentionNorm);
         var gateUp = Project(index, FusedProjection.GateUp, middleNormed, down);
@@ -253,6 +265,8 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
     }
 
     private Tensor RmsNorm(Tensor x, Tensor weight) => Kernels.RmsNorm(x, Wide(weight), _eps);
+
+    private static Tensor Rows(Tensor x, int[]? rows) => rows is null ? x : Ops.Rows(x, Ops.FromArray(rows, x.device));
 
     private Tensor Wide(Tensor weight) => Weights.IsNarrow ? Ops.To(weight, ScalarType.Float32) : weight;
 

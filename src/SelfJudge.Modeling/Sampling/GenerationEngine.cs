@@ -74,10 +74,8 @@ public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : I
     // Logits [sequences, vocab] of each sequence's last token, in host memory.
     private Tensor Logits(PackedBatch batch, int[] slots)
     {
-        var hidden = model.Hidden(batch, _cache, slots);
-        if (batch.Tokens.Length != batch.Sequences)
-            hidden = Ops.Rows(hidden, Ops.FromArray(ScalarReadings.LastRows(batch), hidden.device));
-        return Ops.ToHost(model.Logits(hidden));
+        var last = batch.Tokens.Length == batch.Sequences ? null : ScalarReadings.LastRows(batch);
+        return Ops.ToHost(model.Logits(model.Hidden(batch, _cache, slots, last)));
     }
 
     private ReadOnlySpan<float> RowOf(ReadOnlySpan<float> logits, int row) => logits.Slice(row * model.Config.VocabSize, model.Config.VocabSize);

@@ -112,6 +112,26 @@ public sealed class LlamaModelTests : IDisposable
         }
     }
 
+    /// <summary>Rows that are asked for are what they are among all: to the last bit by kernels that compute each row by itself.</summary>
+    [Theory]
+    [InlineData("cpu", 0)]
+    [InlineData("torch", 1e-5)]
+    public void Some_rows_are_those_of_all(string kernels, float tolerance)
+    {
+        using var weights = LlamaWeights.Random(TestModels.Config(), 5);
+        using var adapter = TestModels.Adapter(weights.Config);
+        var model = TestModels.Model(weights, adapter, Of(kernels));
+        var batch = TestModels.Batch(11, 1, 6, 20);
+        int[] rows = [10, 11, 3, 37];
+        var all = Ops.ToArray(model.Hidden(batch));
+        float[] expected = [.. rows.SelectMany(r => all[(r * 20)..(r * 20 + 20)])];
+        TestModels.AssertClose(expected, Ops.ToArray(model.HiddenOf(batch, rows)), tolerance);
+        using var cache = new KvCache(weights.Config, Ops.Cpu, model.Kernels);
+        var slots = cache.Take(4, 20);
+        TestModels.AssertClose(expected, Ops.ToArray(model.Hidden(batch, cache, slots, rows)), kernels == "cpu" ? 1e-5f : tolerance);
+        Assert.Equal([11, 1, 6, 20], slots.Select(cache.Length));
+    }
+
     [Fact]
     public void Packed_sequences_do_not_see_each_other()
     {
