@@ -17,7 +17,7 @@ internal sealed class RankedWeights
     private const int Few = 16;   // so many are sorted
 
     // The bits of floats that are not negative are ordered as the floats are.
-    private const int Beyond = 0x40000000; // 2f; weights are 1 at most, or an ulp more
+    private const int Beyond = 0x3F800001; // weights are 1 at most
 
     // Zeros follow the last weight up to the end of a vector.
     private float[] _weights = [];
@@ -63,11 +63,10 @@ internal sealed class RankedWeights
                 low = middle;
             else
                 (high, before, sum) = (middle, before + above, sum + sumAbove);
-            if (above < n)
-            {
-                n = Keep(weights, n, low, high, _narrowed);
-                weights = _narrowed;
-            }
+            if (above == n || above == 0 && weights == _narrowed)
+                continue; // nothing is left out by this
+            n = Keep(weights, n, low, high, _narrowed);
+            weights = _narrowed;
         }
 
         weights = weights[..n];
@@ -114,8 +113,10 @@ internal sealed class RankedWeights
     private static double WeighNarrow(Span<float> weights, float max, float factor)
     {
         TensorPrimitives.Subtract(weights, max, weights);
-        TensorPrimitives.Multiply(weights, factor, weights);
+        if (factor != 1)
+            TensorPrimitives.Multiply(weights, factor, weights);
         TensorPrimitives.Exp(weights, weights);
+        TensorPrimitives.Min(weights, 1, weights); // that of 0 may be an ulp more
         return SumAtLeast(weights, weights.Length, float.Epsilon).Sum;
     }
 
@@ -216,7 +217,7 @@ internal sealed class RankedWeights
         {
             foreach (var weight in weights[..n])
             {
-                target[kept] = weight;
+                Unsafe.Add(ref kepts, kept) = weight;
                 kept += BitConverter.SingleToUInt32Bits(weight) - (uint)low < (uint)(high - low) ? 1 : 0; // without a branch
             }
         }
