@@ -63,8 +63,13 @@ internal sealed class RankedWeights
                 low = middle;
             else
                 (high, before, sum) = (middle, before + above, sum + sumAbove);
-            if (above == n || above == 0 && weights == _narrowed)
-                continue; // nothing is left out by this
+            if (above == 0 || above == n)
+                continue; // this leaves nothing out
+            n = Keep(weights, n, low, high, _narrowed);
+            weights = _narrowed;
+        }
+        if (n > Few) // equal ones, among others yet if none were left out
+        {
             n = Keep(weights, n, low, high, _narrowed);
             weights = _narrowed;
         }

@@ -49,6 +49,22 @@ public sealed class RankedWeightsTests
         Assert.Equal(1, ranked.TokenAt(ranked.Find(end, 1.1)));
     }
 
+    /// <summary>Many equal weights at the end, and more that are smaller, none of which a bisection has left out.</summary>
+    [Fact]
+    public void An_end_among_equal_weights_is_kept()
+    {
+        var ranked = new RankedWeights();
+        float[] logits = [.. Enumerable.Repeat(0f, 40), .. Enumerable.Repeat(-1f, 40)];
+        var all = ranked.TakeCandidates(0, ranked.Weigh(logits, 0, 1));
+        foreach (var rank in new[] { 1, 2, 20, 40, 41, 60, 80 })
+        {
+            var end = ranked.Find(all with { Rank = rank }, double.PositiveInfinity);
+            Assert.Equal((rank, rank - 1), (end.Rank, ranked.TokenAt(end)));
+            Assert.Equal(end, ranked.Find(end, double.PositiveInfinity));
+            Assert.Equal(0, ranked.TokenAt(ranked.Find(end, 0.5)));
+        }
+    }
+
     [Fact]
     public void Tokens_of_less_weight_are_no_candidates()
     {
