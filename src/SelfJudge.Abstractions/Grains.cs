@@ -36,7 +36,7 @@ public interface IPromptGrain : IGrainWithStringKey
     Task Acknowledge();
 }
 
-/// <summary>The bracket of one prompt. Its key is the prompt grain's.</summary>
+/// <summary>Brackets of one prompt, or in training of one place in the batch, step after step. Its key is the prompt grain's, in training without the step.</summary>
 [Alias("sj.ITournamentGrain")]
 public interface ITournamentGrain : IGrainWithStringKey
 {

@@ -39,6 +39,7 @@ public sealed record RewardCandidate([property: Id(0)] string Text, [property: I
 /// <param name="Responses">The completions' texts, by index.</param>
 /// <param name="Seed">Shuffles the order of entry.</param>
 /// <param name="BatchKey">With it, round r of every tournament of the same key is one device batch of <paramref name="BatchSize"/> requests.</param>
+/// <param name="IsOneOfMany">The same grain is asked again soon, and stays.</param>
 [GenerateSerializer, Immutable, Alias("sj.TournamentRequest")]
 public sealed record TournamentRequest(
     [property: Id(0)] string JudgeHost,
@@ -49,4 +50,5 @@ public sealed record TournamentRequest(
     [property: Id(5)] ulong Seed,
     [property: Id(6)] string? BatchKey,
     [property: Id(7)] int BatchSize,
-    [property: Id(8)] int BatchOrdinal);
+    [property: Id(8)] int BatchOrdinal,
+    [property: Id(9)] bool IsOneOfMany = false);

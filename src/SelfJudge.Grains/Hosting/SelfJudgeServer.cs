@@ -116,8 +116,8 @@ public sealed class SelfJudgeServer : IAsyncDisposable
 /// <summary>What a silo needs to carry our grains.</summary>
 public static class SelfJudgeSiloExtensions
 {
-    // Streams carry a few hundred bytes per prompt and step; what matters is that a step does not wait for a poll.
-    private static readonly TimeSpan StreamPollPeriod = TimeSpan.FromMilliseconds(2);
+    // A read of the queue waits until there is something; this is how soon the next one follows one that found nothing.
+    private static readonly TimeSpan StreamPollPeriod = TimeSpan.FromMilliseconds(1);
 
     // Every prompt of every step is a grain of its own, and is never called again. For each the directory's cache would keep a
     // third of a kilobyte, a million times by default; this is room for those that are called at once.
@@ -143,11 +143,11 @@ public static class SelfJudgeSiloExtensions
         silo.Services.TryAddSingleton(TimeProvider.System);
         silo.Services.TryAddSingleton(new PromptGrainOptions());
         silo.Services.TryAddSingleton(new TrainerGrainOptions());
-        silo.AddMemoryStreams(TripletStream.Provider, stream =>
+        silo.AddPersistentStreams(TripletStream.Provider, TripletQueue.Of, stream =>
         {
-            stream.ConfigurePartitioning(1);
+            stream.Configure<HashRingStreamQueueMapperOptions>(queues => queues.Configure(o => o.TotalQueueCount = 1));
             stream.ConfigurePullingAgent(agent => agent.Configure(o => (o.GetQueueMsgsTimerPeriod, o.BatchContainerBatchSize) = (StreamPollPeriod, StreamDeliverySize)));
-            stream.ConfigureCacheEviction(eviction => eviction.Configure(o => (o.DataMinTimeInCache, o.DataMaxAgeInCache) = (StreamCachePeriod, StreamCachePeriod)));
+            stream.Configure<StreamCacheEvictionOptions>(eviction => eviction.Configure(o => (o.DataMinTimeInCache, o.DataMaxAgeInCache) = (StreamCachePeriod, StreamCachePeriod)));
             stream.ConfigureStreamPubSub(Orleans.Streams.StreamPubSubType.ImplicitOnly);
         });
         silo.Configure<MessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromMinutes(2));

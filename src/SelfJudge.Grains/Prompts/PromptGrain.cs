@@ -80,9 +80,10 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
 
     private async Task<ComparedCompletions> PlayBracket(PromptRequest request, SampleResponse sampled, CancellationToken cancellation)
     {
-        var bracket = await GrainFactory.GetGrain<ITournamentGrain>(this.GetPrimaryKeyString()).Play(new TournamentRequest(
+        var tournament = request.Training is { } training ? $"{training.RunId}/{training.Stage}/{request.Index}" : this.GetPrimaryKeyString();
+        var bracket = await GrainFactory.GetGrain<ITournamentGrain>(tournament).Play(new TournamentRequest(
             request.JudgeHost, request.JudgeModel, request.Turns, [.. sampled.Completions.Select(c => c.Text)], request.JudgeTemplates,
-            Seeds.Derive(request.Seed, "bracket"), request.BatchKey is null ? null : $"{request.BatchKey}/judge", request.BatchSize, request.Index), cancellation);
+            Seeds.Derive(request.Seed, "bracket"), request.BatchKey is null ? null : $"{request.BatchKey}/judge", request.BatchSize, request.Index, IsOneOfMany: request.Training is not null), cancellation);
         return ComparedCompletions.Of(bracket, request.Training?.Pattern ?? TripletPattern.Final, request.Training?.RequireAgreement ?? false, sampled, request.Turns[^1].Content);
     }
 

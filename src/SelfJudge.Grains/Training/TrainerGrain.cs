@@ -26,6 +26,7 @@ public sealed partial class TrainerGrain(
     private StageTraining? _stage;
     private TripletInbox? _inbox;
     private TaskCompletionSource _arrival = NewArrival();
+    private (int Step, int Prompts) _awaited; // what the step that waits for triplets needs
     private Task _acknowledging = Task.CompletedTask;
     private Task _stepping = Task.CompletedTask;
     private Task _leaving = Task.CompletedTask;
@@ -76,6 +77,7 @@ public sealed partial class TrainerGrain(
         if (step != stage.Progress.Step + 1)
             throw new InvalidOperationException($"step {step} was asked for, but the stage is at step {stage.Progress.Step}");
         var started = TimeProvider.System.GetTimestamp();
+        _awaited = (step, prompts);
         try
         {
             while (inbox == _inbox && inbox.Arrived(step) < prompts)
@@ -160,7 +162,7 @@ public sealed partial class TrainerGrain(
         // Stages come one after the other: nobody asks for another one's triplets any more.
         if (arrival == Arrival.OtherStage || arrival == Arrival.Duplicate && batch.Step <= Stage.Progress.Step && Stage.Durable.IsCompletedSuccessfully)
             await Acknowledge(batch.PromptGrain);
-        if (arrival == Arrival.Kept)
+        if (arrival == Arrival.Kept && batch.Step == _awaited.Step && _inbox!.Arrived(batch.Step) >= _awaited.Prompts)
             Arrived();
     }
 
