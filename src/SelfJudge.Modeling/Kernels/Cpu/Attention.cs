@@ -14,7 +14,7 @@ internal static unsafe class Attention
     public static void Forward(float* qkv, float* @out, float* logSumExp, HeadLayout heads, int[] offsets, int[] shared)
     {
         int width = heads.RowWidth, dim = heads.HeadDim, padded = Simd.RoundUp(dim, Simd.Width);
-        var inverse = stackalloc float[Blocks.Rows];
+        float* inverse = stackalloc float[Blocks.Rows], max = stackalloc float[Blocks.Rows], sum = stackalloc float[Blocks.Rows];
         for (int first = 0, end; first < shared.Length; first = end)
         {
             int longest = offsets[first + 1] - offsets[first];
@@ -40,11 +40,11 @@ internal static unsafe class Attention
                             var q = qkv + (long)(begin + row) * width + head * dim;
                             Scores(q, width, rows, dim, keysT + from, columns, visible, scores, columns);
                             for (var r = 0; r < rows; r++)
-                            {
-                                var (max, sum) = Softmax(scores + r * columns, heads.FirstSeen(position + r) - from, position + r + 1 - from, visible, heads.Scale);
-                                logSumExp[(long)(begin + row + r) * heads.Heads + head] = max + MathF.Log(sum);
-                                inverse[r] = 1f / sum;
-                            }
+                                (max[r], sum[r]) = Softmax(scores + r * columns, heads.FirstSeen(position + r) - from, position + r + 1 - from, visible, heads.Scale);
+                            var logSums = Vector128.Load(max) + Vector128.Log(Vector128.Load(sum));
+                            (Vector128<float>.One / Vector128.Load(sum)).Store(inverse);
+                            for (var r = 0; r < rows; r++)
+                                logSumExp[(long)(begin + row + r) * heads.Heads + head] = logSums[r];
                             Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, values + from * padded, padded, padded, result, padded);
                             for (var r = 0; r < rows; r++)
                                 Simd.CopyScaled(@out + (long)(begin + row + r) * heads.QueryWidth + head * dim, inverse[r], result + r * padded, dim);
@@ -117,6 +117,11 @@ internal static unsafe class Attention
     /// <summary>One sequence continued from its cache: its new rows' keys and values are appended, then each new row attends to all up to itself.</summary>
     public static void Cached(float* qkv, float* @out, HeadLayout heads, int begin, int n, int held, float* keys, float* values, int capacity)
     {
+        if (n == 1)
+        {
+            OneToken(qkv + (long)begin * heads.RowWidth, @out + (long)begin * heads.QueryWidth, heads, held, keys, values, capacity);
+            return;
+        }
         int width = heads.RowWidth, dim = heads.HeadDim, padded = Simd.RoundUp(dim, Simd.Width);
         var inverse = stackalloc float[Blocks.Rows];
         var total = held + n;
@@ -131,13 +136,6 @@ internal static unsafe class Attention
             var slotValues = values + (long)group * dim * capacity;
             Blocks.Transpose(newKeys, width, n, dim, slotKeys + held, capacity);
             Blocks.CopyPadded(newKeys + heads.KeyValueWidth, width, n, dim, slotValues + (long)held * dim, dim);
-            if (n == 1)
-            {
-                var first = heads.FirstSeen(held);
-                var head = group * heads.HeadsPerGroup * dim;
-                OneToken(qkv + (long)begin * width + head, slotKeys + first, slotValues + (long)first * dim, capacity, capacity - first, total - first, heads, scores, result, @out + (long)begin * heads.QueryWidth + head);
-                continue;
-            }
             Blocks.CopyPadded(slotKeys, capacity, dim, total, keysT, columns);
             Blocks.CopyPadded(slotValues, dim, total, dim, valueRows, padded);
             for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
@@ -156,27 +154,49 @@ internal static unsafe class Attention
         }
     }
 
-    // The heads of one group for one token, straight from the cache: four at a time where keys and values allow vectors throughout, else one by one.
-    private static void OneToken(float* q, float* keysT, float* values, int capacity, int readable, int total, HeadLayout heads, float* scores, float* result, float* @out)
+    // One more token, straight from its cache: the heads of a group four at a time where they share keys and the widths
+    // allow vectors throughout, else one by one. Each step is done for all heads before the next, as within a head each
+    // waits for the one before.
+    private static void OneToken(float* row, float* @out, HeadLayout heads, int held, float* keys, float* values, int capacity)
     {
-        int dim = heads.HeadDim, columns = Simd.RoundUp(total, Blocks.Columns);
-        var inverse = stackalloc float[Blocks.Rows];
-        var inBlocks = dim % Simd.Width == 0 && columns <= readable;
-        for (int head = 0, rows; head < heads.HeadsPerGroup; head += rows, q += rows * dim, @out += rows * dim)
+        int dim = heads.HeadDim, perGroup = heads.HeadsPerGroup, first = heads.FirstSeen(held), total = held + 1 - first;
+        int columns = Simd.RoundUp(total, Blocks.Columns), readable = capacity - first;
+        var inBlocks = perGroup > 1 && dim % Simd.Width == 0 && columns <= readable;
+        var atATime = inBlocks ? Blocks.Rows : 1;
+        var places = Simd.RoundUp(perGroup, atATime); // of a group's heads among the scores
+        var scratch = Scratch.Open((long)heads.KeyValueHeads * places * (columns + 1) + Blocks.Rows * dim);
+        float* scores = scratch.Take((long)heads.KeyValueHeads * places * columns), inverse = scratch.Take(heads.KeyValueHeads * places), result = scratch.Take(Blocks.Rows * dim);
+        for (var group = 0; group < heads.KeyValueHeads; group++)
         {
-            rows = inBlocks ? Math.Min(Blocks.Rows, heads.HeadsPerGroup - head) : 1;
-            if (rows > 1)
-                Scores(q, dim, rows, dim, keysT, capacity, total, scores, columns);
-            else
-                Blocks.MultiplyRow(q, dim, keysT, capacity, Math.Min(columns, readable), scores);
-            for (var r = 0; r < rows; r++)
-                inverse[r] = 1f / Softmax(scores + r * columns, 0, total, total, heads.Scale).Sum;
-            if (rows > 1)
-                Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, total, values, dim, dim, result, dim);
-            else
-                Blocks.MultiplyRow(scores, total, values, dim, dim, result);
-            for (var r = 0; r < rows; r++)
-                Simd.CopyScaled(@out + r * dim, inverse[r], result + r * dim, dim);
+            float* key = row + heads.QueryWidth + group * dim, slotKeys = keys + (long)group * dim * capacity, slotValues = values + (long)group * dim * capacity;
+            for (var d = 0; d < dim; d++)
+                slotKeys[(long)d * capacity + held] = key[d];
+            Blocks.CopyPadded(key + heads.KeyValueWidth, 0, 1, dim, slotValues + (long)held * dim, dim);
+            for (var head = 0; head < perGroup; head += atATime)
+            {
+                float* q = row + (group * perGroup + head) * dim, target = scores + (long)(group * places + head) * columns;
+                if (inBlocks)
+                    Scores(q, dim, Math.Min(Blocks.Rows, perGroup - head), dim, slotKeys + first, capacity, total, target, columns);
+                else
+                    Blocks.MultiplyRow(q, dim, slotKeys + first, capacity, Math.Min(columns, readable), target);
+            }
+        }
+        for (var group = 0; group < heads.KeyValueHeads; group++)
+            for (var place = group * places; place < group * places + perGroup; place++)
+                inverse[place] = 1f / Softmax(scores + (long)place * columns, 0, total, total, heads.Scale).Sum;
+        for (var group = 0; group < heads.KeyValueHeads; group++)
+        {
+            var seen = values + ((long)group * capacity + first) * dim;
+            for (var head = 0; head < perGroup; head += atATime)
+            {
+                var p = scores + (long)(group * places + head) * columns;
+                if (inBlocks)
+                    Blocks.Multiply(p, p + columns, p + 2 * columns, p + 3 * columns, total, seen, dim, dim, result, dim);
+                else
+                    Blocks.MultiplyRow(p, total, seen, dim, dim, result);
+                for (var r = 0; r < Math.Min(atATime, perGroup - head); r++)
+                    Simd.CopyScaled(@out + (group * perGroup + head + r) * dim, inverse[group * places + head + r], result + r * dim, dim);
+            }
         }
     }
 

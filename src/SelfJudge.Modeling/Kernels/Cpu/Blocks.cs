@@ -41,7 +41,7 @@ internal static unsafe class Blocks
             MultiplyNarrow(a0, a1, a2, a3, k, b + j, bStride, c + j, cStride);
     }
 
-    /// <summary>c[0..n) = a[0..k)·b[0..k, 0..n) for one row.</summary>
+    /// <summary>c[0..n) = a[0..k)·b[0..k, 0..n) for one row; eight columns that are left over in four sums, as one alone would wait for itself.</summary>
     public static void MultiplyRow(float* a, int k, float* b, int bStride, int n, float* c)
     {
         var j = 0;
@@ -72,11 +72,19 @@ internal static unsafe class Blocks
         }
         for (; j <= n - Simd.Width; j += Simd.Width)
         {
-            Vector256<float> sum = default;
+            Vector256<float> c0 = default, c1 = default, c2 = default, c3 = default;
             var row = b + j;
-            for (var i = 0; i < k; i++, row += bStride)
-                sum = Vector256.FusedMultiplyAdd(Vector256.Create(a[i]), Vector256.Load(row), sum);
-            sum.Store(c + j);
+            var i = 0;
+            for (; i <= k - 4; i += 4, row += 4 * bStride)
+            {
+                c0 = Vector256.FusedMultiplyAdd(Vector256.Create(a[i]), Vector256.Load(row), c0);
+                c1 = Vector256.FusedMultiplyAdd(Vector256.Create(a[i + 1]), Vector256.Load(row + bStride), c1);
+                c2 = Vector256.FusedMultiplyAdd(Vector256.Create(a[i + 2]), Vector256.Load(row + 2 * bStride), c2);
+                c3 = Vector256.FusedMultiplyAdd(Vector256.Create(a[i + 3]), Vector256.Load(row + 3 * bStride), c3);
+            }
+            for (; i < k; i++, row += bStride)
+                c0 = Vector256.FusedMultiplyAdd(Vector256.Create(a[i]), Vector256.Load(row), c0);
+            (c0 + c1 + (c2 + c3)).Store(c + j);
         }
         for (; j < n; j++)
         {
