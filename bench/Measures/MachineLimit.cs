@@ -12,7 +12,7 @@ namespace SelfJudge.Bench.Measures;
 /// </summary>
 internal static class MachineLimit
 {
-    private const int Repetitions = 6;
+    private const int Repetitions = 12;
     private const int Chains = 12; // more than latency times units, fewer than registers
     private const int Steps = 4_000_000;
 
@@ -29,8 +29,9 @@ internal static class MachineLimit
         });
     });
 
-    // x = x·0.5 + 1 stays between 1 and 2: neither infinite nor denormal, which could take longer.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    // x = x·0.5 + 1 stays between 1 and 2: neither infinite nor denormal, which could take longer. Inlined, it would be left
+    // out, since nobody reads the result.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static float Wide()
     {
         Vector512<float> half = Vector512.Create(0.5f), one = Vector512<float>.One;
@@ -53,7 +54,7 @@ internal static class MachineLimit
         return Vector512.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static float Narrow()
     {
         Vector256<float> half = Vector256.Create(0.5f), one = Vector256<float>.One;
