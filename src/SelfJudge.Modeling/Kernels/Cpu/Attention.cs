@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace SelfJudge.Modeling.Kernels.Cpu;
@@ -7,10 +8,12 @@ namespace SelfJudge.Modeling.Kernels.Cpu;
 /// of four rows stay in the first-level cache, so nothing is gained by an online softmax. The gradient recomputes the
 /// probabilities from the log-sum-exp, so no [time, time] matrix is kept. With a sliding window a block begins at the first
 /// key that its first row sees, rounded down to a block of columns.
+/// Methods are compiled for speed at once, as in <see cref="Blocks"/>.
 /// </summary>
 internal static unsafe class Attention
 {
     /// <summary>As <see cref="IKernels.Attend"/>. The keys and values of the sequence before stay where they are: one that shares a beginning with it brings only its own.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Forward(float* qkv, float* @out, float* logSumExp, HeadLayout heads, int[] offsets, int[] shared)
     {
         int width = heads.RowWidth, dim = heads.HeadDim, padded = Simd.RoundUp(dim, Simd.Width);
@@ -53,6 +56,7 @@ internal static unsafe class Attention
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Backward(float* dOut, float* qkv, float* @out, float* logSumExp, float* dQkv, HeadLayout heads, int[] offsets)
     {
         int width = heads.RowWidth, dim = heads.HeadDim, padded = Simd.RoundUp(dim, Simd.Width);
@@ -115,6 +119,7 @@ internal static unsafe class Attention
     }
 
     /// <summary>One sequence continued from its cache: its new rows' keys and values are appended, then each new row attends to all up to itself.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Cached(float* qkv, float* @out, HeadLayout heads, int begin, int n, int held, float* keys, float* values, int capacity)
     {
         if (n == 1)
@@ -157,6 +162,7 @@ internal static unsafe class Attention
     // One more token, straight from its cache: the heads of a group four at a time where they share keys and the widths
     // allow vectors throughout, else one by one. Each step is done for all heads before the next, as within a head each
     // waits for the one before.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void OneToken(float* row, float* @out, HeadLayout heads, int held, float* keys, float* values, int capacity)
     {
         int dim = heads.HeadDim, perGroup = heads.HeadsPerGroup, first = heads.FirstSeen(held), total = held + 1 - first;
@@ -217,6 +223,7 @@ internal static unsafe class Attention
     /// before them and from there to the end of the block of columns that holds <paramref name="visible"/>. Dividing by the sum is left to the output, which is
     /// narrower. Returns the largest scaled score and the sum.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (float Max, float Sum) Softmax(float* scores, int first, int own, int visible, float scale)
     {
         Hide(scores, first, own);
@@ -237,6 +244,7 @@ internal static unsafe class Attention
     }
 
     /// <summary>Unscaled scores become probabilities p; the gradient of p becomes that of the unscaled scores, p·(dP − delta)·scale.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScoreGradient(float* p, float* dP, int first, int own, int visible, float scale, float logSumExp, float delta)
     {
         Hide(p, first, own);

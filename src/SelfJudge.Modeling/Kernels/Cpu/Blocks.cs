@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -7,6 +8,7 @@ namespace SelfJudge.Modeling.Kernels.Cpu;
 /// The small products that attention is made of, for blocks of four rows: each loaded vector of the second operand serves
 /// four products. What a row becomes does not depend on the rows beside it, nor on how many columns are done at once.
 /// Eight columns that are left over are done by themselves.
+/// Methods are compiled for speed at once: what the runtime makes of such code at first is several times slower.
 /// </summary>
 internal static unsafe class Blocks
 {
@@ -14,6 +16,7 @@ internal static unsafe class Blocks
     public const int Columns = Simd.Lanes;
 
     /// <summary>c[r, 0..n) = a_r[0..k)·b[0..k, 0..n) for four rows; n is a multiple of <see cref="Simd.Width"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(float* a0, float* a1, float* a2, float* a3, int k, float* b, int bStride, int n, float* c, int cStride)
     {
         var j = 0;
@@ -42,6 +45,7 @@ internal static unsafe class Blocks
     }
 
     /// <summary>c[0..n) = a[0..k)·b[0..k, 0..n) for one row; eight columns that are left over in four sums, as one alone would wait for itself.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void MultiplyRow(float* a, int k, float* b, int bStride, int n, float* c)
     {
         var j = 0;
@@ -96,6 +100,7 @@ internal static unsafe class Blocks
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MultiplyWide(float* a0, float* a1, float* a2, float* a3, int k, float* b, int bStride, float* c, int cStride)
     {
         Vector512<float> c00 = default, c01 = default, c10 = default, c11 = default;
@@ -130,6 +135,7 @@ internal static unsafe class Blocks
         c31.Store(c + Columns);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MultiplyNarrow(float* a0, float* a1, float* a2, float* a3, int k, float* b, int bStride, float* c, int cStride)
     {
         Vector256<float> c0 = default, c1 = default, c2 = default, c3 = default;
@@ -148,6 +154,7 @@ internal static unsafe class Blocks
     }
 
     /// <summary>target[j, 0..n) += Σ_r p[r, j]·x_r[0..n) for j in 0..m and four rows r; n is a multiple of <see cref="Simd.Width"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddOuter(float* p, int pStride, int m, float* x0, float* x1, float* x2, float* x3, int n, float* target, int targetStride)
     {
         var c = 0;
@@ -167,6 +174,7 @@ internal static unsafe class Blocks
             AddOuterNarrow(p, pStride, m, Vector256.Load(x0 + c), Vector256.Load(x1 + c), Vector256.Load(x2 + c), Vector256.Load(x3 + c), target + c, targetStride);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddOuterNarrow(float* p, int pStride, int m, Vector256<float> x0, Vector256<float> x1, Vector256<float> x2, Vector256<float> x3, float* target, int targetStride)
     {
         for (var j = 0; j < m; j++, target += targetStride)
@@ -179,6 +187,7 @@ internal static unsafe class Blocks
     }
 
     /// <summary>target[j, i] = source[i, j]: <paramref name="rows"/> rows of <paramref name="columns"/> become columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(float* source, int sourceStride, int rows, int columns, float* target, int targetStride)
     {
         int wholeRows = Avx.IsSupported ? Simd.RoundDown(rows, Simd.Width) : 0, wholeColumns = Simd.RoundDown(columns, Simd.Width);
