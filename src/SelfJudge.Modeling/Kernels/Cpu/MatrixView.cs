@@ -53,9 +53,9 @@ internal readonly unsafe struct MatrixView
     /// <summary>The part of it from a row and a column on.</summary>
     public MatrixView From(int row, int column) => Part(row, column, Rows - row, Columns - column);
 
-    public MatrixView Part(int row, int column, int rows, int columns)
-    {
-        var offset = row * RowStride + column * ColumnStride;
-        return new MatrixView(!Exists ? null : IsNarrow ? Halves + offset : Floats + offset, rows, columns, RowStride, ColumnStride, IsNarrow);
-    }
+    /// <summary>Where an element is, or would be if the matrix went on.</summary>
+    public void* Address(long row, long column) => IsNarrow ? Halves + row * RowStride + column * ColumnStride : Floats + row * RowStride + column * ColumnStride;
+
+    public MatrixView Part(int row, int column, int rows, int columns) =>
+        new(Exists ? Address(row, column) : null, rows, columns, RowStride, ColumnStride, IsNarrow);
 }

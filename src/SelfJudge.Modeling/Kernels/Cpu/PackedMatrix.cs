@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace SelfJudge.Modeling.Kernels.Cpu;
 
@@ -10,6 +11,8 @@ namespace SelfJudge.Modeling.Kernels.Cpu;
 internal sealed unsafe class PackedMatrix : IPreparedMatrix
 {
     public const int PanelColumns = 3 * RegisterTile.Strip;
+
+    private const int CacheLine = 64;
 
     private float* _memory;
 
@@ -75,23 +78,32 @@ internal sealed unsafe class PackedMatrix : IPreparedMatrix
         }
     }
 
-    // Columns of the matrix lie one after the other: eight by eight elements are turned at a time.
+    // Columns of the matrix lie one after the other: eight by eight elements are turned at a time. A few rows of the panel are
+    // finished before the next are begun, so that what is written and what is read next stay in the first-level cache.
     private static void PackAcross(MatrixView matrix, float* panel)
     {
-        var isContiguous = matrix.RowStride == 1;
-        for (var j = 0; j < matrix.Columns; j += Simd.Width)
+        int i = 0, wide = matrix.RowStride == 1 ? Simd.RoundDown(matrix.Columns, Simd.Width) : 0;
+        var line = CacheLine / (matrix.IsNarrow ? sizeof(ushort) : sizeof(float));
+        for (; wide > 0 && i <= matrix.Rows - Simd.Width; i += Simd.Width)
         {
-            var i = 0;
-            if (isContiguous && j + Simd.Width <= matrix.Columns)
-                for (; i <= matrix.Rows - Simd.Width; i += Simd.Width)
-                    if (matrix.IsNarrow)
-                        Simd.Transpose8(matrix.Halves + j * matrix.ColumnStride + i, matrix.ColumnStride, panel + (long)i * PanelColumns + j, PanelColumns);
-                    else
-                        Simd.Transpose8(matrix.Floats + j * matrix.ColumnStride + i, matrix.ColumnStride, panel + (long)i * PanelColumns + j, PanelColumns);
-            for (; i < matrix.Rows; i++)
-                for (var c = j; c < Math.Min(j + Simd.Width, matrix.Columns); c++)
-                    panel[(long)i * PanelColumns + c] = Element(matrix, i, c);
+            var target = panel + (long)i * PanelColumns;
+            // The columns of the next panel are asked for meanwhile: no processor foresees so many streams.
+            if (i % line == 0)
+                for (var j = 0; j < wide; j++)
+                    Sse.Prefetch1(matrix.Address(i, j + PanelColumns));
+            if (matrix.IsNarrow)
+                for (var j = 0; j < wide; j += Simd.Width)
+                    Simd.Transpose8(matrix.Halves + j * matrix.ColumnStride + i, matrix.ColumnStride, target + j, PanelColumns);
+            else
+                for (var j = 0; j < wide; j += Simd.Width)
+                    Simd.Transpose8(matrix.Floats + j * matrix.ColumnStride + i, matrix.ColumnStride, target + j, PanelColumns);
+            for (var j = wide; j < matrix.Columns; j++)
+                for (var r = 0; r < Simd.Width; r++)
+                    target[r * PanelColumns + j] = Element(matrix, i + r, j);
         }
+        for (; i < matrix.Rows; i++)
+            for (var j = 0; j < matrix.Columns; j++)
+                panel[(long)i * PanelColumns + j] = Element(matrix, i, j);
     }
 
     private static float Element(MatrixView matrix, int i, int j)
