@@ -63,6 +63,9 @@ public sealed class SafeNumericsTests
     {
         using var host = new ModelHost(new ModelHostOptions { Workers = 2 });
         var round = await RunEverything(host, rounds: 3);
+        // What earlier tests left to the collector is not to be freed meanwhile.
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
         var before = await host.RunExclusive("base", () => Tensor.TotalCount);
         await round(100);
         Assert.Equal(before, await host.RunExclusive("base", () => Tensor.TotalCount));
