@@ -1,6 +1,9 @@
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Sampling;
+using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Sampling;
 
 namespace SelfJudge.Bench.Benchmarks;
 
@@ -25,12 +28,15 @@ internal static class RoleMemory
             () => Resident(tensors, isTrained: false),
             () => Resident(adapterTensors, isTrained: true, Adapter),
             () => Resident(fullTensors, isTrained: true));
+        var (packed, afterwards) = await Packed();
         const string ofOne = "of one model";
         return
         [
             new Figure("one model, tensors", tensors[0], "MB"),
             new Figure("policy, reference, judge by adapter, tensors", adapterTensors[0], "MB", adapterTensors[0] / tensors[0], ofOne, Target.AtMost(1.1)),
             new Figure("policy, reference, judge by full weights, tensors", fullTensors[0], "MB", fullTensors[0] / tensors[0], ofOne),
+            new Figure("packed copies while two models generate in turn", packed, "MB", packed / tensors[0], ofOne, Target.AtMost(1.1)),
+            new Figure("packed copies once a step is made", afterwards, "MB", afterwards / tensors[0], ofOne, Target.AtMost(0)),
             new Figure("one model, resident", Rounds.Median(resident[0]), "MB"),
             Figure.OfRounds("the three by adapter, trainer too, resident", resident[1], "MB", Rounds.Ratios(resident[1], resident[0]), ofOne, Target.AtMost(1.1)),
             Figure.OfRounds("the three by full weights, trainer too, resident", resident[2], "MB", Rounds.Ratios(resident[2], resident[0]), ofOne),
@@ -50,6 +56,23 @@ internal static class RoleMemory
         var (policy, reference, judge) = (isTrained ? Policy : Base, Base, Base);
         tensors.Add(await host.RunExclusive(policy, () => Megabytes(TensorBytes(host, policy, reference, judge))));
         return Megabytes(grown);
+    }
+
+    // Megabytes of the copies that a CPU packs for generation: the most that are held while two models generate, and what a training step leaves.
+    private static async Task<(double Most, double Afterwards)> Packed()
+    {
+        using var host = new ModelHost(new ModelHostOptions { Name = "bench-memory" });
+        await host.LoadAsync(Base, Workbench.Llama15M(), CancellationToken.None);
+        await using var training = await host.OpenTrainingAsync(new TrainingSpec(Policy, Base, Base, null, 1, new OptimizerOptions()), CancellationToken.None);
+        double Held() => Megabytes(host.Find(Base).Model.PreparedBytes + host.Find(Policy).Model.PreparedBytes);
+        var most = 0.0;
+        foreach (var model in new[] { Base, Policy, Base })
+        {
+            await host.SampleAsync(model, new SamplePrompt([1, 2, 3], [1], new SamplingOptions { MaxNewTokens = 4 }), null, CancellationToken.None);
+            most = Math.Max(most, Held());
+        }
+        await training.PreferenceStepAsync([new PreferencePair([1, 2], [3], [4])], new PreferenceLoss(), 0);
+        return (most, Held());
     }
 
     private static long TensorBytes(ModelHost host, params string[] roles) => roles.Select(r => host.Find(r).Model)
