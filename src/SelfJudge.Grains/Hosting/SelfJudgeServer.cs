@@ -50,7 +50,8 @@ public sealed class SelfJudgeServer : IAsyncDisposable
             GatewayPort = requested.GatewayPort != 0 ? requested.GatewayPort : free[1],
             HttpPort = requested.HttpPort != 0 ? requested.HttpPort : free[2],
         };
-        var builder = WebApplication.CreateSlimBuilder();
+        // No file is watched for changes: every file of a run that lies below the working directory would be an event.
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"] });
         builder.WebHost.UseKestrelCore().ConfigureKestrel(k => k.Listen(IPAddress.Loopback, options.HttpPort));
         builder.Logging.ClearProviders();
         // The program that holds the silo says when it is to end.

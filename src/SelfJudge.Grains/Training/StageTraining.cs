@@ -36,6 +36,7 @@ internal sealed class StageTraining : IAsyncDisposable
     private List<(long RunStep, TripletBatch Batch)> _played = []; // since the last checkpoint
     private List<SampleRow> _rewarded = []; // likewise
     private TrainingSnapshot? _snapshot; // the last one, for its arrays
+    private (int Step, Task? Batch) _ahead; // what the next step on data learns from
     private RestImprovement? _improvement;
     private HostTotals _totals;
     private long _stepEnded = TimeProvider.System.GetTimestamp();
@@ -149,15 +150,23 @@ internal sealed class StageTraining : IAsyncDisposable
         var (step, rate) = (Progress.Step, _schedule.At(Progress.Step + 1));
         var report = await Named(Stage.Method switch
         {
-            StageMethod.Dpo => _training.PreferenceStepAsync(await Task.Run(() => _batches.Offline(step)), Stage.Loss, rate),
-            StageMethod.Rm => _training.RewardStepAsync(await Task.Run(() => _batches.Offline(step)), rate),
+            StageMethod.Dpo => _training.PreferenceStepAsync(await Batch(step, _batches.Offline), Stage.Loss, rate),
+            StageMethod.Rm => _training.RewardStepAsync(await Batch(step, _batches.Offline), rate),
             StageMethod.Rest => _training.SupervisedStepAsync((await Improvement()).Examples(step), Stage.LossWeights, rate),
-            _ => _training.SupervisedStepAsync(await Task.Run(() => _batches.Supervised(step)), Stage.LossWeights, rate),
+            _ => _training.SupervisedStepAsync(await Batch(step, _batches.Supervised), Stage.LossWeights, rate),
         });
         var figures = Figures(report, rate);
         if (Stage.MeasureEvery > 0 && (step + 1) % Stage.MeasureEvery == 0 && step + 1 < Stage.Steps)
             Add(figures, (await MeasureJudge()).Figures);
         return await Commit(figures, TripletCounts.None, [], []);
+    }
+
+    // What a step learns from is a function of the step alone: the next one's is made while the device is at this one.
+    private async Task<IReadOnlyList<T>> Batch<T>(int step, Func<int, IReadOnlyList<T>> make)
+    {
+        var batch = await (_ahead is (var prepared, Task<IReadOnlyList<T>> made) && prepared == step ? made : Task.Run(() => make(step)));
+        _ahead = (step + 1, step + 1 < Stage.Steps ? Task.Run(() => make(step + 1)) : null);
+        return batch;
     }
 
     /// <summary>
