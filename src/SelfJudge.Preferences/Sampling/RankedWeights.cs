@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using SelfJudge.Preferences.Numerics;
 
 namespace SelfJudge.Preferences.Sampling;
 
@@ -132,32 +133,12 @@ internal sealed class RankedWeights
         Vector512<double> low = default, high = default;
         for (var i = 0; i < weights.Length; i += Lanes)
         {
-            var weight = Exp((Vector512.LoadUnsafe(ref first, (nuint)i) - shift) * scale);
+            var weight = VectorMath.Exp((Vector512.LoadUnsafe(ref first, (nuint)i) - shift) * scale);
             weight.StoreUnsafe(ref first, (nuint)i);
             low += Vector512.WidenLower(weight);
             high += Vector512.WidenUpper(weight);
         }
         return Vector512.Sum(low + high);
-    }
-
-    // exp(x), x ≤ 0, to within 2 units in the last place: 2^n·e^r with |r| ≤ ln2/2, e^r by its Taylor polynomial of degree 7. Below −87 it is 0.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<float> Exp(Vector512<float> x)
-    {
-        var n = Vector512.Floor(Vector512.FusedMultiplyAdd(x, Vector512.Create(1.44269504f), Vector512.Create(0.5f)));
-        n = Vector512.MaxNative(n, Vector512.Create(-126f));
-        var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-0.693359375f), x); // ln 2 in two parts
-        r = Vector512.FusedMultiplyAdd(n, Vector512.Create(2.12194440e-4f), r);
-        var p = Vector512.Create(1f / 5040);
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 720));
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 120));
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 24));
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 6));
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(0.5f));
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512<float>.One);
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512<float>.One);
-        var power = Vector512.ShiftLeft(Vector512.ConvertToInt32Native(n) + Vector512.Create(127), 23).AsSingle();
-        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87.3f)), Vector512<float>.Zero, p * power);
     }
 
     // Number and sum of the first n weights that are at least the pivot, which is more than 0.

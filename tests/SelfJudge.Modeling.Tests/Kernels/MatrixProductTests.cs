@@ -142,6 +142,13 @@ public sealed class MatrixProductTests : IDisposable
     }
 
     [Fact]
+    public unsafe void A_matrix_for_whose_copy_there_is_no_room_stays_unpacked()
+    {
+        var first = 0f;
+        Assert.Null(PackedMatrix.TryPack(new MatrixView(&first, 1 << 30, 1 << 26, 1))); // 2⁵⁸ bytes
+    }
+
+    [Fact]
     public void No_number_and_infinity_are_not_hidden()
     {
         var x = Ops.FromArray([float.NaN, 1, 0, float.PositiveInfinity], Ops.Cpu, 2, 2);

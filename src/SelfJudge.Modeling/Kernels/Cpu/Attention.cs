@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using SelfJudge.Preferences.Numerics;
 
 namespace SelfJudge.Modeling.Kernels.Cpu;
 
@@ -235,7 +236,7 @@ internal static unsafe class Attention
         Vector512<float> factor = Vector512.Create(scale), shift = Vector512.Create(-max), total = default;
         for (var j = 0; j < n; j += Simd.Lanes)
         {
-            var e = Simd.Exp(Vector512.FusedMultiplyAdd(Vector512.Load(scores + j), factor, shift));
+            var e = VectorMath.Exp(Vector512.FusedMultiplyAdd(Vector512.Load(scores + j), factor, shift));
             e.Store(scores + j);
             total += e;
         }
@@ -252,7 +253,7 @@ internal static unsafe class Attention
         Vector512<float> factor = Vector512.Create(scale), shift = Vector512.Create(-logSumExp), d = Vector512.Create(delta);
         for (var j = 0; j < n; j += Simd.Lanes)
         {
-            var e = Simd.Exp(Vector512.FusedMultiplyAdd(Vector512.Load(p + j), factor, shift));
+            var e = VectorMath.Exp(Vector512.FusedMultiplyAdd(Vector512.Load(p + j), factor, shift));
             e.Store(p + j);
             (e * (Vector512.Load(dP + j) - d) * factor).Store(dP + j);
         }

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace SelfJudge.Modeling.Kernels.Cpu;
 
@@ -190,7 +189,7 @@ internal static unsafe class Blocks
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(float* source, int sourceStride, int rows, int columns, float* target, int targetStride)
     {
-        int wholeRows = Avx.IsSupported ? Simd.RoundDown(rows, Simd.Width) : 0, wholeColumns = Simd.RoundDown(columns, Simd.Width);
+        int wholeRows = Simd.RoundDown(rows, Simd.Width), wholeColumns = Simd.RoundDown(columns, Simd.Width);
         for (var i = 0; i < wholeRows; i += Simd.Width)
             for (var j = 0; j < wholeColumns; j += Simd.Width)
                 Simd.Transpose8(source + i * sourceStride + j, sourceStride, target + j * targetStride + i, targetStride);

@@ -34,12 +34,13 @@ public sealed unsafe class CpuKernels : IKernels
             Simd.AddScaled(target + (long)ids[i] * width, 1f, source + (long)i * width, width);
     }
 
-    // A packed copy in float32 of a matrix that is held in fewer bits would take more than is saved.
+    // A packed copy in float32 of a matrix that is held in fewer bits would take more than is saved. Where there is no room for
+    // one, products pack what they read as they do without: more slowly, to the same bits.
     public void Prepare(WeightMatrix matrix)
     {
         var weight = MatrixView.Of(matrix.Weight);
         if (matrix.Prepared is null && !weight.IsNarrow)
-            matrix.Prepared = new PackedMatrix(weight.Transposed);
+            matrix.Prepared = PackedMatrix.TryPack(weight.Transposed);
     }
 
     public Tensor Times(Tensor x, WeightMatrix matrix, Tensor? residual = null)

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace SelfJudge.Modeling.Kernels.Cpu;
 
@@ -16,13 +15,10 @@ internal sealed unsafe class PackedMatrix : IPreparedMatrix
 
     private float* _memory;
 
-    public PackedMatrix(MatrixView matrix)
+    private PackedMatrix(int depth, int columns)
     {
-        (Depth, Columns) = (matrix.Rows, matrix.Columns);
+        (Depth, Columns) = (depth, columns);
         _memory = (float*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096);
-        GC.AddMemoryPressure(Bytes);
-        for (var p = 0; p < Panels; p++)
-            PackPanel(matrix.Part(0, p * PanelColumns, Depth, Math.Min(PanelColumns, Columns - p * PanelColumns)), Panel(p));
     }
 
     ~PackedMatrix() => Free();
@@ -33,6 +29,23 @@ internal sealed unsafe class PackedMatrix : IPreparedMatrix
     public long Bytes => BytesOf(Depth, Columns);
 
     public static int PanelsOf(int columns) => (columns + PanelColumns - 1) / PanelColumns;
+
+    /// <summary>Packs a matrix; null where there is no memory for it.</summary>
+    public static PackedMatrix? TryPack(MatrixView matrix)
+    {
+        PackedMatrix packed;
+        try
+        {
+            packed = new PackedMatrix(matrix.Rows, matrix.Columns);
+        }
+        catch (OutOfMemoryException)
+        {
+            return null;
+        }
+        for (var p = 0; p < packed.Panels; p++)
+            PackPanel(matrix.Part(0, p * PanelColumns, matrix.Rows, Math.Min(PanelColumns, matrix.Columns - p * PanelColumns)), packed.Panel(p));
+        return packed;
+    }
 
     /// <summary>What a packed matrix takes.</summary>
     public static long BytesOf(long depth, int columns) => depth * PanelsOf(columns) * PanelColumns * sizeof(float);
@@ -58,10 +71,7 @@ internal sealed unsafe class PackedMatrix : IPreparedMatrix
 
     private void Free()
     {
-        if (_memory == null)
-            return;
         NativeMemory.AlignedFree(_memory);
-        GC.RemoveMemoryPressure(Bytes);
         _memory = null;
     }
 
@@ -90,7 +100,7 @@ internal sealed unsafe class PackedMatrix : IPreparedMatrix
             // The columns of the next panel are asked for meanwhile: no processor foresees so many streams.
             if (i % line == 0)
                 for (var j = 0; j < wide; j++)
-                    Sse.Prefetch1(matrix.Address(i, j + PanelColumns));
+                    Simd.Prefetch(matrix.Address(i, j + PanelColumns));
             if (matrix.IsNarrow)
                 for (var j = 0; j < wide; j += Simd.Width)
                     Simd.Transpose8(matrix.Halves + j * matrix.ColumnStride + i, matrix.ColumnStride, target + j, PanelColumns);

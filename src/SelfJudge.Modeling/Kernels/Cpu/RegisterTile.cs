@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 
 namespace SelfJudge.Modeling.Kernels.Cpu;
 
@@ -62,7 +61,7 @@ internal static unsafe class RegisterTile
             var x = Vector512.LoadAligned(b);
             var y = TStrips.Value > 1 ? Vector512.LoadAligned(b + Strip) : default;
             var z = TStrips.Value > 2 ? Vector512.LoadAligned(b + 2 * Strip) : default;
-            Sse.Prefetch1(ahead);
+            Simd.Prefetch(ahead);
             c0.Add<TStrips>(a0[at], x, y, z);
             if (TRows.Value > 1)
                 c1.Add<TStrips>(a1[at], x, y, z);
@@ -137,43 +136,12 @@ internal static unsafe class RegisterTile
         static abstract int Value { get; }
     }
 
-    private readonly struct One : ICount
-    {
-        public static int Value => 1;
-    }
-
-    private readonly struct Two : ICount
-    {
-        public static int Value => 2;
-    }
-
-    private readonly struct Three : ICount
-    {
-        public static int Value => 3;
-    }
-
-    private readonly struct Four : ICount
-    {
-        public static int Value => 4;
-    }
-
-    private readonly struct Five : ICount
-    {
-        public static int Value => 5;
-    }
-
-    private readonly struct Six : ICount
-    {
-        public static int Value => 6;
-    }
-
-    private readonly struct Seven : ICount
-    {
-        public static int Value => 7;
-    }
-
-    private readonly struct Eight : ICount
-    {
-        public static int Value => 8;
-    }
+    private readonly struct One : ICount { public static int Value => 1; }
+    private readonly struct Two : ICount { public static int Value => 2; }
+    private readonly struct Three : ICount { public static int Value => 3; }
+    private readonly struct Four : ICount { public static int Value => 4; }
+    private readonly struct Five : ICount { public static int Value => 5; }
+    private readonly struct Six : ICount { public static int Value => 6; }
+    private readonly struct Seven : ICount { public static int Value => 7; }
+    private readonly struct Eight : ICount { public static int Value => 8; }
 }

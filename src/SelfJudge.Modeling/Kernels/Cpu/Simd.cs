@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using SelfJudge.Preferences.Numerics;
 
 namespace SelfJudge.Modeling.Kernels.Cpu;
 
@@ -102,7 +103,7 @@ internal static unsafe class Simd
         var i = 0;
         for (; i <= n - Lanes; i += Lanes)
         {
-            var e = Exp(Vector512.Load(source + i) - s);
+            var e = VectorMath.Exp(Vector512.Load(source + i) - s);
             e.Store(target + i);
             total += e;
         }
@@ -124,30 +125,9 @@ internal static unsafe class Simd
 
     /// <summary>1 / (1 + exp(−x)).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Sigmoid(Vector512<float> x) => Vector512<float>.One / (Vector512<float>.One + Exp(-x));
+    public static Vector512<float> Sigmoid(Vector512<float> x) => Vector512<float>.One / (Vector512<float>.One + VectorMath.Exp(-x));
 
     public static float Sigmoid(float x) => 1f / (1f + MathF.Exp(-x));
-
-    /// <summary>exp(x) to within 2 units in the last place: 2^n·e^r with |r| ≤ ln2/2, e^r by its Taylor polynomial of degree 7. Below −87 the result is 0, above 88.3 less exact; that of a NaN is NaN.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Exp(Vector512<float> x)
-    {
-        var n = Vector512.Floor(Vector512.FusedMultiplyAdd(x, Vector512.Create(1.44269504f), Vector512.Create(0.5f)));
-        n = Vector512.MinNative(Vector512.MaxNative(n, Vector512.Create(-126f)), Vector512.Create(127f)); // of r a NaN is left to tell
-        var r = Vector512.FusedMultiplyAdd(n, Vector512.Create(-0.693359375f), x); // ln 2 in two parts
-        r = Vector512.FusedMultiplyAdd(n, Vector512.Create(2.12194440e-4f), r);
-        var p = Vector512.Create(1f / 5040);
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 720));
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 120));
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 24));
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(1f / 6));
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512.Create(0.5f));
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512<float>.One);
-        p = Vector512.FusedMultiplyAdd(p, r, Vector512<float>.One);
-        var exponent = Vector512.ShiftLeft(Vector512.ConvertToInt32Native(n) + Vector512.Create(127), 23);
-        var result = p * exponent.AsSingle();
-        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87.3f)), Vector512<float>.Zero, result);
-    }
 
     /// <summary>Sixteen bfloat16 as float32: a bfloat16 is the upper half of a float32.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -172,6 +152,18 @@ internal static unsafe class Simd
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Transpose8(Vector256<float> r0, Vector256<float> r1, Vector256<float> r2, Vector256<float> r3, Vector256<float> r4, Vector256<float> r5, Vector256<float> r6, Vector256<float> r7, float* target, long stride)
     {
+        if (!Avx.IsSupported)
+        {
+            Scatter(r0, target, stride);
+            Scatter(r1, target + 1, stride);
+            Scatter(r2, target + 2, stride);
+            Scatter(r3, target + 3, stride);
+            Scatter(r4, target + 4, stride);
+            Scatter(r5, target + 5, stride);
+            Scatter(r6, target + 6, stride);
+            Scatter(r7, target + 7, stride);
+            return;
+        }
         Vector256<float> a0 = Avx.UnpackLow(r0, r1), a1 = Avx.UnpackHigh(r0, r1), a2 = Avx.UnpackLow(r2, r3), a3 = Avx.UnpackHigh(r2, r3);
         Vector256<float> a4 = Avx.UnpackLow(r4, r5), a5 = Avx.UnpackHigh(r4, r5), a6 = Avx.UnpackLow(r6, r7), a7 = Avx.UnpackHigh(r6, r7);
         Vector256<float> b0 = Avx.Shuffle(a0, a2, 0x44), b1 = Avx.Shuffle(a0, a2, 0xEE), b2 = Avx.Shuffle(a1, a3, 0x44), b3 = Avx.Shuffle(a1, a3, 0xEE);
@@ -184,5 +176,19 @@ internal static unsafe class Simd
         Avx.Permute2x128(b1, b5, 0x31).Store(target + 5 * stride);
         Avx.Permute2x128(b2, b6, 0x31).Store(target + 6 * stride);
         Avx.Permute2x128(b3, b7, 0x31).Store(target + 7 * stride);
+    }
+
+    private static void Scatter(Vector256<float> row, float* target, long stride)
+    {
+        for (var j = 0; j < Width; j++)
+            target[j * stride] = row[j];
+    }
+
+    /// <summary>Asks for the cache line of an address, on processors that can be asked. It need not be readable.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Prefetch(void* address)
+    {
+        if (Sse.IsSupported)
+            Sse.Prefetch1(address);
     }
 }
