@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using SelfJudge.Modeling.Hosting;
 
 namespace SelfJudge.Bench.Measures;
@@ -13,26 +12,25 @@ namespace SelfJudge.Bench.Measures;
 internal static class MachineLimit
 {
     private const int Repetitions = 12;
-    private const int Chains = 12; // more than latency times units, fewer than registers
     private const int Steps = 4_000_000;
 
     public static Task<double> Measure(ModelHost host) => host.RunExclusive("machine's limit", () =>
     {
         using var workers = new WorkerPool(host.Workers);
-        var lanes = Avx512F.IsSupported ? Vector512<float>.Count : Vector256<float>.Count;
-        var flops = 2.0 * workers.Count * Steps * Chains * lanes;
+        var chains = Vector512.IsHardwareAccelerated ? 12 : 6; // more than latency times units, fewer than registers
+        var flops = 2.0 * workers.Count * Steps * chains * Vector512<float>.Count;
         return Enumerable.Range(0, Repetitions).Max(_ =>
         {
             var started = Stopwatch.GetTimestamp();
-            workers.Run(Avx512F.IsSupported ? _ => Wide() : _ => Narrow());
+            workers.Run(_ => Loop());
             return flops / Stopwatch.GetElapsedTime(started).TotalSeconds / 1e9;
         });
     });
 
     // x = x·0.5 + 1 stays between 1 and 2: neither infinite nor denormal, which could take longer. Inlined, it would be left
-    // out, since nobody reads the result.
+    // out, since nobody reads the result. Without registers of 512 bits each chain is two already.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static float Wide()
+    private static float Loop()
     {
         Vector512<float> half = Vector512.Create(0.5f), one = Vector512<float>.One;
         var (a, b, c, d, e, f, g, h, i, j, k, l) = (one, one, one, one, one, one, one, one, one, one, one, one);
@@ -44,6 +42,8 @@ internal static class MachineLimit
             d = Vector512.FusedMultiplyAdd(d, half, one);
             e = Vector512.FusedMultiplyAdd(e, half, one);
             f = Vector512.FusedMultiplyAdd(f, half, one);
+            if (!Vector512.IsHardwareAccelerated)
+                continue;
             g = Vector512.FusedMultiplyAdd(g, half, one);
             h = Vector512.FusedMultiplyAdd(h, half, one);
             i = Vector512.FusedMultiplyAdd(i, half, one);
@@ -52,28 +52,5 @@ internal static class MachineLimit
             l = Vector512.FusedMultiplyAdd(l, half, one);
         }
         return Vector512.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static float Narrow()
-    {
-        Vector256<float> half = Vector256.Create(0.5f), one = Vector256<float>.One;
-        var (a, b, c, d, e, f, g, h, i, j, k, l) = (one, one, one, one, one, one, one, one, one, one, one, one);
-        for (var step = 0; step < Steps; step++)
-        {
-            a = Vector256.FusedMultiplyAdd(a, half, one);
-            b = Vector256.FusedMultiplyAdd(b, half, one);
-            c = Vector256.FusedMultiplyAdd(c, half, one);
-            d = Vector256.FusedMultiplyAdd(d, half, one);
-            e = Vector256.FusedMultiplyAdd(e, half, one);
-            f = Vector256.FusedMultiplyAdd(f, half, one);
-            g = Vector256.FusedMultiplyAdd(g, half, one);
-            h = Vector256.FusedMultiplyAdd(h, half, one);
-            i = Vector256.FusedMultiplyAdd(i, half, one);
-            j = Vector256.FusedMultiplyAdd(j, half, one);
-            k = Vector256.FusedMultiplyAdd(k, half, one);
-            l = Vector256.FusedMultiplyAdd(l, half, one);
-        }
-        return Vector256.Sum(a + b + c + d + e + f + g + h + i + j + k + l);
     }
 }
