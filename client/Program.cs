@@ -26,6 +26,7 @@ var root = new RootCommand("SelfJudge.Actors: align language models by on-policy
 };
 foreach (var command in RunsCommands.Create().Concat(TokenizeCommands.Create()))
     root.Add(command);
+root.Add(ReferenceCommand.Create(root));
 SafeConsole.Use();
 return await CommandLineProgram.Run(root, args, e => e switch
 {
