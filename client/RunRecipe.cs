@@ -23,9 +23,9 @@ internal static class RunRecipe
             _ = CommonOptions.ParseJudgeTemplate(template, "--judge-template");
         var recipe = Resolve(Read(path, model, data, judgeTemplates, settings), isPlan: false);
         var folder = recipe.Model.Path;
-        if (recipe.Evaluation is { Judge: { } judge } evaluation && judge is not (EvaluationRecipe.Oracle or EvaluationRecipe.Start) && recipe.Stages.All(s => s.Name != judge) && recipe.Judge.EndpointOf(judge) is null)
+        if (recipe.Evaluation is { Judge: { } judge } evaluation && JudgeRef.Parse(judge, recipe) is JudgeRef.Folder elsewhere)
         {
-            recipe = recipe with { Evaluation = evaluation with { Judge = Existing(judge, "evaluation.judge") } };
+            recipe = recipe with { Evaluation = evaluation with { Judge = Existing(elsewhere.Path, "evaluation.judge") } };
             CheckJudge("evaluation.judge", recipe.Evaluation.Judge!, recipe.Judge.Templates);
         }
         else if (recipe is { Evaluation: not null, Data.WorldPairs: 0, Model.Path: { } start })
@@ -147,9 +147,8 @@ internal static class RunRecipe
     private static string? Existing(string? named, string key) => named is null ? null
         : Path.Exists(named) ? Path.GetFullPath(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
 
-    // A stage's judge or reward: a word, an earlier stage, an endpoint, or else a model.
     private static string? NamedModel(Recipe recipe, string? named, string key) =>
-        named is null or StageRecipe.PolicyItself or EvaluationRecipe.Oracle || recipe.Stages.Any(s => s.Name == named) || recipe.Judge.EndpointOf(named) is not null ? named : ModelFolderOf(named, key);
+        named is not null && JudgeRef.Parse(named, recipe) is JudgeRef.Folder folder ? ModelFolderOf(folder.Path, key) : named;
 
     // Training starts from whole weights: an adapter on top of them has to be merged first.
     private static string ModelFolderOf(string named, string key = "model.path")

@@ -46,7 +46,7 @@ public sealed record RunFolder(string Path)
 
     /// <summary>The model that a stage leaves: the last one's is the run's result, in <c>final/</c> or <c>adapter/</c>.</summary>
     public string OutputOf(Recipe recipe, StageRecipe stage) =>
-        stage != recipe.Stages[^1] ? Within(Stages, stage.Name) : In(stage.Adapter is null ? "final" : "adapter");
+        stage != recipe.Stages[^1] ? Within(Stages, stage.Name) : In(recipe.AdapterOf(stage) is null ? "final" : "adapter");
 
     /// <summary>What a preference stage trained on last, and how likely it is under the stage's final policy and its reference; beside the stage's model.</summary>
     public string LastStepOf(Recipe recipe, StageRecipe stage) => BesideModel(recipe, stage, "last-step.jsonl");

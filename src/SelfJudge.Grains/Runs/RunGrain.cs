@@ -21,7 +21,7 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
 
     public async Task Start(RunRequest request)
     {
-        var (recipe, folder) = (RecipeFile.Parse(request.Recipe, "recipe"), new RunFolder(request.Folder));
+        var (recipe, folder) = (RequestedRecipes.Check(request), new RunFolder(request.Folder));
         if (_execution is { IsOver: false } running)
         {
             if (RunFolder.RealPath(running.Request.Folder) != RunFolder.RealPath(request.Folder))

@@ -23,7 +23,7 @@ public static class RunModels
         var stage = recipe.Stages.Single(s => s.Name == stageName);
         var output = folder.OutputOf(recipe, stage);
         return AdapterFolder.IsAdapter(output)
-            ? [.. Chain(runId, recipe, folder, stage.From), new ModelReference(id, output, null, IdOf(runId, stage.From), recipe.Model.DialogueTemplate, recipe.Model.MaxLength, recipe.Model.MaxActiveSequences)]
+            ? [.. Chain(runId, recipe, folder, recipe.BaseOf(stage)), new ModelReference(id, output, null, IdOf(runId, recipe.BaseOf(stage)), recipe.Model.DialogueTemplate, recipe.Model.MaxLength, recipe.Model.MaxActiveSequences)]
             : [new ModelReference(id, output, null, null, recipe.Model.DialogueTemplate, recipe.Model.MaxLength, recipe.Model.MaxActiveSequences)];
     }
 

@@ -74,7 +74,7 @@ internal sealed class StageTraining : IAsyncDisposable
     /// <summary>Opens a stage from its newest checkpoint, or anew. <paramref name="warn"/> hears what is amiss and was got over.</summary>
     public static async Task<StageTraining> Open(string runId, RunRequest run, string stageName, IModelHost host, ChatJudges chats, DataCatalog catalog, long epochFloor, Action<string> warn)
     {
-        var recipe = RecipeFile.Parse(run.Recipe, "recipe.yaml");
+        var recipe = RequestedRecipes.Of(run);
         var stage = recipe.Stages.Single(s => s.Name == stageName);
         var folder = new RunFolder(run.Folder);
         var data = await catalog.Get(runId, recipe);
@@ -246,7 +246,7 @@ internal sealed class StageTraining : IAsyncDisposable
         IReadOnlyList<LastStepRow> rows = Stage.Method switch
         {
             StageMethod.Dpo => [.. _batches.OfflineExamples(Stage.Steps - 1).Zip(_batches.Offline(Stage.Steps - 1), (e, p) => LastStepRow.Of(RunStep, Stage, e, p))],
-            StageMethod.SelfJudge or StageMethod.OffPolicy => [.. TripletLog.ReadLastStep(_folder, Stage.Name).Select(LastStepRow.Of)],
+            StageMethod.SelfJudge or StageMethod.OffPolicy or StageMethod.Rso => [.. TripletLog.ReadLastStep(_folder, Stage.Name).Select(LastStepRow.Of)],
             _ => [],
         };
         if (rows.Count > 0)
@@ -332,7 +332,7 @@ internal sealed class StageTraining : IAsyncDisposable
     };
 
     // What an adapter says that it stands on.
-    private string BaseModel() => Path.GetFullPath(Stage.From is { } from ? _folder.OutputOf(Recipe, Recipe.Stages.Single(s => s.Name == from)) : Recipe.Model.Path ?? _folder.Path);
+    private string BaseModel() => Path.GetFullPath(Recipe.BaseOf(Stage) is { } from ? _folder.OutputOf(Recipe, Recipe.Stages.Single(s => s.Name == from)) : Recipe.Model.Path ?? _folder.Path);
 
     private static OptimizerOptions ToOptions(OptimizerRecipe o) => new(o.Beta1, o.Beta2, 1e-8, o.WeightDecay, o.ClipNorm, o.MaxTokensPerBatch, o.GradientCheckpointing);
 

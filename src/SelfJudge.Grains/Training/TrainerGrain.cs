@@ -10,7 +10,6 @@ using SelfJudge.Grains.Prompts;
 using SelfJudge.Grains.Replicas;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Hosting;
-using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Grains.Training;
 
@@ -130,7 +129,7 @@ public sealed partial class TrainerGrain(
     }
 
     public async Task<LoadedModel> EnsureLoaded(RunRequest run, string? stage) =>
-        new(host.Name, await RunModels.EnsureLoaded(host, this.GetPrimaryKeyString(), RecipeFile.Parse(run.Recipe, "recipe.yaml"), new RunFolder(run.Folder), stage));
+        new(host.Name, await RunModels.EnsureLoaded(host, this.GetPrimaryKeyString(), RequestedRecipes.Of(run), new RunFolder(run.Folder), stage));
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => LeaveStage();
 

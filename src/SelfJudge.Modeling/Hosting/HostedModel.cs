@@ -96,13 +96,16 @@ internal sealed class Lane(LlamaModel model, int maxForwardTokens) : IDisposable
 
     public void Add(GenerationJob job) => _waiting.Enqueue(job);
 
-    /// <summary>Takes in what there is room for, then extends everything by up to <paramref name="tokens"/> tokens. A failure fails the lane's jobs, not the host. Returns the number of tokens sampled.</summary>
-    public long Run(int tokens, int maxActive, long policyVersion)
+    /// <summary>
+    /// Takes in what there is room for, then extends everything by up to <paramref name="tokens"/> tokens. A failure fails the
+    /// lane's jobs, as it is <paramref name="told"/>, not the host. Returns the number of tokens sampled.
+    /// </summary>
+    public long Run(int tokens, int maxActive, long policyVersion, Func<Exception, Exception> told)
     {
-        _engine ??= new GenerationEngine(model, maxForwardTokens);
-        var before = _engine.SampledTokens;
         try
         {
+            _engine ??= new GenerationEngine(model, maxForwardTokens);
+            var before = _engine.SampledTokens;
             for (var i = 0; i < tokens && !IsEmpty; i++)
             {
                 Admit(maxActive, policyVersion);
@@ -115,22 +118,23 @@ internal sealed class Lane(LlamaModel model, int maxForwardTokens) : IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            foreach (var job in _running.Concat(_waiting))
-                job.Fail(e);
-            _running.Clear();
-            _waiting.Clear();
-            _engine.Dispose();
-            _engine = null;
+            Fail(told(e));
             return 0;
         }
     }
 
-    public void Dispose()
+    /// <summary>Fails all of its jobs and lets go of what they hold.</summary>
+    public void Fail(Exception reason)
     {
         foreach (var job in _running.Concat(_waiting))
-            job.Fail(new ObjectDisposedException(nameof(ModelHost), "the model host is stopping"));
+            job.Fail(reason);
+        _running.Clear();
+        _waiting.Clear();
         _engine?.Dispose();
+        _engine = null;
     }
+
+    public void Dispose() => Fail(new ObjectDisposedException(nameof(ModelHost), "the model host is stopping"));
 
     private void Admit(int maxActive, long policyVersion)
     {

@@ -373,10 +373,14 @@ public sealed class ModelHost : IModelHost, IDisposable
         _workers.Run(worker =>
         {
             foreach (var model in _models.Values)
-                sampled[worker] += model.Lanes[worker].Run(_options.SliceTokens, Math.Min(_options.MaxActiveSequences, model.MaxActiveSequences), model.Version);
+                sampled[worker] += model.Lanes[worker].Run(_options.SliceTokens, Math.Min(_options.MaxActiveSequences, model.MaxActiveSequences),
+                    model.Version, e => Told(e, WorkKind.Sampling, model.Id));
         });
         _meter.AddSampled(sampled.Sum());
     }
+
+    // Whoever asked for a piece of work gets its failure, and the host goes on.
+    private Exception Told(Exception failure, WorkKind kind, string model) => HostMemory.Told(failure, Name, kind, model);
 
     // Only what generates now is kept ready: a host of many models does not hold two copies of each.
     private void Prepare()
@@ -387,8 +391,19 @@ public sealed class ModelHost : IModelHost, IDisposable
         ReleasePrepared();
         foreach (var hosted in generating)
         {
-            _workers.Run(worker => hosted.Model.Prepare(worker, _workers.Count));
-            _prepared.Add(hosted);
+            try
+            {
+                _workers.Run(worker => hosted.Model.Prepare(worker, _workers.Count));
+                _prepared.Add(hosted);
+            }
+#pragma warning disable CA1031 // Whoever asked for the samples gets the failure.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                hosted.Model.Release(); // what was half ready
+                foreach (var lane in hosted.Lanes)
+                    lane.Fail(Told(e, WorkKind.Sampling, hosted.Id));
+            }
         }
     }
 
@@ -420,7 +435,8 @@ public sealed class ModelHost : IModelHost, IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            work.ForEach(w => w.Fail(e));
+            var told = Told(e, WorkKind.Judging, work[0].Model);
+            work.ForEach(w => w.Fail(told));
         }
     }
 
@@ -474,7 +490,7 @@ public sealed class ModelHost : IModelHost, IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
-            work.Fail(e);
+            work.Fail(Told(e, work.IsTraining ? WorkKind.Training : WorkKind.Other, work.Model));
         }
     }
 
@@ -490,6 +506,8 @@ public sealed class ModelHost : IModelHost, IDisposable
         if (source.Base is { } baseId)
         {
             var @base = Find(baseId);
+            if (@base.Model.Adapter is not null)
+                throw new ArgumentException($"model '{id}': '{baseId}' is an adapter itself; an adapter stands on whole weights");
             return NewModel(id, @base.Weights, AdapterFolder.Read(folder, @base.Model.Config, _device), @base.Encoder.Tokenizer, dialogue);
         }
         var config = ModelFolder.ReadConfig(folder);

@@ -61,6 +61,14 @@ public sealed record Recipe
     /// <summary>The judge templates of a stage: its own, else those of the stage it starts from, else the run's.</summary>
     public IReadOnlyList<string> TemplatesOf(StageRecipe stage) =>
         stage.JudgeTemplates ?? (stage.From is { } from ? TemplatesOf(Stages.Single(s => s.Name == from)) : Judge.Templates);
+
+    /// <summary>The adapter of a stage's model: the one that it adds, else the one that it trains on, of the stage it starts from; null where it trains all weights.</summary>
+    public AdapterRecipe? AdapterOf(StageRecipe stage) => stage.Adapter ?? (StartOf(stage) is { } start ? AdapterOf(start) : null);
+
+    /// <summary>The stage whose whole weights a stage's adapter stands on; null for the model that the run starts from.</summary>
+    public string? BaseOf(StageRecipe stage) => stage.Adapter is null && StartOf(stage) is { } start && AdapterOf(start) is not null ? BaseOf(start) : stage.From;
+
+    private StageRecipe? StartOf(StageRecipe stage) => stage.From is { } from ? Stages.First(s => s.Name == from) : null;
 }
 
 /// <summary>Where prompts and preference pairs come from.</summary>
@@ -328,13 +336,13 @@ public sealed record StageRecipe
     [Setting("The loss over a preference pair.", Methods = [StageMethod.Dpo, StageMethod.OffPolicy, StageMethod.SelfJudge, StageMethod.Rso])]
     public PreferenceLoss Loss { get; init; } = new();
 
-    [Setting("Who judges. Null: the model that the stage started from, frozen (the paper's choice). policy: the policy as it is (Table 9). oracle: the built-in world's. Else an earlier stage, a model folder, or one of the recipe's judge.endpoints.", Methods = [StageMethod.OffPolicy, StageMethod.SelfJudge, StageMethod.Rso])]
+    [Setting("Who judges. Null: the model that the stage started from, frozen (the paper's choice). policy: the policy as it is (Table 9). oracle: the built-in world's. start: the model that the run starts from. Else an earlier stage, one of the recipe's judge.endpoints, or a model folder by its path, such as ./judge.", Methods = [StageMethod.OffPolicy, StageMethod.SelfJudge, StageMethod.Rso])]
     public string? Judge { get; init; }
 
     [Setting("Judge templates in place of the run's own: to be learned, or to judge by. Null: those of the stage it starts from.")]
     public IReadOnlyList<string>? JudgeTemplates { get; init; }
 
-    [Setting("What rewards a response: an earlier stage, or a model folder. A reward model scores it; any other model judges it against a blank one, and the likelihood of its judge token is the reward (Table 3).", Methods = [StageMethod.Rest, StageMethod.Raft, StageMethod.Ppo])]
+    [Setting("What rewards a response: an earlier stage, start, or a model folder by its path. A reward model scores it; any other model judges it against a blank one, and the likelihood of its judge token is the reward (Table 3).", Methods = [StageMethod.Rest, StageMethod.Raft, StageMethod.Ppo])]
     public string? Reward { get; init; }
 
     [Setting("The temperature β of the acceptance, on the scale of the judge's likelihoods.", AtLeast = 1e-6, AtMost = 1000, Methods = [StageMethod.Rso])]
@@ -423,7 +431,7 @@ public sealed record EvaluationRecipe
     [Setting("What win rates are against: a stage, or start for the model that the run starts from. Where null, the stage SFT, and on files without one start.")]
     public string? Baseline { get; init; }
 
-    [Setting("Who compares: oracle, for the built-in world's; a stage's name; start, for the model that the run starts from; the name of one of judge.endpoints; the path of a model folder. Where null, the oracle in the built-in world, and elsewhere the first jsft stage or, without one, the model that the run starts from.")]
+    [Setting("Who compares: oracle, for the built-in world's; a stage's name; start, for the model that the run starts from; the name of one of judge.endpoints; the path of a model folder, such as ./judge. Where null, the oracle in the built-in world, and elsewhere the first jsft stage or, without one, the model that the run starts from.")]
     public string? Judge { get; init; }
 
     [Setting("What a pair of answers counts as on which the judge's two orders disagree: a tie, or the mean over both orders decides.")]

@@ -52,13 +52,16 @@ internal static class RecipeChecks
                 yield return check with { Key = $"evaluation.{check.Key}" };
 
         // A judge key says nothing but a name of what it means.
-        bool IsTaken(string name) => name is StageRecipe.PolicyItself or EvaluationRecipe.Oracle or EvaluationRecipe.Start || recipe.Stages.Any(s => s.Name == name) || recipe.Judge.Endpoints.Count(e => e.Name == name) > 1;
+        bool IsTaken(string name) => JudgeRef.IsWord(name) || recipe.Stages.Any(s => s.Name == name) || recipe.Judge.Endpoints.Count(e => e.Name == name) > 1;
     }
 
     // It may hold a secret and is not repeated.
     private const string AddressProblem = "an address goes into judge.endpoints, with a name; write that name here";
 
-    private static bool IsAddress(string? named) => named?.Contains("://", StringComparison.Ordinal) == true;
+    private static string NoJudge(string named, string others, IReadOnlyList<string> stages) =>
+        $"'{named}' is neither {others}; those are {Names(stages)}. A model folder is written as a path, such as ./{named}";
+
+    private static string Names(IReadOnlyList<string> stages) => stages.Count == 0 ? "none" : string.Join(", ", stages);
 
     // A stage with examples of one task only has nothing to learn where that task weighs nothing.
     private static bool Learns(StageRecipe stage) => stage.PolicyExamples > 0 && stage.LossWeights.Response > 0
@@ -92,7 +95,13 @@ internal static class RecipeChecks
         yield return (stage.Name is not (StageRecipe.PolicyItself or EvaluationRecipe.Oracle), "name", $"'{stage.Name}' means something else where a judge is named");
         yield return (stage.Name != EvaluationRecipe.Start, "name", "'start' is the model that the run starts from");
         yield return (!earlier.Contains(stage.Name, StringComparer.OrdinalIgnoreCase), "name", $"'{stage.Name}' is taken by an earlier stage");
-        yield return (stage.From is null || earlier.Contains(stage.From), "from", $"'{stage.From}' is not an earlier stage; those are {(earlier.Count == 0 ? "none" : string.Join(", ", earlier))}");
+        yield return (stage.From is null || earlier.Contains(stage.From), "from", $"'{stage.From}' is not an earlier stage; those are {Names(earlier)}");
+        if (recipe.Stages.Take(index).FirstOrDefault(s => s.Name == stage.From) is { } start && recipe.AdapterOf(start) is not null)
+        {
+            yield return (stage.Adapter is null, "adapter", $"stage {start.Name}, which it starts from, has an adapter already: leave it out to train that one on");
+            yield return (stage.Method is not (StageMethod.Rm or StageMethod.Ppo) || start.Method == StageMethod.Rm, "from",
+                $"{method} adds a scalar head, which the adapter of stage {start.Name} does not have: start from a stage of whole weights");
+        }
         yield return (stage.Steps == 0 || stage.Epochs == 0, "epochs", "give steps or epochs, not both");
         yield return (stage.Steps > 0 || stage.Steps == 0 && stage.Epochs > 0, "steps", "must be 1 or more, or give epochs");
         yield return (stage.Epochs == 0 || !isOnPrompts || recipe.Data.WorldPairs == 0, "epochs", "the built-in world's prompts have no end: give steps");
@@ -100,10 +109,18 @@ internal static class RecipeChecks
         yield return (isSupervised || stage.Prompts > 0, "prompts", "must be 1 or more");
         yield return (!isOnPrompts || (long)stage.Prompts * stage.Samples <= MaxResponses, "samples", $"{stage.Prompts} prompts of {stage.Samples} samples are more than {MaxResponses} responses in a step");
         yield return (!isOnPrompts || stage.Method.IsRewarded() || stage.Samples >= 2, "samples", "a preference needs at least 2 samples");
-        yield return (!IsAddress(stage.Judge), "judge", AddressProblem);
-        yield return (!IsAddress(stage.Reward), "reward", AddressProblem);
-        yield return (stage.Judge != EvaluationRecipe.Oracle || recipe.Data.WorldPairs > 0, "judge", "only the built-in world has an oracle");
-        yield return (stage.Judge != StageRecipe.PolicyItself || stage.Method == StageMethod.SelfJudge, "judge", $"{method} samples the initial policy, which judges by default");
+        foreach (var (key, named) in new[] { ("judge", stage.Judge), ("reward", stage.Reward) })
+        {
+            if (named is null)
+                continue;
+            yield return (!JudgeRef.IsAddress(named), key, AddressProblem);
+            var judge = JudgeRef.Parse(named, recipe);
+            yield return (judge is not null, key, NoJudge(named, key == "judge" ? "'oracle' nor 'policy' nor 'start' nor one of judge.endpoints nor an earlier stage" : "'start' nor an earlier stage", earlier));
+            yield return (judge is not JudgeRef.Stage of || earlier.Contains(of.Of), key, $"'{named}' is no earlier stage; those are {Names(earlier)}");
+            yield return (judge is not JudgeRef.Oracle || key == "judge" && recipe.Data.WorldPairs > 0, key, key == "judge" ? "only the built-in world has an oracle" : "the oracle compares, and gives no rewards");
+            yield return (judge is not JudgeRef.Policy || stage.Method == StageMethod.SelfJudge, key, key == "judge" ? $"{method} samples the initial policy, which judges by default" : "the policy does not reward itself");
+            yield return (judge is not JudgeRef.Endpoint || key == "judge", key, "an endpoint compares, and gives no rewards");
+        }
         yield return (!stage.Method.IsRewarded() || stage.Reward is not null, "reward", $"{method} needs what rewards its samples: an earlier stage of method rm, or any other model, which then judges against a blank response");
         yield return (!isSupervised || Learns(stage), "loss_weights", "give a weight of more than 0 to what the stage learns, or it learns nothing");
         yield return (stage.JudgeTemplates is not { Count: 0 }, "judge_templates", "name at least one template");
@@ -122,10 +139,13 @@ internal static class RecipeChecks
         var names = recipe.Stages.Select(s => s.Name).ToList();
         var isWorld = recipe.Data.WorldPairs > 0;
         yield return (isWorld || recipe.Data.HasPairs, "prompts", "data.prompts alone holds no prompts out to evaluate on; give data.pairs or data.sources");
-        yield return (!IsAddress(evaluation.Judge), "judge", AddressProblem);
-        yield return (isWorld || evaluation.Judge != EvaluationRecipe.Oracle, "judge", "only the built-in world has an oracle; name a stage or a model folder");
-        yield return (evaluation.Judge is null or EvaluationRecipe.Oracle or EvaluationRecipe.Start || names.Contains(evaluation.Judge) || recipe.Judge.EndpointOf(evaluation.Judge) is not null || evaluation.Judge.IndexOfAny(['/', '\\']) >= 0 || Directory.Exists(evaluation.Judge), "judge",
-            $"'{evaluation.Judge}' is neither '{EvaluationRecipe.Oracle}' nor a model folder nor one of judge.endpoints nor a stage; those are {string.Join(", ", names)}");
+        if (evaluation.Judge is { } named)
+        {
+            yield return (!JudgeRef.IsAddress(named), "judge", AddressProblem);
+            var judge = JudgeRef.Parse(named, recipe);
+            yield return (isWorld || judge is not JudgeRef.Oracle, "judge", "only the built-in world has an oracle; name a stage or a model folder");
+            yield return (judge is not (null or JudgeRef.Policy), "judge", NoJudge(named, "'oracle' nor 'start' nor one of judge.endpoints nor a stage", names));
+        }
         yield return (isWorld || evaluation.Split == HeldOutSplit.Test, "split", "only the built-in world has validation prompts");
         yield return (IsModel(evaluation.Baseline!), "baseline", $"'{evaluation.Baseline}' is neither a stage nor '{EvaluationRecipe.Start}', the model that the run starts from; stages are {string.Join(", ", names)}");
         foreach (var name in evaluation.Rejection)

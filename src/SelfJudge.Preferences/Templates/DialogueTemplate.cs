@@ -55,8 +55,11 @@ public sealed record DialogueTemplate(string Name, string SystemFormat, string U
     public static DialogueTemplate ByName(string nameOrPath) => BuiltIn.FirstOrDefault(t => t.Name == nameOrPath)
         ?? (IsPath(nameOrPath) ? DialogueTemplateFile.Load(nameOrPath) : throw new ArgumentException($"unknown dialogue template '{nameOrPath}'; known are {Known}"));
 
+    /// <summary>Whether it is the path of a file, and no template's name.</summary>
+    public static bool IsFile(string nameOrPath) => IsPath(nameOrPath) && BuiltIn.All(t => t.Name != nameOrPath);
+
     /// <summary>A name as it is, a path made absolute: it may be read again from elsewhere.</summary>
-    public static string Absolute(string nameOrPath) => IsPath(nameOrPath) && BuiltIn.All(t => t.Name != nameOrPath) ? Path.GetFullPath(nameOrPath) : nameOrPath;
+    public static string Absolute(string nameOrPath) => IsFile(nameOrPath) ? Path.GetFullPath(nameOrPath) : nameOrPath;
 
     /// <summary>The built-in template that a Jinja <c>chat_template</c> amounts to, by what only that one has; null if it is none of them.</summary>
     public static DialogueTemplate? Recognise(string chatTemplate)

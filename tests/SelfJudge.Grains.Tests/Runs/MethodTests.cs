@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Tests.Cluster;
@@ -31,6 +32,10 @@ public sealed class MethodTests : IDisposable
         Assert.All(triplets, t => Assert.True(t.ChosenScore >= t.RejectedScore));
         Assert.Contains(triplets, t => t.ChosenScore > t.RejectedScore);
         Assert.Equal(triplets.Count, cluster.Host.Trained.Items.Sum(p => p.Count));
+        // What its last step was trained on is left beside the model, as any preference stage leaves it.
+        var last = cluster.Host.Trained.Items[^1].Select(p => string.Join(' ', p.Chosen)).ToList();
+        var left = File.ReadLines(_folder.In("run/last-step.jsonl")).Select(l => JsonNode.Parse(l)!["chosen_ids"]!.AsArray().Select(id => (int)id!));
+        Assert.Equal(last, left.Select(ids => string.Join(' ', ids)));
     }
 
     [Fact]

@@ -15,6 +15,10 @@ public sealed class RunFolderTests
         Assert.Equal("/runs/7/final", folder.OutputOf(recipe, recipe.Stages[1]));
         recipe = recipe with { Stages = [recipe.Stages[0], recipe.Stages[1] with { Adapter = new AdapterRecipe() }] };
         Assert.Equal("/runs/7/adapter", folder.OutputOf(recipe, recipe.Stages[1]));
+        // One that is trained on is an adapter still, on the weights that it stood on before.
+        recipe = recipe with { Stages = [.. recipe.Stages.Select((s, i) => i == 0 ? s : s with { From = "SFT" }), new StageRecipe { Name = "More", From = "DPO" }] };
+        Assert.Equal("/runs/7/adapter", folder.OutputOf(recipe, recipe.Stages[2]));
+        Assert.Equal("SFT", recipe.BaseOf(recipe.Stages[2]));
     }
 
     [Fact]

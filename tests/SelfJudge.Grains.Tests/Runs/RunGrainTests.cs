@@ -363,6 +363,40 @@ public sealed class RunGrainTests : IDisposable
     }
 
     [Fact]
+    public async Task A_path_that_each_silo_would_read_in_its_own_way_is_refused()
+    {
+        await using var cluster = await GrainCluster.Start();
+        var recipe = TestRuns.SelfJudge();
+        recipe = recipe with { Stages = [recipe.Stages[0] with { Judge = "./judge" }] };
+        var problem = await Assert.ThrowsAsync<RecipeException>(() => Run(cluster, "run").Start(TestRuns.Request(recipe, _folder.In("run"))));
+        Assert.Equal("recipe: stages[0].judge: './judge' depends on the current directory, which a silo has of its own: write an absolute path", problem.Message);
+        Assert.False(Directory.Exists(_folder.In("run")));
+    }
+
+    [Fact]
+    public async Task A_recipe_is_parsed_once_for_a_run_and_anew_for_every_start()
+    {
+        await using var cluster = await GrainCluster.Start();
+        var request = TestRuns.Request(TestRuns.SelfJudge() with { Name = "parsed once" }, _folder.In("run"));
+        var first = RequestedRecipes.Check(request);
+        Assert.Same(first, RequestedRecipes.Of(new RunRequest(new string(request.Recipe), _folder.In("other"))));
+        await Run(cluster, "run").Start(request);
+        Assert.NotSame(first, RequestedRecipes.Of(request));
+    }
+
+    [Fact]
+    public async Task A_host_without_memory_ends_the_run_in_a_sentence_and_serves_the_next()
+    {
+        await using var cluster = await GrainCluster.Start();
+        var failure = new HostMemoryException("model host fake ran out of memory: lower sampling.max_new_tokens");
+        cluster.Host.OnSample = _ => Task.FromException(failure);
+        var failed = await Complete(cluster, "run", TestRuns.SelfJudge());
+        Assert.Equal((RunState.Failed, failure.Message, true), (failed.State, failed.Message, failed.CanResume));
+        cluster.Host.OnSample = _ => Task.CompletedTask;
+        Assert.Equal(RunState.Completed, (await Complete(cluster, "run", TestRuns.SelfJudge())).State);
+    }
+
+    [Fact]
     public async Task A_run_that_is_being_executed_is_followed_by_the_same_request_and_no_other()
     {
         await using var cluster = await GrainCluster.Start();

@@ -56,6 +56,21 @@ public sealed class MethodRecipeTests
         Assert.Equal(RecipeFile.Render(held), RecipeFile.Render(RecipeFile.Parse(RecipeFile.Render(held), "rendered")));
     }
 
+    [Theory]
+    [InlineData("adapter: {r: 4}", "method: dpo, prompts: 1, adapter: {}", "stages[1].adapter: stage A, which it starts from, has an adapter already: leave it out to train that one on")]
+    [InlineData("adapter: {r: 4}", "method: rm, prompts: 1", "stages[1].from: rm adds a scalar head, which the adapter of stage A does not have: start from a stage of whole weights")]
+    [InlineData("adapter: {r: 4}", "method: dpo, prompts: 1", null)]
+    [InlineData("rationale: false", "method: dpo, prompts: 1, adapter: {}", null)]
+    public void One_adapter_stands_on_whole_weights(string first, string second, string? problem)
+    {
+        string[] stages = [$"{{name: A, method: jsft, steps: 1, judge_pairs: 1, learning_rate: 1, {first}}}", $"{{name: B, from: A, steps: 1, learning_rate: 1, {second}}}"];
+        Recipe Parse() => RecipeFile.Parse($"{{data: {{world_pairs: 10}}, stages: [{string.Join(", ", stages)}]}}", "r.yaml");
+        if (problem is null)
+            Assert.Equal(2, Parse().Stages.Count);
+        else
+            Assert.Contains(problem, Assert.Throws<RecipeException>(Parse).Message);
+    }
+
     [Fact]
     public void A_setting_for_another_method_is_refused_too()
     {

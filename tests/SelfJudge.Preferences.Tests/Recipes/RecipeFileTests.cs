@@ -119,7 +119,7 @@ public sealed class RecipeFileTests
 
     [Theory]
     [InlineData("data.pairs=p.jsonl", "evaluation.judge=oracle", "evaluation.judge: only the built-in world has an oracle; name a stage or a model folder")]
-    [InlineData("data.pairs=p.jsonl", "evaluation.judge=JFST", "evaluation.judge: 'JFST' is neither 'oracle' nor a model folder nor one of judge.endpoints nor a stage; those are JSFT, Self-Judge")]
+    [InlineData("data.pairs=p.jsonl", "evaluation.judge=JFST", "evaluation.judge: 'JFST' is neither 'oracle' nor 'start' nor one of judge.endpoints nor a stage; those are JSFT, Self-Judge. A model folder is written as a path, such as ./JFST")]
     [InlineData("data.pairs=p.jsonl", "evaluation.split=validation", "evaluation.split: only the built-in world has validation prompts")]
     [InlineData("data.prompts=p.jsonl", "stages=[{name: JSFT, method: self-judge, steps: 1, prompts: 1, learning_rate: 1}]", "evaluation.prompts: data.prompts alone holds no prompts out to evaluate on; give data.pairs or data.sources")]
     public void An_evaluation_that_cannot_be_is_named(string data, string setting, string message) =>
