@@ -3,6 +3,7 @@ using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
@@ -70,7 +71,7 @@ internal sealed class Workbench : IAsyncDisposable
     public IReadOnlyList<SupervisedExample> NextBatch() => _batches.Supervised(_step++);
 
     /// <summary>A step of the demo's JSFT stage.</summary>
-    public Task<StepReport> Train(IReadOnlyList<SupervisedExample> examples, double learningRate) => _training.SupervisedStepAsync(examples, _jsft.LossWeights, learningRate);
+    public Task<StepReport> Train(IReadOnlyList<SupervisedExample> examples, double learningRate) => _training.StepAsync(new SupervisedObjective(examples, _jsft.LossWeights), learningRate);
 
     /// <summary>The n-th training prompt, to be sampled.</summary>
     public SamplePrompt Prompt(int n, int samples) =>

@@ -1,5 +1,6 @@
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Learning;
@@ -71,7 +72,7 @@ internal static class RoleMemory
             await host.SampleAsync(model, new SamplePrompt([1, 2, 3], [1], new SamplingOptions { MaxNewTokens = 4 }), null, CancellationToken.None);
             most = Math.Max(most, Held());
         }
-        await training.PreferenceStepAsync([new PreferencePair([1, 2], [3], [4])], new PreferenceLoss(), 0);
+        await training.StepAsync(new PreferenceObjective([new PreferencePair([1, 2], [3], [4])], new PreferenceLoss()), 0);
         return (most, Held());
     }
 

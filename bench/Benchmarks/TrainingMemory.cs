@@ -1,6 +1,7 @@
 using SelfJudge.Bench.Measures;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
@@ -69,8 +70,8 @@ internal static class TrainingMemory
     {
         var numbers = arguments switch
         {
-            ["dpo", ..] => [await Step(Adapter, arguments.Contains("checkpointing"), (training, length) => training.PreferenceStepAsync([Pair(length)], new PreferenceLoss(), 1e-6))],
-            ["sft", ..] => [await Step(null, arguments.Contains("checkpointing"), (training, length) => training.SupervisedStepAsync([.. Enumerable.Range(0, Sequences).Select(i => Example(length, i))], new PartWeights(1), 1e-6))],
+            ["dpo", ..] => [await Step(Adapter, arguments.Contains("checkpointing"), (training, length) => training.StepAsync(new PreferenceObjective([Pair(length)], new PreferenceLoss()), 1e-6))],
+            ["sft", ..] => [await Step(null, arguments.Contains("checkpointing"), (training, length) => training.StepAsync(new SupervisedObjective([.. Enumerable.Range(0, Sequences).Select(i => Example(length, i))], new PartWeights(1)), 1e-6))],
             ["logits"] => [await Logits()],
             ["roles", var dtype] => await Roles(Enum.Parse<WeightDtype>(dtype)),
             _ => throw new ArgumentException($"no such case: {string.Join(' ', arguments)}"),
@@ -117,7 +118,7 @@ internal static class TrainingMemory
         // What any host takes is not the model's: a small one goes first.
         await host.LoadAsync("small", Source(Model with { HiddenSize = 48, IntermediateSize = 64, NumAttentionHeads = 2, NumKeyValueHeads = 2, HeadDim = 24, VocabSize = 64 }), CancellationToken.None);
         await using (var small = await host.OpenTrainingAsync(new TrainingSpec("small policy", "small", "small", Adapter, 1, new OptimizerOptions()), CancellationToken.None))
-            await small.PreferenceStepAsync([new PreferencePair([1, 2], [3, 4], [5])], new PreferenceLoss(), 1e-6);
+            await small.StepAsync(new PreferenceObjective([new PreferencePair([1, 2], [3, 4], [5])], new PreferenceLoss()), 1e-6);
         var before = PeakMemory.Resident();
         await host.LoadAsync(Base, Source(Model), CancellationToken.None);
         await using var training = await Open(host, Adapter, checkpointing: false);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using SelfJudge.Grains.Replicas;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
@@ -38,7 +39,7 @@ internal sealed class BareLoop(IModelHost host, string start, Recipe recipe, Sta
         for (var step = 1; step <= stage.Steps; step++)
         {
             var pairs = await Play(step);
-            losses.Add((await training.PreferenceStepAsync(pairs, stage.Loss, schedule.At(step))).Loss);
+            losses.Add((await training.StepAsync(new PreferenceObjective(pairs, stage.Loss), schedule.At(step))).Loss);
             if (step == 1)
                 (since, before) = (Stopwatch.GetTimestamp(), host.Status.Totals);
         }

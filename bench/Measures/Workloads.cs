@@ -1,5 +1,6 @@
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Learning;
@@ -62,7 +63,7 @@ internal sealed class Workloads : IAsyncDisposable
     public async Task<Work> TrainLarge()
     {
         var examples = Enumerable.Range(0, LargeSequences).Select(i => new SupervisedExample(RandomTokens(LargeLength, i), [.. Enumerable.Repeat(TokenPart.Response, LargeLength)])).ToList();
-        return new Work(await Rounds.Seconds(() => _training.SupervisedStepAsync(examples, AllTokens, 0)), LargeSequences, 0, LargeSequences * LargeLength,
+        return new Work(await Rounds.Seconds(() => _training.StepAsync(new SupervisedObjective(examples, AllTokens), 0)), LargeSequences, 0, LargeSequences * LargeLength,
             LargeSequences * new ModelFlops(LargeConfig).Training(LargeLength, ModelFlops.Seen(LargeLength), LargeLength - 1));
     }
 

@@ -4,6 +4,7 @@ using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Data;
@@ -56,15 +57,15 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
     private Task Longest(ModelHost host, IPolicyTraining training, string initial, LongestStep longest, CancellationToken cancellation) =>
         longest.IsOnPrompts ? OnPrompts(host, training, initial, longest.Prompts(), toTheEnd: true, cancellation)
         : stage.Method is StageMethod.Dpo or StageMethod.Rm ? Train(() => OnPairs(training, longest.Offline()))
-        : Train(() => training.SupervisedStepAsync(longest.Supervised(), stage.LossWeights, 0));
+        : Train(() => training.StepAsync(new SupervisedObjective(longest.Supervised(), stage.LossWeights), 0));
 
     private Task Typical(ModelHost host, IPolicyTraining training, string initial, LongestStep longest, int step, CancellationToken cancellation) =>
         longest.IsOnPrompts ? OnPrompts(host, training, initial, [.. Enumerable.Range(0, stage.Prompts).Select(i => data.Prompt((long)step * stage.Prompts + i))], toTheEnd: false, cancellation)
         : stage.Method is StageMethod.Dpo or StageMethod.Rm ? Train(() => OnPairs(training, longest.Typical.Offline(step)))
-        : Train(() => training.SupervisedStepAsync(longest.Typical.Supervised(step), stage.LossWeights, 0));
+        : Train(() => training.StepAsync(new SupervisedObjective(longest.Typical.Supervised(step), stage.LossWeights), 0));
 
     private Task<StepReport> OnPairs(IPolicyTraining training, IReadOnlyList<PreferencePair> pairs) =>
-        stage.Method == StageMethod.Rm ? training.RewardStepAsync(pairs, 0) : training.PreferenceStepAsync(pairs, stage.Loss, 0);
+        stage.Method == StageMethod.Rm ? training.StepAsync(new BradleyTerryObjective(pairs), 0) : training.StepAsync(new PreferenceObjective(pairs, stage.Loss), 0);
 
     // Sampling, judging and a step on what came of it. To the end: as if every answer were as long as it may be.
     private async Task OnPrompts(ModelHost host, IPolicyTraining training, string initial, IReadOnlyList<IReadOnlyList<Turn>> prompts, bool toTheEnd, CancellationToken cancellation)
@@ -92,10 +93,10 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
 
     private Task<StepReport> Step(IPolicyTraining training, List<int[]> prompts, List<int[][]> answers) => stage.Method switch
     {
-        StageMethod.Raft => training.SupervisedStepAsync([.. prompts.Zip(answers, (p, a) => ExampleBuilder.Sampled(p, a[0]))], stage.LossWeights, 0),
-        StageMethod.Rest => training.SupervisedStepAsync([.. Enumerable.Range(0, stage.PolicyExamples).Select(i => ExampleBuilder.Sampled(prompts[i % prompts.Count], answers[i % prompts.Count][0]))], stage.LossWeights, 0),
-        StageMethod.Ppo => training.PpoStepAsync([.. prompts.Zip(answers).SelectMany(p => p.Second.Select(ids => new RewardedResponse(p.First, ids, 0)))], stage.Ppo, stage.Ppo.InitialKl, 0),
-        _ => training.PreferenceStepAsync([.. prompts.Zip(answers).SelectMany(p => Enumerable.Range(0, PairsOf(stage)).Select(s => new PreferencePair(p.First, p.Second[s], p.Second[s + 1])))], stage.Loss, 0),
+        StageMethod.Raft => training.StepAsync(new SupervisedObjective([.. prompts.Zip(answers, (p, a) => ExampleBuilder.Sampled(p, a[0]))], stage.LossWeights), 0),
+        StageMethod.Rest => training.StepAsync(new SupervisedObjective([.. Enumerable.Range(0, stage.PolicyExamples).Select(i => ExampleBuilder.Sampled(prompts[i % prompts.Count], answers[i % prompts.Count][0]))], stage.LossWeights), 0),
+        StageMethod.Ppo => training.StepAsync(new PpoObjective([.. prompts.Zip(answers).SelectMany(p => p.Second.Select(ids => new RewardedResponse(p.First, ids, 0)))], stage.Ppo, stage.Ppo.InitialKl), 0),
+        _ => training.StepAsync(new PreferenceObjective([.. prompts.Zip(answers).SelectMany(p => Enumerable.Range(0, PairsOf(stage)).Select(s => new PreferencePair(p.First, p.Second[s], p.Second[s + 1])))], stage.Loss), 0),
     };
 
     /// <summary>Triplets that a prompt's bracket yields at most.</summary>

@@ -4,6 +4,7 @@ using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
@@ -150,10 +151,10 @@ internal sealed class StageTraining : IAsyncDisposable
         var (step, rate) = (Progress.Step, _schedule.At(Progress.Step + 1));
         var report = await Named(Stage.Method switch
         {
-            StageMethod.Dpo => _training.PreferenceStepAsync(await Batch(step, _batches.Offline), Stage.Loss, rate),
-            StageMethod.Rm => _training.RewardStepAsync(await Batch(step, _batches.Offline), rate),
-            StageMethod.Rest => _training.SupervisedStepAsync((await Improvement()).Examples(step), Stage.LossWeights, rate),
-            _ => _training.SupervisedStepAsync(await Batch(step, _batches.Supervised), Stage.LossWeights, rate),
+            StageMethod.Dpo => _training.StepAsync(new PreferenceObjective(await Batch(step, _batches.Offline), Stage.Loss), rate),
+            StageMethod.Rm => _training.StepAsync(new BradleyTerryObjective(await Batch(step, _batches.Offline)), rate),
+            StageMethod.Rest => _training.StepAsync(new SupervisedObjective((await Improvement()).Examples(step), Stage.LossWeights), rate),
+            _ => _training.StepAsync(new SupervisedObjective(await Batch(step, _batches.Supervised), Stage.LossWeights), rate),
         });
         var figures = Figures(report, rate);
         if (Stage.MeasureEvery > 0 && (step + 1) % Stage.MeasureEvery == 0 && step + 1 < Stage.Steps)
@@ -213,9 +214,9 @@ internal sealed class StageTraining : IAsyncDisposable
     private Task<StepReport>? Train(IReadOnlyList<TripletBatch> batches, IReadOnlyList<Triplet> fresh, List<RewardedCompletion> rewarded, double rate) => Stage.Method switch
     {
         StageMethod.Rest => null, // these steps gather
-        StageMethod.Raft => _training.SupervisedStepAsync([.. batches.Where(b => b.Rewarded.Count > 0).Select(b => b.Rewarded.MaxBy(r => r.Reward)!).Select(r => ExampleBuilder.Sampled(r.PromptIds, r.Completion.Ids))], Stage.LossWeights, rate),
-        StageMethod.Ppo => rewarded.Count == 0 ? null : _training.PpoStepAsync([.. rewarded.Select(r => new RewardedResponse(r.PromptIds, r.Completion.Ids, r.Reward))], Stage.Ppo, KlCoefficient, rate),
-        _ => fresh.Count == 0 ? null : _training.PreferenceStepAsync([.. fresh.Select(t => new PreferencePair(t.PromptIds, t.Chosen.Ids, t.Rejected.Ids))], Stage.Loss, rate),
+        StageMethod.Raft => _training.StepAsync(new SupervisedObjective([.. batches.Where(b => b.Rewarded.Count > 0).Select(b => b.Rewarded.MaxBy(r => r.Reward)!).Select(r => ExampleBuilder.Sampled(r.PromptIds, r.Completion.Ids))], Stage.LossWeights), rate),
+        StageMethod.Ppo => rewarded.Count == 0 ? null : _training.StepAsync(new PpoObjective([.. rewarded.Select(r => new RewardedResponse(r.PromptIds, r.Completion.Ids, r.Reward))], Stage.Ppo, KlCoefficient), rate),
+        _ => fresh.Count == 0 ? null : _training.StepAsync(new PreferenceObjective([.. fresh.Select(t => new PreferencePair(t.PromptIds, t.Chosen.Ids, t.Rejected.Ids))], Stage.Loss), rate),
     };
 
     private double KlCoefficient => Progress.KlCoefficient ?? Stage.Ppo.InitialKl;

@@ -1,8 +1,8 @@
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
-using SelfJudge.Preferences.Learning;
 
 namespace SelfJudge.Modeling.Hosting;
 
@@ -69,18 +69,10 @@ public interface IPolicyTraining : IAsyncDisposable
     /// <summary>The id under which the trained model samples.</summary>
     string Policy { get; }
 
-    /// <summary>One supervised step (stage 1).</summary>
-    Task<StepReport> SupervisedStepAsync(IReadOnlyList<SupervisedExample> examples, PartWeights weights, double learningRate);
-
-    /// <summary>One step of a preference loss (stage 2).</summary>
-    Task<StepReport> PreferenceStepAsync(IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, double learningRate);
-
-    /// <summary>One step of the Bradley-Terry loss, the mean over the pairs, on a model opened with a reward head.</summary>
-    Task<StepReport> RewardStepAsync(IReadOnlyList<PreferencePair> pairs, double learningRate);
-
-    /// <summary>PPO's updates on the responses of one step, on a model opened with a value head and a reference.</summary>
-    /// <param name="klCoefficient">What the divergence from the reference costs, per nat.</param>
-    Task<StepReport> PpoStepAsync(IReadOnlyList<RewardedResponse> responses, PpoOptions options, double klCoefficient, double learningRate);
+    /// <summary>One step on an objective. Only a training that was opened with them has a reference and a scalar head.</summary>
+    /// <exception cref="InvalidOperationException">The objective needs one of them, and there is none.</exception>
+    /// <exception cref="ArithmeticException">A loss, gradient or rate is not finite; that update was not made.</exception>
+    Task<StepReport> StepAsync(Objective objective, double learningRate);
 
     /// <summary>A copy of everything that training has changed.</summary>
     /// <param name="into">An earlier copy that is needed no longer: its arrays are written over and taken for the new one.</param>

@@ -1,6 +1,6 @@
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
-using SelfJudge.Preferences.Learning;
 
 namespace SelfJudge.Modeling.Hosting;
 
@@ -12,24 +12,13 @@ internal sealed class PolicyTraining(ModelHost host, HostedModel policy, SharedW
 
     public string Policy => policy.Id;
 
-    public Task<StepReport> SupervisedStepAsync(IReadOnlyList<SupervisedExample> examples, PartWeights weights, double learningRate) =>
-        Step(() => trainer.SupervisedStep(examples, weights, learningRate));
-
-    public Task<StepReport> PreferenceStepAsync(IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, double learningRate)
+    public Task<StepReport> StepAsync(Objective objective, double learningRate) => host.RunExclusive(policy.Id, () =>
     {
-        if (referenceWeights is null)
-            throw new InvalidOperationException($"'{policy.Id}' was opened without a reference model, which a preference loss needs");
-        return Step(() => trainer.PreferenceStep(pairs, loss, learningRate));
-    }
-
-    public Task<StepReport> RewardStepAsync(IReadOnlyList<PreferencePair> pairs, double learningRate) => Step(() => trainer.RewardStep(pairs, learningRate));
-
-    public Task<StepReport> PpoStepAsync(IReadOnlyList<RewardedResponse> responses, PpoOptions options, double klCoefficient, double learningRate)
-    {
-        if (referenceWeights is null)
-            throw new InvalidOperationException($"'{policy.Id}' was opened without a reference model, which PPO's penalty needs");
-        return Step(() => trainer.PpoStep(responses, options, klCoefficient, learningRate));
-    }
+        var report = trainer.Step(objective, learningRate);
+        policy.Version++;
+        host.Meter.AddTrained(report.Tokens);
+        return report;
+    }, isTraining: true);
 
     public Task<TrainingSnapshot> SnapshotAsync(TrainingSnapshot? into = null) => host.RunExclusive(policy.Id, () => new TrainingSnapshot(
         lora, trainer.Trained.ToArrays(into?.Weights), trainer.Mean.ToArrays(into?.Mean), trainer.Variance.ToArrays(into?.Variance), policy.Version, trainer.Steps));
@@ -54,12 +43,4 @@ internal sealed class PolicyTraining(ModelHost host, HostedModel policy, SharedW
         host.Freeze(policy);
         return true;
     });
-
-    private Task<StepReport> Step(Func<StepReport> step) => host.RunExclusive(policy.Id, () =>
-    {
-        var report = step();
-        policy.Version++;
-        host.Meter.AddTrained(report.Tokens);
-        return report;
-    }, isTraining: true);
 }

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
@@ -218,28 +219,30 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     {
         public string Policy => policy;
 
-        public Task<StepReport> SupervisedStepAsync(IReadOnlyList<SupervisedExample> examples, PartWeights weights, double learningRate)
+        public async Task<StepReport> StepAsync(Objective objective, double learningRate)
         {
-            host.Supervised.Add(examples);
-            return Step(examples.SelectMany(e => e.Tokens));
+            switch (objective)
+            {
+                case SupervisedObjective supervised:
+                    host.Supervised.Add(supervised.Examples);
+                    return await Step(supervised.Examples.SelectMany(e => e.Tokens));
+                case PreferenceObjective preference:
+                    host.Trained.Add(preference.Pairs);
+                    return await Step(preference.Pairs.SelectMany(TokensOf));
+                case BradleyTerryObjective reward:
+                    return await Step(reward.Pairs.SelectMany(TokensOf));
+                case PpoObjective ppo:
+                    host.Ppo.Add((ppo.Responses, ppo.KlCoefficient));
+                    var report = await Step(ppo.Responses.SelectMany(r => r.Prompt.Concat(r.Response).Append(-1)));
+                    // A divergence of twelve nats, twice the usual target.
+                    return report with { Metrics = new Dictionary<string, double>(report.Metrics) { ["objective/kl"] = 12 } };
+                default:
+                    throw new NotSupportedException($"{objective.GetType().Name} is no objective of these tests");
+            }
         }
 
-        public Task<StepReport> RewardStepAsync(IReadOnlyList<PreferencePair> pairs, double learningRate) =>
-            Step(pairs.SelectMany(p => p.Prompt.Concat(p.Chosen).Append(-1).Concat(p.Rejected).Append(-2)));
-
-        // A divergence of twelve nats, twice the usual target.
-        public async Task<StepReport> PpoStepAsync(IReadOnlyList<RewardedResponse> responses, PpoOptions options, double klCoefficient, double learningRate)
-        {
-            host.Ppo.Add((responses, klCoefficient));
-            var report = await Step(responses.SelectMany(r => r.Prompt.Concat(r.Response).Append(-1)));
-            return report with { Metrics = new Dictionary<string, double>(report.Metrics) { ["objective/kl"] = 12 } };
-        }
-
-        public Task<StepReport> PreferenceStepAsync(IReadOnlyList<PreferencePair> pairs, PreferenceLoss loss, double learningRate)
-        {
-            host.Trained.Add(pairs);
-            return Step(pairs.SelectMany(p => p.Prompt.Concat(p.Chosen).Append(-1).Concat(p.Rejected).Append(-2)));
-        }
+        private static IEnumerable<int> TokensOf(PreferencePair pair) =>
+            pair.Prompt.Concat(pair.Chosen).Append(-1).Concat(pair.Rejected).Append(-2);
 
         // Sixty-four bits are four floats of sixteen bits each, which hold them exactly.
         public Task<TrainingSnapshot> SnapshotAsync(TrainingSnapshot? into = null)

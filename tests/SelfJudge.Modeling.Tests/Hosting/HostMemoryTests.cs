@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
@@ -67,7 +68,7 @@ public sealed class HostMemoryTests : IAsyncLifetime
     public async Task Training_that_has_no_room_fails_and_says_what_to_lower()
     {
         await using var training = await _host.OpenTrainingAsync(new TrainingSpec("policy", "base", null, null, 1, new OptimizerOptions()), default);
-        Task<StepReport> Step() => training.SupervisedStepAsync([new SupervisedExample([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])], new PartWeights(), 1e-3);
+        Task<StepReport> Step() => training.StepAsync(new SupervisedObjective([new SupervisedExample([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])], new PartWeights()), 1e-3);
         _kernels.Fail(nameof(IKernels.AttendBackward));
         var failure = await Assert.ThrowsAsync<HostMemoryException>(Step);
         Assert.Equal($"model host host-0 ran out of memory while it trained 'policy': lower optimizer.max_tokens_per_batch, set optimizer.gradient_checkpointing, or train an adapter{Plan}", failure.Message);

@@ -4,6 +4,7 @@ using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
@@ -116,10 +117,10 @@ public sealed class ModelHostDeviceTests
         var before = await Base();
         await using var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "m", "m", Lora, 1, new OptimizerOptions(GradientCheckpointing: true)), default);
         var pairs = Enumerable.Range(0, 4).Select(i => new PreferencePair([1, .. TestModels.Tokens(6, (ulong)i, 512)], TestModels.Tokens(8, (ulong)i + 10, 512), TestModels.Tokens(8, (ulong)i + 20, 512))).ToList();
-        var first = await training.PreferenceStepAsync(pairs, new PreferenceLoss(), 1e-2);
+        var first = await training.StepAsync(new PreferenceObjective(pairs, new PreferenceLoss()), 1e-2);
         for (var i = 0; i < 8; i++)
-            await training.PreferenceStepAsync(pairs, new PreferenceLoss(), 1e-2);
-        var last = await training.PreferenceStepAsync(pairs, new PreferenceLoss(), 1e-2);
+            await training.StepAsync(new PreferenceObjective(pairs, new PreferenceLoss()), 1e-2);
+        var last = await training.StepAsync(new PreferenceObjective(pairs, new PreferenceLoss()), 1e-2);
         Assert.Equal(Math.Log(2), first.Loss, 5);
         Assert.True(last.Loss < 0.6, $"loss {last.Loss}");
         await host.SampleAsync("policy", new SamplePrompt([1], [5], new SamplingOptions { MaxNewTokens = 5 }), null, default);
@@ -139,7 +140,7 @@ public sealed class ModelHostDeviceTests
             var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "m", "m", null, 1, new OptimizerOptions()), default);
             Task<(ScalarType, float[])> Weights(string model) => host.RunExclusive(model, () => (host.Find(model).Model.Weights.Buffer.Flat.dtype, Ops.ToArray(host.Find(model).Model.Weights.Buffer.Flat)));
             await host.UnloadAsync("m"); // the training still uses its weights as reference
-            await training.PreferenceStepAsync([new PreferencePair([3, 4], [5, 6], [7])], new PreferenceLoss(), 1e-3);
+            await training.StepAsync(new PreferenceObjective([new PreferencePair([3, 4], [5, 6], [7])], new PreferenceLoss()), 1e-3);
             Assert.Equal(ScalarType.Float32, (await Weights("policy")).Item1);
             await host.SaveAsync("policy", folder, "");
             await training.DisposeAsync();
@@ -173,10 +174,10 @@ public sealed class ModelHostDeviceTests
         var (sampled, losses, judged) = (new List<string>(), new List<double>(), new List<double>());
         await using (var jsft = await host.OpenTrainingAsync(new TrainingSpec("jsft", "start", null, null, 1, new OptimizerOptions()), default))
             for (var step = 0; step < 6; step++)
-                losses.Add((await jsft.SupervisedStepAsync([.. Data.Pairs.Take(4).SelectMany(p => new[]
+                losses.Add((await jsft.StepAsync(new SupervisedObjective([.. Data.Pairs.Take(4).SelectMany(p => new[]
                 {
                     ExampleBuilder.Policy(encoder, p), ExampleBuilder.Judge(encoder, JudgeTemplate.World, p, false, false), ExampleBuilder.Judge(encoder, JudgeTemplate.World, p, true, false),
-                })], new PartWeights(1, 1), 1e-2)).Loss);
+                })], new PartWeights(1, 1)), 1e-2)).Loss);
         await using var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "jsft", "jsft", Lora, 1, new OptimizerOptions()), default);
         for (var step = 0; step < 2; step++)
         {
@@ -193,7 +194,7 @@ public sealed class ModelHostDeviceTests
                 var verdict = Verdict.Of([new TemplateJudgment(null, both[0], both[1])]);
                 pairs.Add(new PreferencePair(prompt, answers[verdict.Winner == 2 ? 1 : 0].Ids, answers[verdict.Winner == 2 ? 0 : 1].Ids));
             }
-            losses.Add((await training.PreferenceStepAsync(pairs, new PreferenceLoss(), 1e-3)).Loss);
+            losses.Add((await training.StepAsync(new PreferenceObjective(pairs, new PreferenceLoss()), 1e-3)).Loss);
         }
         var snapshot = await training.SnapshotAsync();
         return ([.. sampled], [.. losses.Concat(judged).Select(v => (float)v)], [.. snapshot.Weights.SelectMany(a => a.Values)]);

@@ -1,5 +1,6 @@
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
@@ -97,7 +98,7 @@ public sealed class ModelHostTests : IAsyncLifetime
         await using var training = await Train("policy");
         var sampling = Enumerable.Range(0, 20).Select(i => _host.SampleAsync("base", Prompt(i), null, default)).ToList();
         var judging = Enumerable.Range(0, 20).Select(i => _host.JudgeAsync("base", [Judge("cat", "dog")], null, default)).ToList();
-        var stepping = Enumerable.Range(0, 5).Select(_ => training.PreferenceStepAsync(Pairs(), new PreferenceLoss(), 1e-3)).ToList();
+        var stepping = Enumerable.Range(0, 5).Select(_ => training.StepAsync(new PreferenceObjective(Pairs(), new PreferenceLoss()), 1e-3)).ToList();
         await Task.WhenAll([.. sampling, .. judging, .. stepping]);
         Assert.Equal(5, _host.VersionOf("policy"));
         Assert.Equal(0, _host.VersionOf("base"));
@@ -108,7 +109,7 @@ public sealed class ModelHostTests : IAsyncLifetime
     {
         await using var training = await Train("policy");
         var before = _host.SampleAsync("policy", Prompt(1), null, default);
-        var step = training.PreferenceStepAsync(Pairs(), new PreferenceLoss(), 1e-2);
+        var step = training.StepAsync(new PreferenceObjective(Pairs(), new PreferenceLoss()), 1e-2);
         var after = _host.SampleAsync("policy", Prompt(1), null, default);
         Assert.All(await before, s => Assert.Equal(0, s.PolicyVersion));
         await step;
@@ -121,7 +122,7 @@ public sealed class ModelHostTests : IAsyncLifetime
     public async Task Once_its_training_has_ended_a_model_samples_under_the_version_that_it_would_have_if_it_were_loaded(bool byAdapter)
     {
         await using (var training = await Train("policy", byAdapter ? new LoraConfig(2, 4, ["q_proj"]) : null))
-            await training.PreferenceStepAsync(Pairs(), new PreferenceLoss(), 1e-2);
+            await training.StepAsync(new PreferenceObjective(Pairs(), new PreferenceLoss()), 1e-2);
         Assert.All(await _host.SampleAsync("policy", Prompt(1), null, default), s => Assert.Equal(0, s.PolicyVersion));
     }
 
@@ -225,13 +226,13 @@ public sealed class ModelHostTests : IAsyncLifetime
     public async Task A_snapshot_put_back_restores_weights_optimizer_and_version()
     {
         await using var training = await Train("policy", new LoraConfig(2, 4, ["q_proj"]));
-        await training.PreferenceStepAsync(Pairs(), new PreferenceLoss(), 1e-2);
+        await training.StepAsync(new PreferenceObjective(Pairs(), new PreferenceLoss()), 1e-2);
         var snapshot = await training.SnapshotAsync();
-        var onward = await training.PreferenceStepAsync(Pairs(), new PreferenceLoss(), 1e-2);
+        var onward = await training.StepAsync(new PreferenceObjective(Pairs(), new PreferenceLoss()), 1e-2);
         var reached = await training.SnapshotAsync();
         await training.RestoreAsync(snapshot);
         Assert.Equal(1, _host.VersionOf("policy"));
-        Assert.Equal(onward, await training.PreferenceStepAsync(Pairs(), new PreferenceLoss(), 1e-2), (a, b) => a.Loss == b.Loss && a.GradientNorm == b.GradientNorm);
+        Assert.Equal(onward, await training.StepAsync(new PreferenceObjective(Pairs(), new PreferenceLoss()), 1e-2), (a, b) => a.Loss == b.Loss && a.GradientNorm == b.GradientNorm);
         var again = await training.SnapshotAsync();
         foreach (var (a, b) in reached.Weights.Concat(reached.Mean).Zip(again.Weights.Concat(again.Mean)))
             Assert.Equal(a.Values, b.Values);
@@ -243,7 +244,7 @@ public sealed class ModelHostTests : IAsyncLifetime
         var folder = Path.Combine(Path.GetTempPath(), "selfjudge-" + Guid.NewGuid().ToString("N"));
         await using (var training = await Train("policy", new LoraConfig(2, 4, Projection.Modules)))
         {
-            await training.PreferenceStepAsync(Pairs(), new PreferenceLoss(), 1e-2);
+            await training.StepAsync(new PreferenceObjective(Pairs(), new PreferenceLoss()), 1e-2);
             await _host.SaveAsync("policy", folder, "base");
         }
         var expected = await _host.SampleAsync("policy", Prompt(5), null, default);

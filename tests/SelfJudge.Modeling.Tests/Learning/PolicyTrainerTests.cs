@@ -2,6 +2,7 @@ using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Learning;
@@ -40,7 +41,7 @@ public sealed class PolicyTrainerTests : IDisposable
         var expected = Pairs.Select(p => loss.Of(new PairLogProbs(Sum(policy, p.Prompt, p.Chosen), Sum(policy, p.Prompt, p.Rejected), Sum(reference, p.Prompt, p.Chosen), Sum(reference, p.Prompt, p.Rejected), p.Chosen.Length, p.Rejected.Length))).ToList();
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(policy, reference, workers, new OptimizerOptions());
-        var report = trainer.PreferenceStep(Pairs, loss, 1e-3);
+        var report = trainer.Step(new PreferenceObjective(Pairs, loss), 1e-3);
         Assert.Equal(expected.Average(e => e.Loss), report.Loss, 3);
         Assert.Equal(expected.Average(e => e.Margin), report.Metrics["rewards/margins"], 4);
         Assert.Equal(expected.Average(e => e.ChosenReward), report.Metrics["rewards/chosen"], 4);
@@ -58,11 +59,11 @@ public sealed class PolicyTrainerTests : IDisposable
         var before = Ops.ToArray(_weights.Buffer.Flat);
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(TestModels.Model(full ?? _weights, adapter), reference, workers, new OptimizerOptions());
-        var first = trainer.PreferenceStep(Pairs, new PreferenceLoss(), 5e-3);
+        var first = trainer.Step(new PreferenceObjective(Pairs, new PreferenceLoss()), 5e-3);
         Assert.Equal(Math.Log(2), first.Loss, 4); // policy and reference begin alike
         StepReport last = first;
         for (var i = 0; i < 20; i++)
-            last = trainer.PreferenceStep(Pairs, new PreferenceLoss(), 5e-3);
+            last = trainer.Step(new PreferenceObjective(Pairs, new PreferenceLoss()), 5e-3);
         Assert.True(last.Loss < 0.6 && last.Metrics["rewards/margins"] > 0.1, $"loss {last.Loss}");
         Assert.Equal(before, Ops.ToArray(_weights.Buffer.Flat)); // the reference never moves
     }
@@ -75,7 +76,7 @@ public sealed class PolicyTrainerTests : IDisposable
             using var weights = _weights.Clone();
             using var workers = new WorkerPool(workerCount);
             using var trainer = new PolicyTrainer(TestModels.Model(weights), TestModels.Model(_weights), workers, new OptimizerOptions(MaxTokensPerBatch: maxTokens, ClipNorm: 0, Epsilon: 1e-3));
-            trainer.PreferenceStep(Pairs, new PreferenceLoss(), 1e-2);
+            trainer.Step(new PreferenceObjective(Pairs, new PreferenceLoss()), 1e-2);
             return Ops.ToArray(weights.Buffer.Flat);
         }
         var whole = After(1, 10_000);
@@ -100,9 +101,9 @@ public sealed class PolicyTrainerTests : IDisposable
             using var workers = new WorkerPool(2);
             using var trainer = new PolicyTrainer(TestModels.Model(full ?? _weights, adapter, by), TestModels.Model(_weights, kernels: by), workers, new OptimizerOptions(ClipNorm: 0, MaxTokensPerBatch: 40, GradientCheckpointing: checkpointing));
             var tokens = TestModels.Tokens(12, 1);
-            var supervised = trainer.SupervisedStep([new SupervisedExample(tokens, [.. Enumerable.Repeat(TokenPart.Response, 12)])], new PartWeights(1), 1e-2);
+            var supervised = trainer.Step(new SupervisedObjective([new SupervisedExample(tokens, [.. Enumerable.Repeat(TokenPart.Response, 12)])], new PartWeights(1)), 1e-2);
             var mean = Ops.ToArray(trainer.Mean.Flat); // a tenth of the first step's gradient
-            var preference = trainer.PreferenceStep(Pairs, new PreferenceLoss(), 1e-2);
+            var preference = trainer.Step(new PreferenceObjective(Pairs, new PreferenceLoss()), 1e-2);
             return (Ops.ToArray(trainer.Trained.Flat), mean, [supervised.Loss, supervised.GradientNorm, preference.Loss, preference.GradientNorm]);
         }
         var (kept, recomputed) = (After(false), After(true));
@@ -133,7 +134,7 @@ public sealed class PolicyTrainerTests : IDisposable
             using var workers = new WorkerPool(2);
             using var trainer = new PolicyTrainer(TestModels.Model(weights), TestModels.Model(_weights), workers, new OptimizerOptions());
             for (var i = 0; i < 3; i++)
-                trainer.PreferenceStep(Pairs, new PreferenceLoss(), 1e-2);
+                trainer.Step(new PreferenceObjective(Pairs, new PreferenceLoss()), 1e-2);
             return Ops.ToArray(weights.Buffer.Flat);
         }
         Assert.Equal(After(), After());
@@ -149,7 +150,7 @@ public sealed class PolicyTrainerTests : IDisposable
         var logProbs = TokenLogProbs.Forward(model, model.Hidden(PackedBatch.Of([tokens])), [0, 1, 2, 3, 4, 5, 6], tokens[1..]);
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(model, null, workers, new OptimizerOptions());
-        var report = trainer.SupervisedStep([example], new PartWeights(2, 3, 0, 0.5), 1e-3);
+        var report = trainer.Step(new SupervisedObjective([example], new PartWeights(2, 3, 0, 0.5)), 1e-3);
         double response = -(logProbs[3] + logProbs[4]) / 2, judge = -logProbs[5], prompt = -(logProbs[1] + logProbs[2]) / 2;
         Assert.Equal(response, report.Metrics["loss/response"], 4);
         Assert.Equal(judge, report.Metrics["loss/judge_token"], 4);
@@ -167,7 +168,7 @@ public sealed class PolicyTrainerTests : IDisposable
             using var workers = new WorkerPool(1);
             using var trainer = new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions(ClipNorm: clip));
             var tokens = TestModels.Tokens(12, 1);
-            var report = trainer.SupervisedStep([new SupervisedExample(tokens, [.. Enumerable.Repeat(TokenPart.Response, 12)])], new PartWeights(1), 1e-3);
+            var report = trainer.Step(new SupervisedObjective([new SupervisedExample(tokens, [.. Enumerable.Repeat(TokenPart.Response, 12)])], new PartWeights(1)), 1e-3);
             return (report.GradientNorm, Ops.ToArray(trainer.Mean.Flat));
         }
         var (norm, free) = Step(0);
@@ -182,15 +183,15 @@ public sealed class PolicyTrainerTests : IDisposable
     {
         SupervisedExample[] examples = [new([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])];
         RewardedResponse[] responses = [new([1, 2], [3, 4], double.NaN), new([1, 2], [5], 1)];
-        Stops("the loss of step 1 is NaN: lower the learning rate", t => t.SupervisedStep(examples, new PartWeights(double.NaN), 1e-3));
-        Stops("the learning rate of step 1 is Infinity", t => t.SupervisedStep(examples, new PartWeights(1), double.PositiveInfinity));
-        Stops("the learning rate of step 1 is 1E+300", t => t.SupervisedStep(examples, new PartWeights(1), 1e300));
-        Stops("of step 1 is", t => t.PreferenceStep(Pairs, new PreferenceLoss(PreferenceLossKind.Sigmoid, double.NaN), 1e-3));
-        Stops("of step 1 is", t => t.PreferenceStep(Pairs, new PreferenceLoss(PreferenceLossKind.Ipo, 0), 1e-3));
-        Stops("of step 1 is", t => t.PreferenceStep(Pairs, new PreferenceLoss(PreferenceLossKind.Hinge, double.PositiveInfinity), 1e-3));
-        Stops("the learning rate of step 1 is NaN", t => t.RewardStep(Pairs, double.NaN));
-        Stops("of step 1 is", t => t.PpoStep(responses, new PpoOptions { MiniBatch = 1 }, 0.2, 1e-3));
-        Stops("of step 1 is", t => t.PpoStep([new([1, 2], [3, 4], 1), new([1], [2], 0)], new PpoOptions(), double.NaN, 1e-3));
+        Stops("the loss of step 1 is NaN: lower the learning rate", t => t.Step(new SupervisedObjective(examples, new PartWeights(double.NaN)), 1e-3));
+        Stops("the learning rate of step 1 is Infinity", t => t.Step(new SupervisedObjective(examples, new PartWeights(1)), double.PositiveInfinity));
+        Stops("the learning rate of step 1 is 1E+300", t => t.Step(new SupervisedObjective(examples, new PartWeights(1)), 1e300));
+        Stops("of step 1 is", t => t.Step(new PreferenceObjective(Pairs, new PreferenceLoss(PreferenceLossKind.Sigmoid, double.NaN)), 1e-3));
+        Stops("of step 1 is", t => t.Step(new PreferenceObjective(Pairs, new PreferenceLoss(PreferenceLossKind.Ipo, 0)), 1e-3));
+        Stops("of step 1 is", t => t.Step(new PreferenceObjective(Pairs, new PreferenceLoss(PreferenceLossKind.Hinge, double.PositiveInfinity)), 1e-3));
+        Stops("the learning rate of step 1 is NaN", t => t.Step(new BradleyTerryObjective(Pairs), double.NaN));
+        Stops("of step 1 is", t => t.Step(new PpoObjective(responses, new PpoOptions { MiniBatch = 1 }, 0.2), 1e-3));
+        Stops("of step 1 is", t => t.Step(new PpoObjective([new([1, 2], [3, 4], 1), new([1], [2], 0)], new PpoOptions(), double.NaN), 1e-3));
 
         void Stops(string message, Func<PolicyTrainer, StepReport> step)
         {
@@ -212,9 +213,25 @@ public sealed class PolicyTrainerTests : IDisposable
         var before = Ops.ToArray(weights.Buffer.Flat);
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions());
-        Assert.Contains("the gradient of step 1 is not finite", Assert.Throws<ArithmeticException>(() => trainer.RewardStep(Pairs, 1e-3)).Message, StringComparison.Ordinal);
+        Assert.Contains("the gradient of step 1 is not finite", Assert.Throws<ArithmeticException>(() => trainer.Step(new BradleyTerryObjective(Pairs), 1e-3)).Message, StringComparison.Ordinal);
         Assert.Equal(before, Ops.ToArray(weights.Buffer.Flat));
         Assert.Equal(0, trainer.Steps);
+    }
+
+    [Fact]
+    public void An_objective_that_needs_more_than_there_is_says_what()
+    {
+        using var workers = new WorkerPool(1);
+        using var weights = _weights.CloneWithScalarHead();
+        Refuses(weights, new PreferenceObjective(Pairs, new PreferenceLoss()), "compares with a reference model");
+        Refuses(weights, new PpoObjective([new([1], [2], 0)], new PpoOptions(), 0.2), "compares with a reference model");
+        Refuses(_weights, new BradleyTerryObjective(Pairs), "reads a scalar head");
+
+        void Refuses(LlamaWeights policy, Objective objective, string message)
+        {
+            using var trainer = new PolicyTrainer(TestModels.Model(policy), null, workers, new OptimizerOptions());
+            Assert.Contains(message, Assert.Throws<InvalidOperationException>(() => trainer.Step(objective, 1e-3)).Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -225,7 +242,7 @@ public sealed class PolicyTrainerTests : IDisposable
         var before = Ops.ToArray(weights.Buffer.Flat);
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions());
-        var problem = Assert.Throws<ArithmeticException>(() => trainer.SupervisedStep([new SupervisedExample([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])], new PartWeights(1), 1e-3));
+        var problem = Assert.Throws<ArithmeticException>(() => trainer.Step(new SupervisedObjective([new SupervisedExample([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])], new PartWeights(1)), 1e-3));
         Assert.Contains("the gradient of step 1 is not finite", problem.Message);
         Assert.Equal(before, Ops.ToArray(weights.Buffer.Flat));
     }

@@ -1,5 +1,6 @@
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Learning;
@@ -42,7 +43,7 @@ public sealed class ScalarHeadTrainingTests : IDisposable
             var rewards = ScalarReadings.Rewards(model, [new ResponseSequence(p.Prompt, p.Chosen), new ResponseSequence(p.Prompt, p.Rejected)]);
             return BradleyTerry.Of(rewards[0] - rewards[1]).Loss;
         });
-        var (report, gradient) = GradientOf(trainer => trainer.RewardStep(Pairs, 0), workerCount, maxTokens);
+        var (report, gradient) = GradientOf(trainer => trainer.Step(new BradleyTerryObjective(Pairs), 0), workerCount, maxTokens);
         Assert.Equal(Loss(TestModels.Model(_weights)), report.Loss, 5);
         AssertIsGradient(gradient, Loss);
     }
@@ -67,7 +68,7 @@ public sealed class ScalarHeadTrainingTests : IDisposable
             var (old, oldValues, advantages, returns) = p.Second;
             return Enumerable.Range(0, logProbs.Length).Sum(t => Ppo.Token(logProbs[t], old[t], advantages[t], values[t], oldValues[t], returns[t], options) is var token ? token.Policy + options.ValueCoefficient * token.Value : 0);
         }) / Responses.Sum(r => r.Response.Length);
-        var (report, gradient) = GradientOf(trainer => trainer.PpoStep(Responses, options, 0.2, 0), workerCount, maxTokens);
+        var (report, gradient) = GradientOf(trainer => trainer.Step(new PpoObjective(Responses, options, 0.2), 0), workerCount, maxTokens);
         Assert.Equal(Loss(TestModels.Model(_weights)), report.Loss, 4);
         AssertIsGradient(gradient, Loss);
     }
@@ -80,12 +81,12 @@ public sealed class ScalarHeadTrainingTests : IDisposable
         using var adapter = lora ? LoraAdapter.Random(_reference.Config, new LoraConfig(4, 8, ["q_proj", "v_proj"], ScalarHead: true), Ops.Cpu, 1) : null;
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(lora ? TestModels.Model(_reference, adapter) : TestModels.Model(_weights), null, workers, new OptimizerOptions());
-        var first = trainer.RewardStep(Pairs, 1e-2);
+        var first = trainer.Step(new BradleyTerryObjective(Pairs), 1e-2);
         if (lora)
             Assert.Equal(Math.Log(2), first.Loss, 5); // the head begins at zero
         var last = first;
         for (var i = 0; i < 30; i++)
-            last = trainer.RewardStep(Pairs, 1e-2);
+            last = trainer.Step(new BradleyTerryObjective(Pairs), 1e-2);
         Assert.True(last.Loss < first.Loss / 2, $"{first.Loss} to {last.Loss}");
         Assert.Equal(1, last.Metrics["rewards/accuracies"]);
     }
@@ -104,7 +105,7 @@ public sealed class ScalarHeadTrainingTests : IDisposable
         double before = Sum(good) - Sum(bad), firstValueLoss = 0, lastValueLoss = 0;
         for (var i = 0; i < 30; i++)
         {
-            lastValueLoss = trainer.PpoStep([good, bad], new PpoOptions { MiniBatch = 2 }, 0.01, 3e-3).Metrics["loss/value_avg"];
+            lastValueLoss = trainer.Step(new PpoObjective([good, bad], new PpoOptions { MiniBatch = 2 }, 0.01), 3e-3).Metrics["loss/value_avg"];
             if (i == 0)
                 firstValueLoss = lastValueLoss;
         }
@@ -118,7 +119,7 @@ public sealed class ScalarHeadTrainingTests : IDisposable
         using var weights = _weights.Clone();
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(TestModels.Model(weights), TestModels.Model(_reference), workers, new OptimizerOptions());
-        var report = trainer.PpoStep(Responses, new PpoOptions { MiniBatch = 2, InnerEpochs = 2 }, 0.2, 1e-3);
+        var report = trainer.Step(new PpoObjective(Responses, new PpoOptions { MiniBatch = 2, InnerEpochs = 2 }, 0.2), 1e-3);
         Assert.Equal(6, trainer.Steps);
         Assert.True(report.Metrics["policy/approxkl_avg"] > 0);
     }

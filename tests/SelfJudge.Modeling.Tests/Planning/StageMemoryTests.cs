@@ -2,6 +2,7 @@ using CsCheck;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Sampling;
@@ -84,7 +85,7 @@ public sealed class StageMemoryTests
         // Another model that generates takes their place.
         await host.SampleAsync("base", new SamplePrompt([1, 2, 3], [1], new SamplingOptions { MaxNewTokens = 3 }), null, default);
         Assert.Equal(ModelMemory.Packed(config, null, dtype == WeightDtype.Float32), host.Find("base").Model.PreparedBytes);
-        await training.PreferenceStepAsync([new PreferencePair([1, 2], [3], [4])], new PreferenceLoss(), 1e-3);
+        await training.StepAsync(new PreferenceObjective([new PreferencePair([1, 2], [3], [4])], new PreferenceLoss()), 1e-3);
         Assert.Equal((0, 0), (policy.PreparedBytes, host.Find("base").Model.PreparedBytes));
     }
 

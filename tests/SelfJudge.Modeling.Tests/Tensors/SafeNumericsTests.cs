@@ -1,5 +1,6 @@
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
@@ -89,9 +90,9 @@ public sealed class SafeNumericsTests
             for (var round = 0; round < count; round++)
             {
                 var pairs = Enumerable.Range(0, 6).Select(i => data.Pairs[(round * 6 + i) % 200]).ToList();
-                await jsft.SupervisedStepAsync([.. pairs.Select(p => ExampleBuilder.Policy(encoder, p)), .. pairs.Select(p => ExampleBuilder.Judge(encoder, JudgeTemplate.World, p, false, true))], new PartWeights(1, 1, 1, 1), 1e-3);
-                await full.PreferenceStepAsync([.. pairs.Select(p => ExampleBuilder.Pair(encoder, p))], new PreferenceLoss(), 1e-4);
-                await lora.PreferenceStepAsync([.. pairs.Select(p => ExampleBuilder.Pair(encoder, p))], new PreferenceLoss(), 1e-4);
+                await jsft.StepAsync(new SupervisedObjective([.. pairs.Select(p => ExampleBuilder.Policy(encoder, p)), .. pairs.Select(p => ExampleBuilder.Judge(encoder, JudgeTemplate.World, p, false, true))], new PartWeights(1, 1, 1, 1)), 1e-3);
+                await full.StepAsync(new PreferenceObjective([.. pairs.Select(p => ExampleBuilder.Pair(encoder, p))], new PreferenceLoss()), 1e-4);
+                await lora.StepAsync(new PreferenceObjective([.. pairs.Select(p => ExampleBuilder.Pair(encoder, p))], new PreferenceLoss()), 1e-4);
                 await Task.WhenAll(pairs.Select((p, i) => host.SampleAsync(i % 2 == 0 ? "full" : "lora", new SamplePrompt(encoder.EncodePrompt(p.Prompt), [1, 2], new SamplingOptions { MaxNewTokens = 10 }), new Cohort($"{round}/{i % 2}", 3, i / 2), default)));
                 await Task.WhenAll(pairs.Select(p => host.JudgeAsync("base", [encoder.EncodeJudge(JudgeTemplate.World, p.Prompt[0].Content, p.Chosen, p.Rejected)], null, default)));
             }

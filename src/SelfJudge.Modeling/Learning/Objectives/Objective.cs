@@ -1,0 +1,35 @@
+using SelfJudge.Modeling.Hosting;
+
+namespace SelfJudge.Modeling.Learning.Objectives;
+
+/// <summary>
+/// What a step minimises, with all that it learns from. It says what it needs of the models, what a batch's gradient is,
+/// and what is reported; the trainer makes the passes and the updates.
+/// </summary>
+public abstract record Objective
+{
+    /// <summary>Whether it compares with a reference model.</summary>
+    public virtual bool NeedsReference => false;
+
+    /// <summary>The scalar head that it reads.</summary>
+    public virtual ScalarHead Head => ScalarHead.None;
+
+    /// <summary>Carries the step out by the trainer's passes.</summary>
+    internal abstract StepReport Step(IPasses passes);
+}
+
+/// <summary>The passes of a step. The trainer divides items among workers and packed batches, by their tokens.</summary>
+internal interface IPasses
+{
+    /// <summary>Has every item read once, without gradients.</summary>
+    /// <param name="lengths">Tokens of each item.</param>
+    /// <param name="read">What is done with a batch of items, by their indices. Called on several threads.</param>
+    void Read(IReadOnlyList<int> lengths, Action<int[], BatchPass> read);
+
+    /// <summary>One update by the sum of the gradients that the batches' passes add.</summary>
+    /// <param name="lengths">Tokens of each item.</param>
+    /// <param name="pass">What is done with a batch of items, by their indices. Called on several threads.</param>
+    /// <param name="loss">Asked for once every batch has passed: an update whose loss is not finite is not made.</param>
+    /// <returns>The gradient's norm before clipping.</returns>
+    double Update(IReadOnlyList<int> lengths, Action<int[], BatchPass> pass, Func<double> loss);
+}
