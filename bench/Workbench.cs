@@ -56,7 +56,7 @@ internal sealed class Workbench : IAsyncDisposable
     public static async Task<Workbench> Open()
     {
         var recipe = RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", "demo.yaml"), [$"data.world_pairs={Pairs}"]);
-        var jsft = recipe.Stages.First(s => s.Method == StageMethod.Jsft);
+        var jsft = recipe.Stages.First(s => s.Spec.TeachesJudging);
         var host = new ModelHost(new ModelHostOptions { Name = "bench" });
         await host.LoadAsync(Untrained, RunModels.Chain("bench", recipe, new RunFolder("."), null).Single().ToSource(), CancellationToken.None);
         var optimizer = new OptimizerOptions(jsft.Optimizer.Beta1, jsft.Optimizer.Beta2, WeightDecay: jsft.Optimizer.WeightDecay, ClipNorm: jsft.Optimizer.ClipNorm, MaxTokensPerBatch: jsft.Optimizer.MaxTokensPerBatch);

@@ -30,7 +30,7 @@ internal static class DataNotes
         if (data is null)
             return;
         var notes = DataFit.Steps(recipe, data).ToList();
-        if (folder is not null && recipe.Stages.Any(s => !s.Method.IsRollout()))
+        if (folder is not null && recipe.Stages.Any(s => !s.Spec.IsRollout))
         {
             var encoder = ModelFolder.ReadEncoder(folder, DialogueTemplate.ByName(recipe.Model.DialogueTemplate), recipe.Model.MaxLength);
             var lengths = DataFit.Lengths(recipe, data, encoder);

@@ -49,7 +49,7 @@ internal sealed class Reproduction(string root, StageRuns stages, IReadOnlyList<
     // Win rates are against the SFT model.
     private static IEnumerable<(string Recipe, string Stage)> StagesOf(IEnumerable<PaperTable> tables) => tables.SelectMany(t => t.Cells).Select(c => (c.Recipe, c.Stage)).Prepend(("sft", "SFT")).Distinct();
 
-    private EvaluationRecipe? EvaluationOf(StageRecipe stage, IReadOnlyList<int> tournaments) => !stage.Method.IsPolicy() ? null
+    private EvaluationRecipe? EvaluationOf(StageRecipe stage, IReadOnlyList<int> tournaments) => !stage.Spec.IsPolicy ? null
         : new EvaluationRecipe { Prompts = prompts, Baseline = stage.Name, Rejection = tournaments.Count > 0 ? [stage.Name] : [], RejectionSamples = tournaments };
 
     private void Write(double minutes)

@@ -34,7 +34,7 @@ internal sealed class SettingSearch(string root, StageRuns stages, IReadOnlyList
 
     private IReadOnlyList<StageRun> RunsOf(Recipe recipe, string stage, ulong seed) => [.. stages.Of(recipe, stage, seed).Select(r => r with
     {
-        Recipe = r.Recipe with { Evaluation = !r.Recipe.Stages[0].Method.IsPolicy() ? null : new EvaluationRecipe { Split = HeldOutSplit.Validation, Prompts = prompts, Baseline = r.Stage } },
+        Recipe = r.Recipe with { Evaluation = !r.Recipe.Stages[0].Spec.IsPolicy ? null : new EvaluationRecipe { Split = HeldOutSplit.Validation, Prompts = prompts, Baseline = r.Stage } },
     })];
 
     private void Write(List<Setting> settings)

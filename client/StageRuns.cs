@@ -100,10 +100,9 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
 
     private string SeedFolder(ulong seed) => Path.Combine(root, $"seed-{seed}");
 
-    // ReST needs steps that gather and, for each of its thresholds, steps that learn.
     private static StageRecipe Shortened(StageRecipe stage) => stage with
     {
-        Steps = stage.Method == StageMethod.Rest ? 2 + stage.Thresholds.Count : Math.Max(2, stage.Steps / QuickShare),
+        Steps = Math.Max(stage.Spec.FewestSteps(stage), stage.Steps / QuickShare),
         GrowSteps = Math.Min(stage.GrowSteps, 2),
         CheckpointEvery = Math.Max(1, stage.CheckpointEvery / QuickShare),
     };

@@ -1,7 +1,6 @@
 using SelfJudge.Bench.Measures;
 using SelfJudge.Grains.Hosting;
 using SelfJudge.Modeling.Hosting;
-using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Bench.Benchmarks;
 
@@ -18,7 +17,7 @@ internal static class GrainsAgainstLoop
     {
         var start = Path.Combine(bench.Folder, "start");
         await bench.Host.SaveAsync(Workbench.Demo, start, "");
-        var stage = bench.Recipe.Stages.First(s => s.Method == StageMethod.SelfJudge) with { From = null, Steps = StepsPerRound };
+        var stage = bench.Recipe.Stages.First(s => s.Spec.IsOnPolicy) with { From = null, Steps = StepsPerRound };
         var recipe = bench.Recipe with { Model = bench.Recipe.Model with { Path = start }, Stages = [stage], Evaluation = null };
         await using var server = SelfJudgeServer.Build(new ServerOptions { Storage = Path.Combine(bench.Folder, "grains.db"), ModelHost = new ModelHostOptions { Name = "bench-silo" }, LogToConsole = false });
         await server.StartAsync();

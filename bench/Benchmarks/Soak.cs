@@ -4,6 +4,7 @@ using SelfJudge.Abstractions;
 using SelfJudge.Bench.Measures;
 using SelfJudge.Grains.Hosting;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Bench.Benchmarks;

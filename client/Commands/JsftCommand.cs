@@ -1,6 +1,7 @@
 using System.CommandLine;
 using SelfJudge.CommandLine;
 using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Client.Commands;
@@ -31,7 +32,7 @@ internal static class JsftCommand
             var given = parse.GetValue(settings) ?? [];
             var path = parse.GetValue(recipe) ?? Path.Combine(AppContext.BaseDirectory, "recipes", DefaultRecipe);
             var (resolved, read) = RunRecipe.Load(path, parse.GetValue(model), parse.GetValue(data)!, parse.GetValue(judgeTemplate) ?? [], given);
-            if (resolved.Stages.FirstOrDefault(s => s.Method is not (StageMethod.Sft or StageMethod.Jsft)) is { } other)
+            if (resolved.Stages.FirstOrDefault(s => s.Spec.Data != StepData.Examples) is { } other)
                 throw new UserError($"{path}: stage '{other.Name}' is no supervised fine-tuning; run this recipe with: train --recipe {path}");
             var isCounted = parse.GetValue(recipe) is not null || given.Any(s => s.Split('=')[0].EndsWith(".steps", StringComparison.Ordinal));
             if (parse.GetValue(epochs) is not null || !isCounted)

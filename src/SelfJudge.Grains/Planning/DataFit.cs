@@ -1,6 +1,7 @@
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
@@ -30,9 +31,9 @@ public static class DataFit
                 if (asked > there && there > 0)
                     notes.Add(new FitNote($"{stage.Name}: a step takes {asked:N0} {what} ({key}), and the data has {there:N0}: the same come again within a step", true));
             }
-            if (stage.Method.IsRollout())
+            if (stage.Spec.IsRollout)
                 Compare("prompts", stage.Prompts, data.PromptCount ?? int.MaxValue, "prompts");
-            else if (stage.Method is StageMethod.Dpo or StageMethod.Rm)
+            else if (stage.Spec.Data == StepData.Pairs)
                 Compare("prompts", stage.Prompts, data.Pairs.Count, "pairs");
             else
             {
@@ -48,8 +49,8 @@ public static class DataFit
     public static IReadOnlyList<FitNote> Lengths(Recipe recipe, TrainingData data, PromptEncoder encoder)
     {
         var notes = new List<FitNote>();
-        var stages = recipe.Stages.Where(s => !s.Method.IsRollout()).ToList();
-        if (stages.Any(s => s.Method is StageMethod.Dpo or StageMethod.Rm || s.PolicyExamples > 0))
+        var stages = recipe.Stages.Where(s => !s.Spec.IsRollout).ToList();
+        if (stages.Any(s => s.Spec.Data == StepData.Pairs || s.PolicyExamples > 0))
         {
             var survey = new LengthSurvey(encoder, null);
             var of = Sample(data.Answers, survey.AddExample);

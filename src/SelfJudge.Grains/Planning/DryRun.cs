@@ -9,6 +9,7 @@ using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
@@ -56,12 +57,12 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
 
     private Task Longest(ModelHost host, IPolicyTraining training, string initial, LongestStep longest, CancellationToken cancellation) =>
         longest.IsOnPrompts ? OnPrompts(host, training, initial, longest.Prompts(), toTheEnd: true, cancellation)
-        : stage.Method is StageMethod.Dpo or StageMethod.Rm ? Train(() => OnPairs(training, longest.Offline()))
+        : stage.Spec.Data == StepData.Pairs ? Train(() => OnPairs(training, longest.Offline()))
         : Train(() => training.StepAsync(new SupervisedObjective(longest.Supervised(), stage.LossWeights), 0));
 
     private Task Typical(ModelHost host, IPolicyTraining training, string initial, LongestStep longest, int step, CancellationToken cancellation) =>
         longest.IsOnPrompts ? OnPrompts(host, training, initial, [.. Enumerable.Range(0, stage.Prompts).Select(i => data.Prompt((long)step * stage.Prompts + i))], toTheEnd: false, cancellation)
-        : stage.Method is StageMethod.Dpo or StageMethod.Rm ? Train(() => OnPairs(training, longest.Typical.Offline(step)))
+        : stage.Spec.Data == StepData.Pairs ? Train(() => OnPairs(training, longest.Typical.Offline(step)))
         : Train(() => training.StepAsync(new SupervisedObjective(longest.Typical.Supervised(step), stage.LossWeights), 0));
 
     private Task<StepReport> OnPairs(IPolicyTraining training, IReadOnlyList<PreferencePair> pairs) =>
@@ -71,7 +72,7 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
     private async Task OnPrompts(ModelHost host, IPolicyTraining training, string initial, IReadOnlyList<IReadOnlyList<Turn>> prompts, bool toTheEnd, CancellationToken cancellation)
     {
         var encoder = host.EncoderOf(training.Policy);
-        var policy = stage.Method.IsOnPolicy() ? training.Policy : initial;
+        var policy = stage.Spec.IsOnPolicy ? training.Policy : initial;
         var asked = prompts.Select((p, i) => new SamplePrompt(encoder.EncodePrompt(p, recipe.Sampling.MaxNewTokens), [.. Enumerable.Range(0, stage.Samples).Select(s => Seeds.Derive((ulong)i, s))], recipe.Sampling)).ToList();
         var batch = $"{Run}/{_batches++}";
         var clock = Stopwatch.StartNew();
@@ -89,22 +90,14 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
     }
 
     // As many pairs as a bracket or rejection sampling judges, or each against a blank response.
-    private IEnumerable<(string First, string Second)> Compared(string[] texts) => stage.Method.IsRewarded() ? texts.Select(t => (t, "")) : texts.Zip(texts.Skip(1));
+    private IEnumerable<(string First, string Second)> Compared(string[] texts) => stage.Spec.IsRewarded ? texts.Select(t => (t, "")) : texts.Zip(texts.Skip(1));
 
     private Task<StepReport> Step(IPolicyTraining training, List<int[]> prompts, List<int[][]> answers) => stage.Method switch
     {
         StageMethod.Raft => training.StepAsync(new SupervisedObjective([.. prompts.Zip(answers, (p, a) => ExampleBuilder.Sampled(p, a[0]))], stage.LossWeights), 0),
         StageMethod.Rest => training.StepAsync(new SupervisedObjective([.. Enumerable.Range(0, stage.PolicyExamples).Select(i => ExampleBuilder.Sampled(prompts[i % prompts.Count], answers[i % prompts.Count][0]))], stage.LossWeights), 0),
         StageMethod.Ppo => training.StepAsync(new PpoObjective([.. prompts.Zip(answers).SelectMany(p => p.Second.Select(ids => new RewardedResponse(p.First, ids, 0)))], stage.Ppo, stage.Ppo.InitialKl), 0),
-        _ => training.StepAsync(new PreferenceObjective([.. prompts.Zip(answers).SelectMany(p => Enumerable.Range(0, PairsOf(stage)).Select(s => new PreferencePair(p.First, p.Second[s], p.Second[s + 1])))], stage.Loss), 0),
-    };
-
-    /// <summary>Triplets that a prompt's bracket yields at most.</summary>
-    public static int PairsOf(StageRecipe stage) => stage.Method == StageMethod.Rso ? 1 : stage.Triplets switch
-    {
-        Preferences.Tournaments.TripletPattern.Final => 1,
-        Preferences.Tournaments.TripletPattern.AllMatches => stage.Samples - 1,
-        _ => (int)Math.Ceiling(Math.Log2(stage.Samples)),
+        _ => training.StepAsync(new PreferenceObjective([.. prompts.Zip(answers).SelectMany(p => Enumerable.Range(0, stage.Spec.PairsOfPrompt(stage)).Select(s => new PreferencePair(p.First, p.Second[s], p.Second[s + 1])))], stage.Loss), 0),
     };
 
     private async Task Train(Func<Task<StepReport>> step)

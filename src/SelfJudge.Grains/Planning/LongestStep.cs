@@ -21,7 +21,7 @@ internal sealed class LongestStep(Recipe recipe, StageRecipe stage, TrainingData
 
     public PromptEncoder Encoder => encoder;
 
-    public bool IsOnPrompts => stage.Method.IsRollout();
+    public bool IsOnPrompts => stage.Spec.IsRollout;
 
     /// <summary>sft, jsft.</summary>
     public IReadOnlyList<SupervisedExample> Supervised() =>

@@ -7,6 +7,7 @@ using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.World;
@@ -82,7 +83,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         var onDevice = DeviceBytes(all);
         bool? fits = target.Memory is { } most ? onDevice <= most : null;
         var output = ModelMemory.FloatBytes * load.TrainedParameters;
-        var plan = new StagePlan(stage.Name, MethodName(stage.Method), stage.Steps, stage.Epochs,
+        var plan = new StagePlan(stage.Name, stage.Spec.Name, stage.Steps, stage.Epochs,
             ModelMemory.Parameters(_config) + load.TrainedParameters, load.TrainedParameters,
             new BatchPlan(sequences, longest, StageMemory.PackedTokens(load.Trained, load.Workers, load.MaxTokensPerBatch).Sum(), typical,
                 (long)load.Prompts.Count * load.Samples * load.MaxNewTokens, load.Judged.Sum(n => (long)n), StageMemory.ActiveSequences(load)),
@@ -152,7 +153,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         int Length(IReadOnlyList<Turn> turns) => encoder.EncodePrompt(turns, recipe.Sampling.MaxNewTokens).Length;
         var prompts = longest.Prompts();
         // A judge against a blank response sees one answer; a reward model sees no template, and not more than that.
-        var answers = stage.Method.IsRewarded() ? 1 : 2;
+        var answers = stage.Spec.IsRewarded ? 1 : 2;
         var judged = prompts.SelectMany(p => recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName).SelectMany(t =>
             Enumerable.Repeat(Math.Min(MaxLength, encoder.EncodeJudge(t, t.Context(p), "", "").Ids.Length + answers * recipe.Sampling.MaxNewTokens), 2 * Comparisons(stage)))).ToList();
         return OnPrompts(stage, [.. prompts.Select(Length)], [.. Enumerable.Range(0, TypicalSteps * stage.Prompts).Select(n => Length(data!.Prompt(n)))], judged);
@@ -161,7 +162,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
     // Every answer is taken to be as long as it may be.
     private (StageLoad Load, int Sequences, int Longest, long Typical) OnPrompts(StageRecipe stage, IReadOnlyList<int> prompts, IReadOnlyList<int> typical, IReadOnlyList<int> judged)
     {
-        var pairs = DryRun.PairsOf(stage);
+        var pairs = stage.Spec.PairsOfPrompt(stage);
         int Whole(int prompt) => Math.Min(_config.MaxPositionEmbeddings, prompt + recipe.Sampling.MaxNewTokens);
         var load = Load(stage) with
         {
@@ -172,7 +173,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
             Judged = judged,
         };
         // Pairs count their prompt twice.
-        var each = stage.Method.IsRewarded() ? 1 : 2;
+        var each = stage.Spec.IsRewarded ? 1 : 2;
         return (load, each * load.Trained.Count, load.Trained.Max() / each, (long)(typical.Average(p => (double)each * Whole(p)) * load.Trained.Count));
 
         IReadOnlyList<int> Trained() => stage.Method switch
@@ -185,14 +186,14 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
     }
 
     // Pairs of a bracket or of rejection sampling; or each sample by itself.
-    private static int Comparisons(StageRecipe stage) => stage.Method.IsRewarded() ? stage.Samples : stage.Samples - 1;
+    private static int Comparisons(StageRecipe stage) => stage.Spec.IsRewarded ? stage.Samples : stage.Samples - 1;
 
     private int Judgments(StageRecipe stage) => 2 * stage.Prompts * Comparisons(stage) * recipe.TemplatesOf(stage).Count;
 
     private StageLoad Load(StageRecipe stage) => new()
     {
         Config = _config,
-        Lora = TrainedAdapter(stage),
+        Lora = StageTraining.ToLora(recipe.AdapterOf(stage)),
         FrozenBytes = target.FrozenBytes,
         IsCpu = target.IsCpu,
         Workers = target.Workers,
@@ -201,9 +202,6 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         MaxForwardTokens = target.Host.MaxForwardTokens,
         MaxActiveSequences = Math.Min(target.Host.MaxActiveSequences, recipe.Model.MaxActiveSequences ?? int.MaxValue),
     };
-
-    // A stage that adds none trains the adapter on that it starts from.
-    private LoraConfig? TrainedAdapter(StageRecipe stage) => StageTraining.LoraOf(stage) ?? (stage.From is { } from ? TrainedAdapter(recipe.Stages.Single(s => s.Name == from)) : null);
 
     private bool CanMeasure(PromptEncoder? encoder)
     {
@@ -229,9 +227,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
     private static LlamaConfig ConfigOf(Recipe recipe) => recipe.Model.Path is { } folder ? ModelFolder.ReadConfig(folder)
         : RunModels.Chain("plan", recipe, new RunFolder("."), null).Single().ToSource().Initial!.Config;
 
-    private static bool IsOnPrompts(StageRecipe stage) => stage.Method.IsRollout();
+    private static bool IsOnPrompts(StageRecipe stage) => stage.Spec.IsRollout;
 
-    private static bool IsOnPairs(StageRecipe stage) => stage.Method is StageMethod.Dpo or StageMethod.Rm;
-
-    private static string MethodName(StageMethod method) => method switch { StageMethod.OffPolicy => "off-policy", StageMethod.SelfJudge => "self-judge", _ => method.ToString().ToLowerInvariant() };
+    private static bool IsOnPairs(StageRecipe stage) => stage.Spec.Data == StepData.Pairs;
 }

@@ -3,6 +3,7 @@ using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Training;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using static SelfJudge.Grains.Reporting.SvgChart;
 
@@ -77,7 +78,7 @@ internal static class HtmlReport
             var principles = result.Judges.SelectMany(j => j.AccuracyByPrinciple?.Keys ?? []).Distinct().ToList();
             if (principles.Count > 0)
                 html.Append($"<p>Accuracy of each principle's judge template on that principle's own pairs:</p><table><tr><th>model{string.Concat(principles.Select(p => $"<th>{Text(p.Replace('_', ' '))}"))}</tr>{string.Concat(result.Judges.Select(j => $"<tr><td>{Text(j.Stage)}{string.Concat(principles.Select(p => $"<td>{(j.AccuracyByPrinciple?.TryGetValue(p, out var value) == true ? value.ToString("0.000") : "")}"))}</tr>"))}</table>");
-            foreach (var stage in recipe.Stages.Where(s => s.Method == StageMethod.Jsft))
+            foreach (var stage in recipe.Stages.Where(s => s.Spec.TeachesJudging))
                 html.Append($"<p><b>{Text(stage.Name)}</b> {Departure(stage)}</p>");
         }
         else if (metrics.Any(m => m.Values.ContainsKey("judge/swap_consistency")))
@@ -110,26 +111,26 @@ internal static class HtmlReport
             return;
         IReadOnlyList<Series> Of(string metric, Func<StageRecipe, bool> where) =>
             [.. recipe.Stages.Where(where).Select(s => new Series(s.Name, [.. metrics.Where(m => m.Stage == s.Name && m.Values.ContainsKey(metric)).Select(m => ((double)m.StageStep, m.Values[metric]))]))];
-        bool IsSupervised(StageRecipe s) => s.Method is StageMethod.Sft or StageMethod.Jsft;
-        bool IsPreference(StageRecipe s) => s.Method is StageMethod.Dpo or StageMethod.Rso or StageMethod.OffPolicy or StageMethod.SelfJudge;
-        bool IsRollout(StageRecipe s) => s.Method.IsRollout();
-        bool LearnsResponses(StageRecipe s) => IsSupervised(s) || s.Method is StageMethod.Raft or StageMethod.Rest;
+        bool IsSupervised(StageRecipe s) => s.Spec.Data == StepData.Examples;
+        bool IsPreference(StageRecipe s) => s.Spec.LearnsPreferences;
+        bool IsRollout(StageRecipe s) => s.Spec.IsRollout;
+        bool LearnsResponses(StageRecipe s) => s.Spec.Loss == MethodLoss.CrossEntropy;
         // What was measured on the way, and at the stage's end.
         IReadOnlyList<Series> JudgeAccuracy() =>
-            [.. Of("judge/accuracy", s => s.Method == StageMethod.Jsft).Select(s => result.Judges.FirstOrDefault(j => j.Stage == s.Name) is { } judge
+            [.. Of("judge/accuracy", s => s.Spec.TeachesJudging).Select(s => result.Judges.FirstOrDefault(j => j.Stage == s.Name) is { } judge
                 ? s with { Points = [.. s.Points, (recipe.Stages.Single(t => t.Name == s.Name).Steps, judge.Accuracy)] } : s)];
         html.Append("<h2>Learning</h2><div class=charts>");
         html.Append(Lines("Loss on responses, nats per token", "step", Of("loss/response", LearnsResponses)));
         html.Append(Lines("Loss on the judge token, nats", "step", Of("loss/judge_token", IsSupervised)));
         html.Append(Lines("Judge accuracy on held-out pairs", "step", JudgeAccuracy(), markers: true));
         html.Append(Lines("Preference loss", "step", Of("loss", IsPreference)));
-        html.Append(Lines("Reward margin, chosen − rejected", "step", Of("rewards/margins", s => IsPreference(s) || s.Method == StageMethod.Rm)));
+        html.Append(Lines("Reward margin, chosen − rejected", "step", Of("rewards/margins", s => IsPreference(s) || !s.Spec.IsPolicy)));
         html.Append(Lines("Log-probability of chosen responses", "step", Of("logps/chosen", IsPreference)));
-        html.Append(Lines("Bradley-Terry loss of the reward model", "step", Of("loss", s => s.Method == StageMethod.Rm)));
-        html.Append(Lines("Mean reward of samples", "step", Of("rewards/mean", s => s.Method.IsRewarded())));
-        html.Append(Lines("KL from the reference, nats per response", "step", Of("objective/kl", s => s.Method.IsOnPolicy())));
-        html.Append(Lines("Coefficient of the KL penalty", "step", Of("objective/kl_coef", s => s.Method == StageMethod.Ppo)));
-        html.Append(Lines("Value loss", "step", Of("loss/value_avg", s => s.Method == StageMethod.Ppo)));
+        html.Append(Lines("Bradley-Terry loss of the reward model", "step", Of("loss", s => !s.Spec.IsPolicy)));
+        html.Append(Lines("Mean reward of samples", "step", Of("rewards/mean", s => s.Spec.IsRewarded)));
+        html.Append(Lines("KL from the reference, nats per response", "step", Of("objective/kl", s => s.Spec.IsOnPolicy)));
+        html.Append(Lines("Coefficient of the KL penalty", "step", Of("objective/kl_coef", s => s.Spec.Loss == MethodLoss.Ppo)));
+        html.Append(Lines("Value loss", "step", Of("loss/value_avg", s => s.Spec.Loss == MethodLoss.Ppo)));
         html.Append(Lines("Entropy of the policy, nats per token", "step", Of("objective/entropy", IsRollout)));
         html.Append(Lines("Identical samples, share of pairs", "step", Of("completions/identical_ratio", IsRollout)));
         html.Append(Lines("Swap consistency of verdicts in training", "step", Of("judge/swap_consistency", IsRollout)));

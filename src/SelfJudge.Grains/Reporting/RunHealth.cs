@@ -13,7 +13,7 @@ internal static class RunHealth
     private const double MostIdentical = 1 / 3.0, MostFall = 0.25, LeastEntropy = 0.5, LeastLearned = 0.5;
 
     public static IReadOnlyList<HealthValue> Of(Recipe recipe, IReadOnlyList<JudgeCheckResult> checks, IReadOnlyList<MetricsRow> metrics) =>
-        [.. recipe.Stages.Where(s => s.Method.IsRollout()).SelectMany(stage => Of(stage, recipe.Judge.GateSwapConsistency, checks.FirstOrDefault(c => c.Stage == stage.Name), [.. metrics.Where(m => m.Stage == stage.Name)]))];
+        [.. recipe.Stages.Where(s => s.Spec.IsRollout).SelectMany(stage => Of(stage, recipe.Judge.GateSwapConsistency, checks.FirstOrDefault(c => c.Stage == stage.Name), [.. metrics.Where(m => m.Stage == stage.Name)]))];
 
     private static IEnumerable<HealthValue> Of(StageRecipe stage, double swapConsistency, JudgeCheckResult? check, IReadOnlyList<MetricsRow> rows)
     {
@@ -23,7 +23,7 @@ internal static class RunHealth
             yield return Value("judge swap consistency before training", check.SwapConsistency, $"at least {swapConsistency:0.###}", v => v >= swapConsistency);
         }
         // What is rewarded alone is compared with nothing of its own kind.
-        if (!stage.Method.IsRewarded())
+        if (!stage.Spec.IsRewarded)
         {
             if (Ends("judge/swap_consistency") is { } consistency)
                 yield return Value("swap consistency of verdicts at the end", consistency.Last, $"at least {swapConsistency:0.###}", v => v >= swapConsistency);

@@ -12,7 +12,7 @@ internal sealed record EvaluationJudge(string Name, string Description, bool IsI
 {
     public static EvaluationJudge Of(Recipe recipe, EvaluationRecipe evaluation)
     {
-        var named = evaluation.Judge ?? (recipe.Data.WorldPairs > 0 ? EvaluationRecipe.Oracle : recipe.Stages.FirstOrDefault(s => s.Method == StageMethod.Jsft)?.Name);
+        var named = evaluation.Judge ?? (recipe.Data.WorldPairs > 0 ? EvaluationRecipe.Oracle : recipe.Stages.FirstOrDefault(s => s.Spec.TeachesJudging)?.Name);
         var trains = recipe.Stages.Any(s => named is not null && s.Judge == named);
         if (named == EvaluationRecipe.Oracle)
             return new EvaluationJudge(named, trains ? "the world's gold oracle, which judged in training too; not independent" : "the world's gold oracle, which training never asks", !trains, true, null, null);

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Replicas;
 using SelfJudge.Grains.Reporting;
@@ -62,7 +61,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     {
         var judges = stages.Where(s => s.Judge.Count > 0).Select(s => new JudgeResult(s.Name, s.Judge["judge/accuracy"], s.Judge["judge/swap_consistency"], s.Judge["judge/position_bias"], s.Judge["judge/tie_rate"], s.Judge["judge/ab_mass"],
             s.Judge.Where(f => f.Key.StartsWith(JudgeMetrics.AccuracyOf, StringComparison.Ordinal)).ToDictionary(f => f.Key[JudgeMetrics.AccuracyOf.Length..], f => f.Value))).ToList();
-        var mainJudge = judges.Find(j => recipe.Stages.Any(s => s.Name == j.Stage && s.Method == StageMethod.Jsft));
+        var mainJudge = judges.Find(j => recipe.Stages.Any(s => s.Name == j.Stage && s.Spec.TeachesJudging));
         var triplets = stages.Aggregate(TripletCounts.None, (sum, s) => sum + s.Triplets);
         var baseline = _scores.Find(s => s.Name == recipe.Evaluation?.Baseline);
         using var comparison = baseline is null ? null : new RunComparison(runId, request, recipe, EvaluationJudge.Of(recipe, recipe.Evaluation!), _prompts, baseline, grains);
@@ -82,7 +81,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
             TotalSeconds = elapsed(),
             JudgeAccuracy = mainJudge?.Accuracy,
             JudgeSwapConsistency = mainJudge?.SwapConsistency,
-            Stages = [.. stages.Select(s => new StageResult(s.Name, MethodOf(s.Name), s.Seconds, s.Tokens, s.Tokens / Math.Max(1e-9, s.Seconds), s.TrainedParameters, s.Output))],
+            Stages = [.. stages.Select(s => new StageResult(s.Name, recipe.Stages.Single(r => r.Name == s.Name).Spec.Name, s.Seconds, s.Tokens, s.Tokens / Math.Max(1e-9, s.Seconds), s.TrainedParameters, s.Output))],
             Judges = judges,
             JudgeChecks = checks,
             Health = RunHealth.Of(recipe, checks, metrics),
@@ -195,6 +194,4 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     private PolicyScores Score(string name, IEnumerable<Completion> answers) => new(name, _worldPrompts, [.. answers.Select(a => a.Text)]);
 
     private IReadOnlyList<string> Templates(string stage) => stage == EvaluationRecipe.Start ? recipe.Judge.Templates : recipe.TemplatesOf(recipe.Stages.Single(s => s.Name == stage));
-
-    private string MethodOf(string stage) => JsonNamingPolicy.KebabCaseLower.ConvertName(recipe.Stages.Single(s => s.Name == stage).Method.ToString());
 }

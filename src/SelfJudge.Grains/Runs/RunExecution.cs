@@ -126,9 +126,9 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         _secondsBefore += opening.Seconds;
         _mark = (time.GetTimestamp(), opening.StepsDone, 0);
         _last = new StepOutcome(opening.StepsDone, opening.PolicyVersion, new Dictionary<string, double>(), 0, 0, opening.Triplets);
-        if (stage.Method.IsRollout() && await Trainer.CheckJudge() is { } warning)
+        if (stage.Spec.IsRollout && await Trainer.CheckJudge() is { } warning)
             _warnings.Add(warning);
-        if (!await (stage.Method.IsRollout() ? RunRollouts(stage, data, opening) : RunSteps(stage)))
+        if (!await (stage.Spec.IsRollout ? RunRollouts(stage, data, opening) : RunSteps(stage)))
             return false;
         _finished.Add(await Trainer.FinishStage());
         AtomicFolder.WriteFile(_folder.StageResults, JsonSerializer.Serialize(_finished, Json));
@@ -156,7 +156,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         {
             var version = opening.PolicyVersion;
             Task? playing = null;
-            var last = stage.Method == StageMethod.Rest ? stage.GrowSteps : stage.Steps;
+            var last = stage.Spec.SamplingSteps(stage);
             for (var step = _last!.Step + 1; step <= last; step++)
             {
                 if (_cancelRequested)
@@ -183,7 +183,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
 
     private Task PlayAll(StageRecipe stage, TrainingData data, StageOpening opening, int step, long version, CancellationToken cancellation)
     {
-        var isOnPolicy = stage.Method.IsOnPolicy();
+        var isOnPolicy = stage.Spec.IsOnPolicy;
         var seed = Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/rollout"), step);
         return FirstFailure.OrAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{step}/{i}", new PromptRequest(
             i, data.Prompt((long)(step - 1) * stage.Prompts + i).ToWire(),

@@ -34,12 +34,12 @@ internal static class JudgeGate
         if (check?.FindProblem(recipe.Judge.GateSwapConsistency) is not { } problem)
             return null;
         var warning = $"stage {stage.Name} learns from {JudgeOf(stage)}: {problem}";
-        var remedy = $"teach it to judge first (jsft, for longer or at a higher rate), or name another {(stage.Method.IsRewarded() ? "reward" : "judge")} in stages.{stage.Name}";
+        var remedy = $"teach it to judge first (jsft, for longer or at a higher rate), or name another {(stage.Spec.IsRewarded ? "reward" : "judge")} in stages.{stage.Name}";
         return recipe.Judge.Gate ? throw new JudgeGateException($"{warning}. The run stops here, as judge.gate says: {remedy}; with judge.gate=false it trains all the same") : $"{warning}. What it prefers may teach nothing: {remedy}";
     }
 
     /// <summary>How a stage's judge is called.</summary>
-    public static string JudgeOf(StageRecipe stage) => (stage.Method.IsRewarded() ? stage.Reward : stage.Judge) switch
+    public static string JudgeOf(StageRecipe stage) => (stage.Spec.IsRewarded ? stage.Reward : stage.Judge) switch
     {
         null => EvaluationRecipe.Called(stage.From ?? EvaluationRecipe.Start),
         StageRecipe.PolicyItself => "the policy itself",

@@ -2,6 +2,7 @@ using SelfJudge.Abstractions;
 using SelfJudge.Grains.Replicas;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Grains.Training;
@@ -13,7 +14,7 @@ internal sealed record StageEvaluator(string Model, EvaluationKind Kind)
     /// <param name="initial">The id of the model that the stage starts from, which judges by default.</param>
     public static async Task<StageEvaluator> Open(IModelHost host, ChatJudges chats, string runId, Recipe recipe, RunFolder folder, StageRecipe stage, string initial)
     {
-        if (stage.Method.IsRewarded())
+        if (stage.Spec.IsRewarded)
         {
             var model = await RunModels.EnsureNamed(host, runId, recipe, folder, stage.Reward!);
             return new StageEvaluator(model, host.DescriptionOf(model).HasScalarHead ? EvaluationKind.RewardModel : EvaluationKind.JudgeLikelihood);
@@ -26,7 +27,7 @@ internal sealed record StageEvaluator(string Model, EvaluationKind Kind)
             { } name when recipe.Judge.EndpointOf(name) is { } endpoint => Opened(endpoint),
             { } name => await RunModels.EnsureNamed(host, runId, recipe, folder, name),
         };
-        return new StageEvaluator(judge, stage.Method == StageMethod.Rso ? EvaluationKind.RejectionSampling : EvaluationKind.Tournament);
+        return new StageEvaluator(judge, stage.Spec.Feedback == SampleFeedback.Acceptance ? EvaluationKind.RejectionSampling : EvaluationKind.Tournament);
 
         string Opened(JudgeEndpoint endpoint)
         {

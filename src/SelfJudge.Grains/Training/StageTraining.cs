@@ -9,6 +9,7 @@ using SelfJudge.Modeling.Llama;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
@@ -124,10 +125,10 @@ internal sealed class StageTraining : IAsyncDisposable
 
     /// <summary>What a stage has a host train, from the model <paramref name="initial"/>.</summary>
     public static TrainingSpec SpecOf(string runId, Recipe recipe, StageRecipe stage, string initial) =>
-        new(RunModels.IdOf(runId, stage.Name), initial, stage.Method.HasReference() ? initial : null, LoraOf(stage), Seeds.Derive(recipe.Seed, $"{stage.Name}/adapter"), ToOptions(stage.Optimizer)) { Head = HeadOf(stage.Method) };
+        new(RunModels.IdOf(runId, stage.Name), initial, stage.HasReference ? initial : null, ToLora(stage.Adapter), Seeds.Derive(recipe.Seed, $"{stage.Name}/adapter"), ToOptions(stage.Optimizer)) { Head = HeadOf(stage.Spec) };
 
-    /// <summary>The shape of the adapter that a stage adds; null where it adds none.</summary>
-    public static LoraConfig? LoraOf(StageRecipe stage) => stage.Adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null;
+    /// <summary>The shape of an adapter; null where there is none.</summary>
+    public static LoraConfig? ToLora(AdapterRecipe? adapter) => adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null;
 
     /// <summary>
     /// Before its first step, measures what compares or rewards a stage's samples. What was measured goes with the
@@ -137,7 +138,7 @@ internal sealed class StageTraining : IAsyncDisposable
     /// <exception cref="JudgeGateException">It is not, and the recipe lets no such judge through.</exception>
     public async Task<string?> CheckJudge()
     {
-        if (Progress is { Step: 0, JudgeCheck: null } && Stage.Method.IsRollout())
+        if (Progress is { Step: 0, JudgeCheck: null } && Stage.Spec.IsRollout)
         {
             Progress = Progress with { JudgeCheck = await JudgeGate.Measure(_host, _chats, Evaluator, Recipe, Stage, _data) };
             (_totals, _stepEnded) = (_host.Status.Totals, TimeProvider.System.GetTimestamp()); // of no step's doing
@@ -178,7 +179,7 @@ internal sealed class StageTraining : IAsyncDisposable
     public (long PolicyVersion, Task<IReadOnlyDictionary<string, double>> Step) BeginOnTriplets(IReadOnlyList<TripletBatch> batches, long duplicates)
     {
         var (version, rate) = (PolicyVersion, _schedule.At(Progress.Step + 1));
-        int? allowed = Stage.Method.IsOnPolicy() ? Stage.MaxStaleness : null;
+        int? allowed = Stage.Spec.IsOnPolicy ? Stage.MaxStaleness : null;
         var (fresh, stale) = TripletInbox.ByStaleness(batches, version, allowed);
         var rewarded = batches.SelectMany(b => b.Rewarded).Where(r => allowed is null || version - r.Completion.PolicyVersion <= allowed).ToList();
         var training = Train(batches, fresh, rewarded, rate);
@@ -189,7 +190,7 @@ internal sealed class StageTraining : IAsyncDisposable
             var figures = training is null ? [] : Figures(await Named(training), rate);
             Add(figures, RolloutFigures.Of(batches, fresh, version));
             Add(figures, RolloutFigures.AsTheOracleSees(fresh));
-            if (figures.TryGetValue("objective/kl", out var kl) && Stage.Method == StageMethod.Ppo)
+            if (figures.TryGetValue("objective/kl", out var kl) && Stage.Spec.Head == MethodHead.Value)
                 Progress = Progress with { KlCoefficient = Ppo.NextKlCoefficient(KlCoefficient, kl, rewarded.Count, Stage.Ppo) };
             var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
             return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates, batches.Sum(b => b.Inconsistent)),
@@ -232,7 +233,7 @@ internal sealed class StageTraining : IAsyncDisposable
     {
         await Durable;
         var pairs = HeldOut(_data.HeldOutPairs);
-        var judge = Stage.Method == StageMethod.Sft || pairs.Count == 0 ? null : Stage.Method == StageMethod.Rm ? await JudgeMetrics.MeasureRewards(_host, Policy, pairs) : await MeasureJudge();
+        var judge = !Stage.Spec.IsMeasured || pairs.Count == 0 ? null : !Stage.Spec.IsPolicy ? await JudgeMetrics.MeasureRewards(_host, Policy, pairs) : await MeasureJudge();
         var output = _folder.OutputOf(Recipe, Stage);
         await WriteLastStep();
         if (judge is not null)
@@ -244,12 +245,11 @@ internal sealed class StageTraining : IAsyncDisposable
     // Before the model itself, so that a stage that counts as finished has it.
     private async Task WriteLastStep()
     {
-        IReadOnlyList<LastStepRow> rows = Stage.Method switch
-        {
-            StageMethod.Dpo => [.. _batches.OfflineExamples(Stage.Steps - 1).Zip(_batches.Offline(Stage.Steps - 1), (e, p) => LastStepRow.Of(RunStep, Stage, e, p))],
-            StageMethod.SelfJudge or StageMethod.OffPolicy or StageMethod.Rso => [.. TripletLog.ReadLastStep(_folder, Stage.Name).Select(LastStepRow.Of)],
-            _ => [],
-        };
+        if (!Stage.Spec.LearnsPreferences)
+            return;
+        IReadOnlyList<LastStepRow> rows = Stage.Spec.IsRollout
+            ? [.. TripletLog.ReadLastStep(_folder, Stage.Name).Select(LastStepRow.Of)]
+            : [.. _batches.OfflineExamples(Stage.Steps - 1).Zip(_batches.Offline(Stage.Steps - 1), (e, p) => LastStepRow.Of(RunStep, Stage, e, p))];
         if (rows.Count > 0)
             await LastStepRow.Write(_folder.LastStepOf(Recipe, Stage), rows, _host, Policy, InitialModel);
     }
@@ -287,7 +287,7 @@ internal sealed class StageTraining : IAsyncDisposable
         // Before the checkpoint: whatever kills the process, what a checkpoint holds is logged.
         _metrics.Write(new MetricsRow(RunStep, Stage.Name, Progress.Step, figures));
         _played.AddRange(trained.Select(b => (RunStep, b)));
-        if (Stage.Method.IsRewarded())
+        if (Stage.Spec.IsRewarded)
             _rewarded.AddRange(sampled.SelectMany(b => b.Rewarded.Select(r => SampleRow.Of(RunStep, b, r))));
         if (Progress.Step % Stage.CheckpointEvery == 0 || IsDone)
         {
@@ -325,10 +325,10 @@ internal sealed class StageTraining : IAsyncDisposable
 
     private IReadOnlyList<PreferenceExample> HeldOut(IReadOnlyList<PreferenceExample> pairs) => HeldOutSample.Of(pairs, Recipe.JudgedPairs ?? int.MaxValue, Seeds.Derive(Recipe.Seed, "held-out pairs"));
 
-    private static ScalarHead HeadOf(StageMethod method) => method switch
+    private static ScalarHead HeadOf(MethodSpec method) => method.Head switch
     {
-        StageMethod.Rm => ScalarHead.Reward,
-        StageMethod.Ppo => ScalarHead.Value,
+        MethodHead.Reward => ScalarHead.Reward,
+        MethodHead.Value => ScalarHead.Value,
         _ => ScalarHead.None,
     };
 

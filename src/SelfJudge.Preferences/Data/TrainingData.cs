@@ -1,3 +1,4 @@
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
@@ -31,10 +32,10 @@ public abstract class TrainingData
     {
         foreach (var stage in recipe.Stages)
         {
-            if (stage.Method is StageMethod.Sft or StageMethod.Jsft or StageMethod.Dpo or StageMethod.Rm && Pairs.Count == 0)
+            if (stage.Spec.Data != StepData.Prompts && Pairs.Count == 0)
                 throw new DataException($"stage '{stage.Name}' learns from pairs, and the data has none but those held out");
             // A template of a principle learns that principle's own labels: the overall ones would teach it something else under its name.
-            if (stage.Method == StageMethod.Jsft && stage.JudgePairs > 0)
+            if (stage.JudgePairs > 0)
                 foreach (var template in recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName))
                     if (PairsFor(template.Principle).Count == 0)
                         throw new DataException($"stage '{stage.Name}': judge template '{template.Name}' judges by the principle {template.Principle}, of which the data has no labels; "

@@ -1,4 +1,5 @@
 using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Preferences.Recipes;
@@ -25,9 +26,9 @@ public static class EpochSteps
     /// </summary>
     private static (long Examples, long PerStep) PerStep(Recipe recipe, StageRecipe stage, TrainingData data)
     {
-        if (stage.Method.IsRollout())
+        if (stage.Spec.IsRollout)
             return (data.PromptCount ?? throw new RecipeException($"stage {stage.Name}: the prompts have no end: give steps, not epochs"), stage.Prompts);
-        if (stage.Method is StageMethod.Dpo or StageMethod.Rm)
+        if (stage.Spec.Data == StepData.Pairs)
             return (data.Pairs.Count, stage.Prompts);
         var templates = stage.JudgePairs == 0 ? [] : recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName).ToList();
         return ((stage.PolicyExamples == 0 ? 0 : data.Answers.Count) + templates.Sum(t => 2L * data.JudgePairs(t, stage.Rationale).Count), stage.PolicyExamples + 2L * stage.JudgePairs * templates.Count);

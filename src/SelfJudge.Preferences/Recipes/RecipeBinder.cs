@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Yaml;
 
 namespace SelfJudge.Preferences.Recipes;
@@ -14,13 +15,13 @@ internal sealed partial class RecipeBinder(bool ofRun)
     /// <exception cref="RecipeException">A key is unknown, missing, belongs to another method, or has a value that it does not take.</exception>
     public Recipe Bind(YamlMap root) => (Recipe)Group(root, typeof(Recipe), "", root.Place, null);
 
-    private object Group(YamlMap map, Type type, string path, string place, StageMethod? method)
+    private object Group(YamlMap map, Type type, string path, string place, MethodSpec? method)
     {
         var group = Activator.CreateInstance(type)!;
         var known = RecipeKeys.Of(type);
         // What a stage's keys may be, its method says.
         if (type == typeof(StageRecipe) && map.Entries.TryGetValue("method", out var named) && !named.Value.IsEmpty)
-            method = (StageMethod)Value(named.Value, known["method"], typeof(StageMethod), $"{path}.method", named.Place, null)!;
+            method = StageMethods.Of((StageMethod)Value(named.Value, known["method"], typeof(StageMethod), $"{path}.method", named.Place, null));
         foreach (var (name, entry) in map.Entries)
         {
             var full = path.Length == 0 ? name : $"{path}.{name}";
@@ -29,10 +30,10 @@ internal sealed partial class RecipeBinder(bool ofRun)
             // A key without a value says nothing: it has its default.
             if (entry.Value.IsEmpty)
                 continue;
-            if (key.Setting.AppliesTo(method))
+            if (RecipeKeys.AppliesTo(key, method))
                 key.Property.SetValue(group, Value(entry.Value, key, key.Type, full, entry.Place, method));
             else if (!ofRun)
-                throw new RecipeException($"{entry.Place}: {full}: a stage of method {RecipeKeys.NameOf(method!.Value)} does not have it; it goes with {string.Join(", ", key.Setting.Methods.Select(RecipeKeys.NameOf))}");
+                throw new RecipeException($"{entry.Place}: {full}: a stage of method {method!.Name} does not have it; it goes with {string.Join(", ", RecipeKeys.MethodsOf(key).Select(m => m.Name))}");
         }
         foreach (var key in known.Values.Where(k => k.Setting.IsRequired && (!map.Entries.TryGetValue(k.Name, out var entry) || entry.Value.IsEmpty)))
             throw new RecipeException($"{place}: {(path.Length == 0 ? "" : $"{path}.")}{key.Name} is missing{(key.Allowed.Length == 0 ? "" : $"; it is {key.Allowed}")}");
@@ -51,7 +52,7 @@ internal sealed partial class RecipeBinder(bool ofRun)
         }
     }
 
-    private object Value(YamlValue value, RecipeKey key, Type type, string path, string place, StageMethod? method)
+    private object Value(YamlValue value, RecipeKey key, Type type, string path, string place, MethodSpec? method)
     {
         if (RecipeKeys.ElementOf(type) is { } element)
         {

@@ -1,3 +1,4 @@
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Preferences.Recipes;
@@ -85,11 +86,11 @@ internal static class RecipeChecks
     private static IEnumerable<(bool Holds, string Key, string Otherwise)> StageChecks(Recipe recipe, int index)
     {
         var stage = recipe.Stages[index];
-        var method = RecipeKeys.NameOf(stage.Method);
+        var spec = stage.Spec;
+        var method = spec.Name;
         var earlier = recipe.Stages.Take(index).Select(s => s.Name).ToList();
-        var isOnPrompts = stage.Method.IsRollout();
-        var isSupervised = stage.Method is StageMethod.Sft or StageMethod.Jsft;
-        var isOnPairs = isSupervised || stage.Method is StageMethod.Dpo or StageMethod.Rm;
+        var isOnPrompts = spec.IsRollout;
+        var isSupervised = spec.Data == StepData.Examples;
         yield return (FolderName.FindProblem(stage.Name) is null, "name", $"{FolderName.FindProblem(stage.Name)}");
         yield return (!stage.Name.Contains('.', StringComparison.Ordinal), "name", "leave out dots: settings such as stages.NAME.steps=5 go by them");
         yield return (stage.Name is not (StageRecipe.PolicyItself or EvaluationRecipe.Oracle), "name", $"'{stage.Name}' means something else where a judge is named");
@@ -99,7 +100,7 @@ internal static class RecipeChecks
         if (recipe.Stages.Take(index).FirstOrDefault(s => s.Name == stage.From) is { } start && recipe.AdapterOf(start) is not null)
         {
             yield return (stage.Adapter is null, "adapter", $"stage {start.Name}, which it starts from, has an adapter already: leave it out to train that one on");
-            yield return (stage.Method is not (StageMethod.Rm or StageMethod.Ppo) || start.Method == StageMethod.Rm, "from",
+            yield return (spec.Head == MethodHead.None || start.Spec.Head == MethodHead.Reward, "from",
                 $"{method} adds a scalar head, which the adapter of stage {start.Name} does not have: start from a stage of whole weights");
         }
         yield return (stage.Steps == 0 || stage.Epochs == 0, "epochs", "give steps or epochs, not both");
@@ -108,7 +109,7 @@ internal static class RecipeChecks
         yield return (!isSupervised || stage.PolicyExamples > 0 || stage.JudgePairs > 0, "policy_examples", "a supervised stage needs policy_examples per step, or judge_pairs");
         yield return (isSupervised || stage.Prompts > 0, "prompts", "must be 1 or more");
         yield return (!isOnPrompts || (long)stage.Prompts * stage.Samples <= MaxResponses, "samples", $"{stage.Prompts} prompts of {stage.Samples} samples are more than {MaxResponses} responses in a step");
-        yield return (!isOnPrompts || stage.Method.IsRewarded() || stage.Samples >= 2, "samples", "a preference needs at least 2 samples");
+        yield return (!isOnPrompts || spec.IsRewarded || stage.Samples >= 2, "samples", "a preference needs at least 2 samples");
         foreach (var (key, named) in new[] { ("judge", stage.Judge), ("reward", stage.Reward) })
         {
             if (named is null)
@@ -118,19 +119,15 @@ internal static class RecipeChecks
             yield return (judge is not null, key, NoJudge(named, key == "judge" ? "'oracle' nor 'policy' nor 'start' nor one of judge.endpoints nor an earlier stage" : "'start' nor an earlier stage", earlier));
             yield return (judge is not JudgeRef.Stage of || earlier.Contains(of.Of), key, $"'{named}' is no earlier stage; those are {Names(earlier)}");
             yield return (judge is not JudgeRef.Oracle || key == "judge" && recipe.Data.WorldPairs > 0, key, key == "judge" ? "only the built-in world has an oracle" : "the oracle compares, and gives no rewards");
-            yield return (judge is not JudgeRef.Policy || stage.Method == StageMethod.SelfJudge, key, key == "judge" ? $"{method} samples the initial policy, which judges by default" : "the policy does not reward itself");
+            yield return (judge is not JudgeRef.Policy || key == "judge" && spec.IsOnPolicy, key, key == "judge" ? $"{method} samples the initial policy, which judges by default" : "the policy does not reward itself");
             yield return (judge is not JudgeRef.Endpoint || key == "judge", key, "an endpoint compares, and gives no rewards");
         }
-        yield return (!stage.Method.IsRewarded() || stage.Reward is not null, "reward", $"{method} needs what rewards its samples: an earlier stage of method rm, or any other model, which then judges against a blank response");
+        yield return (!spec.IsRewarded || stage.Reward is not null, "reward", $"{method} needs what rewards its samples: an earlier stage of method rm, or any other model, which then judges against a blank response");
         yield return (!isSupervised || Learns(stage), "loss_weights", "give a weight of more than 0 to what the stage learns, or it learns nothing");
         yield return (stage.JudgeTemplates is not { Count: 0 }, "judge_templates", "name at least one template");
-        if (stage.Method == StageMethod.Rest)
-        {
-            yield return (stage.GrowSteps > 0 && stage.GrowSteps < stage.Steps, "grow_steps", "must be 1 or more, and fewer than the steps");
-            yield return (stage.Thresholds.Count > 0, "thresholds", "name at least one quantile");
-            yield return (stage.PolicyExamples > 0, "policy_examples", "must be 1 or more: gathered responses per step");
-        }
-        yield return (!isOnPairs || recipe.Data.WorldPairs > 0 || recipe.Data.HasPairs, "method", $"{method} learns from pairs, and data names none");
+        foreach (var check in spec.Checks(stage))
+            yield return check;
+        yield return (isOnPrompts || recipe.Data.WorldPairs > 0 || recipe.Data.HasPairs, "method", $"{method} learns from pairs, and data names none");
         yield return (!isOnPrompts || recipe.Data.WorldPairs > 0 || recipe.Data.Prompts is not null || recipe.Data.HasPairs, "method", $"{method} needs prompts, and data names none");
     }
 

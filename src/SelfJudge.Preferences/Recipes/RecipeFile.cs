@@ -1,4 +1,5 @@
 using System.Collections;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Yaml;
 using YamlDotNet.Serialization;
 
@@ -94,16 +95,16 @@ public static class RecipeFile
     }
 
     // Groups as maps of the keys that they have, for the serializer.
-    private static object? Plain(object? value, StageMethod? method)
+    private static object? Plain(object? value, MethodSpec? method)
     {
         if (value is StageRecipe stage)
-            method = stage.Method;
+            method = stage.Spec;
         return value switch
         {
             null or string => value,
             Enum named => RecipeKeys.NamesOf(value.GetType())[Array.IndexOf(Enum.GetValues(value.GetType()), named)],
             IEnumerable list => list.Cast<object>().Select(item => Plain(item, method)).ToList(),
-            _ when RecipeKeys.IsGroup(value.GetType()) => new OrderedDictionary<string, object?>(RecipeKeys.Of(value.GetType()).Values.Where(k => k.Setting.AppliesTo(method)).Select(k => KeyValuePair.Create(k.Name, Plain(k.Property.GetValue(value), method)))),
+            _ when RecipeKeys.IsGroup(value.GetType()) => new OrderedDictionary<string, object?>(RecipeKeys.Of(value.GetType()).Values.Where(k => RecipeKeys.AppliesTo(k, method)).Select(k => KeyValuePair.Create(k.Name, Plain(k.Property.GetValue(value), method)))),
             _ => value,
         };
     }

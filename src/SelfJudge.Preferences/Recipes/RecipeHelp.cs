@@ -24,8 +24,8 @@ public sealed partial record RecipeHelp(string Key, string Meaning, string Allow
             var (element, full) = (RecipeKeys.ElementOf(key.Type), $"{path}{key.Name}");
             var isGroup = RecipeKeys.IsGroup(element ?? key.Type);
             // A key of a group that some methods have goes with no others.
-            IReadOnlyList<string> having = key.Setting.Methods.Length == 0 ? methods : [.. key.Setting.Methods.Select(RecipeKeys.NameOf)];
-            yield return new RecipeHelp(full, key.Setting.Meaning, isGroup ? "" : key.Allowed, having);
+            IReadOnlyList<string> having = RecipeKeys.MethodsOf(key) is { Count: > 0 } own ? [.. own.Select(m => m.Name)] : methods;
+            yield return new RecipeHelp(full, key.Meaning, isGroup ? "" : key.Allowed, having);
             if (isGroup)
                 foreach (var within in Of(element ?? key.Type, element is null ? $"{full}." : $"{full}[].", having))
                     yield return within;

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Reflection;
+using SelfJudge.Preferences.Methods;
 using YamlDotNet.Serialization.NamingConventions;
 
 namespace SelfJudge.Preferences.Recipes;
@@ -11,6 +12,10 @@ internal sealed record RecipeKey(string Name, PropertyInfo Property, SettingAttr
 {
     /// <summary>The type of its value where there is one.</summary>
     public Type Type => Nullable.GetUnderlyingType(Property.PropertyType) ?? Property.PropertyType;
+
+    /// <summary>What it means; of methods, what each of them is.</summary>
+    public string Meaning => Type != typeof(StageMethod) ? Setting.Meaning
+        : $"{Setting.Meaning} {string.Join("; ", StageMethods.All.Select(m => $"{m.Name}: {m.Description}"))}.";
 
     /// <summary>The values that it takes, in words; empty where any text will do.</summary>
     public string Allowed => (RecipeKeys.ElementOf(Type) ?? Type) switch
@@ -52,8 +57,20 @@ internal static class RecipeKeys
     /// <summary>How recipes spell the values of an enumeration.</summary>
     public static IReadOnlyList<string> NamesOf(Type enumeration) => [.. Enum.GetNames(enumeration).Select(HyphenatedNamingConvention.Instance.Apply)];
 
-    /// <summary>How recipes spell a method.</summary>
-    public static string NameOf(StageMethod method) => HyphenatedNamingConvention.Instance.Apply(method.ToString());
+    /// <summary>How recipes spell a value of an enumeration.</summary>
+    public static string NameOf(Enum value) => HyphenatedNamingConvention.Instance.Apply(value.ToString());
+
+    /// <summary>The keys of a stage and of its groups by their properties, each as methods name it: <c>loss_weights.judge_token</c>.</summary>
+    private static readonly Lazy<Dictionary<PropertyInfo, string>> OfStages = new(() => PathsOf(typeof(StageRecipe), "").ToDictionary(p => p.Property, p => p.Path));
+
+    /// <summary>The methods whose stages have a key; empty where all have, or where it is no key of a stage.</summary>
+    public static IReadOnlyList<MethodSpec> MethodsOf(RecipeKey key) => OfStages.Value.TryGetValue(key.Property, out var path) ? StageMethods.Having(path) : [];
+
+    /// <summary>Whether stages of a method have a key; where it is not known which, all.</summary>
+    public static bool AppliesTo(RecipeKey key, MethodSpec? method) => method is null || MethodsOf(key) is var having && (having.Count == 0 || having.Contains(method));
+
+    private static IEnumerable<(PropertyInfo Property, string Path)> PathsOf(Type group, string above) =>
+        Of(group).Values.SelectMany(k => (IsGroup(k.Type) ? PathsOf(k.Type, $"{above}{k.Name}.") : []).Prepend((k.Property, above + k.Name)));
 
     /// <summary>The first number of a group that is outside of its range, in words; null where all are within.</summary>
     public static string? FindProblem(object settings) =>

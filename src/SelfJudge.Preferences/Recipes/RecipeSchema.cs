@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using SelfJudge.Preferences.Methods;
 
 namespace SelfJudge.Preferences.Recipes;
 
@@ -30,7 +31,7 @@ public static class RecipeSchema
         if (RecipeKeys.Of(type).Values.Where(k => k.Setting.IsRequired).Select(k => (JsonNode)k.Name).ToArray() is { Length: > 0 } required)
             group["required"] = new JsonArray(required);
         if (type == typeof(StageRecipe))
-            group["allOf"] = new JsonArray([.. Enum.GetValues<StageMethod>().Select(OfMethod)]);
+            group["allOf"] = new JsonArray([.. StageMethods.All.Select(OfMethod)]);
         return group;
     }
 
@@ -57,7 +58,7 @@ public static class RecipeSchema
             if (!key.Setting.IsRequired && schema["type"] is JsonValue named)
                 schema["type"] = new JsonArray(named.DeepClone(), "null");
         }
-        schema["description"] = key.Setting.Meaning;
+        schema["description"] = key.Meaning;
         if (!key.Setting.IsRequired && !RecipeKeys.IsGroup(key.Type) && value is not null)
             schema["default"] = value is IList { Count: 0 } ? new JsonArray() : Default(value);
         return schema;
@@ -85,17 +86,17 @@ public static class RecipeSchema
     }
 
     // What a method's stages do not have may stand there without a value only.
-    private static JsonObject OfMethod(StageMethod method) => new()
+    private static JsonObject OfMethod(MethodSpec method) => new()
     {
-        ["if"] = new JsonObject { ["properties"] = new JsonObject { ["method"] = new JsonObject { ["const"] = RecipeKeys.NameOf(method) } } },
+        ["if"] = new JsonObject { ["properties"] = new JsonObject { ["method"] = new JsonObject { ["const"] = method.Name } } },
         ["then"] = new JsonObject { ["properties"] = Foreign(typeof(StageRecipe), method) },
     };
 
-    private static JsonObject Foreign(Type type, StageMethod method)
+    private static JsonObject Foreign(Type type, MethodSpec method)
     {
         var properties = new JsonObject();
         foreach (var key in RecipeKeys.Of(type).Values)
-            if (!key.Setting.AppliesTo(method))
+            if (!RecipeKeys.AppliesTo(key, method))
                 properties[key.Name] = new JsonObject { ["type"] = "null" };
             else if (RecipeKeys.IsGroup(key.Type) && Foreign(key.Type, method) is { Count: > 0 } within)
                 properties[key.Name] = new JsonObject { ["properties"] = within };

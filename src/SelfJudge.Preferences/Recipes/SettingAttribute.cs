@@ -21,11 +21,6 @@ public sealed class SettingAttribute(string meaning) : Attribute
     /// <summary>Whether a file must have it.</summary>
     public bool IsRequired { get; init; }
 
-    /// <summary>The methods whose stages have it; all where empty.</summary>
-    public StageMethod[] Methods { get; init; } = [];
-
-    public bool AppliesTo(StageMethod? method) => Methods.Length == 0 || method is null || Methods.Contains(method.Value);
-
     public bool Allows(double value) => double.IsFinite(value) && (OrZero && value == 0 || value >= AtLeast && value > MoreThan && value <= AtMost && value < LessThan);
 
     /// <summary>The allowed numbers in words, such as "from 0 to 1"; empty where all finite ones are.</summary>

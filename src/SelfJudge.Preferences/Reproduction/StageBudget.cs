@@ -1,3 +1,4 @@
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Preferences.Reproduction;
@@ -8,27 +9,22 @@ public static class StageBudget
     /// <summary>Optimizer steps, and whatever of static answers, judged pairs, static pairs, prompts and samples it uses.</summary>
     public static IReadOnlyDictionary<string, double> Of(StageRecipe stage)
     {
-        var budget = new Dictionary<string, double> { ["optimizer_steps"] = OptimizerSteps(stage) };
-        var sampling = stage.Method == StageMethod.Rest ? stage.GrowSteps : stage.Steps;
-        if (stage.Method is StageMethod.Sft or StageMethod.Jsft)
+        var budget = new Dictionary<string, double> { ["optimizer_steps"] = stage.Spec.Updates(stage) };
+        double sampling = stage.Spec.SamplingSteps(stage);
+        switch (stage.Spec.Data)
         {
-            budget["policy_examples"] = (double)stage.Steps * stage.PolicyExamples;
-            budget["judged_pairs"] = (double)stage.Steps * stage.JudgePairs * (stage.JudgeTemplates?.Count ?? 1);
+            case StepData.Examples:
+                budget["policy_examples"] = (double)stage.Steps * stage.PolicyExamples;
+                budget["judged_pairs"] = (double)stage.Steps * stage.JudgePairs * (stage.JudgeTemplates?.Count ?? 1);
+                break;
+            case StepData.Prompts:
+                budget["prompts"] = sampling * stage.Prompts;
+                budget["samples"] = sampling * stage.Prompts * stage.Samples;
+                break;
+            default:
+                budget["pairs"] = (double)stage.Steps * stage.Prompts;
+                break;
         }
-        else if (stage.Method.IsRollout())
-        {
-            budget["prompts"] = (double)sampling * stage.Prompts;
-            budget["samples"] = (double)sampling * stage.Prompts * stage.Samples;
-        }
-        else
-            budget["pairs"] = (double)stage.Steps * stage.Prompts;
         return budget;
     }
-
-    private static double OptimizerSteps(StageRecipe stage) => stage.Method switch
-    {
-        StageMethod.Rest => stage.Steps - stage.GrowSteps, // the others gather
-        StageMethod.Ppo => stage.Steps * stage.Ppo.InnerEpochs * Math.Ceiling((double)stage.Prompts * stage.Samples / stage.Ppo.MiniBatch),
-        _ => stage.Steps,
-    };
 }

@@ -19,6 +19,14 @@ public readonly record struct Preference(int Match, int Chosen, int Rejected);
 
 public static class TripletSelection
 {
+    /// <summary>The preferences that a bracket of so many completions yields at most.</summary>
+    public static int MostOf(TripletPattern pattern, int completions) => pattern switch
+    {
+        TripletPattern.Final => 1,
+        TripletPattern.AllMatches => completions - 1,
+        _ => (int)Math.Ceiling(Math.Log2(completions)),
+    };
+
     /// <summary>
     /// The preferences of a decided bracket. A match without a winner (an exact tie, or two identical completions)
     /// yields none.

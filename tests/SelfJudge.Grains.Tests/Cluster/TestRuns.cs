@@ -1,5 +1,6 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Tournaments;

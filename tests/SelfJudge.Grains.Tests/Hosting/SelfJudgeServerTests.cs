@@ -4,6 +4,7 @@ using SelfJudge.Grains.Hosting;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Grains.Tests.Hosting;

@@ -2,6 +2,7 @@ using SelfJudge.Grains.Planning;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.World;

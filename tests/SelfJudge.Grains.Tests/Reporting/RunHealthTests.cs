@@ -1,6 +1,7 @@
 using SelfJudge.Grains.Reporting;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Grains.Tests.Reporting;

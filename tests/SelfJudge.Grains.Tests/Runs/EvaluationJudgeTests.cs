@@ -1,4 +1,5 @@
 using SelfJudge.Grains.Runs;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Grains.Tests.Runs;

@@ -4,6 +4,7 @@ using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 

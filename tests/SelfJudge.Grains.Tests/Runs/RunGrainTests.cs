@@ -8,6 +8,7 @@ using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Grains.Tests.Runs;

@@ -2,6 +2,7 @@ using SelfJudge.Abstractions;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Grains.Tests.Training;

@@ -4,6 +4,7 @@ using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Grains.Tests.Training;

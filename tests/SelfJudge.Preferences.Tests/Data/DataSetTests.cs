@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using Parquet.Serialization;
 using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Tests.Shared;

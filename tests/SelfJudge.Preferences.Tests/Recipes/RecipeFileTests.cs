@@ -1,4 +1,5 @@
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Preferences.Tests.Recipes;
@@ -102,7 +103,7 @@ public sealed class RecipeFileTests
     [InlineData("name: small", "model: {max_active_sequences: 0}", "r.yaml:1: model.max_active_sequences: must be a whole number from 1 to 65536, not '0'")]
     [InlineData("steps: 10", "steps: ten", "r.yaml:6: stages[0].steps: must be a whole number, 0 or more, not 'ten'")]
     [InlineData("steps: 10", "steps: 0", "r.yaml:6: stages[0].steps: must be 1 or more")]
-    [InlineData("method: jsft", "method: jfst", "r.yaml:5: stages[0].method: must be one of sft, jsft, dpo, off-policy, self-judge, rm, rso, rest, raft, ppo, not 'jfst'")]
+    [InlineData("method: jsft", "method: jfst", "r.yaml:5: stages[0].method: must be one of sft, jsft, dpo, rm, off-policy, self-judge, rso, rest, raft, ppo, not 'jfst'")]
     [InlineData("from: JSFT", "from: SFT", "r.yaml:12: stages[1].from: 'SFT' is not an earlier stage; those are JSFT")]
     [InlineData("name: Self-Judge", "name: JSFT", "r.yaml:10: stages[1].name: 'JSFT' is taken by an earlier stage")]
     [InlineData("name: Self-Judge", "name: ../up", "r.yaml:10: stages[1].name: a name becomes a folder: leave out slashes")]

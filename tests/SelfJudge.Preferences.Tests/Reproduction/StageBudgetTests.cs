@@ -1,4 +1,5 @@
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Reproduction;
 
