@@ -13,6 +13,7 @@ using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.World;
 
 namespace SelfJudge.Bench;
 
@@ -61,7 +62,7 @@ internal sealed class Workbench : IAsyncDisposable
         await host.LoadAsync(Untrained, RunModels.Chain("bench", recipe, new RunFolder("."), null).Single().ToSource(), CancellationToken.None);
         var optimizer = new OptimizerOptions(jsft.Optimizer.Beta1, jsft.Optimizer.Beta2, WeightDecay: jsft.Optimizer.WeightDecay, ClipNorm: jsft.Optimizer.ClipNorm, MaxTokensPerBatch: jsft.Optimizer.MaxTokensPerBatch);
         var training = await host.OpenTrainingAsync(new TrainingSpec(Demo, Untrained, null, null, 1, optimizer), CancellationToken.None);
-        var bench = new Workbench(host, recipe, TrainingData.Load(recipe.Data, recipe.Seed), jsft, training);
+        var bench = new Workbench(host, recipe, RecipeData.Load(recipe.Data, recipe.Seed), jsft, training);
         for (var i = 0; i < PreparationSteps; i++)
             await bench.Train(bench.NextBatch(), jsft.LearningRate);
         return bench;
@@ -93,7 +94,7 @@ internal sealed class Workbench : IAsyncDisposable
         MaxPositionEmbeddings = 256,
         TieWordEmbeddings = true,
         InitializerRange = 0.05f,
-    }, 1), null, "world");
+    }, 1, WorldTokenizer.Create()), null, "world");
 
     public async ValueTask DisposeAsync()
     {

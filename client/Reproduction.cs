@@ -3,7 +3,7 @@ using SelfJudge.Grains.Reporting;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Recipes;
-using SelfJudge.Preferences.Reproduction;
+using SelfJudge.World.Reproduction;
 
 namespace SelfJudge.Client;
 

@@ -1,3 +1,4 @@
+using SelfJudge.World;
 using SelfJudge.Client.Commands;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
@@ -40,7 +41,7 @@ internal static class RunRecipe
         foreach (var used in JudgeFolders(recipe).Concat(folder is null ? [] : [folder]).Distinct())
             ModelFolder.Check(used);
         DataNotes.Print(recipe, read, folder);
-        return (recipe.Stages.All(s => s.Epochs == 0) ? recipe : EpochSteps.Resolve(recipe, read ?? TrainingData.Load(recipe.Data, recipe.Seed)), read);
+        return (recipe.Stages.All(s => s.Epochs == 0) ? recipe : EpochSteps.Resolve(recipe, read ?? RecipeData.Load(recipe.Data, recipe.Seed)), read);
     }
 
     /// <summary>The recipe as <see cref="Load"/> has it, of which model and data may be at hand in part only: what is not is planned without. The data is null where it is not there.</summary>
@@ -55,7 +56,7 @@ internal static class RunRecipe
         var named = new[] { recipe.Data.Pairs, recipe.Data.Prompts, recipe.Data.ExtraAnswers }.Concat(recipe.Data.Sources.Select(s => s.Path)).OfType<string>();
         if (named.Any(p => !Path.Exists(p)))
             return (recipe, null);
-        var read = TrainingData.Load(recipe.Data, recipe.Seed);
+        var read = RecipeData.Load(recipe.Data, recipe.Seed);
         return (EpochSteps.Resolve(recipe, read), read);
     }
 

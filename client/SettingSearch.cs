@@ -4,7 +4,7 @@ using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
-using SelfJudge.Preferences.Reproduction;
+using SelfJudge.World.Reproduction;
 using Spectre.Console;
 
 namespace SelfJudge.Client;

@@ -4,7 +4,7 @@ using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Training;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
-using SelfJudge.Preferences.Reproduction;
+using SelfJudge.World.Reproduction;
 
 namespace SelfJudge.Client;
 

@@ -1,4 +1,4 @@
-using SelfJudge.Preferences.Reproduction;
+using SelfJudge.World.Reproduction;
 using Spectre.Console;
 
 namespace SelfJudge.Client;

@@ -6,6 +6,7 @@ using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Learning;
+using SelfJudge.World;
 
 namespace SelfJudge.Bench.Benchmarks;
 
@@ -128,7 +129,7 @@ internal static class TrainingMemory
 
     private static ModelHost NewHost(WeightDtype dtype) => new(new ModelHostOptions { Name = "bench-training-memory", Workers = 1, Dtype = dtype });
 
-    private static ModelSource Source(LlamaConfig config) => new(null, new InitialModel(config, 1), null, "world");
+    private static ModelSource Source(LlamaConfig config) => new(null, new InitialModel(config, 1, WorldTokenizer.Create()), null, "world");
 
     private static Task<IPolicyTraining> Open(ModelHost host, LoraConfig? lora, bool checkpointing) =>
         host.OpenTrainingAsync(new TrainingSpec(Policy, Base, Base, lora, 1, new OptimizerOptions(GradientCheckpointing: checkpointing)), CancellationToken.None);

@@ -8,7 +8,7 @@ using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Preferences.World;
+using SelfJudge.World;
 using Spectre.Console;
 
 namespace SelfJudge.Client.Commands;

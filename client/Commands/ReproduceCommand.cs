@@ -1,7 +1,7 @@
 using System.CommandLine;
 using SelfJudge.CommandLine;
 using SelfJudge.Grains.Runs;
-using SelfJudge.Preferences.Reproduction;
+using SelfJudge.World.Reproduction;
 
 namespace SelfJudge.Client.Commands;
 

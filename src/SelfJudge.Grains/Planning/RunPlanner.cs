@@ -10,7 +10,7 @@ using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Preferences.World;
+using SelfJudge.World;
 
 namespace SelfJudge.Grains.Planning;
 
@@ -220,7 +220,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
     {
         var dialogue = DialogueTemplate.ByName(recipe.Model.DialogueTemplate);
         if (recipe.Model.Path is not { } folder)
-            return new PromptEncoder(new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens), dialogue, MaxLength);
+            return new PromptEncoder(WorldTokenizer.Create(), dialogue, MaxLength);
         return ModelFolder.HasTokenizer(folder) ? new PromptEncoder(ModelFolder.ReadTokenizer(folder, _config), dialogue, MaxLength) : null;
     }
 

@@ -2,6 +2,7 @@ using SelfJudge.Abstractions;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.World;
 
 namespace SelfJudge.Grains.Replicas;
 
@@ -34,7 +35,7 @@ internal static class HostCalls
 
     private static InitialModel ToInitialModel(this InitialModelSettings s) => new(new LlamaConfig
     {
-        VocabSize = Preferences.World.Vocabulary.Words.Count,
+        VocabSize = Vocabulary.Words.Count,
         HiddenSize = s.HiddenSize,
         IntermediateSize = s.IntermediateSize,
         NumHiddenLayers = s.Layers,
@@ -45,5 +46,5 @@ internal static class HostCalls
         TieWordEmbeddings = true,
         InitializerRange = s.InitializerRange,
         EosTokenIds = [0], // the vocabulary's first word is the end token
-    }, s.Seed);
+    }, s.Seed, WorldTokenizer.Create());
 }

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using SelfJudge.Preferences.Reproduction;
+using SelfJudge.World.Reproduction;
 
 namespace SelfJudge.Grains.Reporting;
 

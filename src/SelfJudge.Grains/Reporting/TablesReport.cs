@@ -1,5 +1,5 @@
 using System.Text;
-using SelfJudge.Preferences.Reproduction;
+using SelfJudge.World.Reproduction;
 using static SelfJudge.Grains.Reporting.SvgChart;
 
 namespace SelfJudge.Grains.Reporting;

@@ -10,7 +10,7 @@ using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.Tournaments;
-using SelfJudge.Preferences.World;
+using SelfJudge.World;
 
 namespace SelfJudge.Grains.Runs;
 

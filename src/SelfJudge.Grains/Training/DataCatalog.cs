@@ -1,3 +1,4 @@
+using SelfJudge.World;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 
@@ -28,7 +29,7 @@ public sealed class DataCatalog
         lock (_lock)
         {
             if (!_loaded.TryGetValue(key, out entry))
-                _loaded[key] = entry = new Entry(Task.Run(() => TrainingData.Load(recipe.Data, key.Seed, key.Split)), []);
+                _loaded[key] = entry = new Entry(Task.Run(() => RecipeData.Load(recipe.Data, key.Seed, key.Split)), []);
             entry.Runs.Add(run);
         }
         try

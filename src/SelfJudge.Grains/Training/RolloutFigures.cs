@@ -1,6 +1,6 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Preferences.Evaluation;
-using SelfJudge.Preferences.World;
+using SelfJudge.World;
 
 namespace SelfJudge.Grains.Training;
 

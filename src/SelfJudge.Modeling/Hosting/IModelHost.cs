@@ -91,8 +91,8 @@ public interface IPolicyTraining : IAsyncDisposable
 /// <param name="MaxActiveSequences">Sequences that a worker generates from it at once, where that is to be fewer than <see cref="ModelHostOptions.MaxActiveSequences"/>.</param>
 public sealed record ModelSource(string? Folder, InitialModel? Initial, string? Base, string DialogueTemplate, int? MaxLength = null, int? MaxActiveSequences = null);
 
-/// <summary>A model of random weights over the built-in world's vocabulary.</summary>
-public sealed record InitialModel(Llama.LlamaConfig Config, ulong Seed);
+/// <summary>A model of random weights, drawn by the seed, and the tokenizer whose ids it knows.</summary>
+public sealed record InitialModel(Llama.LlamaConfig Config, ulong Seed, TextTokenizer Tokenizer);
 
 /// <summary>A prompt of at least one token, and a response to it, which may be empty.</summary>
 public sealed record ResponseSequence(int[] Prompt, int[] Response)

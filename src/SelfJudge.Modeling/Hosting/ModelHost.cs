@@ -12,7 +12,6 @@ using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Preferences.World;
 using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Hosting;
@@ -498,10 +497,7 @@ public sealed class ModelHost : IModelHost, IDisposable
     {
         var dialogue = DialogueTemplate.ByName(source.DialogueTemplate);
         if (source.Initial is { } initial)
-        {
-            var tokenizer = new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens);
-            return NewModel(id, new SharedWeights(LlamaWeights.Random(initial.Config, initial.Seed, _device, _frozenType)), null, tokenizer, dialogue);
-        }
+            return NewModel(id, new SharedWeights(LlamaWeights.Random(initial.Config, initial.Seed, _device, _frozenType)), null, initial.Tokenizer, dialogue);
         var folder = source.Folder ?? throw new ArgumentException($"model '{id}': neither a folder nor an initial model is given");
         if (source.Base is { } baseId)
         {

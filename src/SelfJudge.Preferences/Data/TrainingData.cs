@@ -67,12 +67,6 @@ public abstract class TrainingData
     public abstract IReadOnlyList<Turn> Prompt(long n);
 
     private static bool HasRationales(PreferenceExample pair) => pair is { ChosenRationale: not null, RejectedRationale: not null };
-
-    /// <summary>Loads what a recipe names.</summary>
-    /// <param name="split">Whose held-out pairs judges are measured on, in the built-in world.</param>
-    /// <exception cref="DataException">A file is missing or damaged; the message names file and line.</exception>
-    public static TrainingData Load(DataRecipe recipe, ulong seed, HeldOutSplit split = HeldOutSplit.Test) =>
-        recipe.WorldPairs > 0 ? new WorldTrainingData(recipe.WorldPairs, seed, recipe.WorldExtraAnswers, split) : new FileTrainingData(recipe, seed);
 }
 
 /// <summary>Data that cannot be used. The message names the file, the line, and what to do.</summary>

@@ -1,6 +1,6 @@
-using SelfJudge.Preferences.World;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Yaml;
-using Rule = SelfJudge.Preferences.World.Principle;
+using Rule = SelfJudge.Preferences.Judging.Principle;
 
 namespace SelfJudge.Preferences.Templates;
 

@@ -13,7 +13,7 @@ using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Preferences.World;
+using SelfJudge.World;
 
 namespace SelfJudge.Grains.Tests.Cluster;
 
@@ -48,7 +48,7 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
         EosTokenIds = [0],
     };
 
-    private readonly PromptEncoder _encoder = new(new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens), DialogueTemplate.World, Config.MaxPositionEmbeddings);
+    private readonly PromptEncoder _encoder = new(WorldTokenizer.Create(), DialogueTemplate.World, Config.MaxPositionEmbeddings);
     private readonly ConcurrentDictionary<string, FakeModel> _models = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ulong> _saved = new(StringComparer.Ordinal);
     private int _sampleCalls, _openTrainings;

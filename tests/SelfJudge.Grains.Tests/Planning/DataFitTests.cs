@@ -5,7 +5,7 @@ using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Preferences.World;
+using SelfJudge.World;
 
 namespace SelfJudge.Grains.Tests.Planning;
 
@@ -46,7 +46,7 @@ public sealed class DataFitTests : IDisposable
     public void Cut_examples_and_judge_prompts_are_counted_by_where_they_are_cut()
     {
         var recipe = new Recipe { Judge = new JudgeRecipe { Templates = ["world"] }, Stages = [new StageRecipe { Name = "JSFT", Method = StageMethod.Jsft, PolicyExamples = 1, JudgePairs = 1 }] };
-        var encoder = new PromptEncoder(new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens), DialogueTemplate.World, 60);
+        var encoder = new PromptEncoder(WorldTokenizer.Create(), DialogueTemplate.World, 60);
         Assert.Equal(
             [
                 new FitNote("27 of 27 (100 %) of the examples have more than 60 tokens and lose their beginning", true),
@@ -60,7 +60,7 @@ public sealed class DataFitTests : IDisposable
     public void Of_large_data_a_sample_is_looked_at_and_a_small_share_is_no_warning()
     {
         var recipe = new Recipe { Judge = new JudgeRecipe { Templates = ["world"] }, Stages = [new StageRecipe { Name = "SFT", Method = StageMethod.Sft, PolicyExamples = 1 }] };
-        var encoder = new PromptEncoder(new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens), DialogueTemplate.World, 60);
+        var encoder = new PromptEncoder(WorldTokenizer.Create(), DialogueTemplate.World, 60);
         var note = Assert.Single(DataFit.Lengths(recipe, Pairs(Words(80), 1200, every: 10), encoder));
         Assert.Matches(@"^\d+ of 500 \(\d+ %\) of the examples \(500 of 1,080 pairs were looked at\) have more than 60 tokens", note.Text);
         Assert.False(note.IsWarning);

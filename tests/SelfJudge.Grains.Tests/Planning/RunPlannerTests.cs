@@ -5,6 +5,7 @@ using SelfJudge.Modeling.Planning;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.World;
 
 namespace SelfJudge.Grains.Tests.Planning;
 

@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using SelfJudge.Grains.Reporting;
 using SelfJudge.Preferences.Evaluation;
-using SelfJudge.Preferences.Reproduction;
+using SelfJudge.World.Reproduction;
 
 namespace SelfJudge.Grains.Tests.Reporting;
 

@@ -71,7 +71,7 @@ public sealed class FiguresTests
             "truthfulness" => [new(prompt, "cat", "cat cat")],
             _ => [],
         };
-        var figures = await JudgeMetrics.MeasureByPrinciple(host, "judge", Pairs, [JudgeTemplate.World, .. Enum.GetValues<Preferences.World.Principle>().Select(JudgeTemplate.WorldFor)]);
+        var figures = await JudgeMetrics.MeasureByPrinciple(host, "judge", Pairs, [JudgeTemplate.World, .. Enum.GetValues<Principle>().Select(JudgeTemplate.WorldFor)]);
         Assert.Equal(new Dictionary<string, double> { ["judge/accuracy/honesty"] = 2.0 / 3, ["judge/accuracy/truthfulness"] = 0 }, figures);
     }
 

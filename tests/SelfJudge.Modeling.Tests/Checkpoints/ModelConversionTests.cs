@@ -2,8 +2,7 @@ using System.Text.Json.Nodes;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
-using SelfJudge.Modeling.Tokenizers;
-using SelfJudge.Preferences.World;
+using SelfJudge.World;
 
 namespace SelfJudge.Modeling.Tests.Checkpoints;
 
@@ -62,7 +61,7 @@ public sealed class ModelConversionTests : IDisposable
     private void Convert(bool bf16, long maxBytes)
     {
         using var weights = LlamaWeights.Random(_config, 5);
-        ModelFolder.Write(In("model"), _config, weights.Buffer.ToArrays(), new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens));
+        ModelFolder.Write(In("model"), _config, weights.Buffer.ToArrays(), WorldTokenizer.Create());
         ModelConversion.Convert(In("model"), null, merge: false, bf16, In("converted"), maxBytes);
     }
 

@@ -4,8 +4,8 @@ using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
-using SelfJudge.Preferences.World;
 using SelfJudge.Tests.Shared;
+using SelfJudge.World;
 
 namespace SelfJudge.Modeling.Tests.Checkpoints;
 
@@ -352,7 +352,7 @@ public sealed class ModelFolderTests : IDisposable
     }
 
     private void Write(LlamaWeights weights) =>
-        ModelFolder.Write(_folder, weights.Config, weights.Buffer.ToArrays(), new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens));
+        ModelFolder.Write(_folder, weights.Config, weights.Buffer.ToArrays(), WorldTokenizer.Create());
 
     private void Shard()
     {

@@ -8,7 +8,7 @@ using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Sampling;
-using SelfJudge.Preferences.World;
+using SelfJudge.World;
 
 namespace SelfJudge.Modeling.Tests.Hosting;
 
@@ -24,7 +24,7 @@ public sealed class HostMemoryTests : IAsyncLifetime
 
     public HostMemoryTests() => _host = new ModelHost(new ModelHostOptions { Workers = 2, Kernels = _kernels });
 
-    public async ValueTask InitializeAsync() => await _host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3), null, "world"), default);
+    public async ValueTask InitializeAsync() => await _host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"), default);
 
     public ValueTask DisposeAsync()
     {

@@ -6,8 +6,8 @@ using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Sampling;
-using SelfJudge.Preferences.World;
 using SelfJudge.Tests.Shared;
+using SelfJudge.World;
 
 namespace SelfJudge.Modeling.Tests.Hosting;
 
@@ -74,7 +74,7 @@ public sealed class LogProbsTests : IDisposable
     {
         var folder = Path.Combine(Path.GetTempPath(), "selfjudge-host-" + Guid.NewGuid().ToString("N"));
         using var weights = LlamaWeights.Random(TestModels.Config(), 1);
-        ModelFolder.Write(folder, weights.Config, weights.Buffer.ToArrays(), new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens));
+        ModelFolder.Write(folder, weights.Config, weights.Buffer.ToArrays(), WorldTokenizer.Create());
         var problem = await Assert.ThrowsAsync<InvalidDataException>(() => _host.LoadAsync("m", new ModelSource(folder, null, null, "world"), default));
         Directory.Delete(folder, recursive: true);
         Assert.Contains($"the token '{Vocabulary.Words[37]}' has the id 37, but the model knows the ids 0 to 36 only (vocab_size 37 in config.json)", problem.Message, StringComparison.Ordinal);

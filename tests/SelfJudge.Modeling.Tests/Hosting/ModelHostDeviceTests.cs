@@ -15,8 +15,8 @@ using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Preferences.World;
 using SelfJudge.Tests.Shared;
+using SelfJudge.World;
 using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Tests.Hosting;
@@ -40,7 +40,7 @@ public sealed class ModelHostDeviceTests
     };
 
     private static readonly LoraConfig Lora = new(4, 8, ["q_proj", "v_proj"]);
-    private static readonly TrainingData Data = TrainingData.Load(new DataRecipe { WorldPairs = 40 }, 1);
+    private static readonly TrainingData Data = RecipeData.Load(new DataRecipe { WorldPairs = 40 }, 1);
 
     private static ModelHostOptions Gpu => new() { Kernels = TorchKernels.Instance, Workers = 1 };
 
@@ -136,7 +136,7 @@ public sealed class ModelHostDeviceTests
         using var host = new ModelHost(new ModelHostOptions { Workers = 2, Dtype = WeightDtype.BFloat16 });
         try
         {
-            await host.LoadAsync("m", new ModelSource(null, new InitialModel(World, 3), null, "world"), default);
+            await host.LoadAsync("m", new ModelSource(null, new InitialModel(World, 3, WorldTokenizer.Create()), null, "world"), default);
             var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "m", "m", null, 1, new OptimizerOptions()), default);
             Task<(ScalarType, float[])> Weights(string model) => host.RunExclusive(model, () => (host.Find(model).Model.Weights.Buffer.Flat.dtype, Ops.ToArray(host.Find(model).Model.Weights.Buffer.Flat)));
             await host.UnloadAsync("m"); // the training still uses its weights as reference
@@ -169,7 +169,7 @@ public sealed class ModelHostDeviceTests
     private static async Task<(string[] Sampled, float[] Figures, float[] Adapter)> SelfTrain(ModelHostOptions options)
     {
         using var host = new ModelHost(options);
-        await host.LoadAsync("start", new ModelSource(null, new InitialModel(World, 3), null, "world"), default);
+        await host.LoadAsync("start", new ModelSource(null, new InitialModel(World, 3, WorldTokenizer.Create()), null, "world"), default);
         var encoder = host.EncoderOf("start");
         var (sampled, losses, judged) = (new List<string>(), new List<double>(), new List<double>());
         await using (var jsft = await host.OpenTrainingAsync(new TrainingSpec("jsft", "start", null, null, 1, new OptimizerOptions()), default))

@@ -7,7 +7,7 @@ using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Preferences.World;
+using SelfJudge.World;
 
 namespace SelfJudge.Modeling.Tests.Hosting;
 
@@ -31,7 +31,7 @@ public sealed class ModelHostTests : IAsyncLifetime
     private static readonly SamplingOptions Options = new() { MaxNewTokens = 20 };
     private readonly ModelHost _host = new(new ModelHostOptions { Workers = 2, CohortTimeout = TimeSpan.FromSeconds(2) });
 
-    public async ValueTask InitializeAsync() => await _host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3), null, "world"), default);
+    public async ValueTask InitializeAsync() => await _host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"), default);
 
     public ValueTask DisposeAsync()
     {
@@ -67,7 +67,7 @@ public sealed class ModelHostTests : IAsyncLifetime
     [InlineData(500, 96)] // the model knows no more positions
     public async Task A_model_and_what_is_trained_from_it_keep_to_the_length_they_are_loaded_with(int? asked, int expected)
     {
-        await _host.LoadAsync("short", new ModelSource(null, new InitialModel(Config, 3), null, "world", asked), default);
+        await _host.LoadAsync("short", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world", asked), default);
         await using var training = await _host.OpenTrainingAsync(new TrainingSpec("short/policy", "short", "short", new LoraConfig(2, 4, ["q_proj"]), 1, new OptimizerOptions()), default);
         Assert.Equal((expected, expected), (_host.EncoderOf("short").MaxLength, _host.EncoderOf("short/policy").MaxLength));
     }
@@ -79,7 +79,7 @@ public sealed class ModelHostTests : IAsyncLifetime
     public async Task So_many_sequences_are_generated_at_once_and_no_more(int? asked, int expected)
     {
         using var host = new ModelHost(new ModelHostOptions { Workers = 1, SliceTokens = 1 });
-        await host.LoadAsync("base", new ModelSource(null, new InitialModel(Config with { EosTokenIds = [] }, 3), null, "world", null, asked), default);
+        await host.LoadAsync("base", new ModelSource(null, new InitialModel(Config with { EosTokenIds = [] }, 3, WorldTokenizer.Create()), null, "world", null, asked), default);
         using var gate = new ManualResetEventSlim();
         var gated = host.RunExclusive("gate", () => gate.Wait(TimeSpan.FromMinutes(1)));
         var sampling = Task.WhenAll(Enumerable.Range(0, 10).Select(i => host.SampleAsync("base", new SamplePrompt(host.EncoderOf("base").EncodePrompt([new Turn(Role.User, "cat")]), [1, 2], Options), new Cohort("c", 10, i), default)));
@@ -184,7 +184,7 @@ public sealed class ModelHostTests : IAsyncLifetime
     public async Task A_full_queue_refuses_at_once()
     {
         using var small = new ModelHost(new ModelHostOptions { Workers = 1, QueueCapacity = 4 });
-        await small.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3), null, "world"), default);
+        await small.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"), default);
         using var blocked = new ManualResetEventSlim();
         var blocker = small.RunExclusive("base", () => { blocked.Wait(); return 0; });
         while (small.Status.QueueLength > 0)
@@ -273,7 +273,7 @@ public sealed class ModelHostTests : IAsyncLifetime
     public async Task A_stopped_host_fails_what_waits_and_refuses_the_rest()
     {
         var host = new ModelHost(new ModelHostOptions { Workers = 1 });
-        await host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3), null, "world"), default);
+        await host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"), default);
         var waiting = host.SampleAsync("base", Prompt(1), new Cohort("never", 2, 0), default);
         await Task.Delay(20);
         host.Dispose();

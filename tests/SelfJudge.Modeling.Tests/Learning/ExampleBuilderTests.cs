@@ -3,15 +3,15 @@ using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Preferences.World;
 using SelfJudge.Tests.Shared;
+using SelfJudge.World;
 
 namespace SelfJudge.Modeling.Tests.Learning;
 
 /// <summary>Which token is learned as what, token by token.</summary>
 public sealed class ExampleBuilderTests
 {
-    private static readonly WordLevelTokenizer World = new(Vocabulary.Words, Vocabulary.SpecialTokens);
+    private static readonly TextTokenizer World = WorldTokenizer.Create();
     private static readonly PromptEncoder Encoder = new(World, DialogueTemplate.World, 256);
 
     [Fact]

@@ -4,11 +4,10 @@ using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
-using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Preferences.World;
+using SelfJudge.World;
 using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Tests.Tensors;
@@ -79,7 +78,7 @@ public sealed class SafeNumericsTests
     /// <summary>JSFT steps, DPO steps on weights and on an adapter, sampling and judging. Returns what runs more rounds on the same models.</summary>
     private static async Task<Func<int, Task>> RunEverything(ModelHost host, int rounds)
     {
-        await host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3), null, "world"), default);
+        await host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"), default);
         var data = new WorldTrainingData(200, 1);
         var encoder = host.EncoderOf("base");
         var jsft = await host.OpenTrainingAsync(new TrainingSpec("jsft", "base", null, null, 1, new OptimizerOptions()), default);

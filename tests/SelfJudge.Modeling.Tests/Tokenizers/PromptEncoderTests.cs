@@ -2,6 +2,7 @@ using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Tests.Shared;
+using SelfJudge.World;
 
 namespace SelfJudge.Modeling.Tests.Tokenizers;
 
@@ -76,7 +77,7 @@ public sealed class PromptEncoderTests
     [InlineData(1, 4, 30, "dog", "dog dog dog dog", "dog dog dog dog dog")]
     public void A_judge_prompt_says_what_it_kept(int context, int a, int b, string keptContext, string keptA, string keptB)
     {
-        var world = new WordLevelTokenizer(SelfJudge.Preferences.World.Vocabulary.Words, SelfJudge.Preferences.World.Vocabulary.SpecialTokens);
+        var world = WorldTokenizer.Create();
         string Words(int n) => string.Join(' ', Enumerable.Repeat("dog", n));
         var fit = new PromptEncoder(world, DialogueTemplate.World, 16).FitJudge(JudgeTemplate.World, Words(context), Words(a), Words(b));
         Assert.Equal((15, keptContext, keptA, keptB), (fit.Prompt.Ids.Length, fit.Context, fit.ResponseA, fit.ResponseB));

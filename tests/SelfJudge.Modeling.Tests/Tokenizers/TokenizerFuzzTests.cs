@@ -1,9 +1,8 @@
 using System.Text;
 using CsCheck;
 using SelfJudge.Modeling.Checkpoints;
-using SelfJudge.Modeling.Tokenizers;
-using SelfJudge.Preferences.World;
 using SelfJudge.Tests.Shared;
+using SelfJudge.World;
 
 namespace SelfJudge.Modeling.Tests.Tokenizers;
 
@@ -29,7 +28,7 @@ public sealed class TokenizerFuzzTests
         }
         small.Load();
         if (kind == "world")
-            new WordLevelTokenizer(Vocabulary.Words, Vocabulary.SpecialTokens).Save(small.Folder);
+            WorldTokenizer.Create().Save(small.Folder);
         var path = Path.Combine(small.Folder, "tokenizer.json");
         Fuzz(small.Folder, path, File.ReadAllBytes(path), iterations: 2000);
     }

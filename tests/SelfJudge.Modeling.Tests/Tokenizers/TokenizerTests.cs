@@ -3,14 +3,14 @@ using System.Text.RegularExpressions;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Preferences.World;
 using SelfJudge.Tests.Shared;
+using SelfJudge.World;
 
 namespace SelfJudge.Modeling.Tests.Tokenizers;
 
 public sealed class TokenizerTests
 {
-    private static readonly WordLevelTokenizer World = new(Vocabulary.Words, Vocabulary.SpecialTokens);
+    private static readonly TextTokenizer World = WorldTokenizer.Create();
 
     [Fact]
     public void The_stories_tokenizer_gives_sentencepieces_ids_and_text()

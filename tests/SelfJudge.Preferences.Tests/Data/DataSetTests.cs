@@ -62,8 +62,6 @@ public sealed class DataSetTests : IDisposable
             Assert.Throws<DataException>(() => Check(Recipe("ultrafeedback-honesty", jsft))).Message);
         Check(Recipe("ultrafeedback", jsft));
         Check(Recipe("ultrafeedback-honesty", jsft with { Method = StageMethod.SelfJudge, JudgePairs = 0 })); // whoever judges learned it elsewhere
-        var world = new Recipe { Data = new DataRecipe { WorldPairs = 20 }, Judge = new JudgeRecipe { Templates = ["ultrafeedback-honesty", "world-follows"] }, Stages = [jsft] };
-        new WorldTrainingData(20, 1).Check(world);
     }
 
     [Fact]
@@ -98,7 +96,7 @@ public sealed class DataSetTests : IDisposable
     public void Malformed_rows_are_borne_up_to_the_stated_share()
     {
         var file = Write("m.jsonl", [.. Enumerable.Range(0, 9).Select(i => $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}"""), """{"prompt": "a", "prompt": "b", "chosen": "a", "rejected": "b"}"""]);
-        Assert.Contains(file + ":10: ", Assert.Throws<DataException>(() => TrainingData.Load(new DataRecipe { Pairs = file }, 1)).Message);
+        Assert.Contains(file + ":10: ", Assert.Throws<DataException>(() => new FileTrainingData(new DataRecipe { Pairs = file }, 1)).Message);
         var data = new FileTrainingData(new DataRecipe { Pairs = file, MaxMalformed = 0.1 }, 1);
         Assert.Equal((10, 9, 1), (data.Report.Read, data.Report.Kept, data.Report.Malformed));
     }
@@ -188,23 +186,6 @@ public sealed class DataSetTests : IDisposable
         var file = Write("w.jsonl", [.. Enumerable.Range(0, 10).Select(i => $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}""")]);
         var data = new FileTrainingData(new DataRecipe { Sources = [new DataSource { Path = file, Weight = 2 }] }, 1);
         Assert.Equal((18, 1), (data.Pairs.Count, data.HeldOutPairs.Count));
-    }
-
-    [Fact]
-    public void A_principle_of_the_world_has_pairs_labelled_by_it()
-    {
-        var data = new WorldTrainingData(200, 1);
-        foreach (var name in new[] { "world-helpful", "world-honest", "world-follows", "world-truthful" })
-        {
-            var pairs = data.PairsFor(JudgeTemplate.ByName(name).Principle);
-            Assert.InRange(pairs.Count, 20, 200);
-            Assert.All(pairs, p => Assert.Equal(JudgeTemplate.ByName(name).Principle, p.Principle));
-            // Held out, too, and over prompts that training never sees.
-            var heldOut = data.HeldOutPairsFor(JudgeTemplate.ByName(name).Principle!);
-            Assert.InRange(heldOut.Count, 100, data.HeldOutPairs.Count);
-            Assert.All(heldOut, p => Assert.Equal(JudgeTemplate.ByName(name).Principle, p.Principle));
-            Assert.Empty(heldOut.Select(p => p.Prompt[0].Content).Except(data.HeldOutPrompts.Select(p => p[0].Content)));
-        }
     }
 
     [Fact]

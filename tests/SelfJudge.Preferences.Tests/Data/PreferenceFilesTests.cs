@@ -50,7 +50,7 @@ public sealed class PreferenceFilesTests : IDisposable
     public void Each_epoch_has_every_prompt_once_in_an_order_of_its_own()
     {
         Write([.. Enumerable.Range(0, 30).Select(i => $$"""{"prompt": "p{{i}}"}""")]);
-        var data = TrainingData.Load(new DataRecipe { Prompts = _file }, seed: 3);
+        var data = new FileTrainingData(new DataRecipe { Prompts = _file }, seed: 3);
         var epochs = Enumerable.Range(0, 60).Select(n => data.Prompt(n)[0].Content).Chunk(30).ToList();
         Assert.Equal(30, epochs[0].Distinct().Count());
         Assert.Equal(epochs[0].Order(), epochs[1].Order());
@@ -61,7 +61,7 @@ public sealed class PreferenceFilesTests : IDisposable
     public void One_pair_in_ten_is_held_out()
     {
         Write([.. Enumerable.Range(0, 30).Select(i => $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}""")]);
-        var data = TrainingData.Load(new DataRecipe { Pairs = _file }, seed: 3);
+        var data = new FileTrainingData(new DataRecipe { Pairs = _file }, seed: 3);
         Assert.Equal(27, data.Pairs.Count);
         Assert.Equal(3, data.HeldOutPairs.Count);
         Assert.Empty(data.Pairs.Select(p => p.Prompt[0].Content).Intersect(data.HeldOutPairs.Select(p => p.Prompt[0].Content)));
@@ -71,16 +71,16 @@ public sealed class PreferenceFilesTests : IDisposable
     public void Held_out_prompts_are_those_of_the_held_out_pairs_and_no_file_of_prompts_brings_them_back()
     {
         Write([.. Enumerable.Range(0, 30).SelectMany(i => new[] { $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}""", $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "c"}""" })]);
-        var heldOut = TrainingData.Load(new DataRecipe { Pairs = _file }, seed: 3).HeldOutPrompts.Select(p => p[0].Content).ToList();
+        var heldOut = new FileTrainingData(new DataRecipe { Pairs = _file }, seed: 3).HeldOutPrompts.Select(p => p[0].Content).ToList();
         Assert.Equal((3, 3), (heldOut.Count, heldOut.Distinct().Count()));
         var prompts = Path.ChangeExtension(_file, ".prompts.jsonl");
         try
         {
             File.WriteAllLines(prompts, ["""{"prompt": "q"}""", $$"""{"prompt": "{{heldOut[0]}}"}"""]);
-            var data = TrainingData.Load(new DataRecipe { Pairs = _file, Prompts = prompts }, seed: 3);
+            var data = new FileTrainingData(new DataRecipe { Pairs = _file, Prompts = prompts }, seed: 3);
             Assert.Equal(["q", "q"], new[] { data.Prompt(0), data.Prompt(1) }.Select(p => p[0].Content));
             File.WriteAllLines(prompts, [$$"""{"prompt": "{{heldOut[0]}}"}"""]);
-            Assert.StartsWith($"{prompts}: every prompt of it is one that the pairs hold out", Assert.Throws<DataException>(() => TrainingData.Load(new DataRecipe { Pairs = _file, Prompts = prompts }, seed: 3)).Message, StringComparison.Ordinal);
+            Assert.StartsWith($"{prompts}: every prompt of it is one that the pairs hold out", Assert.Throws<DataException>(() => new FileTrainingData(new DataRecipe { Pairs = _file, Prompts = prompts }, seed: 3)).Message, StringComparison.Ordinal);
         }
         finally
         {

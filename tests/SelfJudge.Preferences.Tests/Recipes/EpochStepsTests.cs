@@ -49,10 +49,6 @@ public sealed class EpochStepsTests
     }
 
     [Fact]
-    public void Prompts_without_end_have_no_epochs() =>
-        Assert.Contains("the prompts have no end", Assert.Throws<RecipeException>(() => EpochSteps.Resolve(Recipe("method: self-judge, prompts: 4, epochs: 3", "hh-helpful"), new WorldTrainingData(10, 1))).Message);
-
-    [Fact]
     public void Data_without_examples_is_refused() =>
         Assert.Contains("stage S: 1 epochs of 0 examples", Assert.Throws<RecipeException>(() => EpochSteps.Resolve(Recipe("method: sft, policy_examples: 4, epochs: 1", "hh-helpful"), new Fixed([], []))).Message);
 

@@ -1,5 +1,4 @@
 using SelfJudge.Preferences.Recipes;
-using SelfJudge.Preferences.Reproduction;
 
 namespace SelfJudge.Preferences.Tests.Recipes;
 
@@ -92,13 +91,4 @@ public sealed class MethodRecipeTests
     }
 
     // What is written twice is trained once only if it is the same.
-    [Fact]
-    public void A_stage_of_one_name_is_the_same_in_every_recipe_of_the_tables()
-    {
-        var recipes = PaperTables.All.SelectMany(t => t.Cells).Select(c => c.Recipe).Distinct().Where(r => !r.StartsWith("size-", StringComparison.Ordinal) && r != "jsft-extra")
-            .ToDictionary(r => r, r => RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", r + ".yaml")));
-        foreach (var stage in recipes.SelectMany(r => r.Value.Stages.Select(s => (Recipe: r.Key, Run: StageRun.Of(r.Value, s.Name, "/r")[^1]))).GroupBy(s => s.Run.Stage))
-            Assert.True(stage.Select(s => s.Run.Folder).Distinct().Count() == 1, $"{stage.Key} differs: {string.Join(", ", stage.Select(s => $"{s.Recipe} {s.Run.Folder}"))}");
-        Assert.All(PaperTables.All.SelectMany(t => t.Cells).Where(c => recipes.ContainsKey(c.Recipe)), c => Assert.Contains(recipes[c.Recipe].Stages, s => s.Name == c.Stage));
-    }
 }
