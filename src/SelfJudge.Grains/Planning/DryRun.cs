@@ -3,13 +3,10 @@ using SelfJudge.Grains.Replicas;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Hosting;
-using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Randomness;
-using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
@@ -57,16 +54,11 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
 
     private Task Longest(ModelHost host, IPolicyTraining training, string initial, LongestStep longest, CancellationToken cancellation) =>
         longest.IsOnPrompts ? OnPrompts(host, training, initial, longest.Prompts(), toTheEnd: true, cancellation)
-        : stage.Spec.Data == StepData.Pairs ? Train(() => OnPairs(training, longest.Offline()))
-        : Train(() => training.StepAsync(new SupervisedObjective(longest.Supervised(), stage.LossWeights), 0));
+        : Train(training, longest.Material());
 
     private Task Typical(ModelHost host, IPolicyTraining training, string initial, LongestStep longest, int step, CancellationToken cancellation) =>
         longest.IsOnPrompts ? OnPrompts(host, training, initial, [.. Enumerable.Range(0, stage.Prompts).Select(i => data.Prompt((long)step * stage.Prompts + i))], toTheEnd: false, cancellation)
-        : stage.Spec.Data == StepData.Pairs ? Train(() => OnPairs(training, longest.Typical.Offline(step)))
-        : Train(() => training.StepAsync(new SupervisedObjective(longest.Typical.Supervised(step), stage.LossWeights), 0));
-
-    private Task<StepReport> OnPairs(IPolicyTraining training, IReadOnlyList<PreferencePair> pairs) =>
-        stage.Method == StageMethod.Rm ? training.StepAsync(new BradleyTerryObjective(pairs), 0) : training.StepAsync(new PreferenceObjective(pairs, stage.Loss), 0);
+        : Train(training, longest.Typical.Material(step));
 
     // Sampling, judging and a step on what came of it. To the end: as if every answer were as long as it may be.
     private async Task OnPrompts(ModelHost host, IPolicyTraining training, string initial, IReadOnlyList<IReadOnlyList<Turn>> prompts, bool toTheEnd, CancellationToken cancellation)
@@ -86,24 +78,18 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
         else
             await HostJudge.Verdicts(host, evaluator, [.. answers.SelectMany((all, i) => Compared([.. all.Select(encoder.Tokenizer.Decode)]).Select(c => new Comparison(prompts[i], c.First, c.Second)))], [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)], null, cancellation);
         _judging += clock.Elapsed.TotalSeconds;
-        await Train(() => Step(training, [.. asked.Select(a => a.Prompt)], answers));
+        await Train(training, StepMaterial.AsIfJudged(recipe, stage, [.. asked.Zip(answers, (a, ids) => (a.Prompt, (IReadOnlyList<int[]>)ids))], onlyLongest: toTheEnd));
     }
 
     // As many pairs as a bracket or rejection sampling judges, or each against a blank response.
     private IEnumerable<(string First, string Second)> Compared(string[] texts) => stage.Spec.IsRewarded ? texts.Select(t => (t, "")) : texts.Zip(texts.Skip(1));
 
-    private Task<StepReport> Step(IPolicyTraining training, List<int[]> prompts, List<int[][]> answers) => stage.Method switch
+    private async Task Train(IPolicyTraining training, StepMaterial material)
     {
-        StageMethod.Raft => training.StepAsync(new SupervisedObjective([.. prompts.Zip(answers, (p, a) => ExampleBuilder.Sampled(p, a[0]))], stage.LossWeights), 0),
-        StageMethod.Rest => training.StepAsync(new SupervisedObjective([.. Enumerable.Range(0, stage.PolicyExamples).Select(i => ExampleBuilder.Sampled(prompts[i % prompts.Count], answers[i % prompts.Count][0]))], stage.LossWeights), 0),
-        StageMethod.Ppo => training.StepAsync(new PpoObjective([.. prompts.Zip(answers).SelectMany(p => p.Second.Select(ids => new RewardedResponse(p.First, ids, 0)))], stage.Ppo, stage.Ppo.InitialKl), 0),
-        _ => training.StepAsync(new PreferenceObjective([.. prompts.Zip(answers).SelectMany(p => Enumerable.Range(0, stage.Spec.PairsOfPrompt(stage)).Select(s => new PreferencePair(p.First, p.Second[s], p.Second[s + 1])))], stage.Loss), 0),
-    };
-
-    private async Task Train(Func<Task<StepReport>> step)
-    {
+        if (StepObjectives.Of(stage, material) is not { } objective)
+            return;
         var clock = Stopwatch.StartNew();
-        await step();
+        await training.StepAsync(objective, 0);
         _training += clock.Elapsed.TotalSeconds;
     }
 

@@ -3,6 +3,7 @@ using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
@@ -23,8 +24,10 @@ internal sealed class LongestStep(Recipe recipe, StageRecipe stage, TrainingData
 
     public bool IsOnPrompts => stage.Spec.IsRollout;
 
-    /// <summary>sft, jsft.</summary>
-    public IReadOnlyList<SupervisedExample> Supervised() =>
+    /// <summary>Of a stage that does not sample.</summary>
+    public StepMaterial Material() => stage.Spec.Data == StepData.Pairs ? new StepMaterial { Pairs = Offline() } : new StepMaterial { Examples = Supervised() };
+
+    private IReadOnlyList<SupervisedExample> Supervised() =>
     [
         .. Longest(stage.PolicyExamples == 0 ? [] : data.Answers, p => Characters(p.Prompt) + p.Chosen.Length, stage.PolicyExamples).Select(p => ExampleBuilder.Policy(encoder, p)),
         .. (stage.JudgePairs == 0 ? [] : recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)).SelectMany(t =>
@@ -32,10 +35,9 @@ internal sealed class LongestStep(Recipe recipe, StageRecipe stage, TrainingData
                 .SelectMany(p => BothOrders.Select(swapped => ExampleBuilder.Judge(encoder, t, p, swapped, stage.Rationale)))),
     ];
 
-    /// <summary>dpo, rm.</summary>
-    public IReadOnlyList<PreferencePair> Offline() => [.. Longest(data.Pairs, p => 2 * Characters(p.Prompt) + p.Chosen.Length + p.Rejected.Length, stage.Prompts).Select(p => ExampleBuilder.Pair(encoder, p))];
+    private IReadOnlyList<PreferencePair> Offline() => [.. Longest(data.Pairs, p => 2 * Characters(p.Prompt) + p.Chosen.Length + p.Rejected.Length, stage.Prompts).Select(p => ExampleBuilder.Pair(encoder, p))];
 
-    /// <summary>Methods that sample.</summary>
+    /// <summary>The prompts of a stage that samples.</summary>
     public IReadOnlyList<IReadOnlyList<Turn>> Prompts() => Longest(Enumerable.Range(0, Math.Min(data.PromptCount ?? PromptsLookedAt, 1_000_000)).Select(n => data.Prompt(n)), Characters, stage.Prompts);
 
     /// <summary>A step as it comes.</summary>

@@ -3,10 +3,12 @@ using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
@@ -122,33 +124,24 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         return load.Samples;
     }
 
-    private (StageLoad Load, int Sequences, int Longest, long Typical) Assumed(StageRecipe stage)
+    private PlannedStep Assumed(StageRecipe stage)
     {
         if (!IsOnPrompts(stage))
         {
-            var sequences = IsOnPairs(stage) ? 2 * stage.Prompts : stage.PolicyExamples + 2 * stage.JudgePairs * recipe.TemplatesOf(stage).Count;
-            var trained = IsOnPairs(stage) ? Enumerable.Repeat(2 * MaxLength, stage.Prompts) : Enumerable.Repeat(MaxLength, sequences);
-            return (Load(stage) with { Trained = [.. trained] }, sequences, MaxLength, (long)sequences * MaxLength);
+            var example = new SupervisedExample(new int[MaxLength], new TokenPart[MaxLength]);
+            var pair = new PreferencePair(new int[MaxLength], [], []);
+            StepMaterial material = stage.Spec.Data == StepData.Pairs ? new() { Pairs = [.. Enumerable.Repeat(pair, stage.Prompts)] }
+                : new() { Examples = [.. Enumerable.Repeat(example, stage.PolicyExamples + 2 * stage.JudgePairs * recipe.TemplatesOf(stage).Count)] };
+            return Step(stage, Load(stage), material, [material]);
         }
-        var prompt = MaxLength - Math.Min(recipe.Sampling.MaxNewTokens, MaxLength / 2);
-        return OnPrompts(stage, [.. Enumerable.Repeat(prompt, stage.Prompts)], [.. Enumerable.Repeat(prompt, stage.Prompts)], [.. Enumerable.Repeat(MaxLength, Judgments(stage))]);
+        var prompts = Enumerable.Repeat(MaxLength - Math.Min(recipe.Sampling.MaxNewTokens, MaxLength / 2), stage.Prompts).ToList();
+        return OnPrompts(stage, prompts, prompts, [.. Enumerable.Repeat(MaxLength, Judgments(stage))]);
     }
 
-    private (StageLoad Load, int Sequences, int Longest, long Typical) Read(StageRecipe stage, LongestStep longest)
+    private PlannedStep Read(StageRecipe stage, LongestStep longest)
     {
-        if (IsOnPairs(stage))
-        {
-            static int Tokens(Modeling.Learning.PreferencePair p) => 2 * p.Prompt.Length + p.Chosen.Length + p.Rejected.Length;
-            var pairs = longest.Offline();
-            return (Load(stage) with { Trained = [.. pairs.Select(Tokens)] }, 2 * pairs.Count, pairs.Max(p => p.Prompt.Length + Math.Max(p.Chosen.Length, p.Rejected.Length)),
-                (long)Enumerable.Range(0, TypicalSteps).Average(step => longest.Typical.Offline(step).Sum(Tokens)));
-        }
         if (!IsOnPrompts(stage))
-        {
-            var examples = longest.Supervised();
-            return (Load(stage) with { Trained = [.. examples.Select(e => e.Tokens.Length)] }, examples.Count, examples.Max(e => e.Tokens.Length),
-                (long)Enumerable.Range(0, TypicalSteps).Average(step => longest.Typical.Supervised(step).Sum(e => e.Tokens.Length)));
-        }
+            return Step(stage, Load(stage), longest.Material(), Enumerable.Range(0, TypicalSteps).Select(longest.Typical.Material));
         var encoder = longest.Encoder;
         int Length(IReadOnlyList<Turn> turns) => encoder.EncodePrompt(turns, recipe.Sampling.MaxNewTokens).Length;
         var prompts = longest.Prompts();
@@ -159,30 +152,26 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         return OnPrompts(stage, [.. prompts.Select(Length)], [.. Enumerable.Range(0, TypicalSteps * stage.Prompts).Select(n => Length(data!.Prompt(n)))], judged);
     }
 
-    // Every answer is taken to be as long as it may be.
-    private (StageLoad Load, int Sequences, int Longest, long Typical) OnPrompts(StageRecipe stage, IReadOnlyList<int> prompts, IReadOnlyList<int> typical, IReadOnlyList<int> judged)
+    // Every answer is taken to be as long as it may be; which tokens they are made of does not matter.
+    private PlannedStep OnPrompts(StageRecipe stage, IReadOnlyList<int> prompts, IReadOnlyList<int> typical, IReadOnlyList<int> judged)
     {
-        var pairs = stage.Spec.PairsOfPrompt(stage);
-        int Whole(int prompt) => Math.Min(_config.MaxPositionEmbeddings, prompt + recipe.Sampling.MaxNewTokens);
-        var load = Load(stage) with
-        {
-            Trained = Trained(),
-            Prompts = prompts,
-            Samples = stage.Samples,
-            MaxNewTokens = recipe.Sampling.MaxNewTokens,
-            Judged = judged,
-        };
-        // Pairs count their prompt twice.
-        var each = stage.Spec.IsRewarded ? 1 : 2;
-        return (load, each * load.Trained.Count, load.Trained.Max() / each, (long)(typical.Average(p => (double)each * Whole(p)) * load.Trained.Count));
+        var load = Load(stage) with { Prompts = prompts, Samples = stage.Samples, MaxNewTokens = recipe.Sampling.MaxNewTokens, Judged = judged };
+        return Step(stage, load, Sampled(prompts, onlyLongest: true), typical.Chunk(stage.Prompts).Select(p => Sampled(p, onlyLongest: false)));
 
-        IReadOnlyList<int> Trained() => stage.Method switch
+        StepMaterial Sampled(IReadOnlyCollection<int> lengths, bool onlyLongest)
         {
-            StageMethod.Raft => [.. prompts.Select(Whole)],
-            StageMethod.Rest => [.. Enumerable.Repeat(prompts.Max(Whole), stage.PolicyExamples)],
-            StageMethod.Ppo => [.. prompts.SelectMany(p => Enumerable.Repeat(Whole(p), stage.Samples))],
-            _ => [.. prompts.SelectMany(p => Enumerable.Repeat(2 * Whole(p), pairs))],
-        };
+            var alike = lengths.Distinct().ToDictionary(n => n, n => (Prompt: new int[n], Answers: Enumerable.Repeat(Answer(n), stage.Samples).ToList()));
+            return StepMaterial.AsIfJudged(recipe, stage, [.. lengths.Select(n => (alike[n].Prompt, (IReadOnlyList<int[]>)alike[n].Answers))], onlyLongest);
+        }
+
+        int[] Answer(int prompt) => new int[Math.Clamp(_config.MaxPositionEmbeddings - prompt, 0, recipe.Sampling.MaxNewTokens)];
+    }
+
+    private static PlannedStep Step(StageRecipe stage, StageLoad load, StepMaterial longest, IEnumerable<StepMaterial> typical)
+    {
+        var objective = StepObjectives.Of(stage, longest)!;
+        var sequences = objective.Sequences.ToList();
+        return new PlannedStep(load with { Trained = objective.Lengths }, sequences.Count, sequences.Max(), (long)typical.Average(m => StepObjectives.Of(stage, m)!.Lengths.Sum(n => (double)n)));
     }
 
     // Pairs of a bracket or of rejection sampling; or each sample by itself.
@@ -229,5 +218,6 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
 
     private static bool IsOnPrompts(StageRecipe stage) => stage.Spec.IsRollout;
 
-    private static bool IsOnPairs(StageRecipe stage) => stage.Spec.Data == StepData.Pairs;
+    /// <summary>A step at its longest: what it keeps a host busy with, its sequences and the longest of them, and the tokens of a typical one.</summary>
+    private sealed record PlannedStep(StageLoad Load, int Sequences, int Longest, long Typical);
 }

@@ -1,4 +1,5 @@
 using SelfJudge.Modeling.Learning;
+using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
@@ -9,7 +10,7 @@ namespace SelfJudge.Grains.Training;
 /// The Improve steps of ReST: a function of the gathered samples and the step. The steps are shared among the thresholds in
 /// proportion to what is above each, so that an equal number of them goes through each filtered set.
 /// </summary>
-internal sealed class RestImprovement(Recipe recipe, StageRecipe stage, IReadOnlyList<SampleRow> samples)
+internal sealed class RestImprovement(Recipe recipe, StageRecipe stage, IReadOnlyList<RewardedResponse> samples)
 {
     private readonly IReadOnlyList<int>[] _filtered = [.. stage.Thresholds.Select((q, i) =>
     {
@@ -38,7 +39,9 @@ internal sealed class RestImprovement(Recipe recipe, StageRecipe stage, IReadOnl
     {
         var (threshold, at) = PhaseOf(stage, step);
         var order = _filtered[threshold];
-        return [.. Enumerable.Range(0, stage.PolicyExamples).Select(i => samples[order[(int)(((long)at * stage.PolicyExamples + i) % order.Count)]])
-            .Select(s => ExampleBuilder.Sampled([.. s.PromptIds], [.. s.ResponseIds]))];
+        var made = new Dictionary<int, SupervisedExample>();
+        return [.. Enumerable.Range(0, stage.PolicyExamples).Select(i => Example(order[(int)(((long)at * stage.PolicyExamples + i) % order.Count)]))];
+
+        SupervisedExample Example(int i) => made.TryGetValue(i, out var known) ? known : made[i] = ExampleBuilder.Sampled(samples[i].Prompt, samples[i].Response);
     }
 }

@@ -3,6 +3,7 @@ using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
@@ -21,7 +22,10 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
         return (pairs, CounterRandom.Permutation(pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/judge order")));
     });
 
-    /// <summary>sft and jsft: chosen responses, and pairs in both orders, by every template.</summary>
+    /// <summary>All that a step learns from.</summary>
+    public StepMaterial Material(int step) => stage.Spec.Data == StepData.Pairs ? new StepMaterial { Pairs = Offline(step) } : new StepMaterial { Examples = Supervised(step) };
+
+    /// <summary>Examples: chosen responses, and pairs in both orders, by every template.</summary>
     public IReadOnlyList<SupervisedExample> Supervised(int step)
     {
         var examples = new List<SupervisedExample>();
@@ -38,9 +42,9 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
         return examples;
     }
 
-    /// <summary>dpo, rm: static pairs.</summary>
+    /// <summary>Static pairs.</summary>
     public IReadOnlyList<PreferencePair> Offline(int step) => [.. OfflineExamples(step).Select(e => ExampleBuilder.Pair(encoder, e))];
 
-    /// <summary>dpo, rm: the pairs of a step as the data has them.</summary>
+    /// <summary>The pairs of a step as the data has them.</summary>
     public IEnumerable<PreferenceExample> OfflineExamples(int step) => Enumerable.Range(0, stage.Prompts).Select(i => data.Pairs[_pairOrder[((long)step * stage.Prompts + i) % _pairOrder.Length]]);
 }

@@ -38,7 +38,7 @@ internal sealed class StageTraining : IAsyncDisposable
     private List<(long RunStep, TripletBatch Batch)> _played = []; // since the last checkpoint
     private List<SampleRow> _rewarded = []; // likewise
     private TrainingSnapshot? _snapshot; // the last one, for its arrays
-    private (int Step, Task? Batch) _ahead; // what the next step on data learns from
+    private (int Step, Task<StepMaterial>? Material) _ahead; // what the next step on data learns from
     private RestImprovement? _improvement;
     private HostTotals _totals;
     private long _stepEnded = TimeProvider.System.GetTimestamp();
@@ -150,13 +150,8 @@ internal sealed class StageTraining : IAsyncDisposable
     public async Task<IReadOnlyDictionary<string, double>> StepOnData()
     {
         var (step, rate) = (Progress.Step, _schedule.At(Progress.Step + 1));
-        var report = await Named(Stage.Method switch
-        {
-            StageMethod.Dpo => _training.StepAsync(new PreferenceObjective(await Batch(step, _batches.Offline), Stage.Loss), rate),
-            StageMethod.Rm => _training.StepAsync(new BradleyTerryObjective(await Batch(step, _batches.Offline)), rate),
-            StageMethod.Rest => _training.StepAsync(new SupervisedObjective((await Improvement()).Examples(step), Stage.LossWeights), rate),
-            _ => _training.StepAsync(new SupervisedObjective(await Batch(step, _batches.Supervised), Stage.LossWeights), rate),
-        });
+        var material = Stage.Spec.IsRollout ? new StepMaterial { Examples = (await Improvement()).Examples(step) } : await Material(step);
+        var report = await Named(_training.StepAsync(StepObjectives.Of(Stage, material) ?? throw new InvalidOperationException($"stage {Stage.Name}, step {step + 1} has nothing to learn from"), rate));
         var figures = Figures(report, rate);
         if (Stage.MeasureEvery > 0 && (step + 1) % Stage.MeasureEvery == 0 && step + 1 < Stage.Steps)
             Add(figures, (await MeasureJudge()).Figures);
@@ -164,11 +159,11 @@ internal sealed class StageTraining : IAsyncDisposable
     }
 
     // What a step learns from is a function of the step alone: the next one's is made while the device is at this one.
-    private async Task<IReadOnlyList<T>> Batch<T>(int step, Func<int, IReadOnlyList<T>> make)
+    private async Task<StepMaterial> Material(int step)
     {
-        var batch = await (_ahead is (var prepared, Task<IReadOnlyList<T>> made) && prepared == step ? made : Task.Run(() => make(step)));
-        _ahead = (step + 1, step + 1 < Stage.Steps ? Task.Run(() => make(step + 1)) : null);
-        return batch;
+        var material = await (_ahead is { Material: { } prepared } && _ahead.Step == step ? prepared : Task.Run(() => _batches.Material(step)));
+        _ahead = (step + 1, step + 1 < Stage.Steps ? Task.Run(() => _batches.Material(step + 1)) : null);
+        return material;
     }
 
     /// <summary>
@@ -181,8 +176,14 @@ internal sealed class StageTraining : IAsyncDisposable
         var (version, rate) = (PolicyVersion, _schedule.At(Progress.Step + 1));
         int? allowed = Stage.Spec.IsOnPolicy ? Stage.MaxStaleness : null;
         var (fresh, stale) = TripletInbox.ByStaleness(batches, version, allowed);
-        var rewarded = batches.SelectMany(b => b.Rewarded).Where(r => allowed is null || version - r.Completion.PolicyVersion <= allowed).ToList();
-        var training = Train(batches, fresh, rewarded, rate);
+        StepMaterial material = new()
+        {
+            Pairs = [.. fresh.Select(t => new PreferencePair(t.PromptIds, t.Chosen.Ids, t.Rejected.Ids))],
+            Rewarded = [.. batches.Select(b => b.Rewarded.Where(r => allowed is null || version - r.Completion.PolicyVersion <= allowed)
+                .Select(r => new RewardedResponse(r.PromptIds, r.Completion.Ids, r.Reward)).ToList())],
+        };
+        var objective = StepObjectives.Of(Stage, material, Progress.KlCoefficient);
+        var training = objective is null ? null : _training.StepAsync(objective, rate);
         return (training is null ? version : version + 1, Finish());
 
         async Task<IReadOnlyDictionary<string, double>> Finish()
@@ -190,8 +191,8 @@ internal sealed class StageTraining : IAsyncDisposable
             var figures = training is null ? [] : Figures(await Named(training), rate);
             Add(figures, RolloutFigures.Of(batches, fresh, version));
             Add(figures, RolloutFigures.AsTheOracleSees(fresh));
-            if (figures.TryGetValue("objective/kl", out var kl) && Stage.Spec.Head == MethodHead.Value)
-                Progress = Progress with { KlCoefficient = Ppo.NextKlCoefficient(KlCoefficient, kl, rewarded.Count, Stage.Ppo) };
+            if (objective is PpoObjective ppo)
+                Progress = Progress with { KlCoefficient = Ppo.NextKlCoefficient(ppo.KlCoefficient, figures["objective/kl"], ppo.Responses.Count, Stage.Ppo) };
             var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
             return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates, batches.Sum(b => b.Inconsistent)),
                 [.. batches.Select(b => b with { Triplets = [.. b.Triplets.Where(trained.Contains)] })], batches);
@@ -211,21 +212,11 @@ internal sealed class StageTraining : IAsyncDisposable
         }
     }
 
-    // What a step makes of its prompts' samples; null where there is nothing to learn.
-    private Task<StepReport>? Train(IReadOnlyList<TripletBatch> batches, IReadOnlyList<Triplet> fresh, List<RewardedCompletion> rewarded, double rate) => Stage.Method switch
-    {
-        StageMethod.Rest => null, // these steps gather
-        StageMethod.Raft => _training.StepAsync(new SupervisedObjective([.. batches.Where(b => b.Rewarded.Count > 0).Select(b => b.Rewarded.MaxBy(r => r.Reward)!).Select(r => ExampleBuilder.Sampled(r.PromptIds, r.Completion.Ids))], Stage.LossWeights), rate),
-        StageMethod.Ppo => rewarded.Count == 0 ? null : _training.StepAsync(new PpoObjective([.. rewarded.Select(r => new RewardedResponse(r.PromptIds, r.Completion.Ids, r.Reward))], Stage.Ppo, KlCoefficient), rate),
-        _ => fresh.Count == 0 ? null : _training.StepAsync(new PreferenceObjective([.. fresh.Select(t => new PreferencePair(t.PromptIds, t.Chosen.Ids, t.Rejected.Ids))], Stage.Loss), rate),
-    };
-
-    private double KlCoefficient => Progress.KlCoefficient ?? Stage.Ppo.InitialKl;
-
     private async Task<RestImprovement> Improvement()
     {
         await Durable; // what was gathered is in the log, or waits for the next checkpoint
-        return _improvement ??= new RestImprovement(Recipe, Stage, [.. _samples.Read(Stage.Name), .. _rewarded]);
+        return _improvement ??= new RestImprovement(Recipe, Stage,
+            [.. _samples.Read(Stage.Name).Concat(_rewarded).Select(r => new RewardedResponse([.. r.PromptIds], [.. r.ResponseIds], r.Reward))]);
     }
 
     /// <summary>Waits for the last checkpoint, measures the model as a judge, and writes it out.</summary>

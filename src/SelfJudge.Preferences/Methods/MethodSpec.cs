@@ -113,6 +113,9 @@ public sealed record MethodSpec
     /// <summary>How recipes, reports and error messages call it.</summary>
     public string Name => RecipeKeys.NameOf(Method);
 
+    /// <summary>Whether its stages first gather samples, and learn from them in later steps that sample nothing.</summary>
+    public bool Gathers { get; init; }
+
     /// <summary>Whether its steps begin with samples of prompts.</summary>
     public bool IsRollout => Data == StepData.Prompts;
 

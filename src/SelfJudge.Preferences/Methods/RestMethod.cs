@@ -16,6 +16,7 @@ internal static class RestMethod
         Feedback = SampleFeedback.Reward,
         Loss = MethodLoss.CrossEntropy,
         Keys = ["policy_examples", "loss_weights", "prompts", "samples", "reward", "grow_steps", "thresholds"],
+        Gathers = true,
         SamplingSteps = stage => stage.GrowSteps,
         Updates = stage => stage.Steps - stage.GrowSteps, // the others gather
         FewestSteps = stage => FewestGrowSteps + stage.Thresholds.Count,

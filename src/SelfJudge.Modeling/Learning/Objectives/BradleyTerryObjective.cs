@@ -7,13 +7,17 @@ namespace SelfJudge.Modeling.Learning.Objectives;
 /// <summary>The Bradley-Terry loss, the mean over the pairs. The reward is read at a response's last token.</summary>
 public sealed record BradleyTerryObjective(IReadOnlyList<PreferencePair> Pairs) : Objective
 {
+    public override IReadOnlyList<int> Lengths => [.. Pairs.Select(p => p.Tokens)];
+
+    public override IEnumerable<int> Sequences => Pairs.SelectMany(p => p.Sequences);
+
     public override ScalarHead Head => ScalarHead.Reward;
 
     internal override StepReport Step(IPasses passes)
     {
         var rewards = new (double Chosen, double Rejected)[Pairs.Count];
         double Loss() => rewards.Average(r => BradleyTerry.Of(r.Chosen - r.Rejected).Loss);
-        var norm = passes.Update([.. Pairs.Select(p => p.Tokens)], (batch, pass) => Pass(batch, pass, rewards), Loss);
+        var norm = passes.Update(Lengths, (batch, pass) => Pass(batch, pass, rewards), Loss);
         var metrics = new Dictionary<string, double>
         {
             ["rewards/chosen"] = rewards.Average(r => r.Chosen),

@@ -8,6 +8,12 @@ namespace SelfJudge.Modeling.Learning.Objectives;
 /// </summary>
 public abstract record Objective
 {
+    /// <summary>The packed tokens of each of its items, which pass through the model together.</summary>
+    public abstract IReadOnlyList<int> Lengths { get; }
+
+    /// <summary>The tokens of every sequence; an item is one of them, or those of a pair.</summary>
+    public virtual IEnumerable<int> Sequences => Lengths;
+
     /// <summary>Whether it compares with a reference model.</summary>
     public virtual bool NeedsReference => false;
 

@@ -16,6 +16,8 @@ public sealed record RewardedResponse(int[] Prompt, int[] Response, double Rewar
 /// <param name="KlCoefficient">What the divergence from the reference costs, per nat.</param>
 public sealed record PpoObjective(IReadOnlyList<RewardedResponse> Responses, PpoOptions Options, double KlCoefficient) : Objective
 {
+    public override IReadOnlyList<int> Lengths => [.. Responses.Select(r => r.Tokens)];
+
     public override bool NeedsReference => true;
 
     public override ScalarHead Head => ScalarHead.Value;
@@ -23,7 +25,7 @@ public sealed record PpoObjective(IReadOnlyList<RewardedResponse> Responses, Ppo
     internal override StepReport Step(IPasses passes)
     {
         var rollouts = new Rollout[Responses.Count];
-        passes.Read([.. Responses.Select(r => r.Tokens)], (batch, pass) => Roll(batch, pass, rollouts));
+        passes.Read(Lengths, (batch, pass) => Roll(batch, pass, rollouts));
         Ppo.Whiten([.. rollouts.Select(r => r.Advantages)]);
         var sums = new Sums[Responses.Count];
         double norm = 0;

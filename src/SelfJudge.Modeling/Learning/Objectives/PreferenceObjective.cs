@@ -5,13 +5,17 @@ namespace SelfJudge.Modeling.Learning.Objectives;
 /// <summary>A preference loss, the mean over the pairs (stage 2 of the method).</summary>
 public sealed record PreferenceObjective(IReadOnlyList<PreferencePair> Pairs, PreferenceLoss Loss) : Objective
 {
+    public override IReadOnlyList<int> Lengths => [.. Pairs.Select(p => p.Tokens)];
+
+    public override IEnumerable<int> Sequences => Pairs.SelectMany(p => p.Sequences);
+
     public override bool NeedsReference => true;
 
     internal override StepReport Step(IPasses passes)
     {
         var results = new (PairLogProbs LogProbs, PairLoss Loss)[Pairs.Count];
         double Mean() => results.Average(r => r.Loss.Loss);
-        var norm = passes.Update([.. Pairs.Select(p => p.Tokens)], (batch, pass) => Pass(batch, pass, results), Mean);
+        var norm = passes.Update(Lengths, (batch, pass) => Pass(batch, pass, results), Mean);
         var metrics = new Dictionary<string, double>
         {
             ["rewards/chosen"] = results.Average(r => r.Loss.ChosenReward),

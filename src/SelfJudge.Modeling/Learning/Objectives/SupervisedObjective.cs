@@ -8,6 +8,8 @@ public sealed record SupervisedObjective(IReadOnlyList<SupervisedExample> Exampl
 {
     private static readonly TokenPart[] Parts = Enum.GetValues<TokenPart>();
 
+    public override IReadOnlyList<int> Lengths => [.. Examples.Select(e => e.Tokens.Length)];
+
     internal override StepReport Step(IPasses passes)
     {
         var counts = new int[Parts.Length];
@@ -18,7 +20,7 @@ public sealed record SupervisedObjective(IReadOnlyList<SupervisedExample> Exampl
         var sums = Examples.Select(_ => new double[Parts.Length]).ToArray(); // Σ log p by example and part
         double Sum(TokenPart part) => sums.Sum(s => s[(int)part]);
         double Loss() => -Parts.Sum(p => Sum(p) * tokenWeights[(int)p]);
-        var norm = passes.Update([.. Examples.Select(e => e.Tokens.Length)], (batch, pass) => Pass(batch, pass, tokenWeights, sums), Loss);
+        var norm = passes.Update(Lengths, (batch, pass) => Pass(batch, pass, tokenWeights, sums), Loss);
         var metrics = Parts.Where(p => tokenWeights[(int)p] > 0).ToDictionary(p => $"loss/{NameOf(p)}", p => -Sum(p) / counts[(int)p]);
         return new StepReport(Loss(), norm, Examples.Sum(e => e.Tokens.Length), metrics);
     }
