@@ -41,14 +41,14 @@ public static class ModelMemory
     /// <summary>Bytes of keys and values: 2 · L · (key and value width) per token of every slot.</summary>
     public static long KeyValueCache(LlamaConfig config, long slots, long capacity) => 2L * FloatBytes * config.NumHiddenLayers * config.Heads.KeyValueWidth * slots * capacity;
 
-    /// <summary>Bytes of the packed copies that a CPU generates with: of the adapter's matrices and, where <paramref name="base"/>, which float32 alone has, of the layers' and the head's.</summary>
-    public static long Packed(LlamaConfig config, LoraConfig? lora, bool @base)
+    /// <summary>Bytes of the packed copies that a CPU generates with: of the adapter's matrices, and of the layers' and the head's, which are in bfloat16 where <paramref name="isNarrow"/>.</summary>
+    public static long Packed(LlamaConfig config, LoraConfig? lora, bool isNarrow)
     {
         long hidden = config.HiddenSize, heads = config.Heads.QueryWidth;
         long Adapted(Projection p) => PackedMatrix.BytesOf(p.Inputs, lora!.Rank) + PackedMatrix.BytesOf(lora.Rank, p.Outputs);
-        var layer = PackedMatrix.BytesOf(hidden, config.Heads.RowWidth) + PackedMatrix.BytesOf(heads, config.HiddenSize)
-            + PackedMatrix.BytesOf(hidden, 2 * config.IntermediateSize) + PackedMatrix.BytesOf(config.IntermediateSize, config.HiddenSize);
-        return (@base ? config.NumHiddenLayers * layer + PackedMatrix.BytesOf(hidden, config.VocabSize) : 0)
+        long Base(long depth, int columns) => PackedMatrix.BytesOf(depth, columns, isNarrow);
+        var layer = Base(hidden, config.Heads.RowWidth) + Base(heads, config.HiddenSize) + Base(hidden, 2 * config.IntermediateSize) + Base(config.IntermediateSize, config.HiddenSize);
+        return config.NumHiddenLayers * layer + Base(hidden, config.VocabSize)
             + (lora is null ? 0 : Enumerable.Range(0, config.NumHiddenLayers).Sum(i => Projection.All(config).Where(p => lora.Targets(i, p)).Sum(Adapted)));
     }
 

@@ -113,7 +113,7 @@ public static class StageMemory
         new[] { SharedTokens(load.Judged, load.Workers, load.MaxForwardTokens), PackedTokens(load.Prompts, load.Workers, load.MaxForwardTokens) }.Max(batches => batches.Sum(t => ModelMemory.Forward(load.Config, load.Lora, t)));
 
     private static long PackedBytes(StageLoad load) => load.IsCpu && load.Prompts.Count > 0
-        ? ModelMemory.Packed(load.Config, load.Lora, @base: load.Lora is null || load.FrozenBytes == ModelMemory.FloatBytes) : 0;
+        ? ModelMemory.Packed(load.Config, load.Lora, isNarrow: load.Lora is not null && load.FrozenBytes < ModelMemory.FloatBytes) : 0;
 
     private static long CacheBytes(StageLoad load) =>
         Sequences(load).Sum(n => ModelMemory.KeyValueCache(load.Config, ModelMemory.Slots(n, load.Samples), ModelMemory.Capacity(load.Config, load.Prompts.Max(), load.MaxNewTokens)));

@@ -101,22 +101,43 @@ public sealed class MatrixProductTests : IDisposable
     }
 
     [Theory]
-    [InlineData(12, 8)]
-    [InlineData(190, 64)]
-    [InlineData(50, 1030)]
-    public void A_matrix_in_bfloat16_is_widened_and_nothing_is_rounded(int outputs, int inputs)
+    [MemberData(nameof(Shapes))]
+    public void A_matrix_in_bfloat16_is_widened_and_nothing_is_rounded(int rows, int columns, int depth)
     {
-        var narrow = Ops.To(Random(1, outputs, inputs), ScalarType.BFloat16);
-        Tensor wide = Ops.To(narrow, ScalarType.Float32), x = Random(2, 3, inputs), dY = Random(3, 3, outputs);
+        var narrow = Ops.To(Random(1, columns, depth), ScalarType.BFloat16);
+        Tensor wide = Ops.To(narrow, ScalarType.Float32), x = Random(2, rows, depth), dY = Random(3, rows, columns);
         WeightMatrix matrix = new(narrow), widened = new(wide);
-        Assert.Equal(Ops.ToArray(Cpu.Times(x, widened)), Ops.ToArray(Cpu.Times(x, matrix)));
+        var product = Ops.ToArray(Cpu.Times(x, widened));
+        Assert.Equal(product, Ops.ToArray(Cpu.Times(x, matrix)));
         Assert.Equal(Ops.ToArray(Cpu.TimesBackward(dY, widened)), Ops.ToArray(Cpu.TimesBackward(dY, matrix)));
+        Assert.Equal(Ops.ToArray(AcrossRows(x, wide)), Ops.ToArray(AcrossRows(x, narrow)));
         Cpu.Prepare(matrix);
-        Assert.Null(matrix.Prepared);
+        Assert.Equal(product, Ops.ToArray(Cpu.Times(x, matrix)));
+        matrix.Release();
         // Logits are not rounded on a GPU either, whose products otherwise are.
-        var logits = Ops.Zeros(Ops.Cpu, 3, outputs);
+        var logits = Ops.Zeros(Ops.Cpu, rows, columns);
         Torch.LogitsInto(logits, x, matrix);
-        TestModels.AssertClose(Ops.ToArray(Cpu.Times(x, matrix)), Ops.ToArray(logits), 1e-4f);
+        TestModels.AssertClose(product, Ops.ToArray(logits), 1e-3f);
+    }
+
+    // x·wᵀ with x read across its rows, as it is where the gradient of a matrix is computed.
+    private static Tensor AcrossRows(Tensor x, Tensor w)
+    {
+        Tensor result = Ops.Empty(Ops.Cpu, ScalarType.Float32, x.size(0), w.size(0)), turned = x.t().contiguous();
+        MatrixProduct.Multiply(MatrixView.Of(turned).Transposed, MatrixView.Of(w).Transposed, MatrixView.Of(result));
+        return result;
+    }
+
+    /// <summary>A copy of a matrix for generation takes what the matrix takes, where the panels' columns divide its own.</summary>
+    [Theory]
+    [InlineData(ScalarType.Float32, 4)]
+    [InlineData(ScalarType.BFloat16, 2)]
+    public void A_packed_copy_is_of_the_matrix_own_type(ScalarType type, int bytes)
+    {
+        var matrix = new WeightMatrix(Ops.To(Random(1, 96, 30), type));
+        Cpu.Prepare(matrix);
+        Assert.Equal(96 * 30 * bytes, matrix.Prepared!.Bytes);
+        matrix.Release();
     }
 
     /// <summary>4 Mi elements a block: 600 × 20,000 takes three, of 209, 209 and 182 rows.</summary>

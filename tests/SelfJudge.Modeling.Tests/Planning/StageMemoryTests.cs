@@ -78,13 +78,13 @@ public sealed class StageMemoryTests
         var policy = host.Find("policy").Model;
         await host.SampleAsync("policy", new SamplePrompt([1, 2, 3], [1, 2], new SamplingOptions { MaxNewTokens = 3 }), null, default);
         var packed = policy.PreparedBytes;
-        Assert.Equal(ModelMemory.Packed(config, lora, @base: dtype == WeightDtype.Float32 || !adapted), packed);
+        Assert.Equal(ModelMemory.Packed(config, lora, isNarrow: dtype == WeightDtype.BFloat16 && adapted), packed);
         var load = new StageLoad { Config = config, Lora = lora, IsCpu = true, FrozenBytes = dtype == WeightDtype.Float32 ? 4 : 2, Prompts = [3], Samples = 2, MaxNewTokens = 3 };
         long Activations(StageLoad l) => StageMemory.Peak(l).Single(m => m.Role == StageMemory.Activations).Bytes;
         Assert.Equal(Activations(load with { IsCpu = false }) + packed, Activations(load));
         // Another model that generates takes their place.
         await host.SampleAsync("base", new SamplePrompt([1, 2, 3], [1], new SamplingOptions { MaxNewTokens = 3 }), null, default);
-        Assert.Equal(ModelMemory.Packed(config, null, dtype == WeightDtype.Float32), host.Find("base").Model.PreparedBytes);
+        Assert.Equal(ModelMemory.Packed(config, null, isNarrow: dtype == WeightDtype.BFloat16), host.Find("base").Model.PreparedBytes);
         await training.StepAsync(new PreferenceObjective([new PreferencePair([1, 2], [3], [4])], new PreferenceLoss()), 1e-3);
         Assert.Equal((0, 0), (policy.PreparedBytes, host.Find("base").Model.PreparedBytes));
     }

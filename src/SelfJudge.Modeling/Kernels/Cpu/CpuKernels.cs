@@ -34,14 +34,8 @@ public sealed unsafe class CpuKernels : IKernels
             Simd.AddScaled(target + (long)ids[i] * width, 1f, source + (long)i * width, width);
     }
 
-    // A packed copy in float32 of a matrix that is held in fewer bits would take more than is saved. Where there is no room for
-    // one, products pack what they read as they do without: more slowly, to the same bits.
-    public void Prepare(WeightMatrix matrix)
-    {
-        var weight = MatrixView.Of(matrix.Weight);
-        if (matrix.Prepared is null && !weight.IsNarrow)
-            matrix.Prepared = PackedMatrix.TryPack(weight.Transposed);
-    }
+    // Where there is no room for a packed copy, products pack what they read as they do without: more slowly, to the same bits.
+    public void Prepare(WeightMatrix matrix) => matrix.Prepared ??= PackedMatrix.TryPack(MatrixView.Of(matrix.Weight).Transposed);
 
     public Tensor Times(Tensor x, WeightMatrix matrix, Tensor? residual = null)
     {

@@ -46,8 +46,8 @@ internal static unsafe class MatrixProduct
                 for (var p = 0; p < b.Panels; p++)
                 {
                     // While a panel is multiplied the next one is asked for: else its first use would wait for memory.
-                    var panel = b.Panel(p) + (long)k * PackedMatrix.PanelColumns;
-                    var next = p + 1 < b.Panels ? b.Panel(p + 1) + (long)k * PackedMatrix.PanelColumns : panel;
+                    var panel = new Panel(b.Panel(p, k), b.IsNarrow);
+                    var next = p + 1 < b.Panels ? b.Panel(p + 1, k) : panel.Words;
                     var (target, sum) = Targets(c, add, row, p * PackedMatrix.PanelColumns, isFirst: k == 0);
                     TimesPanel(left, panel, next, target, scale, sum);
                 }
@@ -57,16 +57,17 @@ internal static unsafe class MatrixProduct
     private static void ByPanels(MatrixView a, MatrixView b, MatrixView c, float scale, MatrixView add)
     {
         var depth = Stretch(b.Rows);
-        var panel = Scratch.Open((long)depth * PackedMatrix.PanelColumns).Take((long)depth * PackedMatrix.PanelColumns);
+        var size = PackedMatrix.PanelWords(depth, b.IsNarrow);
+        var panel = new Panel((uint*)Scratch.Open(size).Take(size), b.IsNarrow);
         for (var k = 0; k < b.Rows; k += depth)
         {
             var stretch = Math.Min(depth, b.Rows - k);
             var left = a.Part(0, k, a.Rows, stretch);
             for (var j = 0; j < b.Columns; j += PackedMatrix.PanelColumns)
             {
-                PackedMatrix.PackPanel(b.Part(k, j, stretch, Math.Min(PackedMatrix.PanelColumns, b.Columns - j)), panel);
+                PackedMatrix.PackPanel(b.Part(k, j, stretch, Math.Min(PackedMatrix.PanelColumns, b.Columns - j)), panel.Words);
                 var (target, sum) = Targets(c, add, 0, j, isFirst: k == 0);
-                TimesPanel(left, panel, panel, target, scale, sum);
+                TimesPanel(left, panel, panel.Words, target, scale, sum);
             }
         }
     }
@@ -75,9 +76,10 @@ internal static unsafe class MatrixProduct
     private static void ByRows(MatrixView a, MatrixView b, MatrixView c, float scale, MatrixView add)
     {
         int maxRows = RegisterTile.MaxRows, panels = Math.Min(PanelsAcross, PackedMatrix.PanelsOf(b.Columns));
-        var panelSize = (long)DepthAcross * PackedMatrix.PanelColumns;
+        var panelSize = PackedMatrix.PanelWords(DepthAcross, b.IsNarrow);
         var scratch = Scratch.Open(panels * panelSize + DepthAcross * maxRows);
-        float* packed = scratch.Take(panels * panelSize), rowsOfA = scratch.Take(DepthAcross * maxRows);
+        var packed = (uint*)scratch.Take(panels * panelSize);
+        var rowsOfA = scratch.Take(DepthAcross * maxRows);
         for (var k = 0; k < b.Rows; k += DepthAcross)
         {
             var stretch = Math.Min(DepthAcross, b.Rows - k);
@@ -93,9 +95,9 @@ internal static unsafe class MatrixProduct
                     var left = new MatrixView(rowsOfA, stretch, rows, rows).Transposed;
                     for (var j = 0; j < width; j += PackedMatrix.PanelColumns)
                     {
-                        var panel = packed + j / PackedMatrix.PanelColumns * panelSize;
+                        var panel = new Panel(packed + j / PackedMatrix.PanelColumns * panelSize, b.IsNarrow);
                         var (target, sum) = Targets(c, add, row, first + j, isFirst: k == 0);
-                        TimesPanel(left, panel, panel, target, scale, sum);
+                        TimesPanel(left, panel, panel.Words, target, scale, sum);
                     }
                 }
             }
@@ -110,12 +112,13 @@ internal static unsafe class MatrixProduct
     }
 
     // c[rows of a, up to 48 columns of the panel]
-    private static void TimesPanel(MatrixView a, float* panel, float* next, MatrixView c, float scale, MatrixView add)
+    private static void TimesPanel(MatrixView a, Panel panel, uint* next, MatrixView c, float scale, MatrixView add)
     {
         var buffer = stackalloc float[8 * PackedMatrix.PanelColumns];
-        var lastAhead = next + 2L * a.Columns * RegisterTile.Strip;
+        var third = PackedMatrix.PanelWords(a.Columns, panel.IsNarrow) / 3;
+        var lastAhead = next + 2 * third;
         var columns = Math.Min(PackedMatrix.PanelColumns, c.Columns);
-        var operands = new TileOperands { ARow = a.RowStride, ADepth = a.ColumnStride, Depth = a.Columns, Ahead = next };
+        var operands = new TileOperands { ARow = a.RowStride, ADepth = a.ColumnStride, Depth = a.Columns, IsNarrow = panel.IsNarrow, Ahead = next };
         for (var row = 0; row < a.Rows;)
         {
             var rows = Math.Min(RegisterTile.MaxRows, a.Rows - row);
@@ -126,7 +129,7 @@ internal static unsafe class MatrixProduct
             {
                 var strips = Math.Min(RegisterTile.MaxStrips, Simd.RoundUp(columns - column, RegisterTile.Strip) / RegisterTile.Strip);
                 var width = Math.Min(strips * RegisterTile.Strip, columns - column);
-                operands.B = panel + column;
+                operands.B = panel.Words + column;
                 if (width % RegisterTile.Strip == 0)
                 {
                     operands.C = target + column;
@@ -150,9 +153,16 @@ internal static unsafe class MatrixProduct
                 }
                 column += width;
             }
-            operands.Ahead = operands.Ahead < lastAhead ? operands.Ahead + (long)a.Columns * RegisterTile.Strip : next;
+            operands.Ahead = operands.Ahead < lastAhead ? operands.Ahead + third : next;
             row += rows;
         }
+    }
+
+    /// <summary>A panel of a packed matrix, or a stretch of its depth.</summary>
+    private readonly struct Panel(uint* words, bool isNarrow)
+    {
+        public readonly uint* Words = words;
+        public readonly bool IsNarrow = isNarrow;
     }
 
     // target[i][j] = source[j, i]

@@ -38,9 +38,6 @@ internal readonly unsafe struct MatrixView
     /// <summary>The first element of a matrix of float32.</summary>
     public float* Floats => (float*)_start;
 
-    /// <summary>The first element of a matrix of bfloat16, which is the upper half of a float32.</summary>
-    public ushort* Halves => (ushort*)_start;
-
     /// <exception cref="ArgumentException">The tensor is no matrix of float32 or bfloat16 in host memory.</exception>
     public static MatrixView Of(Tensor matrix)
     {
@@ -54,7 +51,7 @@ internal readonly unsafe struct MatrixView
     public MatrixView From(int row, int column) => Part(row, column, Rows - row, Columns - column);
 
     /// <summary>Where an element is, or would be if the matrix went on.</summary>
-    public void* Address(long row, long column) => IsNarrow ? Halves + row * RowStride + column * ColumnStride : Floats + row * RowStride + column * ColumnStride;
+    public void* Address(long row, long column) => (byte*)_start + (row * RowStride + column * ColumnStride) * (IsNarrow ? sizeof(ushort) : sizeof(float));
 
     public MatrixView Part(int row, int column, int rows, int columns) =>
         new(Exists ? Address(row, column) : null, rows, columns, RowStride, ColumnStride, IsNarrow);

@@ -4,31 +4,36 @@ using System.Runtime.Intrinsics;
 namespace SelfJudge.Modeling.Kernels.Cpu;
 
 /// <summary>
-/// A copy of a matrix b [depth, columns] as products read it: panels of 48 columns, each [depth, 48], with zeros after the
-/// last column. It does not follow the matrix when that changes.
+/// A copy of a matrix b [depth, columns] as products read it: panels of 48 columns with zeros after the last. A panel of
+/// float32 is [depth, 48]; one of bfloat16 is [depth / 2, 48] words of 32 bits, each with two elements of a column, the
+/// earlier in its lower half. It does not follow the matrix when that changes.
 /// </summary>
 internal sealed unsafe class PackedMatrix : IPreparedMatrix
 {
     public const int PanelColumns = 3 * RegisterTile.Strip;
 
-    private const int CacheLine = 64;
+    private const int LineWords = 64 / sizeof(uint); // of a cache line
 
-    private float* _memory;
+    private uint* _memory;
 
-    private PackedMatrix(int depth, int columns)
+    private PackedMatrix(MatrixView matrix)
     {
-        (Depth, Columns) = (depth, columns);
-        _memory = (float*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096);
+        (Depth, Columns, IsNarrow) = (matrix.Rows, matrix.Columns, matrix.IsNarrow);
+        _memory = (uint*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096);
     }
 
     ~PackedMatrix() => Free();
 
     public int Depth { get; }
     public int Columns { get; }
+    public bool IsNarrow { get; }
     public int Panels => PanelsOf(Columns);
-    public long Bytes => BytesOf(Depth, Columns);
+    public long Bytes => BytesOf(Depth, Columns, IsNarrow);
 
     public static int PanelsOf(int columns) => (columns + PanelColumns - 1) / PanelColumns;
+
+    /// <summary>Words of 32 bits that a panel takes.</summary>
+    public static long PanelWords(long depth, bool isNarrow) => (isNarrow ? (depth + 1) / 2 : depth) * PanelColumns;
 
     /// <summary>Packs a matrix; null where there is no memory for it.</summary>
     public static PackedMatrix? TryPack(MatrixView matrix)
@@ -36,21 +41,22 @@ internal sealed unsafe class PackedMatrix : IPreparedMatrix
         PackedMatrix packed;
         try
         {
-            packed = new PackedMatrix(matrix.Rows, matrix.Columns);
+            packed = new PackedMatrix(matrix);
         }
         catch (OutOfMemoryException)
         {
             return null;
         }
         for (var p = 0; p < packed.Panels; p++)
-            PackPanel(matrix.Part(0, p * PanelColumns, matrix.Rows, Math.Min(PanelColumns, matrix.Columns - p * PanelColumns)), packed.Panel(p));
+            PackPanel(matrix.Part(0, p * PanelColumns, matrix.Rows, Math.Min(PanelColumns, matrix.Columns - p * PanelColumns)), packed.Panel(p, 0));
         return packed;
     }
 
     /// <summary>What a packed matrix takes.</summary>
-    public static long BytesOf(long depth, int columns) => depth * PanelsOf(columns) * PanelColumns * sizeof(float);
+    public static long BytesOf(long depth, int columns, bool isNarrow = false) => PanelWords(depth, isNarrow) * PanelsOf(columns) * sizeof(uint);
 
-    public float* Panel(int index) => _memory + (long)index * PanelColumns * Depth;
+    /// <summary>A panel from an element of depth on, an even one.</summary>
+    public uint* Panel(int index, int depth) => _memory + index * PanelWords(Depth, IsNarrow) + PanelWords(depth, IsNarrow);
 
     public void Dispose()
     {
@@ -59,10 +65,10 @@ internal sealed unsafe class PackedMatrix : IPreparedMatrix
     }
 
     /// <summary>Writes a matrix of at most 48 columns as a panel.</summary>
-    public static void PackPanel(MatrixView matrix, float* panel)
+    public static void PackPanel(MatrixView matrix, uint* panel)
     {
         if (matrix.Columns < PanelColumns)
-            new Span<float>(panel, matrix.Rows * PanelColumns).Clear();
+            new Span<uint>(panel, (int)PanelWords(matrix.Rows, matrix.IsNarrow)).Clear();
         if (matrix.ColumnStride == 1)
             PackAlong(matrix, panel);
         else
@@ -75,50 +81,54 @@ internal sealed unsafe class PackedMatrix : IPreparedMatrix
         _memory = null;
     }
 
-    // Rows of the matrix lie as they do in the panel.
-    private static void PackAlong(MatrixView matrix, float* panel)
+    // Rows of the matrix lie as they do in the panel; two of bfloat16 become one of words.
+    private static void PackAlong(MatrixView matrix, uint* panel)
     {
-        for (var i = 0; i < matrix.Rows; i++, panel += PanelColumns)
+        var step = matrix.IsNarrow ? 2 : 1;
+        for (var i = 0; i < matrix.Rows; i += step, panel += PanelColumns)
         {
             var j = 0;
-            for (; j <= matrix.Columns - Simd.Lanes; j += Simd.Lanes)
-                (matrix.IsNarrow ? Simd.Widen(matrix.Halves + i * matrix.RowStride + j) : Vector512.Load(matrix.Floats + i * matrix.RowStride + j)).StoreAligned(panel + j);
+            if (!matrix.IsNarrow)
+                for (; j <= matrix.Columns - Simd.Lanes; j += Simd.Lanes)
+                    Vector512.Load((uint*)matrix.Address(i, j)).StoreAligned(panel + j);
+            else if (i + 1 < matrix.Rows)
+                for (; j <= matrix.Columns - Simd.Lanes; j += Simd.Lanes)
+                    (Simd.Words((ushort*)matrix.Address(i, j)) | Simd.Words((ushort*)matrix.Address(i + 1, j)) << 16).StoreAligned(panel + j);
             for (; j < matrix.Columns; j++)
-                panel[j] = Element(matrix, i, j);
+                panel[j] = Word(matrix, i, j);
         }
     }
 
-    // Columns of the matrix lie one after the other: eight by eight elements are turned at a time. A few rows of the panel are
-    // finished before the next are begun, so that what is written and what is read next stay in the first-level cache.
-    private static void PackAcross(MatrixView matrix, float* panel)
+    // Columns of the matrix lie one after the other: eight by eight words are turned at a time. A few rows of the panel are
+    // finished before the next are begun, so that what is written stays in the first-level cache; what is read is read by whole
+    // cache lines, since columns that begin a power of two apart would drive each other out of it.
+    private static void PackAcross(MatrixView matrix, uint* panel)
     {
-        int i = 0, wide = matrix.RowStride == 1 ? Simd.RoundDown(matrix.Columns, Simd.Width) : 0;
-        var line = CacheLine / (matrix.IsNarrow ? sizeof(ushort) : sizeof(float));
-        for (; wide > 0 && i <= matrix.Rows - Simd.Width; i += Simd.Width)
+        int perWord = matrix.IsNarrow ? 2 : 1, wide = matrix.RowStride == 1 ? Simd.RoundDown(matrix.Columns, Simd.Width) : 0;
+        var turned = wide > 0 ? Simd.RoundDown(matrix.Rows / perWord, Simd.Width) : 0;
+        for (var first = 0; first < turned; first += LineWords)
         {
-            var target = panel + (long)i * PanelColumns;
             // The columns of the next panel are asked for meanwhile: no processor foresees so many streams.
-            if (i % line == 0)
-                for (var j = 0; j < wide; j++)
-                    Simd.Prefetch(matrix.Address(i, j + PanelColumns));
-            if (matrix.IsNarrow)
-                for (var j = 0; j < wide; j += Simd.Width)
-                    Simd.Transpose8(matrix.Halves + j * matrix.ColumnStride + i, matrix.ColumnStride, target + j, PanelColumns);
-            else
-                for (var j = 0; j < wide; j += Simd.Width)
-                    Simd.Transpose8(matrix.Floats + j * matrix.ColumnStride + i, matrix.ColumnStride, target + j, PanelColumns);
-            for (var j = wide; j < matrix.Columns; j++)
-                for (var r = 0; r < Simd.Width; r++)
-                    target[r * PanelColumns + j] = Element(matrix, i + r, j);
+            for (var j = 0; j < wide; j++)
+                Simd.Prefetch(matrix.Address(first * perWord, j + PanelColumns));
+            var end = Math.Min(first + LineWords, turned);
+            for (var j = 0; j < wide; j += Simd.Width)
+                for (var i = first; i < end; i += Simd.Width)
+                {
+                    var source = (byte*)matrix.Address(i * perWord, j);
+                    Simd.Transpose8(source, (byte*)matrix.Address(i * perWord, j + 1) - source, (float*)panel + i * PanelColumns + j, PanelColumns);
+                }
+            for (var i = first; i < end; i++)
+                for (var j = wide; j < matrix.Columns; j++)
+                    panel[i * PanelColumns + j] = Word(matrix, i * perWord, j);
         }
-        for (; i < matrix.Rows; i++)
+        for (var i = turned; i * perWord < matrix.Rows; i++)
             for (var j = 0; j < matrix.Columns; j++)
-                panel[(long)i * PanelColumns + j] = Element(matrix, i, j);
+                panel[i * PanelColumns + j] = Word(matrix, i * perWord, j);
     }
 
-    private static float Element(MatrixView matrix, int i, int j)
-    {
-        var at = i * matrix.RowStride + j * matrix.ColumnStride;
-        return matrix.IsNarrow ? BitConverter.UInt32BitsToSingle((uint)matrix.Halves[at] << 16) : matrix.Floats[at];
-    }
+    // One element, or two of bfloat16; after the last of an odd depth comes a zero.
+    private static uint Word(MatrixView matrix, int i, int j) =>
+        !matrix.IsNarrow ? *(uint*)matrix.Address(i, j)
+        : *(ushort*)matrix.Address(i, j) | (i + 1 < matrix.Rows ? (uint)*(ushort*)matrix.Address(i + 1, j) << 16 : 0);
 }

@@ -7,13 +7,17 @@ namespace SelfJudge.Modeling.Kernels.Cpu;
 /// <remarks>Row r of a at depth i is at A[r·ARow + i·ADepth]; b is a panel of a <see cref="PackedMatrix"/>. Add may be null, or c itself.</remarks>
 internal unsafe struct TileOperands
 {
-    public float* A, B, C, Add;
+    public float* A, C, Add;
+    public uint* B;
     public long ARow, ADepth, CRow, AddRow;
     public int Depth;
     public float Scale;
 
-    /// <summary>Memory to ask for meanwhile, a cache line for every element of depth.</summary>
-    public float* Ahead;
+    /// <summary>Whether b holds bfloat16, two to a word.</summary>
+    public bool IsNarrow;
+
+    /// <summary>Memory to ask for meanwhile, a cache line for every row of b.</summary>
+    public uint* Ahead;
 }
 
 /// <summary>
@@ -24,6 +28,8 @@ internal unsafe struct TileOperands
 internal static unsafe class RegisterTile
 {
     public const int Strip = Simd.Lanes;
+
+    private static Vector512<uint> Upper => Vector512.Create(0xFFFF0000u);
 
     // 8 × 3 sums, three vectors of b and one of a fill 28 of 32 registers of 512 bits. With registers of 256 bits a vector
     // takes two: 6 × 1 sums, one vector of b and one of a fill 15 of 16.
@@ -42,9 +48,21 @@ internal static unsafe class RegisterTile
         &Multiply<Eight, One>, &Multiply<Eight, Two>, &Multiply<Eight, Three>,
     ];
 
+    private static readonly delegate*<TileOperands*, void>[] NarrowTiles =
+    [
+        &MultiplyNarrow<One, One>, &MultiplyNarrow<One, Two>, &MultiplyNarrow<One, Three>,
+        &MultiplyNarrow<Two, One>, &MultiplyNarrow<Two, Two>, &MultiplyNarrow<Two, Three>,
+        &MultiplyNarrow<Three, One>, &MultiplyNarrow<Three, Two>, &MultiplyNarrow<Three, Three>,
+        &MultiplyNarrow<Four, One>, &MultiplyNarrow<Four, Two>, &MultiplyNarrow<Four, Three>,
+        &MultiplyNarrow<Five, One>, &MultiplyNarrow<Five, Two>, &MultiplyNarrow<Five, Three>,
+        &MultiplyNarrow<Six, One>, &MultiplyNarrow<Six, Two>, &MultiplyNarrow<Six, Three>,
+        &MultiplyNarrow<Seven, One>, &MultiplyNarrow<Seven, Two>, &MultiplyNarrow<Seven, Three>,
+        &MultiplyNarrow<Eight, One>, &MultiplyNarrow<Eight, Two>, &MultiplyNarrow<Eight, Three>,
+    ];
+
     /// <param name="rows">1 to <see cref="MaxRows"/>.</param>
     /// <param name="strips">1 to <see cref="MaxStrips"/>.</param>
-    public static void Multiply(int rows, int strips, TileOperands* operands) => Tiles[(rows - 1) * 3 + strips - 1](operands);
+    public static void Multiply(int rows, int strips, TileOperands* operands) => (operands->IsNarrow ? NarrowTiles : Tiles)[(rows - 1) * 3 + strips - 1](operands);
 
     // Rows and strips are constants to the compiler, which drops what a smaller tile does not have.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -53,14 +71,14 @@ internal static unsafe class RegisterTile
         where TStrips : struct, ICount
     {
         Sums c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default, c7 = default;
-        float* b = o->B, ahead = o->Ahead;
+        uint* b = o->B, ahead = o->Ahead;
         float* a0 = o->A, a1 = a0 + o->ARow, a2 = a1 + o->ARow, a3 = a2 + o->ARow, a4 = a3 + o->ARow, a5 = a4 + o->ARow, a6 = a5 + o->ARow, a7 = a6 + o->ARow;
         long step = o->ADepth, at = 0;
         for (var i = o->Depth; i > 0; i--, at += step, b += PackedMatrix.PanelColumns, ahead += Strip)
         {
-            var x = Vector512.LoadAligned(b);
-            var y = TStrips.Value > 1 ? Vector512.LoadAligned(b + Strip) : default;
-            var z = TStrips.Value > 2 ? Vector512.LoadAligned(b + 2 * Strip) : default;
+            var x = Vector512.LoadAligned(b).AsSingle();
+            var y = TStrips.Value > 1 ? Vector512.LoadAligned(b + Strip).AsSingle() : default;
+            var z = TStrips.Value > 2 ? Vector512.LoadAligned(b + 2 * Strip).AsSingle() : default;
             Simd.Prefetch(ahead);
             c0.Add<TStrips>(a0[at], x, y, z);
             if (TRows.Value > 1)
@@ -77,6 +95,76 @@ internal static unsafe class RegisterTile
                 c6.Add<TStrips>(a6[at], x, y, z);
             if (TRows.Value > 7)
                 c7.Add<TStrips>(a7[at], x, y, z);
+        }
+        c0.Store<TStrips>(o, 0);
+        if (TRows.Value > 1)
+            c1.Store<TStrips>(o, 1);
+        if (TRows.Value > 2)
+            c2.Store<TStrips>(o, 2);
+        if (TRows.Value > 3)
+            c3.Store<TStrips>(o, 3);
+        if (TRows.Value > 4)
+            c4.Store<TStrips>(o, 4);
+        if (TRows.Value > 5)
+            c5.Store<TStrips>(o, 5);
+        if (TRows.Value > 6)
+            c6.Store<TStrips>(o, 6);
+        if (TRows.Value > 7)
+            c7.Store<TStrips>(o, 7);
+    }
+
+    // The same from bfloat16, two to a word: the earlier is widened by a shift, the later by a mask.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyNarrow<TRows, TStrips>(TileOperands* o)
+        where TRows : struct, ICount
+        where TStrips : struct, ICount
+    {
+        Sums c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default, c7 = default;
+        uint* b = o->B, ahead = o->Ahead;
+        float* a0 = o->A, a1 = a0 + o->ARow, a2 = a1 + o->ARow, a3 = a2 + o->ARow, a4 = a3 + o->ARow, a5 = a4 + o->ARow, a6 = a5 + o->ARow, a7 = a6 + o->ARow;
+        long step = o->ADepth, at = 0;
+        for (var i = o->Depth; i > 0; i -= 2, b += PackedMatrix.PanelColumns, ahead += Strip)
+        {
+            var x = Vector512.LoadAligned(b);
+            var y = TStrips.Value > 1 ? Vector512.LoadAligned(b + Strip) : default;
+            var z = TStrips.Value > 2 ? Vector512.LoadAligned(b + 2 * Strip) : default;
+            Simd.Prefetch(ahead);
+            var (x0, y0, z0) = ((x << 16).AsSingle(), (y << 16).AsSingle(), (z << 16).AsSingle());
+            c0.Add<TStrips>(a0[at], x0, y0, z0);
+            if (TRows.Value > 1)
+                c1.Add<TStrips>(a1[at], x0, y0, z0);
+            if (TRows.Value > 2)
+                c2.Add<TStrips>(a2[at], x0, y0, z0);
+            if (TRows.Value > 3)
+                c3.Add<TStrips>(a3[at], x0, y0, z0);
+            if (TRows.Value > 4)
+                c4.Add<TStrips>(a4[at], x0, y0, z0);
+            if (TRows.Value > 5)
+                c5.Add<TStrips>(a5[at], x0, y0, z0);
+            if (TRows.Value > 6)
+                c6.Add<TStrips>(a6[at], x0, y0, z0);
+            if (TRows.Value > 7)
+                c7.Add<TStrips>(a7[at], x0, y0, z0);
+            at += step;
+            if (i == 1)
+                break; // an odd depth
+            var (x1, y1, z1) = ((x & Upper).AsSingle(), (y & Upper).AsSingle(), (z & Upper).AsSingle());
+            c0.Add<TStrips>(a0[at], x1, y1, z1);
+            if (TRows.Value > 1)
+                c1.Add<TStrips>(a1[at], x1, y1, z1);
+            if (TRows.Value > 2)
+                c2.Add<TStrips>(a2[at], x1, y1, z1);
+            if (TRows.Value > 3)
+                c3.Add<TStrips>(a3[at], x1, y1, z1);
+            if (TRows.Value > 4)
+                c4.Add<TStrips>(a4[at], x1, y1, z1);
+            if (TRows.Value > 5)
+                c5.Add<TStrips>(a5[at], x1, y1, z1);
+            if (TRows.Value > 6)
+                c6.Add<TStrips>(a6[at], x1, y1, z1);
+            if (TRows.Value > 7)
+                c7.Add<TStrips>(a7[at], x1, y1, z1);
+            at += step;
         }
         c0.Store<TStrips>(o, 0);
         if (TRows.Value > 1)

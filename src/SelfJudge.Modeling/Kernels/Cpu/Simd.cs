@@ -129,24 +129,22 @@ internal static unsafe class Simd
 
     public static float Sigmoid(float x) => 1f / (1f + MathF.Exp(-x));
 
-    /// <summary>Sixteen bfloat16 as float32: a bfloat16 is the upper half of a float32.</summary>
+    /// <summary>Sixteen numbers of 16 bits, each in the lower half of a word.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Widen(ushort* source) => (Vector512.WidenLower(Vector512.Create(Vector256.Load(source), default)) << 16).AsSingle();
+    public static Vector512<uint> Words(ushort* source) => Vector512.WidenLower(Vector512.Create(Vector256.Load(source), default));
 
     /// <summary>target[i, j] = source[j, i] for eight by eight elements.</summary>
-    public static void Transpose8(float* source, long sourceStride, float* target, long targetStride) => Transpose8(
-        Vector256.Load(source), Vector256.Load(source + sourceStride), Vector256.Load(source + 2 * sourceStride), Vector256.Load(source + 3 * sourceStride),
-        Vector256.Load(source + 4 * sourceStride), Vector256.Load(source + 5 * sourceStride), Vector256.Load(source + 6 * sourceStride), Vector256.Load(source + 7 * sourceStride),
-        target, targetStride);
+    public static void Transpose8(float* source, long sourceStride, float* target, long targetStride) =>
+        Transpose8((byte*)source, sourceStride * sizeof(float), target, targetStride);
 
-    /// <summary>The same from bfloat16.</summary>
-    public static void Transpose8(ushort* source, long sourceStride, float* target, long targetStride) => Transpose8(
-        Widen8(source), Widen8(source + sourceStride), Widen8(source + 2 * sourceStride), Widen8(source + 3 * sourceStride),
-        Widen8(source + 4 * sourceStride), Widen8(source + 5 * sourceStride), Widen8(source + 6 * sourceStride), Widen8(source + 7 * sourceStride),
+    /// <summary>The same for any elements of 32 bits, between rows that begin so many bytes apart.</summary>
+    public static void Transpose8(byte* source, long bytes, float* target, long targetStride) => Transpose8(
+        Load8(source), Load8(source + bytes), Load8(source + 2 * bytes), Load8(source + 3 * bytes),
+        Load8(source + 4 * bytes), Load8(source + 5 * bytes), Load8(source + 6 * bytes), Load8(source + 7 * bytes),
         target, targetStride);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<float> Widen8(ushort* source) => (Vector256.WidenLower(Vector256.Create(Vector128.Load(source), default)) << 16).AsSingle();
+    private static Vector256<float> Load8(byte* source) => Vector256.Load((float*)source);
 
     // Pairs, then fours, then eights change places.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
