@@ -1,6 +1,3 @@
-using SelfJudge.Grains.Replicas;
-using SelfJudge.Grains.Runs;
-using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
@@ -13,6 +10,9 @@ using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Judging;
+using SelfJudge.Runs.Stages;
 using SelfJudge.World;
 
 namespace SelfJudge.Bench;

@@ -1,8 +1,8 @@
-using SelfJudge.Grains.Planning;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Planning;
 
 namespace SelfJudge.Client;
 

@@ -1,8 +1,8 @@
-using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Client;
 

@@ -3,6 +3,7 @@ using SelfJudge.Client.Commands;
 using SelfJudge.Grains.Replicas;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Judging;
 using SelfJudge.World;
 
 namespace SelfJudge.Client;

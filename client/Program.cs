@@ -3,9 +3,9 @@ using System.Text.RegularExpressions;
 using SelfJudge.Client;
 using SelfJudge.Client.Commands;
 using SelfJudge.CommandLine;
-using SelfJudge.Grains.Replicas;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Judging;
 
 var root = new RootCommand("SelfJudge.Actors: align language models by on-policy self-judgment.")
 {

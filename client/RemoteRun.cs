@@ -1,5 +1,5 @@
 using SelfJudge.Abstractions;
-using SelfJudge.Grains.Runs;
+using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Client;
 

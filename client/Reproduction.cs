@@ -1,8 +1,8 @@
 using SelfJudge.Client.Commands;
-using SelfJudge.Grains.Reporting;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Reporting;
 using SelfJudge.World.Reproduction;
 
 namespace SelfJudge.Client;

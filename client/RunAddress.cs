@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Client;
 

@@ -1,4 +1,4 @@
-using SelfJudge.Grains.Runs;
+using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Client;
 

@@ -1,7 +1,7 @@
 using SelfJudge.Abstractions;
 using SelfJudge.CommandLine;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Client;
 

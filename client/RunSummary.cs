@@ -1,5 +1,6 @@
-using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Logs;
 
 namespace SelfJudge.Client;
 

@@ -5,9 +5,9 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
 using SelfJudge.Client.Commands;
-using SelfJudge.Grains.Hosting;
-using SelfJudge.Grains.Runs;
+using SelfJudge.Hosting;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Client;
 

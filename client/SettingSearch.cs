@@ -1,9 +1,9 @@
 using System.Text;
 using SelfJudge.Client.Commands;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
 using SelfJudge.World.Reproduction;
 using Spectre.Console;
 

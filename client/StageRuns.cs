@@ -1,9 +1,10 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Client.Commands;
-using SelfJudge.Grains.Runs;
-using SelfJudge.Grains.Training;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Logs;
+using SelfJudge.Runs.Stages;
 using SelfJudge.World.Reproduction;
 
 namespace SelfJudge.Client;

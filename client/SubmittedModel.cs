@@ -2,13 +2,13 @@ using System.IO.Hashing;
 using System.Text;
 using SelfJudge.Abstractions;
 using SelfJudge.Client.Commands;
-using SelfJudge.Grains.Runs;
-using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Stages;
 
 namespace SelfJudge.Client;
 

@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 using System.Net;
 using System.Net.Sockets;
 using SelfJudge.CommandLine;
-using SelfJudge.Grains.Hosting;
+using SelfJudge.Hosting;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Native;
 using SelfJudge.Preferences.Recipes;

@@ -1,5 +1,5 @@
 using SelfJudge.Bench.Measures;
-using SelfJudge.Grains.Hosting;
+using SelfJudge.Hosting;
 using SelfJudge.Modeling.Hosting;
 
 namespace SelfJudge.Bench.Benchmarks;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using SelfJudge.Abstractions;
 using SelfJudge.Bench.Measures;
-using SelfJudge.Grains.Hosting;
+using SelfJudge.Hosting;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using SelfJudge.Grains.Replicas;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
@@ -10,6 +9,7 @@ using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.Tournaments;
+using SelfJudge.Runs.Judging;
 
 namespace SelfJudge.Bench.Measures;
 

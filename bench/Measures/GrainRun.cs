@@ -1,7 +1,8 @@
 using SelfJudge.Abstractions;
-using SelfJudge.Grains.Hosting;
-using SelfJudge.Grains.Runs;
+using SelfJudge.Hosting;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Logs;
 
 namespace SelfJudge.Bench.Measures;
 

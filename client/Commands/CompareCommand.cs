@@ -8,6 +8,7 @@ using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Judging;
 using SelfJudge.World;
 using Spectre.Console;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using SelfJudge.CommandLine;
-using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Stages;
 
 namespace SelfJudge.Client.Commands;
 

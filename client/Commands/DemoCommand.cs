@@ -1,7 +1,7 @@
 using System.CommandLine;
 using SelfJudge.CommandLine;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Client.Commands;
 

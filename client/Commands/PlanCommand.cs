@@ -2,8 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using SelfJudge.CommandLine;
-using SelfJudge.Grains.Planning;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Runs.Planning;
 
 namespace SelfJudge.Client.Commands;
 

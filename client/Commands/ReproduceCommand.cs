@@ -1,6 +1,6 @@
 using System.CommandLine;
 using SelfJudge.CommandLine;
-using SelfJudge.Grains.Runs;
+using SelfJudge.Runs.Folders;
 using SelfJudge.World.Reproduction;
 
 namespace SelfJudge.Client.Commands;

@@ -1,8 +1,8 @@
 using SelfJudge.Abstractions;
 using SelfJudge.CommandLine;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Client.Commands;
 

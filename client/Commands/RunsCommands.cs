@@ -2,9 +2,9 @@ using System.CommandLine;
 using System.Net;
 using SelfJudge.Abstractions;
 using SelfJudge.CommandLine;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
 using Spectre.Console;
 
 namespace SelfJudge.Client.Commands;

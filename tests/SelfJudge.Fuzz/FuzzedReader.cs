@@ -1,8 +1,8 @@
 using System.Text;
 using SelfJudge.Client;
-using SelfJudge.Grains.Replicas;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Judging;
 
 namespace SelfJudge.Fuzz;
 

@@ -5,6 +5,7 @@ using SelfJudge.Grains.Placement;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Judging;
 using SelfJudge.World;
 
 namespace SelfJudge.Grains.Replicas;

@@ -6,6 +6,7 @@ using SelfJudge.Grains.Placement;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Judging;
 
 namespace SelfJudge.Grains.Replicas;
 

@@ -1,6 +1,7 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Judging;
 
 namespace SelfJudge.Grains.Replicas;
 

@@ -6,6 +6,7 @@ using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Judging;
 using SelfJudge.World;
 
 namespace SelfJudge.Grains.Runs;

@@ -1,6 +1,4 @@
 using SelfJudge.Abstractions;
-using SelfJudge.Grains.Replicas;
-using SelfJudge.Grains.Reporting;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
@@ -10,6 +8,10 @@ using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.Tournaments;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Judging;
+using SelfJudge.Runs.Logs;
+using SelfJudge.Runs.Reporting;
 using SelfJudge.World;
 
 namespace SelfJudge.Grains.Runs;

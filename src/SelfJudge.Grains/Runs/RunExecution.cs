@@ -1,12 +1,15 @@
 using System.Text.Json;
 using SelfJudge.Abstractions;
-using SelfJudge.Grains.Planning;
-using SelfJudge.Grains.Replicas;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Judging;
+using SelfJudge.Runs.Logs;
+using SelfJudge.Runs.Planning;
+using SelfJudge.Runs.Stages;
 
 namespace SelfJudge.Grains.Runs;
 

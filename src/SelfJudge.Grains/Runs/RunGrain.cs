@@ -1,8 +1,10 @@
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using SelfJudge.Abstractions;
-using SelfJudge.Grains.Training;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Judging;
+using SelfJudge.Runs.Stages;
 
 namespace SelfJudge.Grains.Runs;
 

@@ -4,12 +4,13 @@ using Orleans.Placement;
 using Orleans.Streams;
 using Orleans.Streams.Core;
 using SelfJudge.Abstractions;
-using SelfJudge.Grains.Hosting;
 using SelfJudge.Grains.Placement;
 using SelfJudge.Grains.Prompts;
-using SelfJudge.Grains.Replicas;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Judging;
+using SelfJudge.Runs.Logs;
+using SelfJudge.Runs.Stages;
 
 namespace SelfJudge.Grains.Training;
 

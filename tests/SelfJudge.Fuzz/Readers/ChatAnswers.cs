@@ -2,10 +2,10 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using SelfJudge.Fuzz.Mutations;
-using SelfJudge.Grains.Replicas;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Judging;
 
 namespace SelfJudge.Fuzz.Readers;
 

@@ -3,13 +3,15 @@ using System.Text;
 using SelfJudge.Client;
 using SelfJudge.Fuzz.Mutations;
 using SelfJudge.Grains.Runs;
-using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Native;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Logs;
+using SelfJudge.Runs.Stages;
 
 namespace SelfJudge.Fuzz.Readers;
 

@@ -1,3 +1,5 @@
+using SelfJudge.Tests.Shared;
+
 namespace SelfJudge.Grains.Tests.Cluster;
 
 /// <summary>A call that a grain has answered, or that was lost.</summary>

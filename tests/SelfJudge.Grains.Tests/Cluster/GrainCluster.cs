@@ -2,10 +2,11 @@ using Microsoft.Extensions.DependencyInjection;
 using Orleans.Streams;
 using Orleans.TestingHost;
 using SelfJudge.Abstractions;
-using SelfJudge.Grains.Hosting;
 using SelfJudge.Grains.Prompts;
 using SelfJudge.Grains.Training;
+using SelfJudge.Hosting;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Cluster;
 

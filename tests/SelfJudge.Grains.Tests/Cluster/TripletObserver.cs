@@ -2,6 +2,7 @@ using Orleans.Streams;
 using Orleans.Streams.Core;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Prompts;
+using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Cluster;
 

@@ -1,6 +1,7 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Prompts;
 

@@ -1,12 +1,13 @@
 using System.Text.Json.Nodes;
 using SelfJudge.Abstractions;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Runs;
 

@@ -1,15 +1,16 @@
 using Parquet.Serialization;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Prompts;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Tests.Cluster;
-using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Logs;
+using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Runs;
 

@@ -1,9 +1,11 @@
 using SelfJudge.Abstractions;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Logs;
+using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Training;
 

@@ -1,11 +1,13 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Prompts;
-using SelfJudge.Grains.Runs;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Logs;
+using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Training;
 

@@ -1,3 +1,4 @@
+
 namespace SelfJudge.SystemTests.Processes;
 
 /// <summary>A folder of a test's own: its processes start in it, and what they leave goes with it.</summary>

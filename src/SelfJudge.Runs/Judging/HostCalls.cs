@@ -1,0 +1,50 @@
+using SelfJudge.Abstractions;
+using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Llama;
+using SelfJudge.Preferences.Templates;
+using SelfJudge.World;
+
+namespace SelfJudge.Runs.Judging;
+
+/// <summary>Wire types to a model host's, and the way to call a host that may be busy.</summary>
+internal static class HostCalls
+{
+    private const int Attempts = 8;
+
+    /// <summary>Tries again, ever later, while the host's queue is full. After eight refusals, some thirteen seconds, the refusal is the caller's.</summary>
+    public static async Task<T> WithBackOff<T>(Func<Task<T>> call, CancellationToken cancellation, TimeProvider? time = null)
+    {
+        for (var attempt = 1; ; attempt++)
+            try
+            {
+                return await call();
+            }
+            catch (HostBusyException) when (attempt < Attempts)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100 * Math.Pow(2, attempt - 1)), time ?? TimeProvider.System, cancellation);
+            }
+    }
+
+    public static IReadOnlyList<Turn> ToTurns(this IReadOnlyList<DialogueTurn> turns) => [.. turns.Select(t => new Turn(t.Role, t.Content))];
+
+    public static IReadOnlyList<DialogueTurn> ToWire(this IReadOnlyList<Turn> turns) => [.. turns.Select(t => new DialogueTurn(t.Role, t.Content))];
+
+    public static Cohort? ToCohort(this BatchMembership? batch) => batch is null ? null : new Cohort(batch.Key, batch.Size, batch.Ordinal);
+
+    public static ModelSource ToSource(this ModelReference model) => new(model.Folder, model.Initial?.ToInitialModel(), model.BaseId, model.DialogueTemplate, model.MaxLength, model.MaxActiveSequences);
+
+    private static InitialModel ToInitialModel(this InitialModelSettings s) => new(new LlamaConfig
+    {
+        VocabSize = Vocabulary.Words.Count,
+        HiddenSize = s.HiddenSize,
+        IntermediateSize = s.IntermediateSize,
+        NumHiddenLayers = s.Layers,
+        NumAttentionHeads = s.Heads,
+        NumKeyValueHeads = s.KeyValueHeads,
+        HeadDim = s.HiddenSize / s.Heads,
+        MaxPositionEmbeddings = s.MaxPositions,
+        TieWordEmbeddings = true,
+        InitializerRange = s.InitializerRange,
+        EosTokenIds = [0], // the vocabulary's first word is the end token
+    }, s.Seed, WorldTokenizer.Create());
+}
