@@ -155,7 +155,11 @@ public sealed unsafe class CpuKernels : IKernels
         var slotSize = (long)heads.KeyValueWidth * cache.Capacity;
         float* q = Ops.Address(qkv), o = Ops.Address(@out), keys = Ops.Address(cache.Keys), values = Ops.Address(cache.Values);
         for (var i = 0; i < slots.Length; i++)
+        {
+            if (i + 1 < slots.Length)
+                Attention.AskFor(heads, lengths[i + 1], keys + slots[i + 1] * slotSize, values + slots[i + 1] * slotSize, cache.Capacity);
             Attention.Cached(q, o, heads, offsets[i], offsets[i + 1] - offsets[i], lengths[i], keys + slots[i] * slotSize, values + slots[i] * slotSize, cache.Capacity);
+        }
         return @out;
     }
 
