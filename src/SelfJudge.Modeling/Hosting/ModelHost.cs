@@ -42,6 +42,9 @@ public sealed class ModelHost : IModelHost, IDisposable
     // Models whose matrices are ready for generation. Weights change by exclusive work alone, before which they are given back.
     private readonly List<HostedModel> _prepared = [];
 
+    // What the model that was read last has read, until weights may change or another model is read.
+    private (HostedModel Model, PrefixCache Cache)? _prefixes;
+
     public ModelHost(ModelHostOptions options, TimeProvider? time = null)
     {
         _options = options;
@@ -413,15 +416,18 @@ public sealed class ModelHost : IModelHost, IDisposable
         _prepared.Clear();
     }
 
-    private void Read<TItem, TResult>(List<ReadWork<TItem, TResult>> work, Func<TItem, int[]> ids, Func<LlamaModel, IReadOnlyList<TItem>, TResult[]> read)
+    private void Read<TItem, TResult>(List<ReadWork<TItem, TResult>> work, Func<TItem, int[]> ids,
+        Func<LlamaModel, IReadOnlyList<TItem>, CachedPrefixes?, TResult[]> read)
     {
         foreach (var cancelled in work.Where(w => w.Cancellation.IsCancellationRequested))
             cancelled.Completion.TrySetCanceled(cancelled.Cancellation);
         try
         {
             var items = work.SelectMany(w => w.Items).ToList();
-            var order = new PrefixOrder([.. items.Select(i => (ReadOnlyMemory<int>)ids(i))]);
-            var results = ReadShared(Find(work[0].Model).Model, items, order, read);
+            ReadOnlyMemory<int>[] sequences = [.. items.Select(i => (ReadOnlyMemory<int>)ids(i))];
+            var (hosted, order) = (Find(work[0].Model), new PrefixOrder(sequences));
+            var prefixes = PrefixesOf(hosted) is { } cache ? new CachedPrefixes(cache, cache.Place(sequences, order)) : null;
+            var results = ReadShared(hosted.Model, items, prefixes is null ? order : order.With(prefixes.Of), prefixes, read);
             _meter.AddJudged(items.Count, order.Lengths.Sum());
             var at = 0;
             foreach (var w in work)
@@ -434,12 +440,36 @@ public sealed class ModelHost : IModelHost, IDisposable
         catch (Exception e)
 #pragma warning restore CA1031
         {
+            ReleasePrefixes(); // some of what was placed may not have been computed
             var told = Told(e, WorkKind.Judging, work[0].Model);
             work.ForEach(w => w.Fail(told));
         }
     }
 
-    private TResult[] ReadShared<TItem, TResult>(LlamaModel model, List<TItem> items, PrefixOrder order, Func<LlamaModel, IReadOnlyList<TItem>, TResult[]> read)
+    // On a CPU a row has the same bits whatever is held of its sequence; on a GPU results would depend on what was read before.
+    private PrefixCache? PrefixesOf(HostedModel hosted)
+    {
+        if (Device != TorchDevices.Cpu)
+            return null;
+        if (_prefixes is not { } held || held.Model != hosted)
+        {
+            ReleasePrefixes();
+            _prefixes = held = (hosted, new PrefixCache(hosted.Model.Config, _options.PrefixCacheBytes));
+        }
+        return held.Cache;
+    }
+
+    /// <summary>Tokens that are held of what was read last.</summary>
+    internal int HeldTokens => _prefixes?.Cache.Count ?? 0;
+
+    private void ReleasePrefixes()
+    {
+        _prefixes?.Cache.Dispose();
+        _prefixes = null;
+    }
+
+    private TResult[] ReadShared<TItem, TResult>(LlamaModel model, List<TItem> items, PrefixOrder order, CachedPrefixes? prefixes,
+        Func<LlamaModel, IReadOnlyList<TItem>, CachedPrefixes?, TResult[]> read)
     {
         var results = new TResult[items.Count];
         var shares = WorkShares.Balance(order, _workers.Count);
@@ -449,7 +479,8 @@ public sealed class ModelHost : IModelHost, IDisposable
             {
                 using var scope = Ops.Scope();
                 var indices = order.Items[batch];
-                foreach (var (i, result) in indices.Zip(read(model, Array.ConvertAll(indices, i => items[i]))))
+                var held = prefixes is null ? null : new CachedPrefixes(prefixes.Cache, Array.ConvertAll(indices, i => prefixes.Of[i]));
+                foreach (var (i, result) in indices.Zip(read(model, Array.ConvertAll(indices, i => items[i]), held)))
                     results[i] = result;
             }
         });
@@ -482,6 +513,7 @@ public sealed class ModelHost : IModelHost, IDisposable
         try
         {
             ReleasePrepared();
+            ReleasePrefixes();
             using var scope = Ops.Scope();
             work.Run();
         }
@@ -546,6 +578,7 @@ public sealed class ModelHost : IModelHost, IDisposable
         foreach (var work in _pending.SelectMany(b => b.Work))
             work.Fail(reason);
         ReleasePrepared();
+        ReleasePrefixes();
         foreach (var model in _models.Values)
             model.Dispose();
         _models.Clear();

@@ -39,6 +39,9 @@ public sealed record ModelHostOptions
     /// <summary>Packed tokens that a worker passes forward at once where no gradient is kept.</summary>
     public int MaxForwardTokens { get; init; } = 8192;
 
+    /// <summary>Memory on a CPU for keys and values of what was read last, from which sequences that begin like it go on.</summary>
+    public long PrefixCacheBytes { get; init; } = 64 << 20;
+
     /// <summary>Sequences that a worker generates at once.</summary>
     public int MaxActiveSequences { get; init; } = 512;
 

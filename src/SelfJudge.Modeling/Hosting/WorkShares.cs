@@ -26,7 +26,8 @@ public static class WorkShares
     /// </summary>
     public static Range[] Balance(PrefixOrder order, int workers)
     {
-        long least = order.Lengths.DefaultIfEmpty().Max(), most = order.Lengths.Sum(n => (long)n);
+        var alone = Enumerable.Range(0, order.Count).Select(i => (long)order.Computed(i, alone: true)).ToArray();
+        long least = alone.DefaultIfEmpty().Max(), most = alone.Sum();
         while (least < most)
         {
             var middle = least + (most - least) / 2;
@@ -47,13 +48,13 @@ public static class WorkShares
         var (end, tokens) = (begin + count, 0L);
         for (var i = begin; i < end; i++)
         {
-            var added = order.Lengths[i] - order.Shared[i];
+            var added = order.Computed(i, alone: false);
             if (i > begin && tokens + added > maxTokens)
             {
                 batches.Add(begin..i);
                 begin = i;
             }
-            tokens = i == begin ? order.Lengths[i] : tokens + added;
+            tokens = i == begin ? order.Computed(i, alone: true) : tokens + added;
         }
         if (begin < end)
             batches.Add(begin..end);

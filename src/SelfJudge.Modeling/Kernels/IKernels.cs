@@ -63,8 +63,14 @@ public interface IKernels
     /// <summary>Rotates the query and key heads of every row in place by its position (rotary embedding, the half-split form of Hugging Face checkpoints); <paramref name="inverse"/> rotates back, which is the gradient.</summary>
     void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false);
 
-    /// <summary>Causal attention within each sequence, over its last <see cref="HeadLayout.Window"/> tokens where there is a window. With <paramref name="shared"/>, sequence i begins with the first shared[i] tokens of sequence i − 1, whose rows are not there again. Returns the heads' outputs [T, Heads·HeadDim] and the log-sum-exp of every row's scores [T, Heads].</summary>
-    (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null);
+    /// <summary>
+    /// Causal attention within each sequence, over its last <see cref="HeadLayout.Window"/> tokens where there is a window. With
+    /// <paramref name="shared"/>, sequence i begins with the first shared[i] tokens of sequence i − 1, whose rows are not there again;
+    /// with <paramref name="held"/>, tokens follow whose keys and values are held, and then its rows. Returns the heads' outputs
+    /// [T, Heads·HeadDim] and the log-sum-exp of every row's scores [T, Heads]; with <paramref name="rows"/>, those of these rows alone.
+    /// </summary>
+    (Tensor Out, Tensor LogSumExp) Attend(
+        Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null, HeldRows? held = null, int[]? rows = null);
 
     /// <summary>The gradient [T, RowWidth] of <see cref="Attend"/> of whole sequences with respect to <paramref name="qkv"/>.</summary>
     Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets);
@@ -74,6 +80,9 @@ public interface IKernels
 
     /// <summary>Copies the first <paramref name="length"/> tokens that slot <paramref name="source"/> of the cache holds to the beginning of other slots.</summary>
     void CopySlot(CachedLayer cache, int source, int[] targets, int length);
+
+    /// <summary>Copies keys and values of packed rows into places of <paramref name="target"/>, which is as in <see cref="HeldRows"/>.</summary>
+    void CopyKeysValues(Tensor qkv, HeadLayout heads, int[] rows, Tensor target, int[] places);
 
     /// <summary>silu(gate)·up for rows [gate | up].</summary>
     Tensor SwiGlu(Tensor gateUp);
@@ -112,3 +121,13 @@ public sealed record AdamWStep(long Step, float LearningRate, float Beta1, float
 
 /// <summary>Keys [slots, kv heads, head dim, capacity] and values [slots, kv heads, capacity, head dim] of one layer.</summary>
 public sealed record CachedLayer(Tensor Keys, Tensor Values, int Capacity);
+
+/// <summary>Tokens of which an earlier pass has left keys, rotated, and values.</summary>
+/// <param name="KeysValues">[tokens, 2·key and value width] The keys of all heads, then their values.</param>
+/// <param name="Offsets">[sequences + 1] Where in <paramref name="Rows"/> those of each sequence begin.</param>
+/// <param name="Rows">Which of the tokens they are, in the order of the sequence.</param>
+public sealed record HeldRows(Tensor KeysValues, int[] Offsets, int[] Rows)
+{
+    /// <summary>How many of a sequence's tokens are held.</summary>
+    public int Count(int sequence) => Offsets[sequence + 1] - Offsets[sequence];
+}

@@ -46,9 +46,12 @@ public static class IndexCheck
         Rows(positions, table.Positions, "position");
     }
 
-    /// <summary>What attention over packed rows indexes: offsets divide the rows into sequences, and of none is the working memory more than can be addressed.</summary>
-    /// <exception cref="ArgumentException">They do not.</exception>
-    public static void Attention(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null)
+    /// <summary>
+    /// What attention over packed rows indexes: offsets divide the rows into sequences, what is held and what is asked for is there,
+    /// and of no sequence is the working memory more than can be addressed.
+    /// </summary>
+    /// <exception cref="ArgumentException">They do not, or it is not.</exception>
+    public static void Attention(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null, HeldRows? held = null, int[]? rows = null)
     {
         Same(qkv.size(1), heads.RowWidth, "columns of queries, keys and values");
         if (heads.Window < 1)
@@ -57,8 +60,12 @@ public static class IndexCheck
             throw new ArgumentException($"the sequences do not end where the {qkv.size(0)} rows do");
         for (var i = 1; i < offsets.Length; i++)
             Length(offsets[i] - offsets[i - 1], heads);
-        if (shared is not null)
-            SharedBeginnings(heads, offsets, shared);
+        if (held is not null)
+            Held(heads, offsets, held);
+        if (shared is not null || held is not null)
+            Beginnings(heads, offsets, shared ?? new int[offsets.Length - 1], held);
+        if (rows is not null)
+            Rows(rows, qkv.size(0), "row");
     }
 
     /// <summary>What attention to a cache indexes besides: slots that are there, each once, with room for the rows.</summary>
@@ -90,6 +97,17 @@ public static class IndexCheck
             throw new ArgumentException($"slot {source} has room for {cache.Capacity} tokens; {length} are to be copied");
     }
 
+    /// <summary>What copying keys and values indexes: rows that are there, and a place for each.</summary>
+    /// <exception cref="ArgumentException">They are not.</exception>
+    public static void CopiedKeysValues(Tensor qkv, HeadLayout heads, int[] rows, Tensor target, int[] places)
+    {
+        Same(qkv.size(1), heads.RowWidth, "columns of queries, keys and values");
+        Same(target.size(1), 2L * heads.KeyValueWidth, "columns of held keys and values");
+        Same(places.Length, rows.Length, "places");
+        Rows(rows, qkv.size(0), "row");
+        Rows(places, target.size(0), "place");
+    }
+
     /// <summary>A target among the columns for every row of logits.</summary>
     /// <exception cref="ArgumentException">There is not.</exception>
     public static void Targets(Tensor logits, int[] targets)
@@ -110,15 +128,27 @@ public static class IndexCheck
                 throw new ArgumentException($"{length} weights from {start} on are to decay, and there are {weights.NumberOfElements}");
     }
 
+    // Every sequence has its stretch of the held rows.
+    private static void Held(HeadLayout heads, int[] offsets, HeldRows held)
+    {
+        Same(held.KeysValues.size(1), 2L * heads.KeyValueWidth, "columns of held keys and values");
+        Same(held.Offsets.Length, offsets.Length, "offsets of held rows");
+        if (held.Offsets[0] != 0 || held.Offsets[^1] != held.Rows.Length)
+            throw new ArgumentException($"the sequences do not divide the {held.Rows.Length} held rows");
+        for (var i = 0; i + 1 < offsets.Length; i++)
+            Length(held.Count(i), heads);
+        Rows(held.Rows, held.KeysValues.size(0), "held row");
+    }
+
     // Of each sequence the one before it has at least the tokens that it shares.
-    private static void SharedBeginnings(HeadLayout heads, int[] offsets, int[] shared)
+    private static void Beginnings(HeadLayout heads, int[] offsets, int[] shared, HeldRows? held)
     {
         Same(shared.Length, offsets.Length - 1, "counts of shared tokens");
         for (int i = 0, before = 0; i < shared.Length; i++)
         {
             if (shared[i] < 0 || shared[i] > before)
                 throw new ArgumentException($"sequence {i} would share {shared[i]} tokens with the one before it, which has {before}");
-            before = checked(shared[i] + offsets[i + 1] - offsets[i]);
+            before = checked(shared[i] + (held?.Count(i) ?? 0) + offsets[i + 1] - offsets[i]);
             Length(before, heads);
         }
     }

@@ -78,8 +78,14 @@ public sealed class TorchKernels : IKernels
         Ops.CopyInto(x, turned);
     }
 
-    public (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null) =>
-        (AttendPadded(qkv, heads, offsets, shared), Ops.Zeros(qkv.device, 1, 1)); // the gradient below does without the log-sum-exp
+    public (Tensor Out, Tensor LogSumExp) Attend(
+        Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null, HeldRows? held = null, int[]? rows = null)
+    {
+        IndexCheck.Attention(qkv, heads, offsets, shared, held, rows);
+        var attended = AttendPadded(qkv, heads, offsets, shared, held);
+        // The gradient below does without the log-sum-exp.
+        return (rows is null ? attended : Ops.Rows(attended, Ops.FromArray(rows, qkv.device)), Ops.Zeros(qkv.device, 1, 1));
+    }
 
     public Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets) =>
         Ops.Gradients(leaves => AttendPadded(leaves[0], heads, offsets), dOut, qkv)[0];
@@ -123,6 +129,13 @@ public sealed class TorchKernels : IKernels
             Ops.CopyInto(Keys(target), Keys(source));
             Ops.CopyInto(Values(target), Values(source));
         }
+    }
+
+    public void CopyKeysValues(Tensor qkv, HeadLayout heads, int[] rows, Tensor target, int[] places)
+    {
+        IndexCheck.CopiedKeysValues(qkv, heads, rows, target, places);
+        var keysValues = Ops.Rows(qkv.narrow(1, heads.QueryWidth, 2L * heads.KeyValueWidth), Ops.FromArray(rows, qkv.device));
+        Ops.PutRows(target, Ops.FromArray(places, qkv.device), keysValues);
     }
 
     public Tensor SwiGlu(Tensor gateUp)
@@ -180,10 +193,17 @@ public sealed class TorchKernels : IKernels
 
     // LibTorch has no attention over packed rows: sequences are padded to the longest, attended, and packed again. Those
     // that share beginnings are whole again meanwhile, so many at a time as the rows without sharing would be.
-    private static Tensor AttendPadded(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null)
+    private static Tensor AttendPadded(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null, HeldRows? held = null)
     {
-        IndexCheck.Attention(qkv, heads, offsets, shared);
-        int sequences = offsets.Length - 1, longest = Enumerable.Range(0, sequences).Max(i => (shared?[i] ?? 0) + offsets[i + 1] - offsets[i]);
+        IndexCheck.Attention(qkv, heads, offsets, shared, held);
+        int Known(int i) => (shared?[i] ?? 0) + (held?.Count(i) ?? 0);
+        int sequences = offsets.Length - 1, longest = Enumerable.Range(0, sequences).Max(i => Known(i) + offsets[i + 1] - offsets[i]);
+        // What is held comes after the rows, without queries, for which nobody asks.
+        if (held is { Rows.Length: > 0 })
+        {
+            var keysValues = Ops.Rows(held.KeysValues, Ops.FromArray(held.Rows, qkv.device));
+            qkv = Ops.Concatenate(0, qkv, Ops.Concatenate(1, Ops.Zeros(qkv.device, held.Rows.Length, heads.QueryWidth), keysValues));
+        }
         var atATime = shared is null ? sequences : Math.Max(1, offsets[^1] / longest);
         var path = new int[longest]; // the rows of the sequence's tokens
         var parts = new List<Tensor>();
@@ -193,7 +213,9 @@ public sealed class TorchKernels : IKernels
             var (padding, packing) = (new int[(end - first) * longest], new int[offsets[end] - offsets[first]]);
             for (var i = first; i < end; i++)
             {
-                int begin = shared?[i] ?? 0, own = offsets[i + 1] - offsets[i], at = (i - first) * longest;
+                int begin = Known(i), own = offsets[i + 1] - offsets[i], at = (i - first) * longest;
+                for (var t = 0; t < (held?.Count(i) ?? 0); t++)
+                    path[begin - held!.Count(i) + t] = offsets[^1] + held.Offsets[i] + t;
                 for (var t = 0; t < own; t++)
                 {
                     path[begin + t] = offsets[i] + t;

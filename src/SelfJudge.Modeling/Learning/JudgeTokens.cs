@@ -10,9 +10,10 @@ namespace SelfJudge.Modeling.Learning;
 public static class JudgeTokens
 {
     /// <summary>p_A and p_B after each prompt, over the full vocabulary (section 3.1).</summary>
-    public static JudgeProbabilities[] Probabilities(LlamaModel model, IReadOnlyList<EncodedJudgePrompt> prompts)
+    public static JudgeProbabilities[] Probabilities(
+        LlamaModel model, IReadOnlyList<EncodedJudgePrompt> prompts, CachedPrefixes? prefixes = null)
     {
-        var shared = new SharedBatch([.. prompts.Select(p => (ReadOnlyMemory<int>)p.Ids)]);
+        var shared = new SharedBatch([.. prompts.Select(p => (ReadOnlyMemory<int>)p.Ids)], prefixes);
         var logits = Ops.ToHost(model.Logits(model.HiddenOf(shared.Batch, shared.LastRows)));
         var values = Ops.Floats(logits);
         var vocabulary = model.Config.VocabSize;

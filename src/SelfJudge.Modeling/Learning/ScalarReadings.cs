@@ -9,9 +9,9 @@ namespace SelfJudge.Modeling.Learning;
 public static class ScalarReadings
 {
     /// <summary>r(x, y): the head's reading at the last token of each sequence.</summary>
-    public static double[] Rewards(LlamaModel model, IReadOnlyList<ResponseSequence> sequences)
+    public static double[] Rewards(LlamaModel model, IReadOnlyList<ResponseSequence> sequences, CachedPrefixes? prefixes = null)
     {
-        var shared = new SharedBatch([.. sequences.Select(s => (ReadOnlyMemory<int>)s.Ids())]);
+        var shared = new SharedBatch([.. sequences.Select(s => (ReadOnlyMemory<int>)s.Ids())], prefixes);
         var rewards = Forward(model, model.HiddenOf(shared.Batch, shared.LastRows), [.. Enumerable.Range(0, shared.LastRows.Length)]);
         return Array.ConvertAll(shared.Readings, i => (double)rewards[i]);
     }

@@ -29,7 +29,10 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         return Hidden(batch, tape, null);
     }
 
-    /// <summary>The same for some of the rows [rows, D]. Of the others the last layer makes keys and values only, which is all that is needed of them.</summary>
+    /// <summary>
+    /// The same for some of the rows [rows, D]. Of the others nothing is computed in the last layer but its first product, of which
+    /// the keys and values are needed.
+    /// </summary>
     public Tensor HiddenOf(PackedBatch batch, int[] rows) => Hidden(batch, null, rows);
 
     /// <summary>Hidden states [T, D] of sequences continued from their cache slots, to which the new tokens are appended; with <paramref name="rows"/>, those of these rows as in <see cref="HiddenOf"/>.</summary>
@@ -176,8 +179,14 @@ public sealed class LlamaModel(LlamaWeights weights, LoraAdapter? adapter, IKern
         var normed = RmsNorm(x, layer.InputNorm);
         var qkv = Project(index, FusedProjection.Qkv, normed, down);
         Kernels.Rotate(qkv, _heads[index], batch.Positions, rotary);
-        var (attended, logSumExp) = Kernels.Attend(qkv, _heads[index], batch.Offsets, batch.Shared);
-        (attended, x) = (Rows(attended, rows), Rows(x, rows));
+        HeldRows? held = null;
+        if (batch.Prefixes is { } prefixes)
+        {
+            held = new HeldRows(prefixes.Cache.Layer(index), prefixes.Offsets, prefixes.Held);
+            Kernels.CopyKeysValues(qkv, _heads[index], prefixes.Computed, held.KeysValues, prefixes.Places);
+        }
+        var (attended, logSumExp) = Kernels.Attend(qkv, _heads[index], batch.Offsets, batch.Shared, held, rows);
+        x = Rows(x, rows);
         var middle = Project(index, FusedProjection.Output, attended, down, x);
         var middleNormed = RmsNorm(middle, layer.PostAttentionNorm);
         var gateUp = Project(index, FusedProjection.GateUp, middleNormed, down);

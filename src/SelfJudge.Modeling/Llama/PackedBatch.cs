@@ -3,12 +3,13 @@ namespace SelfJudge.Modeling.Llama;
 /// <summary>Token sequences laid end to end without padding.</summary>
 public sealed class PackedBatch
 {
-    private PackedBatch(int[] tokens, int[] positions, int[] offsets, int[]? shared = null)
+    private PackedBatch(int[] tokens, int[] positions, int[] offsets, int[]? shared = null, PackedPrefixes? prefixes = null)
     {
         Tokens = tokens;
         Positions = positions;
         Offsets = offsets;
         Shared = shared;
+        Prefixes = prefixes;
     }
 
     /// <summary>[T]</summary>
@@ -22,6 +23,9 @@ public sealed class PackedBatch
 
     /// <summary>[sequences] With how many tokens of the sequence before it each begins, which are not packed again; null where all are packed whole.</summary>
     public int[]? Shared { get; }
+
+    /// <summary>What a cache has of the sequences and is given of them; null without one.</summary>
+    public PackedPrefixes? Prefixes { get; }
 
     public int Sequences => Offsets.Length - 1;
 
@@ -42,11 +46,14 @@ public sealed class PackedBatch
         return new PackedBatch(tokens, positions, offsets);
     }
 
-    /// <summary>Packs sequences without what they share: sequence i is the first <paramref name="shared"/>[i] tokens of sequence i − 1, and after them <paramref name="parts"/>[i].</summary>
-    public static PackedBatch Sharing(IReadOnlyList<ReadOnlyMemory<int>> parts, int[] shared)
+    /// <summary>
+    /// Packs sequences without what they share: sequence i is the first <paramref name="shared"/>[i] tokens of sequence i − 1, what a
+    /// cache has of it after them, and then <paramref name="parts"/>[i].
+    /// </summary>
+    public static PackedBatch Sharing(IReadOnlyList<ReadOnlyMemory<int>> parts, int[] shared, PackedPrefixes? prefixes = null)
     {
-        var batch = Of(parts, shared);
-        return new PackedBatch(batch.Tokens, batch.Positions, batch.Offsets, shared);
+        var batch = Of(parts, prefixes is null ? shared : [.. shared.Select((n, i) => n + prefixes.Offsets[i + 1] - prefixes.Offsets[i])]);
+        return new PackedBatch(batch.Tokens, batch.Positions, batch.Offsets, shared, prefixes);
     }
 
     /// <summary>One more token of each of several sequences, of which <paramref name="held"/>[i] tokens are cached.</summary>

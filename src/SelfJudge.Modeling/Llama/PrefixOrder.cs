@@ -14,7 +14,10 @@ public sealed class PrefixOrder
         Shared = new int[Items.Length];
         for (var k = 1; k < Items.Length; k++)
             Shared[k] = sequences[Items[k]].Span.CommonPrefixLength(sequences[Items[k - 1]].Span);
+        Held = new int[Items.Length];
     }
+
+    private PrefixOrder(PrefixOrder order, int[] held) => (Items, Lengths, Shared, Held) = (order.Items, order.Lengths, order.Shared, held);
 
     public int Count => Items.Length;
 
@@ -26,6 +29,15 @@ public sealed class PrefixOrder
 
     /// <summary>With how many tokens of the one before it each begins.</summary>
     public int[] Shared { get; }
+
+    /// <summary>How many of its first tokens each has from a cache.</summary>
+    public int[] Held { get; }
+
+    /// <summary>The same order of sequences of which a cache has something.</summary>
+    public PrefixOrder With(IReadOnlyList<CachedPrefix> prefixes) => new(this, Array.ConvertAll(Items, i => prefixes[i].Held));
+
+    /// <summary>Tokens to compute of the sequence at a place, by itself or after the one before it.</summary>
+    public int Computed(int place, bool alone) => Lengths[place] - (alone ? Held[place] : Math.Max(Held[place], Shared[place]));
 
     private static int Compare(ReadOnlySpan<int> a, ReadOnlySpan<int> b)
     {

@@ -41,6 +41,10 @@ public static class ModelMemory
     /// <summary>Bytes of keys and values: 2 · L · (key and value width) per token of every slot.</summary>
     public static long KeyValueCache(LlamaConfig config, long slots, long capacity) => 2L * FloatBytes * config.NumHiddenLayers * config.Heads.KeyValueWidth * slots * capacity;
 
+    /// <summary>Bytes of a <see cref="PrefixCache"/> of at most <paramref name="maxBytes"/> when so many tokens have been read.</summary>
+    public static long PrefixCache(LlamaConfig config, long tokens, long maxBytes) =>
+        Math.Min(tokens, maxBytes / KeyValueCache(config, 1, 1)) * KeyValueCache(config, 1, 1);
+
     /// <summary>Bytes of the packed copies that a CPU generates with: of the adapter's matrices, and of the layers' and the head's, which are in bfloat16 where <paramref name="isNarrow"/>.</summary>
     public static long Packed(LlamaConfig config, LoraConfig? lora, bool isNarrow)
     {

@@ -43,6 +43,9 @@ public sealed record StageLoad
     /// <summary>As <see cref="ModelHostOptions.MaxForwardTokens"/>.</summary>
     public int MaxForwardTokens { get; init; } = new ModelHostOptions().MaxForwardTokens;
 
+    /// <summary>As <see cref="ModelHostOptions.PrefixCacheBytes"/>.</summary>
+    public long PrefixCacheBytes { get; init; } = new ModelHostOptions().PrefixCacheBytes;
+
     /// <summary>As <see cref="ModelHostOptions.MaxActiveSequences"/>: of each worker.</summary>
     public int MaxActiveSequences { get; init; } = new ModelHostOptions().MaxActiveSequences;
 
@@ -78,14 +81,14 @@ public static class StageMemory
     /// <summary>
     /// All that the stage takes at its peak: what is held, the key-value cache, which stays once it has grown, the
     /// activations of the largest of training, judging and prefill, which come one after the other (on a CPU packed copies of
-    /// the matrices stand beside the last two, and are given back before a step), and in the host's
+    /// the matrices and the keys and values of what was judged stand beside the last two, and are given back before a step), and in the host's
     /// memory the copy of what is trained while a checkpoint is written.
     /// </summary>
     public static IReadOnlyList<MemoryItem> Peak(StageLoad load) =>
     [
         .. Held(load),
         .. load.Prompts.Count == 0 ? [] : new[] { new MemoryItem(Cache, CacheBytes(load)) },
-        new(Activations, Math.Max(TrainingBytes(load), ForwardBytes(load) + PackedBytes(load))),
+        new(Activations, Math.Max(TrainingBytes(load), ForwardBytes(load) + PackedBytes(load) + PrefixBytes(load))),
         new(Checkpoint, 3 * ModelMemory.FloatBytes * load.TrainedParameters, OnDevice: false),
     ];
 
@@ -114,6 +117,9 @@ public static class StageMemory
 
     private static long PackedBytes(StageLoad load) => load.IsCpu && load.Prompts.Count > 0
         ? ModelMemory.Packed(load.Config, load.Lora, isNarrow: load.Lora is not null && load.FrozenBytes < ModelMemory.FloatBytes) : 0;
+
+    private static long PrefixBytes(StageLoad load) =>
+        load.IsCpu ? ModelMemory.PrefixCache(load.Config, load.Judged.Sum(n => (long)n), load.PrefixCacheBytes) : 0;
 
     private static long CacheBytes(StageLoad load) =>
         Sequences(load).Sum(n => ModelMemory.KeyValueCache(load.Config, ModelMemory.Slots(n, load.Samples), ModelMemory.Capacity(load.Config, load.Prompts.Max(), load.MaxNewTokens)));

@@ -303,6 +303,13 @@ public static class Ops
         target.index_put_(values, TensorIndex.Tensor(rows), TensorIndex.Colon, TensorIndex.Tensor(columns), TensorIndex.Colon);
     }
 
+    /// <summary>target[rows[i], :] ← source[i, :], for rows that differ.</summary>
+    public static void PutRows(Tensor target, Tensor rows, Tensor source)
+    {
+        RequireScope();
+        target.index_copy_(0, rows, source);
+    }
+
     /// <summary>The element of each row that its index names: [rows, 1].</summary>
     public static Tensor Pick(Tensor x, Tensor indices)
     {

@@ -189,6 +189,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         GradientCheckpointing = stage.Optimizer.GradientCheckpointing,
         MaxTokensPerBatch = stage.Optimizer.MaxTokensPerBatch,
         MaxForwardTokens = target.Host.MaxForwardTokens,
+        PrefixCacheBytes = target.Host.PrefixCacheBytes,
         MaxActiveSequences = Math.Min(target.Host.MaxActiveSequences, recipe.Model.MaxActiveSequences ?? int.MaxValue),
     };
 

@@ -54,10 +54,11 @@ internal sealed class ScarceKernels : IKernels
     public void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false) =>
         Kernels.Rotate(qkv, heads, positions, table, inverse);
 
-    public (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null)
+    public (Tensor Out, Tensor LogSumExp) Attend(
+        Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null, HeldRows? held = null, int[]? rows = null)
     {
         Try(nameof(Attend));
-        return Kernels.Attend(qkv, heads, offsets, shared);
+        return Kernels.Attend(qkv, heads, offsets, shared, held, rows);
     }
 
     public Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets)
@@ -73,6 +74,9 @@ internal sealed class ScarceKernels : IKernels
     }
 
     public void CopySlot(CachedLayer cache, int source, int[] targets, int length) => Kernels.CopySlot(cache, source, targets, length);
+
+    public void CopyKeysValues(Tensor qkv, HeadLayout heads, int[] rows, Tensor target, int[] places) =>
+        Kernels.CopyKeysValues(qkv, heads, rows, target, places);
 
     public Tensor SwiGlu(Tensor gateUp) => Kernels.SwiGlu(gateUp);
 

@@ -90,6 +90,42 @@ public sealed class KernelTests : IDisposable
         }
     }
 
+    /// <summary>Rows of sequences of which some tokens are held are those of the whole ones, also where some alone are asked for.</summary>
+    [Theory]
+    [InlineData(4, 2, 6, null)]
+    [InlineData(4, 2, 6, 5)]
+    [InlineData(2, 2, 8, 17)]
+    [InlineData(2, 1, 20, null)]
+    public void Attention_over_sequences_of_which_some_tokens_are_held(int heads, int keyValueHeads, int dim, int? window)
+    {
+        var layout = new HeadLayout(heads, keyValueHeads, dim, window);
+        // Each shares tokens with the one before it, has held ones after them, and brings its own.
+        int[] shared = [0, 21, 13, 30, 0, 0], held = [7, 3, 0, 12, 0, 18], own = [14, 1, 40, 3, 7, 2];
+        int[] Sums(IEnumerable<int> counts) => counts.Aggregate(new List<int> { 0 }, (o, n) => [.. o, o[^1] + n]).ToArray();
+        int[] offsets = Sums(own), heldOffsets = Sums(held);
+        int[] places = [.. Enumerable.Range(0, heldOffsets[^1]).Select(i => i < 7 ? i + 43 : i * 9 % 43)]; // some follow each other
+        Tensor computed = Random(1, offsets[^1], layout.RowWidth), earlier = Random(2, heldOffsets[^1], layout.RowWidth);
+        // A row of the whole sequences is one of those computed, or after them one of those held.
+        var paths = new List<int[]>();
+        for (var i = 0; i < own.Length; i++)
+            paths.Add([.. i == 0 ? [] : paths[i - 1][..shared[i]], .. Enumerable.Range(offsets[^1] + heldOffsets[i], held[i]),
+                .. Enumerable.Range(offsets[i], own[i])]);
+        var whole = Ops.Rows(Ops.Concatenate(0, computed, earlier), Ops.FromArray([.. paths.SelectMany(p => p)], Ops.Cpu));
+        var wholeOffsets = Sums(paths.Select(p => p.Length));
+        var rows = Enumerable.Range(0, own.Length).SelectMany(i => Enumerable.Range(wholeOffsets[i + 1] - own[i], own[i])).ToArray();
+        int[] asked = [offsets[^1] - 1, 13, 30, 14, 0];
+        foreach (var kernels in new IKernels[] { Cpu, Torch })
+        {
+            var keysValues = Random(3, 50, 2 * layout.KeyValueWidth);
+            kernels.CopyKeysValues(earlier, layout, [.. Enumerable.Range(0, places.Length)], keysValues, places);
+            var expected = Ops.Rows(kernels.Attend(whole, layout, wholeOffsets).Out, Ops.FromArray(rows, Ops.Cpu));
+            var rowsHeld = new HeldRows(keysValues, heldOffsets, places);
+            Same(expected, kernels.Attend(computed, layout, offsets, shared, rowsHeld).Out, kernels == Cpu ? 0 : 1e-5f);
+            var some = kernels.Attend(computed, layout, offsets, shared, rowsHeld, asked).Out;
+            Same(Ops.Rows(expected, Ops.FromArray(asked, Ops.Cpu)), some, kernels == Cpu ? 0 : 1e-5f);
+        }
+    }
+
     /// <summary>A token attends to itself and the window − 1 before it: against a plain loop in double precision.</summary>
     [Theory]
     [InlineData(1)]
@@ -159,6 +195,16 @@ public sealed class KernelTests : IDisposable
             Refused("sequence 0 would share 1 tokens with the one before it, which has 0", () => kernels.Attend(qkv, layout, [0, 2, 3], [1, 0]));
             Refused("sequence 1 would share 3 tokens with the one before it, which has 2", () => kernels.Attend(qkv, layout, [0, 2, 3], [0, 3]));
             Refused("sequence 1 would share -1 tokens", () => kernels.Attend(qkv, layout, [0, 2, 3], [0, -1]));
+            Tensor keysValues = Random(8, 4, 24);
+            Refused("held row 4 is not among the 4", () => kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(keysValues, [0, 2], [3, 4])));
+            Refused("do not divide the 2 held rows", () => kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(keysValues, [0, 1], [2, 3])));
+            Refused("a sequence would have -1 tokens", () => kernels.Attend(qkv, layout, [0, 2, 3], null, new HeldRows(keysValues, [0, 2, 1], [0])));
+            Refused("columns of held keys and values: 23, where 24", () => kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(Random(9, 4, 23), [0, 1], [0])));
+            Refused("offsets of held rows: 3, where 2", () => kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(keysValues, [0, 1, 1], [0])));
+            Refused("row 3 is not among the 3", () => kernels.Attend(qkv, layout, [0, 3], rows: [3]));
+            Refused("row 3 is not among the 3", () => kernels.CopyKeysValues(qkv, layout, [3], keysValues, [0]));
+            Refused("place -1 is not among the 4", () => kernels.CopyKeysValues(qkv, layout, [0], keysValues, [-1]));
+            Refused("places: 1, where 2", () => kernels.CopyKeysValues(qkv, layout, [0, 1], keysValues, [0]));
             Refused("slot 2 is not among the 2", () => kernels.AttendCached(qkv, layout, [0, 3], [2], [0], NewCache()));
             Refused("slot 1 has room for 4 tokens; it holds 2, and 3 are to be added", () => kernels.AttendCached(qkv, layout, [0, 3], [1], [2], NewCache()));
             Refused("slot 2 is not among the 2", () => kernels.CopySlot(NewCache(), 0, [1, 2], 1));

@@ -16,48 +16,109 @@ internal static unsafe class Attention
     // Floats of a cache that fit beside what else the second-level cache holds.
     private const int MaxAskedFor = 1 << 15;
 
-    /// <summary>As <see cref="IKernels.Attend"/>. The keys and values of the sequence before stay where they are: one that shares a beginning with it brings only its own.</summary>
+    /// <summary>
+    /// As <see cref="IKernels.Attend"/>. The keys and values of the sequence before stay where they are: one that shares a beginning
+    /// with it brings only its own. What is held of it comes first from <paramref name="heldKeysValues"/>.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Forward(float* qkv, float* @out, float* logSumExp, HeadLayout heads, int[] offsets, int[] shared)
+    public static void Forward(float* qkv, float* @out, float* logSumExp, HeadLayout heads, int[] offsets, int[] shared,
+        HeldRows? held, float* heldKeysValues, int[]? rows)
     {
         int width = heads.RowWidth, dim = heads.HeadDim, padded = Simd.RoundUp(dim, Simd.Width);
-        float* inverse = stackalloc float[Blocks.Rows], max = stackalloc float[Blocks.Rows], sum = stackalloc float[Blocks.Rows];
-        for (int first = 0, end; first < shared.Length; first = end)
+        int[] wanted = [.. rows ?? []], places = [.. Enumerable.Range(0, wanted.Length)];
+        Array.Sort(wanted, places);
+        for (int first = 0, end, asked = 0; first < shared.Length; first = end)
         {
-            int longest = offsets[first + 1] - offsets[first];
+            int Known(int s) => shared[s] + (held?.Count(s) ?? 0);
+            int longest = Known(first) + offsets[first + 1] - offsets[first];
             for (end = first + 1; end < shared.Length && shared[end] > 0; end++)
-                longest = Math.Max(longest, shared[end] + offsets[end + 1] - offsets[end]);
+                longest = Math.Max(longest, Known(end) + offsets[end + 1] - offsets[end]);
             var columns = Simd.RoundUp(longest, Blocks.Columns);
             var scratch = Scratch.Open((long)dim * columns + (long)longest * padded + Blocks.Rows * (columns + padded));
-            float* keysT = scratch.Take((long)dim * columns), values = scratch.Take((long)longest * padded);
-            float* scores = scratch.Take(Blocks.Rows * columns), result = scratch.Take(Blocks.Rows * padded);
+            var seen = new Seen(scratch.Take((long)dim * columns), columns, scratch.Take((long)longest * padded), padded,
+                scratch.Take(Blocks.Rows * columns), scratch.Take(Blocks.Rows * padded));
+            var before = asked;
             for (var group = 0; group < heads.KeyValueHeads; group++)
+            {
+                asked = before;
                 for (var s = first; s < end; s++)
                 {
-                    int begin = offsets[s], n = offsets[s + 1] - begin, held = shared[s];
-                    var keys = qkv + (long)begin * width + heads.QueryWidth + group * dim;
-                    Blocks.Transpose(keys, width, n, dim, keysT + held, columns);
-                    Blocks.CopyPadded(keys + heads.KeyValueWidth, width, n, dim, values + (long)held * padded, padded);
+                    int begin = offsets[s], n = offsets[s + 1] - begin, known = Known(s);
+                    if (held is not null)
+                        LoadHeld(held, s, heldKeysValues + group * dim, heads, shared[s], seen);
+                    Load(qkv + (long)begin * width + heads.QueryWidth + group * dim, width, n, heads, known, seen);
+                    var firstAsked = asked;
+                    while (asked < wanted.Length && wanted[asked] < begin + n)
+                        asked++;
                     for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
-                        for (var row = 0; row < n; row += Blocks.Rows)
-                        {
-                            int rows = Math.Min(Blocks.Rows, n - row), position = held + row;
-                            var from = Simd.RoundDown(heads.FirstSeen(position), Blocks.Columns);
-                            var visible = position + rows - from;
-                            var q = qkv + (long)(begin + row) * width + head * dim;
-                            Scores(q, width, rows, dim, keysT + from, columns, visible, scores, columns);
-                            for (var r = 0; r < rows; r++)
-                                (max[r], sum[r]) = Softmax(scores + r * columns, heads.FirstSeen(position + r) - from, position + r + 1 - from, visible, heads.Scale);
-                            var logSums = Vector128.Load(max) + Vector128.Log(Vector128.Load(sum));
-                            (Vector128<float>.One / Vector128.Load(sum)).Store(inverse);
-                            for (var r = 0; r < rows; r++)
-                                logSumExp[(long)(begin + row + r) * heads.Heads + head] = logSums[r];
-                            Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, values + from * padded, padded, padded, result, padded);
-                            for (var r = 0; r < rows; r++)
-                                Simd.CopyScaled(@out + (long)(begin + row + r) * heads.QueryWidth + head * dim, inverse[r], result + r * padded, dim);
-                        }
+                        if (rows is null)
+                            for (var row = begin; row < begin + n; row += Blocks.Rows)
+                                AttendRows(qkv + (long)row * width + head * dim, Math.Min(Blocks.Rows, begin + n - row), known + row - begin,
+                                    heads, seen, @out + (long)row * heads.QueryWidth + head * dim, logSumExp + (long)row * heads.Heads + head);
+                        else
+                            for (var i = firstAsked; i < asked; i++)
+                                AttendRows(qkv + (long)wanted[i] * width + head * dim, 1, known + wanted[i] - begin, heads, seen,
+                                    @out + (long)places[i] * heads.QueryWidth + head * dim,
+                                    logSumExp + (long)places[i] * heads.Heads + head);
                 }
+            }
         }
+    }
+
+    /// <summary>A sequence's keys, transposed [dim, columns], and values [tokens, padded] of a group of heads; memory for four rows' scores and sums.</summary>
+    private readonly struct Seen(float* keysT, int columns, float* values, int padded, float* scores, float* result)
+    {
+        public readonly float* KeysT = keysT, Values = values, Scores = scores, Result = result;
+        public readonly int Columns = columns, Padded = padded;
+    }
+
+    // Keys and values of n tokens, from a row of which the keys of one group begin, to their places from a position on.
+    private static void Load(float* keys, int stride, int n, HeadLayout heads, int position, in Seen seen)
+    {
+        Blocks.Transpose(keys, stride, n, heads.HeadDim, seen.KeysT + position, seen.Columns);
+        Blocks.CopyPadded(keys + heads.KeyValueWidth, stride, n, heads.HeadDim, seen.Values + (long)position * seen.Padded, seen.Padded);
+    }
+
+    // The same of held rows, as many at a time as follow each other.
+    private static void LoadHeld(HeldRows held, int sequence, float* keys, HeadLayout heads, int position, in Seen seen)
+    {
+        var rows = held.Rows.AsSpan(held.Offsets[sequence], held.Count(sequence));
+        for (int i = 0, end; i < rows.Length; i = end)
+        {
+            for (end = i + 1; end < rows.Length && rows[end] == rows[end - 1] + 1; end++)
+            {
+            }
+            Load(keys + (long)rows[i] * 2 * heads.KeyValueWidth, 2 * heads.KeyValueWidth, end - i, heads, position + i, seen);
+        }
+    }
+
+    // One head of up to four rows that follow each other, the first at a position of its sequence. A log-sum-exp is written where
+    // there is a place for it.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AttendRows(float* q, int rows, int position, HeadLayout heads, in Seen seen, float* @out, float* logSumExp)
+    {
+        float* inverse = stackalloc float[Blocks.Rows], max = stackalloc float[Blocks.Rows], sum = stackalloc float[Blocks.Rows];
+        int columns = seen.Columns, padded = seen.Padded, dim = heads.HeadDim;
+        float* scores = seen.Scores, result = seen.Result;
+        var from = Simd.RoundDown(heads.FirstSeen(position), Blocks.Columns);
+        var visible = position + rows - from;
+        Scores(q, heads.RowWidth, rows, dim, seen.KeysT + from, columns, visible, scores, columns);
+        for (var r = 0; r < rows; r++)
+        {
+            var own = position + r;
+            (max[r], sum[r]) = Softmax(scores + r * columns, heads.FirstSeen(own) - from, own + 1 - from, visible, heads.Scale);
+        }
+        (Vector128<float>.One / Vector128.Load(sum)).Store(inverse);
+        if (logSumExp != null)
+        {
+            var logSums = Vector128.Load(max) + Vector128.Log(Vector128.Load(sum));
+            for (var r = 0; r < rows; r++)
+                logSumExp[r * heads.Heads] = logSums[r];
+        }
+        Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible,
+            seen.Values + (long)from * padded, padded, padded, result, padded);
+        for (var r = 0; r < rows; r++)
+            Simd.CopyScaled(@out + (long)r * heads.QueryWidth, inverse[r], result + r * padded, dim);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -132,12 +193,11 @@ internal static unsafe class Attention
             return;
         }
         int width = heads.RowWidth, dim = heads.HeadDim, padded = Simd.RoundUp(dim, Simd.Width);
-        var inverse = stackalloc float[Blocks.Rows];
         var total = held + n;
         var columns = Simd.RoundUp(total, Blocks.Columns);
         var scratch = Scratch.Open((long)dim * columns + (long)total * padded + Blocks.Rows * (columns + padded));
-        float* keysT = scratch.Take((long)dim * columns), valueRows = scratch.Take((long)total * padded);
-        float* scores = scratch.Take(Blocks.Rows * columns), result = scratch.Take(Blocks.Rows * padded);
+        var seen = new Seen(scratch.Take((long)dim * columns), columns, scratch.Take((long)total * padded), padded,
+            scratch.Take(Blocks.Rows * columns), scratch.Take(Blocks.Rows * padded));
         for (var group = 0; group < heads.KeyValueHeads; group++)
         {
             var newKeys = qkv + (long)begin * width + heads.QueryWidth + group * dim;
@@ -145,21 +205,12 @@ internal static unsafe class Attention
             var slotValues = values + (long)group * dim * capacity;
             Blocks.Transpose(newKeys, width, n, dim, slotKeys + held, capacity);
             Blocks.CopyPadded(newKeys + heads.KeyValueWidth, width, n, dim, slotValues + (long)held * dim, dim);
-            Blocks.CopyPadded(slotKeys, capacity, dim, total, keysT, columns);
-            Blocks.CopyPadded(slotValues, dim, total, dim, valueRows, padded);
+            Blocks.CopyPadded(slotKeys, capacity, dim, total, seen.KeysT, columns);
+            Blocks.CopyPadded(slotValues, dim, total, dim, seen.Values, padded);
             for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
-                for (var row = 0; row < n; row += Blocks.Rows)
-                {
-                    var rows = Math.Min(Blocks.Rows, n - row);
-                    var from = Simd.RoundDown(heads.FirstSeen(held + row), Blocks.Columns);
-                    var visible = held + row + rows - from;
-                    Scores(qkv + (long)(begin + row) * width + head * dim, width, rows, dim, keysT + from, columns, visible, scores, columns);
-                    for (var r = 0; r < rows; r++)
-                        inverse[r] = 1f / Softmax(scores + r * columns, heads.FirstSeen(held + row + r) - from, held + row + r + 1 - from, visible, heads.Scale).Sum;
-                    Blocks.Multiply(scores, scores + columns, scores + 2 * columns, scores + 3 * columns, visible, valueRows + from * padded, padded, padded, result, padded);
-                    for (var r = 0; r < rows; r++)
-                        Simd.CopyScaled(@out + (long)(begin + row + r) * heads.QueryWidth + head * dim, inverse[r], result + r * padded, dim);
-                }
+                for (var row = begin; row < begin + n; row += Blocks.Rows)
+                    AttendRows(qkv + (long)row * width + head * dim, Math.Min(Blocks.Rows, begin + n - row), held + row - begin,
+                        heads, seen, @out + (long)row * heads.QueryWidth + head * dim, null);
         }
     }
 

@@ -128,12 +128,15 @@ public sealed unsafe class CpuKernels : IKernels
             }
     }
 
-    public (Tensor Out, Tensor LogSumExp) Attend(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null)
+    public (Tensor Out, Tensor LogSumExp) Attend(
+        Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null, HeldRows? held = null, int[]? rows = null)
     {
-        IndexCheck.Attention(qkv, heads, offsets, shared);
-        var @out = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), heads.QueryWidth);
-        var logSumExp = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), heads.Heads);
-        Attention.Forward(Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), heads, offsets, shared ?? new int[offsets.Length - 1]);
+        IndexCheck.Attention(qkv, heads, offsets, shared, held, rows);
+        var count = rows?.Length ?? qkv.size(0);
+        var @out = Ops.Empty(Ops.Cpu, ScalarType.Float32, count, heads.QueryWidth);
+        var logSumExp = Ops.Empty(Ops.Cpu, ScalarType.Float32, count, heads.Heads);
+        Attention.Forward(Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), heads, offsets,
+            shared ?? new int[offsets.Length - 1], held, held is null ? null : Ops.Address(held.KeysValues), rows);
         return (@out, logSumExp);
     }
 
@@ -175,6 +178,15 @@ public sealed unsafe class CpuKernels : IKernels
             CopyRows(keys + source * slotSize, keys + target * slotSize, (long)heads * dim, cache.Capacity, length);
             CopyRows(values + source * slotSize, values + target * slotSize, heads, (long)cache.Capacity * dim, (long)length * dim);
         }
+    }
+
+    public void CopyKeysValues(Tensor qkv, HeadLayout heads, int[] rows, Tensor target, int[] places)
+    {
+        IndexCheck.CopiedKeysValues(qkv, heads, rows, target, places);
+        float* from = Ops.Address(qkv) + heads.QueryWidth, to = Ops.Address(target);
+        var width = 2L * heads.KeyValueWidth;
+        for (var i = 0; i < rows.Length; i++)
+            new Span<float>(from + (long)rows[i] * heads.RowWidth, (int)width).CopyTo(Row(to, places[i], width));
     }
 
     public Tensor SwiGlu(Tensor gateUp)
