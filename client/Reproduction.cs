@@ -56,7 +56,7 @@ internal sealed class Reproduction(string root, StageRuns stages, IReadOnlyList<
     {
         var baseline = RunsOf(("sft", "SFT")).Select(r => stages.Measured(r[^1]).Answers[1]).ToList();
         var reproduced = tables.Select(t => TableFigures.Of(t, cell => [.. RunsOf((cell.Recipe, cell.Stage)).Select(r => stages.Measured(r[^1]))], baseline, SecondsOf([t]))).ToList();
-        var recipes = StagesOf(tables).Select(s => s.Recipe).Distinct().Order(StringComparer.Ordinal).Select(r => (r, File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "recipes", r + ".yaml")))).ToList();
+        var recipes = StagesOf(tables).Select(s => s.Recipe).Distinct().Order(StringComparer.Ordinal).Select(r => (r, File.ReadAllText(ShippedRecipes.PathOf(r)))).ToList();
         var (answered, total) = (baseline[0].Gold.Count, SecondsOf(tables));
         AtomicFolder.WriteFile(Path.Combine(root, "tables.json"), TableFigures.ToJson(reproduced));
         AtomicFolder.WriteFile(Path.Combine(root, "report.html"), TablesReport.Render(reproduced, seeds, answered, total, recipes, stages.Departs));

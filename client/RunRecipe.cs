@@ -63,7 +63,7 @@ internal static class RunRecipe
     /// <summary>The recipe with a model, data and judge templates in place of its own, and with its settings; nothing that it names is looked at.</summary>
     /// <exception cref="RecipeException">The file or a setting is wrong.</exception>
     public static Recipe Read(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings) =>
-        RecipeFile.Load(path, [.. Named(model, data, judgeTemplates), .. settings]);
+        RecipeFile.Load(ShippedRecipes.Named(path), [.. Named(model, data, judgeTemplates), .. settings]);
 
     private static void CheckData(IReadOnlyList<string> data)
     {

@@ -28,7 +28,7 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
     {
         if (!_recipes.TryGetValue(name, out var recipe))
         {
-            recipe = RunRecipe.Load(Path.Combine(AppContext.BaseDirectory, "recipes", name + ".yaml"), null, [], [], settings).Recipe;
+            recipe = RunRecipe.Load(ShippedRecipes.PathOf(name), null, [], [], settings).Recipe;
             _recipes[name] = recipe = quick ? recipe with { Stages = [.. recipe.Stages.Select(Shortened)] } : recipe;
         }
         return recipe;

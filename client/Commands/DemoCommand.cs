@@ -36,7 +36,7 @@ internal static class DemoCommand
 
     private static Task<int> Run(string name, ulong seed, string? output, DeviceChoice device, bool verbose, CancellationToken cancellation)
     {
-        var recipe = RunRecipe.Load(Path.Combine(AppContext.BaseDirectory, "recipes", name + ".yaml"), null, [], [], [$"seed={seed}"]).Recipe;
+        var recipe = RunRecipe.Load(ShippedRecipes.PathOf(name), null, [], [], [$"seed={seed}"]).Recipe;
         return RunExecutor.Execute(recipe, RunNames.New(output, name), null, device, verbose, cancellation);
     }
 

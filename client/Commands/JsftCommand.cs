@@ -9,7 +9,7 @@ namespace SelfJudge.Client.Commands;
 /// <summary>Judge-augmented supervised fine-tuning (section 3.1) of a model on preference data: what self-training starts from.</summary>
 internal static class JsftCommand
 {
-    private const string DefaultRecipe = "jsft-files.yaml";
+    private const string DefaultRecipe = "jsft-files";
 
     public static Command Create()
     {
@@ -30,7 +30,7 @@ internal static class JsftCommand
             _ = OutputPlace.Folder(parse.GetValue(output) ?? RunNames.Root);
             var computing = device.Resolve(parse, parse.GetValue(cluster));
             var given = parse.GetValue(settings) ?? [];
-            var path = parse.GetValue(recipe) ?? Path.Combine(AppContext.BaseDirectory, "recipes", DefaultRecipe);
+            var path = parse.GetValue(recipe) is { } named ? ShippedRecipes.Named(named) : ShippedRecipes.PathOf(DefaultRecipe);
             var (resolved, read) = RunRecipe.Load(path, parse.GetValue(model), parse.GetValue(data)!, parse.GetValue(judgeTemplate) ?? [], given);
             if (resolved.Stages.FirstOrDefault(s => s.Spec.Data != StepData.Examples) is { } other)
                 throw new UserError($"{path}: stage '{other.Name}' is no supervised fine-tuning; run this recipe with: train --recipe {path}");

@@ -16,7 +16,7 @@ internal static class PlanCommand
 
     public static Command Create()
     {
-        var recipe = new Option<string>("--recipe") { Description = "The recipe file.", Required = true };
+        var recipe = new Option<string>("--recipe") { Description = "The recipe file, or the name of one that comes with the program (recipes list).", Required = true };
         var model = new Option<string?>("--model") { Description = "The Hugging Face folder of the model to start from; one with only a config.json has its figures computed." };
         var data = new Option<string?>("--data") { Description = "Preference data, a file or a folder, in place of the data that the recipe names." };
         var settings = new Option<string[]>("--set") { Description = "A key of the recipe and its value, as key=value." };

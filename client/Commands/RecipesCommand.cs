@@ -9,7 +9,7 @@ internal static class RecipesCommand
 {
     public static Command Create()
     {
-        var file = new Argument<string>("file") { Description = "The recipe file." };
+        var file = new Argument<string>("file") { Description = "The recipe file, or the name of one that comes with the program." };
         var settings = new Option<string[]>("--set") { Description = "A key of the recipe and its value, as key=value." };
         var validate = new Command("validate", "Check a recipe and print it with every key resolved.") { file, settings };
         validate.SetAction(parse =>
@@ -31,6 +31,45 @@ internal static class RecipesCommand
             foreach (var key in keys)
                 Console.WriteLine($"{key.Key}{(key.Allowed.Length == 0 ? "" : $": {key.Allowed}")}{(key.Methods.Count == 0 ? "" : $" ({string.Join(", ", key.Methods)})")}\n    {key.Meaning}");
         });
-        return new Command("recipes", "Work with recipe files.") { validate, schema, explain };
+        return new Command("recipes", "Work with recipe files.") { List(), Show(), Copy(), validate, schema, explain };
     }
+
+    private static Command List()
+    {
+        var list = new Command("list", "List the recipes that come with the program.");
+        list.SetAction(_ =>
+        {
+            var width = ShippedRecipes.Names.Max(n => n.Length);
+            foreach (var name in ShippedRecipes.Names)
+                Console.WriteLine($"{name.PadRight(width)}  {ShippedRecipes.AboutOf(name)}");
+        });
+        return list;
+    }
+
+    private static Command Show()
+    {
+        var name = Name();
+        var show = new Command("show", "Print a recipe that comes with the program, with its comments.") { name };
+        show.SetAction(parse => Terminal.Data.Write(File.ReadAllText(ShippedRecipes.PathOf(parse.GetValue(name)!))));
+        return show;
+    }
+
+    private static Command Copy()
+    {
+        var name = Name();
+        var output = new Option<string?>("--out") { Description = "The file to write; the recipe's name with .yaml, here, if left out." };
+        var copy = new Command("copy", "Copy a recipe that comes with the program, to be changed.") { name, output };
+        copy.SetAction(parse =>
+        {
+            var source = ShippedRecipes.PathOf(parse.GetValue(name)!);
+            var target = parse.GetValue(output) ?? Path.GetFileName(source);
+            if (Path.Exists(target))
+                throw new UserError($"{Path.GetFullPath(target)} exists; name another file with --out");
+            File.Copy(source, target);
+            Console.WriteLine($"{target} written");
+        });
+        return copy;
+    }
+
+    private static Argument<string> Name() => new("name") { Description = "A recipe that comes with the program, such as smoke or paper/hh-jsft." };
 }

@@ -8,7 +8,7 @@ internal static class TrainCommand
 {
     public static Command Create()
     {
-        var recipe = new Option<string>("--recipe") { Description = "The recipe file.", Required = true };
+        var recipe = new Option<string>("--recipe") { Description = "The recipe file, or the name of one that comes with the program (recipes list).", Required = true };
         var model = new Option<string?>("--model") { Description = "The model to start from, a Hugging Face folder or a run; the recipe's model.path." };
         var data = new Option<string[]>("--data") { Description = "Preference data, files or folders, in place of the data that the recipe names.", AllowMultipleArgumentsPerToken = true };
         var settings = CommonOptions.Settings();
