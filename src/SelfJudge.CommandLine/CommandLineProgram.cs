@@ -60,7 +60,7 @@ public static class CommandLineProgram
         for (var parent = command.Parents.OfType<Command>().FirstOrDefault(); parent is not null; parent = parent.Parents.OfType<Command>().FirstOrDefault())
             path = $"{parent.Name} {path}";
         return word.StartsWith('-') ? $"{word} is no option of '{path}': known are {string.Join(", ", command.Options.Where(o => !o.Hidden).Select(o => o.Name).Append(Verbose.Name).Distinct())}"
-            : command.Subcommands.Count > 0 ? $"{word} is no command of '{path}': known are {string.Join(", ", command.Subcommands.Select(c => c.Name))}"
+            : command.Subcommands.Count > 0 ? $"{word} is no command of '{path}': known are {string.Join(", ", command.Subcommands.Where(c => !c.Hidden).Select(c => c.Name))}"
             : $"{word} is more than '{path}' takes: put a text with spaces between quotes, or see '{path} --help'";
     }
 

@@ -238,7 +238,7 @@ public sealed class ErrorTests : IDisposable
     [InlineData("--recipe '': must not be empty", "train", "--recipe", "")]
     [InlineData("prompts '': must not be empty", "submit", "", "--out", "x")]
     [InlineData("tarin is no command of 'selfjudge': known are demo, jsft, train, plan, submit, compare, generate, chat, judge, score, convert, recipes, data, reproduce, runs, show, watch, cancel, resume, tokenize, detokenize", "tarin", "--recipe", "x")]
-    [InlineData("vali is no command of 'selfjudge recipes': known are validate, schema, explain", "recipes", "vali", "x")]
+    [InlineData("vali is no command of 'selfjudge recipes': known are list, show, copy, validate, schema, explain", "recipes", "vali", "x")]
     [InlineData("--nonsense is no option of 'selfjudge recipes validate': known are --set, --verbose", "recipes", "validate", "x", "--nonsense", "1")]
     [InlineData("two is more than 'selfjudge show' takes: put a text with spaces between quotes, or see 'selfjudge show --help'", "show", "one", "two")]
     [InlineData("prompts.jsonl: no such file", "submit", "prompts.jsonl", "--out", "answers.jsonl")]
