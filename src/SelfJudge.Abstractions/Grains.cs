@@ -23,20 +23,27 @@ public interface IRunGrain : IGrainWithStringKey
     Task<string?> GetResult();
 }
 
-/// <summary>One prompt in one round. Its key is unique to run, stage, step and prompt.</summary>
+/// <summary>
+/// One prompt in one round, or in training the prompts of one place in the batch, step after step. Its key is unique to the
+/// prompt, in training to run, stage and place.
+/// </summary>
 [Alias("sj.IPromptGrain")]
 public interface IPromptGrain : IGrainWithStringKey
 {
-    /// <summary>Samples completions and plays their bracket. In training the triplets go onto the stream, and are kept and sent again until <see cref="Acknowledge"/>. A repeated call returns the first one's outcome, unless its completions are too old for what is asked now.</summary>
+    /// <summary>
+    /// Samples completions and plays their bracket. In training the triplets go onto the stream, and are kept and sent again
+    /// until <see cref="Acknowledge"/>. A repeated call for a step returns the first one's outcome, unless its completions are
+    /// too old for what is asked now.
+    /// </summary>
     [Alias("Play"), ResponseTimeout("00:10:00")]
     Task<PromptOutcome> Play(PromptRequest request, CancellationToken cancellation);
 
-    /// <summary>The trainer has the triplets for good.</summary>
+    /// <summary>The trainer has the triplets of a step for good.</summary>
     [Alias("Acknowledge")]
-    Task Acknowledge();
+    Task Acknowledge(int step);
 }
 
-/// <summary>Brackets of one prompt, or in training of one place in the batch, step after step. Its key is the prompt grain's, in training without the step.</summary>
+/// <summary>Brackets of one prompt, or in training of one place in the batch, step after step. Its key is the prompt grain's.</summary>
 [Alias("sj.ITournamentGrain")]
 public interface ITournamentGrain : IGrainWithStringKey
 {

@@ -55,10 +55,13 @@ public sealed class TripletQueue(string name, StreamCacheEvictionOptions cache, 
         {
             for (var since = TimeProvider.System.GetTimestamp(); ;)
             {
+                await arrived.WaitAsync(LookPeriod, cancellationToken);
+                // The prompts of a step hand over together, and to read and deliver one costs as much as to do it for all: behind
+                // whatever else is ready to run, most of them are there.
+                await Task.Factory.StartNew(static () => { }, cancellationToken, TaskCreationOptions.PreferFairness, TaskScheduler.Default);
                 var messages = await queue.GetQueueMessagesAsync(maxCount, cancellationToken);
                 if (messages.Count > 0 || _isShutDown || TimeProvider.System.GetElapsedTime(since) >= LongestWait)
                     return messages;
-                await arrived.WaitAsync(LookPeriod, cancellationToken);
             }
         }
 

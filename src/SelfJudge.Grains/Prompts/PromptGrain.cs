@@ -11,33 +11,34 @@ namespace SelfJudge.Grains.Prompts;
 /// <summary>
 /// One prompt in one round: it asks a policy replica for completions, has a tournament play their bracket, and in
 /// training streams the triplets to the trainer. It keeps them and sends them again until the trainer has acknowledged
-/// them: the stream is transport, not the only copy.
+/// them: the stream is transport, not the only copy. In training one activation has the prompts of a place in the batch
+/// step after step, since to make and end one for each costs more than what it does; those of a step that is being
+/// written to disk wait here while the next one is played.
 /// </summary>
 [Reentrant, GrainType("prompt")]
 public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<PromptGrain> logger) : Grain, IPromptGrain
 {
-    private Task<PromptOutcome>? _play;
-    private TripletBatch? _unacknowledged;
-    private IGrainTimer? _resend;
-    private int _resent;
+    private readonly Dictionary<int, Handover> _unacknowledged = []; // by step
+    private (int? Step, Task<PromptOutcome>? Outcome) _play;
 
     public async Task<PromptOutcome> Play(PromptRequest request, CancellationToken cancellation)
     {
         while (true)
         {
-            var isOwn = _play is null or { IsFaulted: true } or { IsCanceled: true } || _play.IsCompleted && IsStale((await _play).Completions, request);
+            var step = request.Training?.Step;
+            var play = _play.Step == step ? _play.Outcome : null;
+            var isOwn = play is null or { IsFaulted: true } or { IsCanceled: true }
+                || play.IsCompleted && IsStale((await play).Completions, request);
             if (isOwn)
             {
-                _unacknowledged = null;
-                _resend?.Dispose();
-                _resent = 0;
-                _play = PlayOnce(request, cancellation);
+                Forget(step);
+                _play = (step, play = PlayOnce(request, cancellation));
             }
-            else if (_unacknowledged is not null)
-                await Publish();
+            else if (step is { } played && _unacknowledged.TryGetValue(played, out var handover))
+                await Publish(handover.Batch);
             try
             {
-                var outcome = await _play!;
+                var outcome = await play!;
                 if (request.Training is null)
                     DeactivateOnIdle();
                 return outcome;
@@ -49,11 +50,12 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         }
     }
 
-    public Task Acknowledge()
+    public Task Acknowledge(int step)
     {
-        _unacknowledged = null;
-        _resend?.Dispose();
-        DeactivateOnIdle();
+        Forget(step);
+        // Asked for this step again, by a run that went back to an earlier one, it samples anew.
+        if (_play.Step == step)
+            _play = default;
         return Task.CompletedTask;
     }
 
@@ -63,10 +65,12 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         var compared = await Compare(request, sampled, cancellation);
         if (request.Training is { } training)
         {
-            _unacknowledged = new TripletBatch(training.RunId, training.Stage, training.Step, request.Index, this.GetPrimaryKeyString(),
+            var batch = new TripletBatch(training.RunId, training.Stage, training.Step, request.Index, this.GetPrimaryKeyString(),
                 compared.Triplets, compared.Identical, compared.Verdicts, Summary(sampled.Completions), compared.Rewarded, compared.Inconsistent);
-            await Publish();
-            _resend = this.RegisterGrainTimer(Resend, new GrainTimerCreationOptions(options.ResendAfter, options.ResendAfter) { Interleave = true, KeepAlive = true });
+            var handover = _unacknowledged[training.Step] = new Handover(batch);
+            var again = new GrainTimerCreationOptions(options.ResendAfter, options.ResendAfter) { Interleave = true, KeepAlive = true };
+            handover.Timer = this.RegisterGrainTimer(Resend, handover, again);
+            await Publish(batch);
         }
         return new PromptOutcome(request.Index, sampled.Completions, compared.Bracket);
     }
@@ -80,8 +84,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
 
     private async Task<ComparedCompletions> PlayBracket(PromptRequest request, SampleResponse sampled, CancellationToken cancellation)
     {
-        var tournament = request.Training is { } training ? $"{training.RunId}/{training.Stage}/{request.Index}" : this.GetPrimaryKeyString();
-        var bracket = await GrainFactory.GetGrain<ITournamentGrain>(tournament).Play(new TournamentRequest(
+        var bracket = await GrainFactory.GetGrain<ITournamentGrain>(this.GetPrimaryKeyString()).Play(new TournamentRequest(
             request.JudgeHost, request.JudgeModel, request.Turns, [.. sampled.Completions.Select(c => c.Text)], request.JudgeTemplates,
             Seeds.Derive(request.Seed, "bracket"), request.BatchKey is null ? null : $"{request.BatchKey}/judge", request.BatchSize, request.Index, IsOneOfMany: request.Training is not null), cancellation);
         return ComparedCompletions.Of(bracket, request.Training?.Pattern ?? TripletPattern.Final, request.Training?.RequireAgreement ?? false, sampled, request.Turns[^1].Content);
@@ -139,22 +142,36 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
     private static CompletionSummary Summary(IReadOnlyList<Completion> completions) => new(completions.Count, completions.Sum(c => c.Ids.Length), completions.Min(c => c.Ids.Length), completions.Max(c => c.Ids.Length),
         completions.Count(c => c.Finish == FinishReason.Stop), -completions.Sum(c => c.LogProbs.Sum(p => (double)p)));
 
-    private async Task Resend()
+    private async Task Resend(Handover handover, CancellationToken cancellation)
     {
-        if (++_resent <= options.ResendLimit)
+        if (_unacknowledged.GetValueOrDefault(handover.Batch.Step) != handover)
+            return;
+        if (++handover.Resent <= options.ResendLimit)
         {
-            await Publish();
+            await Publish(handover.Batch);
             return;
         }
         // The run has ended without a word, or failed and was left: played again, it samples the same by the same seeds.
         LogGivenUp(this.GetPrimaryKeyString(), options.ResendLimit);
-        await Acknowledge();
+        await Acknowledge(handover.Batch.Step);
+        if (_unacknowledged.Count == 0)
+            DeactivateOnIdle();
     }
 
-    private async Task Publish()
+    private Task Publish(TripletBatch batch) =>
+        this.GetStreamProvider(TripletStream.Provider).GetStream<TripletBatch>(TripletStream.Of(batch.RunId)).OnNextAsync(batch);
+
+    private void Forget(int? step)
     {
-        if (_unacknowledged is { } batch)
-            await this.GetStreamProvider(TripletStream.Provider).GetStream<TripletBatch>(TripletStream.Of(batch.RunId)).OnNextAsync(batch);
+        if (step is { } handedOver && _unacknowledged.Remove(handedOver, out var handover))
+            handover.Timer?.Dispose();
+    }
+
+    private sealed class Handover(TripletBatch batch)
+    {
+        public TripletBatch Batch { get; } = batch;
+        public IGrainTimer? Timer { get; set; }
+        public int Resent { get; set; }
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Prompt}: sampled from policy version {Version}, but the step is to learn from version {Wanted}; sampling again")]

@@ -188,7 +188,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     {
         var isOnPolicy = stage.Spec.IsOnPolicy;
         var seed = Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/rollout"), step);
-        return FirstFailure.OrAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{step}/{i}", new PromptRequest(
+        return FirstFailure.OrAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{i}", new PromptRequest(
             i, data.Prompt((long)(step - 1) * stage.Prompts + i).ToWire(),
             opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Evaluator, recipe.TemplatesOf(stage),
             stage.Samples, SamplingSettings.From(recipe.Sampling), Seeds.Derive(seed, i),

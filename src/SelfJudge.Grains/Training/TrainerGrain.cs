@@ -25,7 +25,7 @@ public sealed partial class TrainerGrain(
 {
     private StageTraining? _stage;
     private TripletInbox? _inbox;
-    private TaskCompletionSource _arrival = NewArrival();
+    private TaskCompletionSource _arrival = new();
     private (int Step, int Prompts) _awaited; // what the step that waits for triplets needs
     private Task _acknowledging = Task.CompletedTask;
     private Task _stepping = Task.CompletedTask;
@@ -161,15 +161,16 @@ public sealed partial class TrainerGrain(
         var arrival = _inbox?.Add(batch);
         // Stages come one after the other: nobody asks for another one's triplets any more.
         if (arrival == Arrival.OtherStage || arrival == Arrival.Duplicate && batch.Step <= Stage.Progress.Step && Stage.Durable.IsCompletedSuccessfully)
-            await Acknowledge(batch.PromptGrain);
+            await Acknowledge(batch);
         if (arrival == Arrival.Kept && batch.Step == _awaited.Step && _inbox!.Arrived(batch.Step) >= _awaited.Prompts)
             Arrived();
     }
 
     private void Arrived()
     {
-        _arrival.TrySetResult();
-        _arrival = NewArrival();
+        var arrival = _arrival;
+        _arrival = new TaskCompletionSource();
+        arrival.TrySetResult();
     }
 
     // A stage is closed behind the step that is under way: what has been trained is logged.
@@ -198,26 +199,24 @@ public sealed partial class TrainerGrain(
     private async Task Acknowledge(IReadOnlyList<TripletBatch> batches, Task durable)
     {
         await durable;
-        await Task.WhenAll(batches.Select(b => Acknowledge(b.PromptGrain)));
+        await Task.WhenAll(batches.Select(Acknowledge));
     }
 
     // A prompt that does not hear it sends its triplets again, and is told again.
-    private async Task Acknowledge(string prompt)
+    private async Task Acknowledge(TripletBatch batch)
     {
         try
         {
-            await GrainFactory.GetGrain<IPromptGrain>(prompt).Acknowledge();
+            await GrainFactory.GetGrain<IPromptGrain>(batch.PromptGrain).Acknowledge(batch.Step);
         }
         catch (Exception e) when (e is OrleansException or TimeoutException)
         {
-            LogUnacknowledged(e, Run, prompt);
+            LogUnacknowledged(e, Run, batch.PromptGrain);
         }
     }
 
     private static StepOutcome Outcome(StageTraining stage, IReadOnlyDictionary<string, double> metrics) =>
         new(stage.Progress.Step, stage.PolicyVersion, metrics, stage.Progress.Seconds, stage.Progress.Tokens, stage.Progress.Triplets);
-
-    private static TaskCompletionSource NewArrival() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Run}: {Warning}")]
     private partial void LogWarning(string run, string warning);

@@ -160,15 +160,26 @@ public sealed class PromptGrainTests
         await Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default);
         var sent = await cluster.Streamed.Until(b => b.Count >= 4);
         Assert.All(sent, b => Assert.Equal(sent[0].Triplets.Select(t => t.Chosen.Seed), b.Triplets.Select(t => t.Chosen.Seed)));
-        await Prompt(cluster).Acknowledge();
-        await cluster.Silos.WaitForDeactivationAsync(Prompt(cluster));
-        var sends = cluster.Calls.Sends("p");
-        // The other prompt's patience measures the time in which the first would have sent again.
-        var other = cluster.Grains.GetGrain<IPromptGrain>("other");
-        await other.Play(TestRequests.Prompt(training: TestRequests.Training()), default);
-        await cluster.Streamed.Until(b => b.Count(s => s.PromptGrain == "other") >= 4);
-        await other.Acknowledge();
-        Assert.Equal(sends, cluster.Calls.Sends("p"));
+        await Prompt(cluster).Acknowledge(1);
+        Assert.True(await SendsNoMore(cluster, "p"));
+    }
+
+    [Fact]
+    public async Task Triplets_of_a_step_are_kept_while_the_next_one_is_played_until_they_are_acknowledged()
+    {
+        await using var cluster = await Start(Impatient);
+        await Prompt(cluster).Play(TestRequests.Prompt(seed: 1, training: TestRequests.Training(step: 1)), default);
+        await Prompt(cluster).Play(TestRequests.Prompt(seed: 2, training: TestRequests.Training(step: 2)), default);
+        var since = cluster.Streamed.Items.Count;
+        await cluster.Streamed.Until(b => b.Skip(since).Count(s => s.Step == 1) >= 2 && b.Skip(since).Count(s => s.Step == 2) >= 2);
+        foreach (var batch in cluster.Streamed.Items)
+            Assert.Contains(batch.Triplets[0].Chosen.Seed, Enumerable.Range(0, 4).Select(i => Seeds.Derive((ulong)batch.Step, i)));
+        await Prompt(cluster).Acknowledge(1);
+        since = cluster.Streamed.Items.Count;
+        await cluster.Streamed.Until(b => b.Skip(since).Count(s => s.Step == 2) >= 3);
+        Assert.True(cluster.Streamed.Items.Skip(since).Count(s => s.Step == 1) <= 1); // one may have been on its way
+        await Prompt(cluster).Acknowledge(2);
+        Assert.True(await SendsNoMore(cluster, "p"));
     }
 
     [Fact]
@@ -185,8 +196,7 @@ public sealed class PromptGrainTests
     {
         await using var cluster = await Start();
         var first = await Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default);
-        await Prompt(cluster).Acknowledge();
-        await cluster.Silos.WaitForDeactivationAsync(Prompt(cluster));
+        await Prompt(cluster).Acknowledge(1);
         var second = await Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default);
         Assert.Equal(first.Completions.Select(c => string.Join(' ', c.Ids)), second.Completions.Select(c => string.Join(' ', c.Ids)));
         Assert.Equal(first.Bracket.Matches.Select(m => m.Winner), second.Bracket.Matches.Select(m => m.Winner));
@@ -202,11 +212,10 @@ public sealed class PromptGrainTests
         cluster.Calls.AfterSend = gate.Pass;
         var play = Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default);
         await gate.Reached;
-        await Prompt(cluster).Acknowledge();
+        await Prompt(cluster).Acknowledge(1);
         gate.Open();
         await play;
-        await cluster.Silos.WaitForDeactivationAsync(Prompt(cluster));
-        Assert.Equal(1, cluster.Calls.Sends("p"));
+        Assert.True(await SendsNoMore(cluster, "p"));
     }
 
     [Fact]
@@ -267,6 +276,18 @@ public sealed class PromptGrainTests
         var cluster = await GrainCluster.Start(options);
         cluster.Host.Load("policy");
         return cluster;
+    }
+
+    // Another prompt's patience measures the time in which this one would have sent again.
+    private static async Task<bool> SendsNoMore(GrainCluster cluster, string prompt)
+    {
+        var other = cluster.Grains.GetGrain<IPromptGrain>("other");
+        await other.Play(TestRequests.Prompt(training: TestRequests.Training()), default);
+        await cluster.Streamed.Until(b => b.Count(s => s.PromptGrain == "other") >= 4);
+        var sends = cluster.Calls.Sends(prompt); // without what was on its way
+        await cluster.Streamed.Until(b => b.Count(s => s.PromptGrain == "other") >= 8);
+        await other.Acknowledge(1);
+        return cluster.Calls.Sends(prompt) == sends;
     }
 
     private static IPromptGrain Prompt(GrainCluster cluster) => cluster.Grains.GetGrain<IPromptGrain>("p");
