@@ -22,7 +22,7 @@ internal static class ScoreCommand
         var data = new Option<string>("--data") { Description = "Preference rows: a file or a folder, as training takes them, or rows of token ids such as a run's last-step.jsonl.", Required = true };
         var noTemplate = new Option<bool>("--no-template") { Description = "Take the texts as they stand: no dialogue template, no end token." };
         var beta = Options.Number("--beta", Options.SettingOf<PreferenceLoss>(nameof(PreferenceLoss.Beta)), 0.1);
-        var loss = Options.Choice("--loss", "The loss whose mean is printed; the file has all three.", Options.NamesOf<PreferenceLossKind>(), "sigmoid");
+        var loss = Options.Choice("--loss", "The loss whose mean is printed; the file has all three.", ["sigmoid", "hinge", "ipo"], "sigmoid");
         var output = new Option<string>("--out") { Description = "The file for the scores, one JSON line per row and one of means.", Required = true };
         var model = new ModelOptions();
         var command = new Command("score", "Log-probabilities of chosen and rejected responses under model and adapter (policy) and under the model alone (reference), and the losses.") { data, noTemplate, beta, loss, output };

@@ -1,11 +1,12 @@
+using SelfJudge.Preferences.Learning.Losses;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Preferences.Learning;
 
-/// <summary>The losses over one preference pair that the paper names.</summary>
+/// <summary>The losses over preference pairs, by the names that TRL has for them.</summary>
 public enum PreferenceLossKind
 {
-    /// <summary>DPO (Rafailov et al. 2023): −log σ(β·Δ).</summary>
+    /// <summary>DPO (Rafailov et al. 2023): −log σ(β·Δ); with label smoothing conservative DPO (Mitchell 2023).</summary>
     Sigmoid,
 
     /// <summary>SLiC (Zhao et al. 2023): max(0, 1 − β·Δ).</summary>
@@ -13,17 +14,36 @@ public enum PreferenceLossKind
 
     /// <summary>IPO (Azar et al. 2023): (Δ − 1/(2β))².</summary>
     Ipo,
+
+    /// <summary>Robust DPO (Chowdhury et al. 2024): unbiased where labels are flipped with a known probability.</summary>
+    Robust,
+
+    /// <summary>SimPO (Meng et al. 2024): no reference, a target margin.</summary>
+    Simpo,
+
+    /// <summary>ORPO (Hong et al. 2024): no reference, an odds ratio beside the likelihood of the chosen response.</summary>
+    Orpo,
+
+    /// <summary>KTO (Ethayarajh et al. 2024): the responses of a pair each by itself, against the batch's divergence.</summary>
+    Kto,
 }
 
 /// <summary>
-/// A loss over Δ = (log π(y⁺|x) − log π_ref(y⁺|x)) − (log π(y⁻|x) − log π_ref(y⁻|x)), section 3.2 of the paper.
-/// Log-probabilities are sums over response tokens, in nats, or means of them where <see cref="PerToken"/> is set
-/// (TRL's IPO divides so, the authors of DPO do not).
+/// A loss over Δ = (log π(y⁺|x) − log π_ref(y⁺|x)) − (log π(y⁻|x) − log π_ref(y⁻|x)), section 3.2 of the paper, or another function
+/// of the same log-probabilities. They are sums over response tokens, in nats, or means of them where <see cref="PerToken"/> is set
+/// (TRL's IPO divides so, the authors of DPO do not) or the loss is made of means.
 /// </summary>
 public sealed record PreferenceLoss(
-    [property: Setting("Which loss: DPO's sigmoid, SLiC's hinge, or IPO's square.")] PreferenceLossKind Kind,
-    [property: Setting("How strongly the policy is held to the reference.", AtLeast = 1e-6, AtMost = 1000)] double Beta = 0.1,
-    [property: Setting("Whether log-probabilities count as means over a response's tokens instead of sums.")] bool PerToken = false)
+    [property: Setting("Which loss: DPO's sigmoid (with label_smoothing conservative DPO), SLiC's hinge, IPO's square, robust DPO, "
+        + "SimPO or ORPO without a reference, or KTO, for which the chosen response is desirable and the rejected one is not.")]
+    PreferenceLossKind Kind,
+    [property: Setting("How strongly the policy is held to the reference. In simpo it is the scale of the reward, in orpo the "
+        + "weight of the odds ratio.",
+        AtLeast = 1e-6, AtMost = 1000)]
+    double Beta = 0.1,
+    [property: Setting("Whether log-probabilities count as means over a response's tokens instead of sums. In sigmoid, hinge, ipo and "
+        + "robust; simpo and orpo are made of means.")]
+    bool PerToken = false)
 {
     /// <summary>DPO with the paper's β.</summary>
     public PreferenceLoss()
@@ -31,29 +51,68 @@ public sealed record PreferenceLoss(
     {
     }
 
+    [Setting("The probability with which a label is wrong; 0 where null. In sigmoid (conservative DPO) and robust.",
+        AtLeast = 0, LessThan = 0.5)]
+    public double? LabelSmoothing { get; init; }
+
+    [Setting("The margin between the rewards that simpo aims at; 0.5 where null.", AtLeast = 0, AtMost = 1000)]
+    public double? Gamma { get; init; }
+
+    [Setting("How much the negative log-likelihood of the chosen response, per token, weighs beside the loss; 0 where null. "
+        + "It keeps the chosen response likely. In every kind but orpo, which has it with a weight of 1.", AtLeast = 0, AtMost = 1000)]
+    public double? NllWeight { get; init; }
+
+    [Setting("The weight of chosen responses in kto; 1 where null.", AtLeast = 0, AtMost = 1000)]
+    public double? DesirableWeight { get; init; }
+
+    [Setting("The weight of rejected responses in kto; 1 where null.", AtLeast = 0, AtMost = 1000)]
+    public double? UndesirableWeight { get; init; }
+
+    /// <summary>Whether it compares with a reference model. Where it does not, none is computed and none is kept.</summary>
+    public bool NeedsReference => Function.NeedsReference;
+
+    /// <summary>Whether it compares with the divergence from the reference over mismatched prompts and responses of its batch.</summary>
+    public bool NeedsBaseline => Function.NeedsBaseline;
+
+    /// <summary>Whether the likelihood of the chosen response is part of it.</summary>
+    public bool HasNll => NllWeight > 0 || Function.HasNll;
+
+    private PairwiseLoss Function => PairwiseLosses.Of(Kind);
+
     /// <summary>The loss of one pair.</summary>
-    public PairLoss Of(PairLogProbs pair)
+    /// <param name="baseline">The divergence over mismatched prompts and responses, in nats, where the loss needs it.</param>
+    public PairLoss Of(PairLogProbs pair, double baseline = 0)
     {
-        double chosenScale = PerToken ? 1.0 / pair.ChosenTokens : 1, rejectedScale = PerToken ? 1.0 / pair.RejectedTokens : 1;
-        var chosen = (pair.PolicyChosen - pair.ReferenceChosen) * chosenScale;
-        var rejected = (pair.PolicyRejected - pair.ReferenceRejected) * rejectedScale;
-        var delta = chosen - rejected;
-        var (loss, slope) = Kind switch
-        {
-            PreferenceLossKind.Sigmoid => (Softplus(-Beta * delta), -Beta / (1 + Math.Exp(Beta * delta))),
-            PreferenceLossKind.Hinge => (Math.Max(0, 1 - Beta * delta), Beta * delta < 1 ? -Beta : 0),
-            _ => (Math.Pow(delta - 1 / (2 * Beta), 2), 2 * (delta - 1 / (2 * Beta))),
-        };
-        return new PairLoss(loss, slope * chosenScale, -slope * rejectedScale, Beta * chosen, Beta * rejected);
+        var isMean = PerToken || Function.IsPerToken;
+        double chosenScale = isMean ? 1.0 / pair.ChosenTokens : 1, rejectedScale = isMean ? 1.0 / pair.RejectedTokens : 1;
+        var (referenceChosen, referenceRejected) = NeedsReference ? (pair.ReferenceChosen, pair.ReferenceRejected) : (0, 0);
+        var chosen = (pair.PolicyChosen - referenceChosen) * chosenScale;
+        var rejected = (pair.PolicyRejected - referenceRejected) * rejectedScale;
+        var (loss, byChosen, byRejected) = Function.Of(chosen, rejected, this, baseline);
+        var anchored = new PairLoss(loss, byChosen * chosenScale, byRejected * rejectedScale, Beta * chosen, Beta * rejected);
+        return NllWeight is not { } weight ? anchored
+            : anchored with { Loss = loss + weight * pair.ChosenNll, ByChosen = anchored.ByChosen - weight / pair.ChosenTokens };
     }
 
-    internal static double Softplus(double x) => x > 0 ? x + Math.Log(1 + Math.Exp(-x)) : Math.Log(1 + Math.Exp(x));
+    /// <summary>What its settings must keep to together: each with its key and what is wrong otherwise.</summary>
+    internal IEnumerable<(bool Holds, string Key, string Otherwise)> Checks() =>
+        from key in RecipeKeys.Of(typeof(PreferenceLoss)).Values
+        where key.Property.Name is not (nameof(Kind) or nameof(Beta)) && key.Property.GetValue(this) is not (null or false)
+        let kinds = PairwiseLosses.With(key.Property.Name).ToList()
+        select (kinds.Contains(Kind), key.Name, $"{NameOf(Kind)} does not have it; it goes with {string.Join(", ", kinds.Select(NameOf))}");
+
+    private static string NameOf(PreferenceLossKind kind) => RecipeKeys.NamesOf(typeof(PreferenceLossKind))[(int)kind];
 }
 
 /// <summary>Summed response log-probabilities of one pair, in nats, and the responses' lengths.</summary>
-public readonly record struct PairLogProbs(double PolicyChosen, double PolicyRejected, double ReferenceChosen, double ReferenceRejected, int ChosenTokens, int RejectedTokens);
+public readonly record struct PairLogProbs(
+    double PolicyChosen, double PolicyRejected, double ReferenceChosen, double ReferenceRejected, int ChosenTokens, int RejectedTokens)
+{
+    /// <summary>The negative log-likelihood of the chosen response, per token.</summary>
+    public double ChosenNll => -PolicyChosen / ChosenTokens;
+}
 
-/// <summary>A pair's loss, its derivative by each policy log-probability, and the implicit rewards β·(log π − log π_ref).</summary>
+/// <summary>A pair's loss, its derivative by each policy log-probability, and the implicit rewards β·u⁺ and β·u⁻.</summary>
 public readonly record struct PairLoss(double Loss, double ByChosen, double ByRejected, double ChosenReward, double RejectedReward)
 {
     public double Margin => ChosenReward - RejectedReward;

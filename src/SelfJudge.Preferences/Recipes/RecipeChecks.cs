@@ -125,6 +125,10 @@ internal static class RecipeChecks
         yield return (!spec.IsRewarded || stage.Reward is not null, "reward", $"{method} needs what rewards its samples: an earlier stage of method rm, or any other model, which then judges against a blank response");
         yield return (!isSupervised || Learns(stage), "loss_weights", "give a weight of more than 0 to what the stage learns, or it learns nothing");
         yield return (stage.JudgeTemplates is not { Count: 0 }, "judge_templates", "name at least one template");
+        foreach (var check in stage.Loss.Checks())
+            yield return check with { Key = $"loss.{check.Key}" };
+        yield return (!stage.Loss.NeedsBaseline || stage.Prompts > 1, "prompts",
+            "must be 2 or more: kto measures prompts with responses to others");
         foreach (var check in spec.Checks(stage))
             yield return check;
         yield return (isOnPrompts || recipe.Data.WorldPairs > 0 || recipe.Data.HasPairs, "method", $"{method} learns from pairs, and data names none");

@@ -98,7 +98,7 @@ public sealed record StageRecipe
     public int MeasureEvery { get; init; }
 
     /// <summary>Whether its loss compares with the model that it started from.</summary>
-    public bool HasReference => Spec.Loss is MethodLoss.Preference or MethodLoss.Ppo;
+    public bool HasReference => Spec.Loss == MethodLoss.Ppo || Spec.Loss == MethodLoss.Preference && Loss.NeedsReference;
 
     [Setting("Whether the evaluation samples this stage's model. Off for stages that only show a judge.")]
     public bool Evaluate { get; init; } = true;

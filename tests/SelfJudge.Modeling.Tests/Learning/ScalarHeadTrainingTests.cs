@@ -3,6 +3,7 @@ using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
+using SelfJudge.Modeling.Tests.Learning.Objectives;
 using SelfJudge.Preferences.Learning;
 
 namespace SelfJudge.Modeling.Tests.Learning;
@@ -43,9 +44,9 @@ public sealed class ScalarHeadTrainingTests : IDisposable
             var rewards = ScalarReadings.Rewards(model, [new ResponseSequence(p.Prompt, p.Chosen), new ResponseSequence(p.Prompt, p.Rejected)]);
             return BradleyTerry.Of(rewards[0] - rewards[1]).Loss;
         });
-        var (report, gradient) = GradientOf(trainer => trainer.Step(new BradleyTerryObjective(Pairs), 0), workerCount, maxTokens);
+        var (report, gradient) = TrainedGradient.Of(new BradleyTerryObjective(Pairs), _weights, null, workerCount, maxTokens);
         Assert.Equal(Loss(TestModels.Model(_weights)), report.Loss, 5);
-        AssertIsGradient(gradient, Loss);
+        TrainedGradient.AssertIsOf(_weights, gradient, Loss);
     }
 
     [Theory]
@@ -68,9 +69,9 @@ public sealed class ScalarHeadTrainingTests : IDisposable
             var (old, oldValues, advantages, returns) = p.Second;
             return Enumerable.Range(0, logProbs.Length).Sum(t => Ppo.Token(logProbs[t], old[t], advantages[t], values[t], oldValues[t], returns[t], options) is var token ? token.Policy + options.ValueCoefficient * token.Value : 0);
         }) / Responses.Sum(r => r.Response.Length);
-        var (report, gradient) = GradientOf(trainer => trainer.Step(new PpoObjective(Responses, options, 0.2), 0), workerCount, maxTokens);
+        var (report, gradient) = TrainedGradient.Of(new PpoObjective(Responses, options, 0.2), _weights, _reference, workerCount, maxTokens);
         Assert.Equal(Loss(TestModels.Model(_weights)), report.Loss, 4);
-        AssertIsGradient(gradient, Loss);
+        TrainedGradient.AssertIsOf(_weights, gradient, Loss);
     }
 
     [Theory]
@@ -131,36 +132,5 @@ public sealed class ScalarHeadTrainingTests : IDisposable
         var other = logProbsOf ?? model;
         return (TokenLogProbs.Forward(other, other.Hidden(batch.Batch), batch.Rows, batch.Targets),
             Array.ConvertAll(ScalarReadings.Forward(model, model.Hidden(batch.Batch), batch.Rows), v => (double)v));
-    }
-
-    // Adam's first moment after one step is (1 − β₁) times the gradient; at a rate of 0 the weights stay.
-    private (StepReport Report, float[] Gradient) GradientOf(Func<PolicyTrainer, StepReport> step, int workerCount, int maxTokens)
-    {
-        using var workers = new WorkerPool(workerCount);
-        using var trainer = new PolicyTrainer(TestModels.Model(_weights), TestModels.Model(_reference), workers, new OptimizerOptions(ClipNorm: 0, MaxTokensPerBatch: maxTokens));
-        var report = step(trainer);
-        return (report, Array.ConvertAll(Ops.ToArray(trainer.Mean.Flat), m => m / 0.1f));
-    }
-
-    // Along its own direction, and within each parameter by itself, the loss changes by the gradient's squared norm.
-    private void AssertIsGradient(float[] gradient, Func<LlamaModel, double> loss)
-    {
-        foreach (var parameter in _weights.Buffer.Layout.Parameters)
-        {
-            var part = gradient.AsSpan((int)parameter.Offset, (int)parameter.Size).ToArray();
-            var norm = Math.Sqrt(part.Sum(g => (double)g * g));
-            Assert.True(norm > 0, $"{parameter.Name} has no gradient");
-            const double H = 3e-3;
-            double At(double distance)
-            {
-                using var moved = _weights.Clone();
-                var values = Ops.Floats(moved.Buffer.Flat).Slice((int)parameter.Offset, part.Length);
-                for (var i = 0; i < part.Length; i++)
-                    values[i] += (float)(distance * part[i] / norm);
-                return loss(TestModels.Model(moved));
-            }
-            var slope = (At(H) - At(-H)) / (2 * H);
-            Assert.True(Math.Abs(slope - norm) < 0.03 * norm + 2e-4, $"{parameter.Name}: slope {slope}, gradient {norm}");
-        }
     }
 }

@@ -14,7 +14,7 @@ public sealed class OptionsTests
     private static readonly Option<ulong> Seed = Options.Number("--seed", Options.SettingOf<Recipe>(nameof(Recipe.Seed)), 1UL);
     private static readonly Option<double?> Epochs = Options.OptionalNumber<double>("--epochs", new SettingAttribute("Passes.") { MoreThan = 0, AtMost = 10 });
     private static readonly Option<int> Samples = Options.Number("--samples", new SettingAttribute("Completions.") { AtLeast = 1, AtMost = 1024 }, 16);
-    private static readonly Option<string?> Loss = Options.Choice("--loss", "The loss.", Options.NamesOf<PreferenceLossKind>(), "sigmoid");
+    private static readonly Option<string?> Loss = Options.Choice("--loss", "The loss.", ["sigmoid", "hinge", "ipo"], "sigmoid");
     private static readonly Option<string?> Dtype = Options.Choice("--dtype", "The type.", ["f32", "bf16"], null);
     private static readonly Option<long?> Memory = Options.Size("--memory", "The memory.");
 
@@ -72,7 +72,7 @@ public sealed class OptionsTests
     [Theory]
     [InlineData("--temperature", "Divides the logits; 0 takes the most likely token. A number, 0, or from 0.0001 to 1000.")]
     [InlineData("--top-k", "At most this many most likely tokens; 0 keeps all. A whole number, 0 or more.")]
-    [InlineData("--beta", "How strongly the policy is held to the reference. A number from 0.000001 to 1000.")]
+    [InlineData("--beta", "How strongly the policy is held to the reference. In simpo it is the scale of the reward, in orpo the weight of the odds ratio. A number from 0.000001 to 1000.")]
     [InlineData("--epochs", "Passes. A number more than 0 and at most 10.")]
     [InlineData("--loss", "The loss. One of sigmoid, hinge, ipo.")]
     [InlineData("--memory", "The memory. A size such as 80GB, 500MB or 24GiB.")]

@@ -9,13 +9,15 @@ public sealed record PreferenceObjective(IReadOnlyList<PreferencePair> Pairs, Pr
 
     public override IEnumerable<int> Sequences => Pairs.SelectMany(p => p.Sequences);
 
-    public override bool NeedsReference => true;
+    public override bool NeedsReference => Loss.NeedsReference;
 
     internal override StepReport Step(IPasses passes)
     {
+        var mismatched = Loss.NeedsBaseline ? KlBaseline.Mismatched(Pairs) : [];
+        var baseline = Loss.NeedsBaseline ? KlBaseline.Of(mismatched, passes) : 0;
         var results = new (PairLogProbs LogProbs, PairLoss Loss)[Pairs.Count];
         double Mean() => results.Average(r => r.Loss.Loss);
-        var norm = passes.Update(Lengths, (batch, pass) => Pass(batch, pass, results), Mean);
+        var norm = passes.Update(Lengths, (batch, pass) => Pass(batch, pass, baseline, results), Mean);
         var metrics = new Dictionary<string, double>
         {
             ["rewards/chosen"] = results.Average(r => r.Loss.ChosenReward),
@@ -24,18 +26,24 @@ public sealed record PreferenceObjective(IReadOnlyList<PreferencePair> Pairs, Pr
             ["rewards/margins"] = results.Average(r => r.Loss.Margin),
             ["logps/chosen"] = results.Average(r => r.LogProbs.PolicyChosen),
             ["logps/rejected"] = results.Average(r => r.LogProbs.PolicyRejected),
-            // The mean of log π − log π_ref over sampled responses estimates their KL divergence where they are on-policy.
-            ["objective/kl"] = results.Average(r => (r.LogProbs.PolicyChosen - r.LogProbs.ReferenceChosen
-                + r.LogProbs.PolicyRejected - r.LogProbs.ReferenceRejected) / 2),
         };
-        return new StepReport(Mean(), norm, Pairs.Sum(p => (long)p.Tokens), metrics);
+        // The mean of log π − log π_ref over sampled responses estimates their KL divergence where they are on-policy.
+        if (NeedsReference)
+            metrics["objective/kl"] = results.Average(r => (r.LogProbs.PolicyChosen - r.LogProbs.ReferenceChosen
+                + r.LogProbs.PolicyRejected - r.LogProbs.ReferenceRejected) / 2);
+        if (Loss.NeedsBaseline)
+            metrics["kl"] = baseline;
+        if (Loss.HasNll)
+            metrics["nll_loss"] = results.Average(r => r.LogProbs.ChosenNll);
+        var tokens = Pairs.Sum(p => (long)p.Tokens) + mismatched.Sum(m => (long)m.Prompt.Length + m.Response.Length);
+        return new StepReport(Mean(), norm, tokens, metrics);
     }
 
-    private void Pass(int[] batch, BatchPass pass, (PairLogProbs, PairLoss)[] results)
+    private void Pass(int[] batch, BatchPass pass, double baseline, (PairLogProbs, PairLoss)[] results)
     {
         var pairs = Array.ConvertAll(batch, i => Pairs[i]);
         var responses = new ResponseBatch([.. pairs.SelectMany(p => new[] { (p.Prompt, p.Chosen), (p.Prompt, p.Rejected) })]);
-        var reference = responses.Sums(pass.Reference(responses));
+        var reference = NeedsReference ? responses.Sums(pass.Reference(responses)) : new double[responses.Sequences];
         pass.Forward(responses.Batch);
         // The loss's slope needs the sums first.
         var policy = responses.Sums(pass.LogProbs(responses.Rows, responses.Targets));
@@ -45,7 +53,7 @@ public sealed record PreferenceObjective(IReadOnlyList<PreferencePair> Pairs, Pr
             var (chosen, rejected) = (2 * i, 2 * i + 1);
             var logProbs = new PairLogProbs(
                 policy[chosen], policy[rejected], reference[chosen], reference[rejected], pairs[i].Chosen.Length, pairs[i].Rejected.Length);
-            var loss = Loss.Of(logProbs);
+            var loss = Loss.Of(logProbs, baseline);
             results[batch[i]] = (logProbs, loss);
             (slopes[chosen], slopes[rejected]) = (loss.ByChosen / Pairs.Count, loss.ByRejected / Pairs.Count);
         }
