@@ -5,7 +5,7 @@ namespace SelfJudge.Preferences.Tests.Methods;
 /// <summary>Methods are told apart in their table, and where a step's objective is made. Whoever else does drifts.</summary>
 public sealed partial class OneTableTests
 {
-    private static readonly string[] Allowed = ["src/SelfJudge.Preferences/Methods/", "src/SelfJudge.Grains/Training/StepObjectives.cs"];
+    private static readonly string[] Allowed = ["src/SelfJudge.Preferences/Methods/", "src/SelfJudge.Runs/Stages/StepObjectives.cs"];
 
     [Fact]
     public void Nobody_else_names_a_method()
