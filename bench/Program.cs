@@ -8,6 +8,7 @@ var interpreter = "python3";
 Benchmark[] benchmarks =
 [
     new("throughput", "training and sampling against the machine's limit", Throughput.Measure),
+    new("types", "sampling by the type of the weights", WeightTypes.Measure),
     new("sampler", "drawing a token against sorting the vocabulary", SamplerDraw.Measure),
     new("grains", "self-training through the grains against a bare loop", GrainsAgainstLoop.Measure),
     new("batching", "requests at once against one at a time", DynamicBatching.Measure),

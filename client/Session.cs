@@ -86,6 +86,8 @@ internal sealed class Session : IAsyncDisposable
 
     private static async Task<SelfJudgeServer> Start(string? storage, DeviceChoice device, bool verbose)
     {
+        if (device.Dtype == WeightDtype.Rounded)
+            Console.Error.WriteLine($"--dtype rounded: {WeightDtypes.Rounding}");
         var server = SelfJudgeServer.Build(new ServerOptions { Storage = storage, ModelHost = new ModelHostOptions { Name = EmbeddedHost, Device = device.Device, Dtype = device.Dtype }, LogToConsole = verbose });
         await server.StartAsync();
         return server;

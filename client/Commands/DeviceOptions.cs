@@ -16,7 +16,7 @@ internal sealed record DeviceChoice(string Device, WeightDtype Dtype)
 internal sealed class DeviceOptions
 {
     private readonly Option<string?> _device = new("--device") { Description = "What to compute on: cpu, or cuda:0 and so on; cpu if left out." };
-    private readonly Option<string?> _dtype = Options.Choice("--dtype", "The type of weights that are not trained; auto is float32 on cpu and bfloat16 on a GPU.", Options.NamesOf<WeightDtype>(), null);
+    private readonly Option<string?> _dtype = Options.Choice("--dtype", WeightDtypes.Meaning, Options.NamesOf<WeightDtype>(), null);
 
     public void AddTo(Command command)
     {
@@ -33,7 +33,8 @@ internal sealed class DeviceOptions
             throw new UserError($"{(device is null ? $"--dtype {dtype}" : $"--device {device}")} and --cluster {cluster} contradict each other: the cluster's models are where its silos have them; start the silo with these options");
         try
         {
-            return new DeviceChoice(TorchDevices.Resolve(device ?? TorchDevices.Cpu), dtype is null ? WeightDtype.Auto : Enum.Parse<WeightDtype>(dtype, ignoreCase: true));
+            var resolved = TorchDevices.Resolve(device ?? TorchDevices.Cpu);
+            return new DeviceChoice(resolved, dtype is null ? WeightDtype.Auto : WeightDtypes.Resolve(dtype, resolved));
         }
         catch (DeviceException e)
         {

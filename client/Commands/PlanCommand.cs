@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using SelfJudge.CommandLine;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Native;
 using SelfJudge.Runs.Planning;
 
 namespace SelfJudge.Client.Commands;
@@ -21,7 +22,7 @@ internal static class PlanCommand
         var data = new Option<string?>("--data") { Description = "Preference data, a file or a folder, in place of the data that the recipe names." };
         var settings = new Option<string[]>("--set") { Description = "A key of the recipe and its value, as key=value." };
         var device = new Option<string>("--device") { Description = "cpu, or cuda:N.", DefaultValueFactory = _ => "cpu" };
-        var dtype = Options.Choice("--dtype", "The type of weights that are not trained; auto is float32 on cpu and bfloat16 on a GPU.", Options.NamesOf<WeightDtype>(), "auto")!;
+        var dtype = Options.Choice("--dtype", WeightDtypes.Meaning, Options.NamesOf<WeightDtype>(), "auto")!;
         var memory = Options.Size("--memory", "The device's memory; on a CPU this machine's if left out.");
         var noDryRun = new Option<bool>("--no-dry-run") { Description = "Compute only; measure nothing." };
         var json = new Option<bool>("--json") { Description = "One JSON object instead." };
@@ -53,13 +54,22 @@ internal static class PlanCommand
         var isCuda = device == "cuda" || device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device["cuda:".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out _);
         if (device != "cpu" && !isCuda)
             throw new UserError($"--device {device}: known are cpu and cuda:N, such as cuda:0");
-        var frozen = dtype switch
+        WeightDtype chosen;
+        try
         {
-            "auto" => isCuda ? 2 : 4,
-            "float32" => 4,
+            chosen = WeightDtypes.Resolve(dtype, device);
+        }
+        catch (DeviceException e)
+        {
+            throw new UserError($"--{e.Message}");
+        }
+        var frozen = chosen switch
+        {
+            WeightDtype.Auto => isCuda ? 2 : 4,
+            WeightDtype.Float32 => 4,
             _ => 2,
         };
-        return new PlanTarget(device, frozen, memory is not null ? memory : isCuda ? null : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, new ModelHostOptions { Name = "plan", Dtype = frozen == 2 ? WeightDtype.BFloat16 : WeightDtype.Float32 });
+        return new PlanTarget(device, frozen, memory is not null ? memory : isCuda ? null : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, new ModelHostOptions { Name = "plan", Dtype = chosen == WeightDtype.Rounded ? chosen : frozen == 2 ? WeightDtype.BFloat16 : WeightDtype.Float32 });
     }
 
     private static void Print(RunPlan plan)

@@ -248,7 +248,7 @@ public sealed class ErrorTests : IDisposable
     [InlineData("--silo-port 65536: must be a whole number from 0 to 65535", "--silo-port", "65536")]
     [InlineData("--workers 2147483647: must be a whole number from 1 to 1024", "--workers", "2147483647")]
     [InlineData("--primary 127.0.0.1: write it as ADDRESS:PORT, such as 127.0.0.1:11111", "--primary", "127.0.0.1")]
-    [InlineData("--dtype 1: known are auto, float32 and bfloat16", "--dtype", "1")]
+    [InlineData("--dtype 1: known are auto, float32, bfloat16 and rounded", "--dtype", "1")]
     [InlineData("--device tpu is unknown: write cpu, or cuda:N for the N-th GPU, counted from 0", "--device", "tpu")]
     [InlineData("--storage '': must not be empty", "--storage", "")]
     public async Task A_silo_refuses_options_that_cannot_be(string message, params string[] arguments)

@@ -62,7 +62,7 @@ public sealed class PlanTests : IDisposable
     [InlineData("--memory 80 --device cuda:0", "--memory 80: write a size such as 80GB or 24GiB")]
     [InlineData("--memory -1GB", "--memory -1GB: write a size such as 80GB or 24GiB")]
     [InlineData("--device gpu", "--device gpu: known are cpu and cuda:N, such as cuda:0")]
-    [InlineData("--dtype int8", "--dtype int8: known are auto, float32 and bfloat16")]
+    [InlineData("--dtype int8", "--dtype int8: known are auto, float32, bfloat16 and rounded")]
     [InlineData("--data none.jsonl", "--data: there is no ")]
     [InlineData("--model none", "model.path: there is no ")]
     [InlineData("--set stages.JSFT.steps=3", "give steps or epochs, not both")]

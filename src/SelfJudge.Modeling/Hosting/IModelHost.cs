@@ -17,7 +17,7 @@ public interface IModelHost
 
     HostStatus Status { get; }
 
-    /// <summary>What it computes on: <c>cpu</c>, or <c>cuda:N</c>.</summary>
+    /// <summary>What it computes on: <c>cpu</c>, or <c>cuda:N</c>; and, where it rounds activations, that it does.</summary>
     string Device { get; }
 
     /// <summary>Workers among which batches are divided.</summary>

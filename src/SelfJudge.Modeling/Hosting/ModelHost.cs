@@ -48,16 +48,20 @@ public sealed class ModelHost : IModelHost, IDisposable
     public ModelHost(ModelHostOptions options, TimeProvider? time = null)
     {
         _options = options;
-        Device = TorchDevices.Resolve(options.Device);
+        var device = TorchDevices.Resolve(options.Device);
+        if (WeightDtypes.Problem(options.Dtype, device) is { } problem)
+            throw new DeviceException($"dtype {options.Dtype}: {problem}");
+        var rounds = options.Dtype == WeightDtype.Rounded;
+        Device = rounds ? $"{device}, {WeightDtypes.Rounding}" : device;
         _time = time ?? TimeProvider.System;
         _queue = new BlockingCollection<HostWork>(options.QueueCapacity);
         _meter = new HostMeter(_time);
         _cohorts = new CohortGathering(options.CohortTimeout, _time);
         TorchRuntime.EnsureLoaded();
-        _device = Ops.DeviceNamed(Device);
-        var isCpu = Device == TorchDevices.Cpu;
-        _frozenType = options.Dtype == WeightDtype.BFloat16 || options.Dtype == WeightDtype.Auto && !isCpu ? ScalarType.BFloat16 : ScalarType.Float32;
-        _kernels = options.Kernels ?? (isCpu ? CpuKernels.Instance : TorchKernels.Instance);
+        _device = Ops.DeviceNamed(device);
+        var isCpu = device == TorchDevices.Cpu;
+        _frozenType = rounds || options.Dtype == WeightDtype.BFloat16 || options.Dtype == WeightDtype.Auto && !isCpu ? ScalarType.BFloat16 : ScalarType.Float32;
+        _kernels = options.Kernels ?? (rounds ? CpuKernels.Rounding : isCpu ? CpuKernels.Instance : TorchKernels.Instance);
         _workers = new WorkerPool(isCpu ? options.Workers : 1);
         _thread = new Thread(Loop) { IsBackground = true, Name = $"model host {options.Name}" };
         _thread.Start();

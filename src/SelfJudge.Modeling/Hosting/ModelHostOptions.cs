@@ -1,4 +1,5 @@
 using SelfJudge.Modeling.Kernels;
+using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Native;
 
 namespace SelfJudge.Modeling.Hosting;
@@ -15,6 +16,36 @@ public enum WeightDtype
 
     /// <summary>Half the memory; weights of other types are rounded when they are read.</summary>
     BFloat16,
+
+    /// <summary>bfloat16 on a processor, and what is multiplied by such weights is rounded to it: results are some 3e-3 off.</summary>
+    Rounded,
+}
+
+/// <summary>What <see cref="WeightDtype"/> means to whoever chooses one.</summary>
+public static class WeightDtypes
+{
+    /// <summary>For the help of an option.</summary>
+    public const string Meaning = "The type of weights that are not trained; auto is float32 on cpu and bfloat16 on a GPU. "
+        + "rounded is bfloat16 on a cpu with avx512_bf16, whose products round activations to bfloat16 too: faster, and results differ from exact ones by some 3e-3.";
+
+    /// <summary>What is said wherever results come from rounded products.</summary>
+    public const string Rounding = "activations rounded to bfloat16 in products (some 3e-3 off)";
+
+    /// <summary>The type of a name as options have it.</summary>
+    /// <exception cref="DeviceException">The device cannot compute with it.</exception>
+    public static WeightDtype Resolve(string name, string device)
+    {
+        var dtype = Enum.Parse<WeightDtype>(name, ignoreCase: true);
+        if (Problem(dtype, device) is { } problem)
+            throw new DeviceException($"dtype {name}: {problem}");
+        return dtype;
+    }
+
+    internal static string? Problem(WeightDtype dtype, string device) =>
+        dtype != WeightDtype.Rounded ? null
+        : device != TorchDevices.Cpu ? "it is for a cpu; on a GPU bfloat16 rounds what enters products anyway"
+        : RoundedProduct.Problem is { } problem ? $"{problem}; bfloat16 needs nothing of the kind, and its products are exact"
+        : null;
 }
 
 /// <summary>How a model host uses its device.</summary>

@@ -68,7 +68,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         }
         if (measures)
             _notes.Add("evaluation, measurements of the judge and writing checkpoints come on top of the estimated time");
-        return new RunPlan(recipe.Name, recipe.Model.Path, ModelMemory.Parameters(_config), target.Device, target.FrozenBytes == 2 ? "bfloat16" : "float32", target.Workers, target.Memory,
+        return new RunPlan(recipe.Name, recipe.Model.Path, ModelMemory.Parameters(_config), target.Device, target.Host.Dtype == WeightDtype.Rounded ? $"bfloat16, {WeightDtypes.Rounding}" : target.FrozenBytes == 2 ? "bfloat16" : "float32", target.Workers, target.Memory,
             data is null ? null : recipe.Data.WorldPairs > 0 ? "the built-in world" : recipe.Data.Pairs ?? recipe.Data.Prompts ?? string.Join(", ", recipe.Data.Sources.Select(s => s.Path)),
             MaxLength, stages, _notes, measures && stages.All(s => s.Steps > 0) ? stages.Sum(s => s.Steps * s.Measured!.StepSeconds) : null);
     }

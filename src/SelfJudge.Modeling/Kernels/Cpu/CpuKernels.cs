@@ -10,7 +10,14 @@ namespace SelfJudge.Modeling.Kernels.Cpu;
 /// </summary>
 public sealed unsafe class CpuKernels : IKernels
 {
-    public static CpuKernels Instance { get; } = new();
+    private readonly bool _rounds;
+
+    private CpuKernels(bool rounds) => _rounds = rounds;
+
+    public static CpuKernels Instance { get; } = new(rounds: false);
+
+    /// <summary>The same, but that products with a matrix of bfloat16 round the other factor to it (<see cref="RoundedProduct"/>), where the processor can.</summary>
+    public static CpuKernels Rounding { get; } = new(rounds: true);
 
     public Tensor Embed(Tensor table, int[] ids)
     {
@@ -47,7 +54,11 @@ public sealed unsafe class CpuKernels : IKernels
     public Tensor TimesBackward(Tensor dY, WeightMatrix matrix)
     {
         var dX = Ops.Empty(Ops.Cpu, ScalarType.Float32, dY.size(0), matrix.Weight.size(1));
-        MatrixProduct.Multiply(MatrixView.Of(dY), MatrixView.Of(matrix.Weight), MatrixView.Of(dX));
+        MatrixView left = MatrixView.Of(dY), weight = MatrixView.Of(matrix.Weight), result = MatrixView.Of(dX);
+        if (_rounds && weight.IsNarrow)
+            RoundedProduct.Multiply(left, weight, result);
+        else
+            MatrixProduct.Multiply(left, weight, result);
         return dX;
     }
 
@@ -321,12 +332,24 @@ public sealed unsafe class CpuKernels : IKernels
         }
     }
 
-    private static void Product(MatrixView x, WeightMatrix matrix, MatrixView result, MatrixView add)
+    private void Product(MatrixView x, WeightMatrix matrix, MatrixView result, MatrixView add)
     {
-        if (matrix.Prepared is PackedMatrix packed)
-            MatrixProduct.Multiply(x, packed, result, add: add);
-        else
-            MatrixProduct.Multiply(x, MatrixView.Of(matrix.Weight).Transposed, result, add: add);
+        var weight = MatrixView.Of(matrix.Weight).Transposed;
+        switch (matrix.Prepared, _rounds && weight.IsNarrow)
+        {
+            case (PackedMatrix packed, true):
+                RoundedProduct.Multiply(x, packed, result, add);
+                break;
+            case (PackedMatrix packed, false):
+                MatrixProduct.Multiply(x, packed, result, add: add);
+                break;
+            case (_, true):
+                RoundedProduct.Multiply(x, weight, result, add);
+                break;
+            default:
+                MatrixProduct.Multiply(x, weight, result, add: add);
+                break;
+        }
     }
 
     private static void AddProduct(Tensor target, MatrixView a, MatrixView b, float scale)

@@ -188,7 +188,7 @@ internal static unsafe class MatrixProduct
         return stretches <= 1 ? depth : Simd.RoundUp((depth + stretches - 1) / stretches, RegisterTile.Strip);
     }
 
-    private static void Check(MatrixView a, int depth, int columns, MatrixView c, MatrixView add)
+    internal static void Check(MatrixView a, int depth, int columns, MatrixView c, MatrixView add)
     {
         if (a.Columns != depth || c.Rows != a.Rows || c.Columns != columns || add.Exists && (add.Rows != c.Rows || add.Columns != c.Columns))
             throw new ArgumentException($"the product of [{a.Rows}, {a.Columns}] and [{depth}, {columns}] does not fit [{c.Rows}, {c.Columns}]{(add.Exists ? $" and [{add.Rows}, {add.Columns}]" : "")}");
