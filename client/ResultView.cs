@@ -16,7 +16,7 @@ internal static class ResultView
         {
             AnsiConsole.Write(Policies(result));
             // Under the oracle's wide table it is the caption.
-            if (result.EvaluationJudge is { Name: not EvaluationRecipe.Oracle } judged)
+            if (result.EvaluationJudge is { Name: not JudgeRef.Oracle.Word } judged)
                 Console.WriteLine($"{result.Policies[0].NPrompts} held-out prompts, judged by {judged.Description}; win rate against {Baseline(result)}, ties as half");
             if (result.EvaluationJudge is { InconsistentRate: { } share } inconsistent)
                 Console.WriteLine($"inconsistent: on {share * 100:0.0} % of the {inconsistent.Judged} pairs judged the two orders disagree; {(inconsistent.InconsistentPairs == InconsistentPairs.Mean ? "the mean over both orders decides them" : "they are ties")}");
@@ -67,6 +67,6 @@ internal static class ResultView
             table.AddColumn(new TableColumn(column).RightAligned().NoWrap());
         foreach (var p in result.Policies)
             table.AddRow([Markup.Escape(p.Name), .. hasGold ? new[] { $"{p.GoldMean:0.000}" } : [], .. p.GoldByPrinciple.Values.Select(v => $"{v:0.000}"), $"{p.WinRate * 100:0.0} %", $"{p.WinRateCi95[0] * 100:0.0}–{p.WinRateCi95[1] * 100:0.0}", $"{p.MeanLength:0.0}", $"{p.Repetition:0.000}"]);
-        return result.EvaluationJudge is { Name: not EvaluationRecipe.Oracle } ? table : table.Caption($"{result.Policies[0].NPrompts} held-out prompts, gold oracle; win rate against {Markup.Escape(Baseline(result))}, ties as half");
+        return result.EvaluationJudge is { Name: not JudgeRef.Oracle.Word } ? table : table.Caption($"{result.Policies[0].NPrompts} held-out prompts, gold oracle; win rate against {Markup.Escape(Baseline(result))}, ties as half");
     }
 }

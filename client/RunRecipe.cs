@@ -73,7 +73,7 @@ internal static class RunRecipe
 
     // The models of others by which stages judge and reward.
     private static IEnumerable<string> JudgeFolders(Recipe recipe) =>
-        recipe.Stages.SelectMany(s => new[] { s.Judge, s.Reward }).OfType<string>().Where(Path.IsPathRooted).Distinct();
+        recipe.Stages.Select(recipe.JudgeOf).OfType<JudgeRef.Folder>().Select(f => f.Path).Distinct();
 
     // Names become what they mean, paths absolute.
     private static Recipe Resolve(Recipe recipe, bool isPlan)

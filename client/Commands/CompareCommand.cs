@@ -52,7 +52,7 @@ internal static class CompareCommand
                 OutputFile.Check(AnswersOf(file, "ab"[i]), inputs);
             var named = NamedJudge.Resolve(parse.GetValue(judge)!, parse.GetValue(judgeModel), parse.GetValue(judgeKey), parse.GetValue(judgeTemplates) ?? []);
             var asked = Prompts(parse.GetValue(prompts), sides).Take(parse.GetValue(limit) ?? int.MaxValue).ToList();
-            if (named.Name == NamedJudge.Oracle && asked.Find(p => OracleJudge.Find(p) is null) is { } foreign)
+            if (named.Source == JudgeSource.Oracle && asked.Find(p => OracleJudge.Find(p) is null) is { } foreign)
                 throw new UserError($"--judge oracle: the oracle knows the built-in world's prompts only, and '{foreign[^1].Content}' is none of them; name a model or an endpoint as judge");
             var options = sides.Select(s => s.Model is null ? null : sampling.Resolve(parse, s.Model.Sampling)).ToList();
             if (options is [{ } first, { } second] && first != second)
@@ -98,7 +98,7 @@ internal static class CompareCommand
         {
             (_sides, _judge, _inconsistent, _prompts, _output, _progress) = (sides, judge, inconsistent, prompts, output, progress);
             _submissions = [.. sides.Zip(sampling, (s, o) => (s.Model, o)).Select((s, i) => s.Model is null ? null : new Submission(prompts, s.Model, s.o!, samples, seed, AnswersOf(output, "ab"[i])))];
-            var job = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { A = sides[0].Name, B = sides[1].Name, judge.Name, Models = judge.Model?.Chain.Select(c => c.Id), Templates = judge.Templates.Select(Submission.ContentOf), Inconsistent = $"{inconsistent}", Answers = sides.Select(s => s.Model is null ? s.AnswersTo(prompts).Select(x => x.Answer) : []), Jobs = _submissions.Select(s => s?.Job) }))));
+            var job = Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(new { A = sides[0].Name, B = sides[1].Name, judge.Name, Models = judge.Source.IsModel ? judge.Source.Models.Select(c => c.Id) : null, Templates = judge.Templates.Select(Submission.ContentOf), Inconsistent = $"{inconsistent}", Answers = sides.Select(s => s.Model is null ? s.AnswersTo(prompts).Select(x => x.Answer) : []), Jobs = _submissions.Select(s => s?.Job) }))));
             _comparison = new Comparison(prompts, job, inconsistent, output);
         }
 
@@ -111,7 +111,7 @@ internal static class CompareCommand
             if (lines.Count < _prompts.Count)
             {
                 var done = _submissions.Select(s => s?.ReadDone().ToList()).ToList();
-                await using var session = _judge.Model is not null || done.Any(d => d is not null && d.Count < _prompts.Count) ? cluster is null ? await Session.Embed(device, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster)) : null;
+                await using var session = _judge.Source.IsModel || done.Any(d => d is not null && d.Count < _prompts.Count) ? cluster is null ? await Session.Embed(device, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster)) : null;
                 try
                 {
                     _opened = await _judge.Open(session?.Grains);

@@ -6,7 +6,6 @@ using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Judging;
-using SelfJudge.World;
 
 namespace SelfJudge.Grains.Replicas;
 
@@ -18,7 +17,7 @@ public sealed class JudgeReplicaGrain(IModelHost host, ChatJudges chats) : Grain
     {
         var turns = request.Turns.ToTurns();
         // An answer that names neither response prefers neither.
-        if ((request.Model == HostJudge.Oracle ? OracleJudge.Instance : chats.Find(request.Model)) is { } external)
+        if (chats.Find(request.Model) is { } external)
             return [.. (await Task.WhenAll(request.Pairs.Select(p => external.Judge(turns, p.First, p.Second, cancellation)))).Select(j => j.Verdict ?? Verdict.Unreadable)];
         return await HostJudge.Verdicts(host, request.Model, [.. request.Pairs.Select(p => new Comparison(turns, p.First, p.Second))],
             [.. request.Templates.Select(JudgeTemplate.ByName)], request.Batch.ToCohort(), cancellation);

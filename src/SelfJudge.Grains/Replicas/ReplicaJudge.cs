@@ -10,6 +10,19 @@ public sealed class ReplicaJudge(IReadOnlyList<IJudgeReplicaGrain> replicas, str
 {
     private int _asked = -1;
 
+    /// <summary>A judge ready to be asked from anywhere in a cluster: one that answers by itself, or a model on some of its hosts.</summary>
+    /// <param name="hosts">Those among which a model's work is shared.</param>
+    public static async Task<IPairJudge> Open(
+        JudgeSource source, IGrainFactory grains, IReadOnlyList<string> hosts, IReadOnlyList<string> templates)
+    {
+        if (JudgeCatalog.OpenExternal(source) is { } external)
+            return external;
+        foreach (var host in hosts)
+            foreach (var model in source.Models)
+                await grains.GetGrain<IPolicyReplicaGrain>(host).Load(model);
+        return new ReplicaJudge([.. hosts.Select(h => grains.GetGrain<IJudgeReplicaGrain>(h))], source.Id, templates);
+    }
+
     public Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, CancellationToken cancellation) => Judge(prompt, first, second, null, cancellation);
 
     /// <param name="batch">With it, the pairs of its key are one device batch of fixed composition.</param>

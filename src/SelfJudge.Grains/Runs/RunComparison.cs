@@ -1,11 +1,11 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Replicas;
 using SelfJudge.Grains.Training;
-using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
 using SelfJudge.World;
 
@@ -17,8 +17,7 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
     private readonly Dictionary<PolicyScores, Estimate> _known = new() { [baseline] = new Estimate(0.5, 0.5, 0.5) };
     private readonly List<PairJudgment> _judgments = [];
     private readonly InconsistentPairs _inconsistent = recipe.Evaluation!.Inconsistent;
-    private ReplicaJudge? _replica;
-    private readonly ChatJudge? _chat = judge.Endpoint is { } endpoint ? ChatEndpoint.Judge(endpoint) : null;
+    private IPairJudge? _opened;
 
     /// <summary>The win rate of a policy; of the same answers it is asked for once.</summary>
     public async Task<Estimate> WinRateOf(PolicyScores policy)
@@ -27,7 +26,7 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
             return WinRate.Of(policy.Gold, baseline.Gold);
         if (_known.TryGetValue(policy, out var known))
             return known;
-        List<PairJudgment> judgments = [.. (await (_chat is null ? JudgeByModel(policy) : JudgeByEndpoint(_chat, policy))).Select(j => j.Under(_inconsistent))];
+        List<PairJudgment> judgments = [.. (await Judge(policy)).Select(j => j.Under(_inconsistent))];
         _judgments.AddRange(judgments);
         return _known[policy] = ComparisonSummary.Of(judgments, 0) is { WinRate: { } rate, WinRateCi95: { } interval } ? new Estimate(rate, interval[0], interval[1])
             : throw new InvalidDataException($"{judge.Description} names neither response in any of its answers, such as '{judgments.SelectMany(j => j.Unreadable).FirstOrDefault()}'");
@@ -41,20 +40,17 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
             summary.InconsistentRate, summary.InconsistentRate is null ? null : _inconsistent);
     }
 
-    public void Dispose() => _chat?.Dispose();
-
-    private async Task<IReadOnlyList<PairJudgment>> JudgeByModel(PolicyScores policy)
-    {
-        var replica = _replica ??= await Load();
-        return await Task.WhenAll(prompts.Select((prompt, i) => replica.Judge(prompt, policy.Answers[i], baseline.Answers[i],
-            recipe.Deterministic ? new BatchMembership($"{runId}//evaluation/judge/{policy.Name}", prompts.Count, i) : null, CancellationToken.None)));
-    }
+    public void Dispose() => (_opened as IDisposable)?.Dispose();
 
     // After one failure nobody waits for what other requests come to.
-    private async Task<IReadOnlyList<PairJudgment>> JudgeByEndpoint(ChatJudge chat, PolicyScores policy)
+    private async Task<IReadOnlyList<PairJudgment>> Judge(PolicyScores policy)
     {
+        var opened = _opened ??= await Open();
         using var abandon = new CancellationTokenSource();
-        var judging = prompts.Select((prompt, i) => chat.Judge(prompt, policy.Answers[i], baseline.Answers[i], abandon.Token)).ToList();
+        var batch = $"{runId}//evaluation/judge/{policy.Name}";
+        var judging = prompts.Select((prompt, i) => opened is ReplicaJudge model && recipe.Deterministic
+            ? model.Judge(prompt, policy.Answers[i], baseline.Answers[i], new BatchMembership(batch, prompts.Count, i), abandon.Token)
+            : opened.Judge(prompt, policy.Answers[i], baseline.Answers[i], abandon.Token)).ToList();
         try
         {
             await FirstFailure.OrAll(judging);
@@ -67,21 +63,14 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
         return await Task.WhenAll(judging);
     }
 
-    private async Task<ReplicaJudge> Load()
+    private async Task<IPairJudge> Open()
     {
-        var loaded = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, judge.Folder is null ? judge.Stage : RunEvaluation.StageOf(baseline.Name));
-        var model = judge.Folder is null ? loaded.Id : await LoadFolder(loaded.Host, judge.Folder);
-        return new ReplicaJudge([grains.GetGrain<IJudgeReplicaGrain>(loaded.Host)], model, recipe.Judge.Templates);
-    }
-
-    // Under the run's name, so that it is freed with the run's own models.
-    private async Task<string> LoadFolder(string host, string folder)
-    {
-        var (id, baseId) = ($"{runId}//evaluation/judge", $"{runId}//evaluation/judge-base");
-        var replica = grains.GetGrain<IPolicyReplicaGrain>(host);
-        if (AdapterFolder.IsAdapter(folder))
-            await replica.Load(new ModelReference(baseId, AdapterFolder.ReadConfig(folder).BaseModel, null, null, recipe.Model.DialogueTemplate));
-        await replica.Load(new ModelReference(id, folder, null, AdapterFolder.IsAdapter(folder) ? baseId : null, recipe.Model.DialogueTemplate));
-        return id;
+        var source = JudgeCatalog.Of(judge.Judge, runId, recipe, new RunFolder(request.Folder));
+        if (JudgeCatalog.OpenExternal(source) is { } external)
+            return external;
+        // The run's models are on the host of its trainer, which looks at what stages have left before it loads it.
+        var stage = judge.Judge switch { JudgeRef.Stage own => own.Of, JudgeRef.Start => null, _ => RunEvaluation.StageOf(baseline.Name) };
+        var loaded = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, stage);
+        return await ReplicaJudge.Open(source, grains, [loaded.Host], recipe.Judge.Templates);
     }
 }

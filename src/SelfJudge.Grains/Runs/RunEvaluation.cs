@@ -66,7 +66,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
         var mainJudge = judges.Find(j => recipe.Stages.Any(s => s.Name == j.Stage && s.Spec.TeachesJudging));
         var triplets = stages.Aggregate(TripletCounts.None, (sum, s) => sum + s.Triplets);
         var baseline = _scores.Find(s => s.Name == recipe.Evaluation?.Baseline);
-        using var comparison = baseline is null ? null : new RunComparison(runId, request, recipe, EvaluationJudge.Of(recipe, recipe.Evaluation!), _prompts, baseline, grains);
+        using var comparison = baseline is null ? null : new RunComparison(runId, request, recipe, EvaluationJudge.Of(recipe), _prompts, baseline, grains);
         var policies = new List<PolicyResult>();
         foreach (var scores in comparison is null ? [] : _scores)
             policies.Add(scores.With(await comparison!.WinRateOf(scores)));
@@ -145,7 +145,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
         }
     }
 
-    private JudgeCheckResult CheckOf(string stage, JudgeCheck check) => new(stage, JudgeGate.JudgeOf(recipe.Stages.Single(s => s.Name == stage)), check.Pairs, check.Seconds,
+    private JudgeCheckResult CheckOf(string stage, JudgeCheck check) => new(stage, recipe.JudgeOf(recipe.Stages.Single(s => s.Name == stage)).Called, check.Pairs, check.Seconds,
         check.Accuracy, [check.Interval.Low, check.Interval.High], check.SwapConsistency, check.PositionBias, check.TieRate, check.FindProblem(recipe.Judge.GateSwapConsistency));
 
     private static List<WorldPrompt> WorldPromptsOf(Recipe recipe)

@@ -98,7 +98,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     // An endpoint that cannot judge is to be heard of now, not when the stages before it have been trained.
     private async Task TryEndpoints(List<StageRecipe> remaining, TrainingData data)
     {
-        foreach (var endpoint in recipe.Judge.Endpoints.Where(e => remaining.Any(s => s.Judge == e.Name) || recipe.Evaluation?.Judge == e.Name))
+        foreach (var endpoint in remaining.Select(recipe.JudgeOf).Append(recipe.EvaluationJudge()).OfType<JudgeRef.Endpoint>().Select(j => j.At).Distinct())
         {
             using var judge = ChatEndpoint.Judge(endpoint);
             await judge.Judge(data.Prompt(0), "yes .", "no .", CancellationToken.None);

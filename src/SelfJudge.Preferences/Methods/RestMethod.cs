@@ -10,7 +10,8 @@ internal static class RestMethod
     public static MethodSpec Spec { get; } = new()
     {
         Method = StageMethod.Rest,
-        Description = "reinforced self-training: first samples of the initial policy are gathered and rewarded, then it is fine-tuned on those above rising quantiles of the reward",
+        Description = "reinforced self-training: first samples of the initial policy are gathered and rewarded, then it is fine-tuned "
+            + "on those above rising quantiles of the reward",
         Data = StepData.Prompts,
         Samples = SampleSource.InitialPolicy,
         Feedback = SampleFeedback.Reward,

@@ -6,7 +6,8 @@ internal static class RsoMethod
     public static MethodSpec Spec { get; } = new()
     {
         Method = StageMethod.Rso,
-        Description = "statistical rejection sampling: of samples of the initial policy, scored by the judge against one of them, the accepted one is preferred to one that was not",
+        Description = "statistical rejection sampling: of samples of the initial policy, scored by the judge against one of them, "
+            + "the accepted one is preferred to one that was not",
         Data = StepData.Prompts,
         Samples = SampleSource.InitialPolicy,
         Feedback = SampleFeedback.Acceptance,

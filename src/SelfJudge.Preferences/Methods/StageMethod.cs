@@ -21,7 +21,8 @@ public static class StageMethods
     /// <summary>Every method, in the order in which users read of them.</summary>
     public static IReadOnlyList<MethodSpec> All { get; } =
     [
-        SftMethod.Spec, JsftMethod.Spec, DpoMethod.Spec, RmMethod.Spec, OffPolicyMethod.Spec, SelfJudgeMethod.Spec, RsoMethod.Spec, RestMethod.Spec, RaftMethod.Spec, PpoMethod.Spec,
+        SftMethod.Spec, JsftMethod.Spec, DpoMethod.Spec, RmMethod.Spec, OffPolicyMethod.Spec, SelfJudgeMethod.Spec, RsoMethod.Spec,
+        RestMethod.Spec, RaftMethod.Spec, PpoMethod.Spec,
     ];
 
     private static readonly Dictionary<StageMethod, MethodSpec> ByMethod = All.ToDictionary(m => m.Method);

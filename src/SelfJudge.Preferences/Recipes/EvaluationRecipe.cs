@@ -8,14 +8,11 @@ public enum HeldOutSplit { Test, Validation }
 /// <summary>Measurement at the end: every evaluated stage's model answers held-out prompts, and a judge compares its answers with the baseline's.</summary>
 public sealed record EvaluationRecipe
 {
-    /// <summary>The name by which the judge may be the built-in world's oracle.</summary>
-    public const string Oracle = "oracle";
-
     /// <summary>The name of the model that the run starts from, before any stage.</summary>
-    public const string Start = "start";
+    public const string Start = JudgeRef.Start.Word;
 
     /// <summary>A model of the run, as people read of it.</summary>
-    public static string Called(string model) => model == Start ? "the model that the run starts from" : model;
+    public static string Called(string model) => model == Start ? new JudgeRef.Start().Called : model;
 
     /// <summary>The prompts of files that are answered where <see cref="Prompts"/> does not say.</summary>
     public const int PromptsOfFiles = 100;

@@ -10,6 +10,9 @@ public abstract record JudgeRef
     /// <summary>How it is written.</summary>
     public abstract string Name { get; }
 
+    /// <summary>How people read of it.</summary>
+    public virtual string Called => Name;
+
     /// <summary>The built-in world's oracle.</summary>
     public sealed record Oracle : JudgeRef
     {
@@ -24,6 +27,8 @@ public abstract record JudgeRef
         public const string Word = "policy";
 
         public override string Name => Word;
+
+        public override string Called => "the policy itself";
     }
 
     /// <summary>The model that the run starts from.</summary>
@@ -32,6 +37,8 @@ public abstract record JudgeRef
         public const string Word = "start";
 
         public override string Name => Word;
+
+        public override string Called => "the model that the run starts from";
     }
 
     /// <summary>The model that a stage of the run leaves.</summary>
@@ -70,6 +77,13 @@ public abstract record JudgeRef
         : recipe.Judge.EndpointOf(named) is { } endpoint ? new Endpoint(endpoint)
         : IsPath(named) && !IsAddress(named) ? new Folder(named)
         : null;
+
+    /// <summary>What an option of the console means: the oracle, an address, or else a model: a run or a folder.</summary>
+    /// <param name="endpoint">What goes with an address.</param>
+    public static JudgeRef ParseOption(string named, JudgeEndpoint endpoint) =>
+        named == Oracle.Word ? new Oracle()
+        : IsAddress(named) ? new Endpoint(endpoint with { Name = named, Address = named })
+        : new Folder(named);
 
     public sealed override string ToString() => Name;
 }

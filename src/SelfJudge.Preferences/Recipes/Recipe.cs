@@ -57,11 +57,39 @@ public sealed record Recipe
     public IReadOnlyList<string> TemplatesOf(StageRecipe stage) =>
         stage.JudgeTemplates ?? (stage.From is { } from ? TemplatesOf(Stages.Single(s => s.Name == from)) : Judge.Templates);
 
-    /// <summary>The adapter of a stage's model: the one that it adds, else the one that it trains on, of the stage it starts from; null where it trains all weights.</summary>
+    /// <summary>
+    /// The adapter of a stage's model: the one that it adds, else the one that it trains on, of the stage it starts from; null
+    /// where it trains all weights.
+    /// </summary>
     public AdapterRecipe? AdapterOf(StageRecipe stage) => stage.Adapter ?? (StartOf(stage) is { } start ? AdapterOf(start) : null);
 
     /// <summary>The stage whose whole weights a stage's adapter stands on; null for the model that the run starts from.</summary>
-    public string? BaseOf(StageRecipe stage) => stage.Adapter is null && StartOf(stage) is { } start && AdapterOf(start) is not null ? BaseOf(start) : stage.From;
+    public string? BaseOf(StageRecipe stage) =>
+        stage.Adapter is null && StartOf(stage) is { } start && AdapterOf(start) is not null ? BaseOf(start) : stage.From;
+
+    /// <summary>What compares or rewards a stage's samples: what it names, else the model that it starts from.</summary>
+    public JudgeRef JudgeOf(StageRecipe stage) => Judged(stage.Spec.IsRewarded ? stage.Reward : stage.Judge)
+        ?? (stage.From is { } from ? new JudgeRef.Stage(from) : new JudgeRef.Start());
+
+    /// <summary>
+    /// Who compares the run's policies: what the evaluation names, else the oracle in its world, or the first stage that
+    /// taught judging, or the model that the run starts from.
+    /// </summary>
+    public JudgeRef EvaluationJudge() => Judged(Evaluation?.Judge)
+        ?? (Data.WorldPairs > 0 ? new JudgeRef.Oracle()
+        : Stages.FirstOrDefault(s => s.Spec.TeachesJudging) is { } teaching ? new JudgeRef.Stage(teaching.Name)
+        : new JudgeRef.Start());
+
+    private JudgeRef? Judged(string? named)
+    {
+        if (named is null)
+            return null;
+        if ((JudgeRef.Parse(named, this) ?? throw new RecipeException($"'{named}' names no judge")) is not JudgeRef.Folder folder)
+            return JudgeRef.Parse(named, this);
+        // One folder is one judge, however its path is written; the one that the run starts from is the model that it starts from.
+        var whole = Path.GetFullPath(folder.Path);
+        return Model.Path is { } start && Path.GetFullPath(start) == whole ? new JudgeRef.Start() : new JudgeRef.Folder(whole);
+    }
 
     private StageRecipe? StartOf(StageRecipe stage) => stage.From is { } from ? Stages.First(s => s.Name == from) : null;
 }

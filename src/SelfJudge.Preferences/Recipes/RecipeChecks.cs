@@ -62,6 +62,8 @@ internal static class RecipeChecks
     private static string NoJudge(string named, string others, IReadOnlyList<string> stages) =>
         $"'{named}' is neither {others}; those are {Names(stages)}. A model folder is written as a path, such as ./{named}";
 
+    private static string NoEarlier(string named, IReadOnlyList<string> earlier) => $"'{named}' is no earlier stage; those are {Names(earlier)}";
+
     private static string Names(IReadOnlyList<string> stages) => stages.Count == 0 ? "none" : string.Join(", ", stages);
 
     // A stage with examples of one task only has nothing to learn where that task weighs nothing.
@@ -93,7 +95,7 @@ internal static class RecipeChecks
         var isSupervised = spec.Data == StepData.Examples;
         yield return (FolderName.FindProblem(stage.Name) is null, "name", $"{FolderName.FindProblem(stage.Name)}");
         yield return (!stage.Name.Contains('.', StringComparison.Ordinal), "name", "leave out dots: settings such as stages.NAME.steps=5 go by them");
-        yield return (stage.Name is not (StageRecipe.PolicyItself or EvaluationRecipe.Oracle), "name", $"'{stage.Name}' means something else where a judge is named");
+        yield return (stage.Name is not (JudgeRef.Policy.Word or JudgeRef.Oracle.Word), "name", $"'{stage.Name}' means something else where a judge is named");
         yield return (stage.Name != EvaluationRecipe.Start, "name", "'start' is the model that the run starts from");
         yield return (!earlier.Contains(stage.Name, StringComparer.OrdinalIgnoreCase), "name", $"'{stage.Name}' is taken by an earlier stage");
         yield return (stage.From is null || earlier.Contains(stage.From), "from", $"'{stage.From}' is not an earlier stage; those are {Names(earlier)}");
@@ -110,18 +112,8 @@ internal static class RecipeChecks
         yield return (isSupervised || stage.Prompts > 0, "prompts", "must be 1 or more");
         yield return (!isOnPrompts || (long)stage.Prompts * stage.Samples <= MaxResponses, "samples", $"{stage.Prompts} prompts of {stage.Samples} samples are more than {MaxResponses} responses in a step");
         yield return (!isOnPrompts || spec.IsRewarded || stage.Samples >= 2, "samples", "a preference needs at least 2 samples");
-        foreach (var (key, named) in new[] { ("judge", stage.Judge), ("reward", stage.Reward) })
-        {
-            if (named is null)
-                continue;
-            yield return (!JudgeRef.IsAddress(named), key, AddressProblem);
-            var judge = JudgeRef.Parse(named, recipe);
-            yield return (judge is not null, key, NoJudge(named, key == "judge" ? "'oracle' nor 'policy' nor 'start' nor one of judge.endpoints nor an earlier stage" : "'start' nor an earlier stage", earlier));
-            yield return (judge is not JudgeRef.Stage of || earlier.Contains(of.Of), key, $"'{named}' is no earlier stage; those are {Names(earlier)}");
-            yield return (judge is not JudgeRef.Oracle || key == "judge" && recipe.Data.WorldPairs > 0, key, key == "judge" ? "only the built-in world has an oracle" : "the oracle compares, and gives no rewards");
-            yield return (judge is not JudgeRef.Policy || key == "judge" && spec.IsOnPolicy, key, key == "judge" ? $"{method} samples the initial policy, which judges by default" : "the policy does not reward itself");
-            yield return (judge is not JudgeRef.Endpoint || key == "judge", key, "an endpoint compares, and gives no rewards");
-        }
+        foreach (var check in JudgeChecks(recipe, stage, earlier).Concat(RewardChecks(recipe, stage, earlier)))
+            yield return check;
         yield return (!spec.IsRewarded || stage.Reward is not null, "reward", $"{method} needs what rewards its samples: an earlier stage of method rm, or any other model, which then judges against a blank response");
         yield return (!isSupervised || Learns(stage), "loss_weights", "give a weight of more than 0 to what the stage learns, or it learns nothing");
         yield return (stage.JudgeTemplates is not { Count: 0 }, "judge_templates", "name at least one template");
@@ -133,6 +125,33 @@ internal static class RecipeChecks
             yield return check;
         yield return (isOnPrompts || recipe.Data.WorldPairs > 0 || recipe.Data.HasPairs, "method", $"{method} learns from pairs, and data names none");
         yield return (!isOnPrompts || recipe.Data.WorldPairs > 0 || recipe.Data.Prompts is not null || recipe.Data.HasPairs, "method", $"{method} needs prompts, and data names none");
+    }
+
+    private static IEnumerable<(bool Holds, string Key, string Otherwise)> JudgeChecks(Recipe recipe, StageRecipe stage, IReadOnlyList<string> earlier)
+    {
+        const string Others = "'oracle' nor 'policy' nor 'start' nor one of judge.endpoints nor an earlier stage";
+        if (stage.Judge is not { } named)
+            yield break;
+        yield return (!JudgeRef.IsAddress(named), "judge", AddressProblem);
+        var judge = JudgeRef.Parse(named, recipe);
+        yield return (judge is not null, "judge", NoJudge(named, Others, earlier));
+        yield return (judge is not JudgeRef.Stage of || earlier.Contains(of.Of), "judge", NoEarlier(named, earlier));
+        yield return (judge is not JudgeRef.Oracle || recipe.Data.WorldPairs > 0, "judge", "only the built-in world has an oracle");
+        var isPolicys = judge is JudgeRef.Policy && !stage.Spec.IsOnPolicy;
+        yield return (!isPolicys, "judge", $"{stage.Spec.Name} samples the initial policy, which judges by default");
+    }
+
+    private static IEnumerable<(bool Holds, string Key, string Otherwise)> RewardChecks(Recipe recipe, StageRecipe stage, IReadOnlyList<string> earlier)
+    {
+        if (stage.Reward is not { } named)
+            yield break;
+        yield return (!JudgeRef.IsAddress(named), "reward", AddressProblem);
+        var judge = JudgeRef.Parse(named, recipe);
+        yield return (judge is not null, "reward", NoJudge(named, "'start' nor an earlier stage", earlier));
+        yield return (judge is not JudgeRef.Stage of || earlier.Contains(of.Of), "reward", NoEarlier(named, earlier));
+        yield return (judge is not JudgeRef.Oracle, "reward", "the oracle compares, and gives no rewards");
+        yield return (judge is not JudgeRef.Endpoint, "reward", "an endpoint compares, and gives no rewards");
+        yield return (judge is not JudgeRef.Policy, "reward", "the policy does not reward itself");
     }
 
     private static IEnumerable<(bool Holds, string Key, string Otherwise)> EvaluationChecks(Recipe recipe, EvaluationRecipe evaluation)

@@ -23,7 +23,8 @@ public static class RecipePaths
         ];
         return named.Where(n => n.Path is not null).Select(n => (n.Key, n.Path!));
 
-        (string, string?) Judge(string key, string? judge) => (key, judge is not null && JudgeRef.Parse(judge, recipe) is JudgeRef.Folder folder ? folder.Path : null);
+        (string, string?) Judge(string key, string? judge) =>
+            (key, judge is not null && JudgeRef.Parse(judge, recipe) is JudgeRef.Folder folder ? folder.Path : null);
     }
 
     /// <summary>The first that is not absolute, and so means something else to every process; null where all are.</summary>

@@ -7,9 +7,6 @@ namespace SelfJudge.Preferences.Recipes;
 /// <summary>One stage of training.</summary>
 public sealed record StageRecipe
 {
-    /// <summary>The name by which a stage's own policy is its judge.</summary>
-    public const string PolicyItself = "policy";
-
     [Setting("What tables, reports and later stages call it.", IsRequired = true)]
     public string Name { get; init; } = "";
 

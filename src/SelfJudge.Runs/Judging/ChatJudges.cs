@@ -4,7 +4,10 @@ using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Runs.Judging;
 
-/// <summary>The chat endpoints that judge for a silo's runs, by the ids that requests call them by.</summary>
+/// <summary>
+/// The judges of a silo's runs that are no models on its host, by the ids that requests call them by: the oracle, and chat
+/// endpoints.
+/// </summary>
 public sealed class ChatJudges
 {
     private readonly ConcurrentDictionary<string, ChatJudge> _open = new(StringComparer.Ordinal);
@@ -17,8 +20,9 @@ public sealed class ChatJudges
             _open.TryAdd(id, ChatEndpoint.Judge(endpoint));
     }
 
-    /// <summary>Null where the id is that of something else.</summary>
-    public IPairJudge? Find(string id) => _open.GetValueOrDefault(id);
+    /// <summary>Null where the id is that of a model.</summary>
+    public IPairJudge? Find(string id) =>
+        id == JudgeSource.Oracle.Id ? JudgeCatalog.OpenExternal(JudgeSource.Oracle) : _open.GetValueOrDefault(id);
 
     /// <summary>Closes a run's.</summary>
     public void CloseAll(string runId)

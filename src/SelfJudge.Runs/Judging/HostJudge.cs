@@ -11,9 +11,6 @@ internal readonly record struct Comparison(IReadOnlyList<Turn> Prompt, string Fi
 /// <summary>Verdicts from a model host.</summary>
 internal static class HostJudge
 {
-    /// <summary>The judge that is no model: the built-in world's oracle.</summary>
-    public const string Oracle = "oracle";
-
     /// <summary>
     /// Judges every comparison in both orders by every template, as one request. Identical responses are not judged;
     /// they get the verdict on identical responses.

@@ -16,7 +16,7 @@ internal static class JudgeGate
     public static async Task<JudgeCheck?> Measure(IModelHost host, ChatJudges chats, StageEvaluator evaluator, Recipe recipe, StageRecipe stage, TrainingData data)
     {
         var pairs = HeldOutSample.Of(data.HeldOutPairs, recipe.Judge.GatePairs, Seeds.Derive(recipe.Seed, "judge gate"));
-        if (pairs.Count == 0 || evaluator.Model == HostJudge.Oracle)
+        if (pairs.Count == 0 || evaluator.Model == JudgeSource.Oracle.Id)
             return null;
         var started = TimeProvider.System.GetTimestamp();
         var measured = evaluator.Kind == EvaluationKind.RewardModel ? await JudgeMetrics.MeasureRewards(host, evaluator.Model, pairs)
@@ -33,18 +33,10 @@ internal static class JudgeGate
     {
         if (check?.FindProblem(recipe.Judge.GateSwapConsistency) is not { } problem)
             return null;
-        var warning = $"stage {stage.Name} learns from {JudgeOf(stage)}: {problem}";
+        var warning = $"stage {stage.Name} learns from {recipe.JudgeOf(stage).Called}: {problem}";
         var remedy = $"teach it to judge first (jsft, for longer or at a higher rate), or name another {(stage.Spec.IsRewarded ? "reward" : "judge")} in stages.{stage.Name}";
         return recipe.Judge.Gate ? throw new JudgeGateException($"{warning}. The run stops here, as judge.gate says: {remedy}; with judge.gate=false it trains all the same") : $"{warning}. What it prefers may teach nothing: {remedy}";
     }
-
-    /// <summary>How a stage's judge is called.</summary>
-    public static string JudgeOf(StageRecipe stage) => (stage.Spec.IsRewarded ? stage.Reward : stage.Judge) switch
-    {
-        null => EvaluationRecipe.Called(stage.From ?? EvaluationRecipe.Start),
-        StageRecipe.PolicyItself => "the policy itself",
-        { } name => name,
-    };
 }
 
 /// <summary>A stage's judge knows too little for the recipe's <c>judge.gate</c>.</summary>

@@ -71,11 +71,11 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
         var sampled = await Task.WhenAll(asked.Select((p, i) => host.SampleAsync(policy, p, new Cohort(batch, asked.Count, i), cancellation)));
         _sampling += clock.Elapsed.TotalSeconds;
         var answers = sampled.Select((completions, i) => completions.Select(c => toTheEnd ? Lengthened(c.Ids, Room(host, asked[i])) : c.Ids).ToArray()).ToList();
-        var evaluator = recipe.Stages.Any(s => s.Name == stage.Reward) ? await Stand(host, stage.Reward, cancellation) : initial;
+        var evaluator = await Evaluator(host, training, initial, cancellation);
         clock.Restart();
-        if (host.DescriptionOf(evaluator).HasScalarHead)
+        if (evaluator is not null && host.DescriptionOf(evaluator).HasScalarHead)
             await host.RewardsAsync(evaluator, [.. answers.SelectMany((all, i) => all.Select(ids => new ResponseSequence(asked[i].Prompt, ids)))], null, cancellation);
-        else
+        else if (evaluator is not null)
             await HostJudge.Verdicts(host, evaluator, [.. answers.SelectMany((all, i) => Compared([.. all.Select(encoder.Tokenizer.Decode)]).Select(c => new Comparison(prompts[i], c.First, c.Second)))], [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)], null, cancellation);
         _judging += clock.Elapsed.TotalSeconds;
         await Train(training, StepMaterial.AsIfJudged(recipe, stage, [.. asked.Zip(answers, (a, ids) => (a.Prompt, (IReadOnlyList<int[]>)ids))], onlyLongest: toTheEnd));
@@ -93,10 +93,23 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
         _training += clock.Elapsed.TotalSeconds;
     }
 
+    // Null for what is no model: the oracle takes no time, and an endpoint is not asked for a plan.
+    private async Task<string?> Evaluator(ModelHost host, IPolicyTraining training, string initial, CancellationToken cancellation)
+    {
+        var judge = recipe.JudgeOf(stage);
+        if (judge is JudgeRef.Stage of)
+            return of.Of == stage.From ? initial : await Stand(host, of.Of, cancellation);
+        var source = JudgeCatalog.Of(judge, Run, recipe, new RunFolder("."), training.Policy);
+        await RunModels.Load(host, source.Models, recipe);
+        return source.IsModel ? source.Id : null;
+    }
+
     private async Task<string> Stand(ModelHost host, string? earlier, CancellationToken cancellation)
     {
         if (earlier is null)
             return RunModels.IdOf(Run, null);
+        if (host.Status.Models.Contains(RunModels.IdOf(Run, earlier)))
+            return RunModels.IdOf(Run, earlier);
         var made = recipe.Stages.Single(s => s.Name == earlier);
         await using var training = await host.OpenTrainingAsync(Spec(made, await Stand(host, made.From, cancellation)), cancellation);
         return training.Policy;

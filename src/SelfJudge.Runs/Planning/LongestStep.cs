@@ -25,7 +25,8 @@ internal sealed class LongestStep(Recipe recipe, StageRecipe stage, TrainingData
     public bool IsOnPrompts => stage.Spec.IsRollout;
 
     /// <summary>Of a stage that does not sample.</summary>
-    public StepMaterial Material() => stage.Spec.Data == StepData.Pairs ? new StepMaterial { Pairs = Offline() } : new StepMaterial { Examples = Supervised() };
+    public StepMaterial Material() =>
+        stage.Spec.Data == StepData.Pairs ? new StepMaterial { Pairs = Offline() } : new StepMaterial { Examples = Supervised() };
 
     private IReadOnlyList<SupervisedExample> Supervised() =>
     [

@@ -130,8 +130,9 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         {
             var example = new SupervisedExample(new int[MaxLength], new TokenPart[MaxLength]);
             var pair = new PreferencePair(new int[MaxLength], [], []);
+            var examples = stage.PolicyExamples + 2 * stage.JudgePairs * recipe.TemplatesOf(stage).Count;
             StepMaterial material = stage.Spec.Data == StepData.Pairs ? new() { Pairs = [.. Enumerable.Repeat(pair, stage.Prompts)] }
-                : new() { Examples = [.. Enumerable.Repeat(example, stage.PolicyExamples + 2 * stage.JudgePairs * recipe.TemplatesOf(stage).Count)] };
+                : new() { Examples = [.. Enumerable.Repeat(example, examples)] };
             return Step(stage, Load(stage), material, [material]);
         }
         var prompts = Enumerable.Repeat(MaxLength - Math.Min(recipe.Sampling.MaxNewTokens, MaxLength / 2), stage.Prompts).ToList();
@@ -155,13 +156,20 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
     // Every answer is taken to be as long as it may be; which tokens they are made of does not matter.
     private PlannedStep OnPrompts(StageRecipe stage, IReadOnlyList<int> prompts, IReadOnlyList<int> typical, IReadOnlyList<int> judged)
     {
-        var load = Load(stage) with { Prompts = prompts, Samples = stage.Samples, MaxNewTokens = recipe.Sampling.MaxNewTokens, Judged = judged };
+        var load = Load(stage) with
+        {
+            Prompts = prompts,
+            Samples = stage.Samples,
+            MaxNewTokens = recipe.Sampling.MaxNewTokens,
+            Judged = judged,
+        };
         return Step(stage, load, Sampled(prompts, onlyLongest: true), typical.Chunk(stage.Prompts).Select(p => Sampled(p, onlyLongest: false)));
 
         StepMaterial Sampled(IReadOnlyCollection<int> lengths, bool onlyLongest)
         {
-            var alike = lengths.Distinct().ToDictionary(n => n, n => (Prompt: new int[n], Answers: Enumerable.Repeat(Answer(n), stage.Samples).ToList()));
-            return StepMaterial.AsIfJudged(recipe, stage, [.. lengths.Select(n => (alike[n].Prompt, (IReadOnlyList<int[]>)alike[n].Answers))], onlyLongest);
+            IReadOnlyList<int[]> Answers(int prompt) => [.. Enumerable.Repeat(Answer(prompt), stage.Samples)];
+            var alike = lengths.Distinct().ToDictionary(n => n, n => (new int[n], Answers(n)));
+            return StepMaterial.AsIfJudged(recipe, stage, [.. lengths.Select(n => alike[n])], onlyLongest);
         }
 
         int[] Answer(int prompt) => new int[Math.Clamp(_config.MaxPositionEmbeddings - prompt, 0, recipe.Sampling.MaxNewTokens)];
@@ -171,7 +179,8 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
     {
         var objective = StepObjectives.Of(stage, longest)!;
         var sequences = objective.Sequences.ToList();
-        return new PlannedStep(load with { Trained = objective.Lengths }, sequences.Count, sequences.Max(), (long)typical.Average(m => StepObjectives.Of(stage, m)!.Lengths.Sum(n => (double)n)));
+        var tokens = typical.Average(m => StepObjectives.Of(stage, m)!.Lengths.Sum(n => (double)n));
+        return new PlannedStep(load with { Trained = objective.Lengths }, sequences.Count, sequences.Max(), (long)tokens);
     }
 
     // Pairs of a bracket or of rejection sampling; or each sample by itself.
@@ -219,6 +228,6 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
 
     private static bool IsOnPrompts(StageRecipe stage) => stage.Spec.IsRollout;
 
-    /// <summary>A step at its longest: what it keeps a host busy with, its sequences and the longest of them, and the tokens of a typical one.</summary>
+    /// <summary>A step at its longest: what it keeps a host busy with, its sequences, the longest of them, a typical step's tokens.</summary>
     private sealed record PlannedStep(StageLoad Load, int Sequences, int Longest, long Typical);
 }

@@ -42,6 +42,7 @@ internal sealed class RestImprovement(Recipe recipe, StageRecipe stage, IReadOnl
         var made = new Dictionary<int, SupervisedExample>();
         return [.. Enumerable.Range(0, stage.PolicyExamples).Select(i => Example(order[(int)(((long)at * stage.PolicyExamples + i) % order.Count)]))];
 
-        SupervisedExample Example(int i) => made.TryGetValue(i, out var known) ? known : made[i] = ExampleBuilder.Sampled(samples[i].Prompt, samples[i].Response);
+        SupervisedExample Example(int i) =>
+            made.TryGetValue(i, out var known) ? known : made[i] = ExampleBuilder.Sampled(samples[i].Prompt, samples[i].Response);
     }
 }

@@ -33,23 +33,20 @@ public static class RunModels
     {
         var id = IdOf(runId, stageName);
         if (!host.Status.Models.Contains(id))
-            foreach (var model in Chain(runId, recipe, folder, stageName))
-            {
-                if (model.Folder is { } own && own != recipe.Model.Path && FolderSeal.HashOf(own) is not null)
-                    FolderSeal.Check(own);
-                await host.LoadAsync(model.Id, model.ToSource(), CancellationToken.None);
-            }
+            await Load(host, Chain(runId, recipe, folder, stageName), recipe);
         return id;
     }
 
-    /// <summary>Loads what a recipe names beside its stages' own models: an earlier stage, or a model folder. Returns its id.</summary>
-    public static async Task<string> EnsureNamed(IModelHost host, string runId, Recipe recipe, RunFolder folder, string name)
+    /// <summary>Loads models in order, each of which may stand on those before it.</summary>
+    /// <exception cref="CheckpointException">One of them is not as the stage that wrote it left it.</exception>
+    public static async Task Load(IModelHost host, IReadOnlyList<ModelReference> models, Recipe recipe)
     {
-        if (recipe.Stages.Any(s => s.Name == name))
-            return await EnsureLoaded(host, runId, recipe, folder, name);
-        var id = $"{runId}/named/{Path.GetFullPath(name)}";
-        await host.LoadAsync(id, new ModelSource(name, null, null, recipe.Model.DialogueTemplate), CancellationToken.None);
-        return id;
+        foreach (var model in models.Where(m => !host.Status.Models.Contains(m.Id)))
+        {
+            if (model.Folder is { } own && own != recipe.Model.Path && FolderSeal.HashOf(own) is not null)
+                FolderSeal.Check(own);
+            await host.LoadAsync(model.Id, model.ToSource(), CancellationToken.None);
+        }
     }
 
     /// <summary>Frees every model of a run.</summary>

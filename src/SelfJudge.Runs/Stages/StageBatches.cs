@@ -23,7 +23,8 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
     });
 
     /// <summary>All that a step learns from.</summary>
-    public StepMaterial Material(int step) => stage.Spec.Data == StepData.Pairs ? new StepMaterial { Pairs = Offline(step) } : new StepMaterial { Examples = Supervised(step) };
+    public StepMaterial Material(int step) =>
+        stage.Spec.Data == StepData.Pairs ? new StepMaterial { Pairs = Offline(step) } : new StepMaterial { Examples = Supervised(step) };
 
     /// <summary>Examples: chosen responses, and pairs in both orders, by every template.</summary>
     public IReadOnlyList<SupervisedExample> Supervised(int step)

@@ -7,33 +7,23 @@ using SelfJudge.Runs.Judging;
 
 namespace SelfJudge.Runs.Stages;
 
-/// <summary>What compares or rewards a stage's samples: a model on the host, an endpoint, or the oracle, and how it is asked.</summary>
+/// <summary>What compares or rewards a stage's samples, and how it is asked.</summary>
+/// <param name="Model">Its id, which requests call it by.</param>
 internal sealed record StageEvaluator(string Model, EvaluationKind Kind)
 {
-    /// <summary>Loads the evaluator that a stage names.</summary>
-    /// <param name="initial">The id of the model that the stage starts from, which judges by default.</param>
-    public static async Task<StageEvaluator> Open(IModelHost host, ChatJudges chats, string runId, Recipe recipe, RunFolder folder, StageRecipe stage, string initial)
+    /// <summary>Makes what a stage names ready.</summary>
+    public static async Task<StageEvaluator> Open(
+        IModelHost host, ChatJudges externals, string runId, Recipe recipe, RunFolder folder, StageRecipe stage)
     {
-        if (stage.Spec.IsRewarded)
-        {
-            var model = await RunModels.EnsureNamed(host, runId, recipe, folder, stage.Reward!);
-            return new StageEvaluator(model, host.DescriptionOf(model).HasScalarHead ? EvaluationKind.RewardModel : EvaluationKind.JudgeLikelihood);
-        }
-        var judge = stage.Judge switch
-        {
-            null => initial,
-            StageRecipe.PolicyItself => RunModels.IdOf(runId, stage.Name),
-            HostJudge.Oracle => HostJudge.Oracle,
-            { } name when recipe.Judge.EndpointOf(name) is { } endpoint => Opened(endpoint),
-            { } name => await RunModels.EnsureNamed(host, runId, recipe, folder, name),
-        };
-        return new StageEvaluator(judge, stage.Spec.Feedback == SampleFeedback.Acceptance ? EvaluationKind.RejectionSampling : EvaluationKind.Tournament);
-
-        string Opened(JudgeEndpoint endpoint)
-        {
-            var id = $"{runId}/endpoints/{stage.Name}";
-            chats.Open(id, endpoint);
-            return id;
-        }
+        var source = JudgeCatalog.Of(recipe.JudgeOf(stage), runId, recipe, folder, policy: RunModels.IdOf(runId, stage.Name));
+        var model = await JudgeCatalog.Open(source, host, externals, recipe);
+        return new StageEvaluator(model, KindOf(stage, stage.Spec.IsRewarded && host.DescriptionOf(model).HasScalarHead));
     }
+
+    private static EvaluationKind KindOf(StageRecipe stage, bool isRewardModel) => stage.Spec.Feedback switch
+    {
+        SampleFeedback.Reward => isRewardModel ? EvaluationKind.RewardModel : EvaluationKind.JudgeLikelihood,
+        SampleFeedback.Acceptance => EvaluationKind.RejectionSampling,
+        _ => EvaluationKind.Tournament,
+    };
 }

@@ -84,7 +84,7 @@ internal sealed class StageTraining : IAsyncDisposable
         var checkpoints = new CheckpointStore(folder.Checkpoints, recipe.KeepCheckpoints);
         var epoch = checkpoints.TakeOver(epochFloor);
         var initial = await RunModels.EnsureLoaded(host, runId, recipe, folder, stage.From);
-        var evaluator = await StageEvaluator.Open(host, chats, runId, recipe, folder, stage, initial);
+        var evaluator = await StageEvaluator.Open(host, chats, runId, recipe, folder, stage);
         var training = await host.OpenTrainingAsync(SpecOf(runId, recipe, stage, initial), CancellationToken.None);
         try
         {
@@ -152,7 +152,9 @@ internal sealed class StageTraining : IAsyncDisposable
     {
         var (step, rate) = (Progress.Step, _schedule.At(Progress.Step + 1));
         var material = Stage.Spec.IsRollout ? new StepMaterial { Examples = (await Improvement()).Examples(step) } : await Material(step);
-        var report = await Named(_training.StepAsync(StepObjectives.Of(Stage, material) ?? throw new InvalidOperationException($"stage {Stage.Name}, step {step + 1} has nothing to learn from"), rate));
+        var objective = StepObjectives.Of(Stage, material)
+            ?? throw new InvalidOperationException($"stage {Stage.Name}, step {step + 1} has nothing to learn from");
+        var report = await Named(_training.StepAsync(objective, rate));
         var figures = Figures(report, rate);
         if (Stage.MeasureEvery > 0 && (step + 1) % Stage.MeasureEvery == 0 && step + 1 < Stage.Steps)
             Add(figures, (await MeasureJudge()).Figures);
@@ -193,7 +195,10 @@ internal sealed class StageTraining : IAsyncDisposable
             Add(figures, RolloutFigures.Of(batches, fresh, version));
             Add(figures, RolloutFigures.AsTheOracleSees(fresh));
             if (objective is PpoObjective ppo)
-                Progress = Progress with { KlCoefficient = Ppo.NextKlCoefficient(ppo.KlCoefficient, figures["objective/kl"], ppo.Responses.Count, Stage.Ppo) };
+            {
+                var next = Ppo.NextKlCoefficient(ppo.KlCoefficient, figures["objective/kl"], ppo.Responses.Count, Stage.Ppo);
+                Progress = Progress with { KlCoefficient = next };
+            }
             var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
             return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates, batches.Sum(b => b.Inconsistent)),
                 [.. batches.Select(b => b with { Triplets = [.. b.Triplets.Where(trained.Contains)] })], batches);

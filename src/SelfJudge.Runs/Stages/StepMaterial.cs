@@ -21,7 +21,8 @@ internal sealed record StepMaterial
     /// </summary>
     /// <param name="sampled">The ids of every prompt and of its answers.</param>
     /// <param name="onlyLongest">Whether what is gathered is the longest sample, again and again.</param>
-    public static StepMaterial AsIfJudged(Recipe recipe, StageRecipe stage, IReadOnlyList<(int[] Prompt, IReadOnlyList<int[]> Answers)> sampled, bool onlyLongest)
+    public static StepMaterial AsIfJudged(
+        Recipe recipe, StageRecipe stage, IReadOnlyList<(int[] Prompt, IReadOnlyList<int[]> Answers)> sampled, bool onlyLongest)
     {
         var rewarded = sampled.Select(s => s.Answers.Select(a => new RewardedResponse(s.Prompt, a, 0)).ToList()).ToList();
         IEnumerable<RewardedResponse> gathered = rewarded.SelectMany(r => r);
@@ -29,7 +30,9 @@ internal sealed record StepMaterial
             gathered = [gathered.MaxBy(r => r.Prompt.Length + r.Response.Length)!];
         return new StepMaterial
         {
-            Pairs = [.. sampled.SelectMany(s => Enumerable.Range(0, stage.Spec.PairsOfPrompt(stage)).Select(i => new PreferencePair(s.Prompt, s.Answers[i], s.Answers[i + 1])))],
+            Pairs = [.. from s in sampled
+                        from i in Enumerable.Range(0, stage.Spec.PairsOfPrompt(stage))
+                        select new PreferencePair(s.Prompt, s.Answers[i], s.Answers[i + 1])],
             Rewarded = rewarded,
             Examples = stage.Spec.Gathers ? new RestImprovement(recipe, stage, [.. gathered]).Examples(stage.GrowSteps) : [],
         };

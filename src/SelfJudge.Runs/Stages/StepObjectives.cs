@@ -6,7 +6,9 @@ using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Runs.Stages;
 
-/// <summary>From what a step has to learn from to what it minimises: the one place where methods learn, for training, dry run and plan.</summary>
+/// <summary>
+/// From what a step has to learn from to what it minimises: the one place where methods learn, for training, dry run and plan.
+/// </summary>
 internal static class StepObjectives
 {
     /// <summary>The objective of a step; null where it has nothing to learn from.</summary>
@@ -28,5 +30,8 @@ internal static class StepObjectives
         examples.Count == 0 ? null : new SupervisedObjective(examples, stage.LossWeights);
 
     private static IReadOnlyList<SupervisedExample> BestOfEach(IReadOnlyList<IReadOnlyList<RewardedResponse>> rewarded) =>
-        [.. rewarded.Where(r => r.Count > 0).Select(r => r.MaxBy(s => s.Reward)!).Select(s => ExampleBuilder.Sampled(s.Prompt, s.Response))];
+        [.. from samples in rewarded
+            where samples.Count > 0
+            let best = samples.MaxBy(s => s.Reward)!
+            select ExampleBuilder.Sampled(best.Prompt, best.Response)];
 }
