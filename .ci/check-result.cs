@@ -1,3 +1,5 @@
+using SelfJudge.Modeling.Files;
+
 // Checks that a demo's folder is complete: what scripts rely on in result.json, and the files beside it.
 using System.Text.Json.Nodes;
 

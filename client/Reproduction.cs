@@ -1,5 +1,5 @@
 using SelfJudge.Client.Commands;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Reporting;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Client;

@@ -1,6 +1,6 @@
 using System.Text;
 using SelfJudge.Client.Commands;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Folders;

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 using SelfJudge.CommandLine;
 using SelfJudge.Hosting;
 using SelfJudge.Modeling.Hosting;
-using SelfJudge.Modeling.Native;
+using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Recipes;
 
 var siloPort = Port("--silo-port", "Port for other silos; 0 or left out, a free one.");

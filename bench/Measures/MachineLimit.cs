@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Workers;
 
 namespace SelfJudge.Bench.Measures;
 

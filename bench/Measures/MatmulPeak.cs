@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Tensors;
+using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Randomness;
 using static TorchSharp.torch;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using SelfJudge.CommandLine;
 using SelfJudge.Modeling.Hosting;
-using SelfJudge.Modeling.Native;
+using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Client.Commands;
 

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using SelfJudge.CommandLine;
 using SelfJudge.Modeling.Hosting;
-using SelfJudge.Modeling.Native;
+using SelfJudge.Modeling.Tensors;
 using SelfJudge.Runs.Planning;
 
 namespace SelfJudge.Client.Commands;

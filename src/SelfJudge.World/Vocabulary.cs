@@ -1,3 +1,4 @@
+
 namespace SelfJudge.World;
 
 /// <summary>Every word of the world, in a fixed order: special tokens first.</summary>

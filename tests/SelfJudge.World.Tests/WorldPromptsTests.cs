@@ -1,3 +1,4 @@
+
 namespace SelfJudge.World.Tests;
 
 public sealed class WorldPromptsTests

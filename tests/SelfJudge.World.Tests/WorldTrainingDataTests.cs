@@ -1,7 +1,7 @@
+using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Preferences.Data;
 
 namespace SelfJudge.World.Tests;
 

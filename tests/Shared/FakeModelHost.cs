@@ -7,6 +7,7 @@ using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
+using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Learning;

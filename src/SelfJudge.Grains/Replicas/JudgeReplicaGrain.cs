@@ -3,6 +3,7 @@ using Orleans.Placement;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Placement;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Learning;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Judging;

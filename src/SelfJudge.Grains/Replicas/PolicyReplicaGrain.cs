@@ -4,6 +4,7 @@ using Orleans.Placement;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Placement;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Judging;

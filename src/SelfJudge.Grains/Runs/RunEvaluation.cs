@@ -1,6 +1,6 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Training;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
@@ -12,6 +12,7 @@ using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
 using SelfJudge.Runs.Logs;
 using SelfJudge.Runs.Reporting;
+using SelfJudge.Runs.Stages;
 using SelfJudge.World;
 
 namespace SelfJudge.Grains.Runs;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Training;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;

@@ -3,7 +3,6 @@ using Orleans.Concurrency;
 using SelfJudge.Abstractions;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Folders;
-using SelfJudge.Runs.Judging;
 using SelfJudge.Runs.Stages;
 
 namespace SelfJudge.Grains.Runs;

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Checkpoints;

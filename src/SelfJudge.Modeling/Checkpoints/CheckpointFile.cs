@@ -2,7 +2,7 @@ using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Modeling.Checkpoints;
 

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Text.Json.Nodes;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Modeling.Llama;
 
 namespace SelfJudge.Modeling.Checkpoints;

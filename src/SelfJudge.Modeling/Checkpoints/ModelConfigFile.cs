@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Modeling.Llama;
 
 namespace SelfJudge.Modeling.Checkpoints;

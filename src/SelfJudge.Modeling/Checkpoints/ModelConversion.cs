@@ -1,7 +1,9 @@
 using System.Numerics.Tensors;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Modeling.Checkpoints;
 

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Templates;
 using static TorchSharp.torch;

@@ -2,6 +2,8 @@ using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using SelfJudge.Modeling.Files;
+using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Modeling.Checkpoints;
 
@@ -189,9 +191,6 @@ public static class SafeTensors
         return MemoryMarshal.AsBytes(halves.AsSpan());
     }
 }
-
-/// <summary>A tensor in managed memory, row-major.</summary>
-public sealed record NamedArray(string Name, long[] Shape, float[] Values);
 
 /// <summary>A tensor to be written, row-major, and where its elements come from.</summary>
 /// <param name="Read">Fills a span with whole rows, beginning at the element of the given index.</param>

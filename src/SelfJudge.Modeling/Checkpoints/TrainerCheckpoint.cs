@@ -1,5 +1,5 @@
 using System.Globalization;
-using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Modeling.Llama;
 
 namespace SelfJudge.Modeling.Checkpoints;

@@ -1,3 +1,4 @@
+
 namespace SelfJudge.Modeling.Hosting;
 
 /// <summary>Holds the members of cohorts until all are there.</summary>

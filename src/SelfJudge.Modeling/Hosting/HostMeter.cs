@@ -1,3 +1,4 @@
+
 namespace SelfJudge.Modeling.Hosting;
 
 internal enum WorkKind { Sampling, Judging, Training, Other }

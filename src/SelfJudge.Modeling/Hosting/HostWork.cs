@@ -1,3 +1,4 @@
+using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;

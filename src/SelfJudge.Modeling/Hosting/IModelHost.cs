@@ -1,5 +1,5 @@
+using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
@@ -94,13 +94,6 @@ public sealed record ModelSource(string? Folder, InitialModel? Initial, string? 
 /// <summary>A model of random weights, drawn by the seed, and the tokenizer whose ids it knows.</summary>
 public sealed record InitialModel(Llama.LlamaConfig Config, ulong Seed, TextTokenizer Tokenizer);
 
-/// <summary>A prompt of at least one token, and a response to it, which may be empty.</summary>
-public sealed record ResponseSequence(int[] Prompt, int[] Response)
-{
-    /// <summary>The tokens of both, one after the other.</summary>
-    public int[] Ids() => [.. Prompt, .. Response];
-}
-
 /// <summary>What a loaded model is.</summary>
 /// <param name="TrainedParameters">Of its adapter, or of all weights where it has none.</param>
 public sealed record ModelDescription(Llama.LlamaConfig Config, Llama.LoraConfig? Lora, long TrainedParameters)
@@ -117,18 +110,6 @@ public sealed record ModelDescription(Llama.LlamaConfig Config, Llama.LoraConfig
 public sealed record TrainingSpec(string Policy, string From, string? Reference, Llama.LoraConfig? Lora, ulong Seed, OptimizerOptions Optimizer)
 {
     public ScalarHead Head { get; init; } = ScalarHead.None;
-}
-
-/// <summary>What a model in training has beside its vocabulary's head.</summary>
-public enum ScalarHead
-{
-    None,
-
-    /// <summary>It scores whole responses, and is saved with the model.</summary>
-    Reward,
-
-    /// <summary>It predicts the return at every token (PPO). It is kept in checkpoints, not in the model that is saved.</summary>
-    Value,
 }
 
 /// <summary>

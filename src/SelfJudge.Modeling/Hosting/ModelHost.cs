@@ -10,6 +10,7 @@ using SelfJudge.Modeling.Native;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Templates;
 using static TorchSharp.torch;

@@ -1,6 +1,6 @@
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
-using SelfJudge.Modeling.Native;
+using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Modeling.Hosting;
 

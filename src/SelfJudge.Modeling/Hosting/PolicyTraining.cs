@@ -1,5 +1,5 @@
+using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 
 namespace SelfJudge.Modeling.Hosting;

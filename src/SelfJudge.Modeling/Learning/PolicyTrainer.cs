@@ -1,8 +1,7 @@
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels;
-using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
+using SelfJudge.Modeling.Workers;
 using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Learning;

@@ -1,4 +1,3 @@
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;

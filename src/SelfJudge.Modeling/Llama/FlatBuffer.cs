@@ -1,4 +1,3 @@
-using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 

@@ -15,6 +15,10 @@ public sealed class KvCache(LlamaConfig config, Device device, IKernels kernels)
     private readonly List<int> _lengths = [];
     private int _capacity;
 
+    /// <summary>The bytes of slots that hold so many tokens each: 2 · L · (key and value width) floats per token.</summary>
+    public static long BytesOf(LlamaConfig config, long slots, long capacity) =>
+        2L * sizeof(float) * config.NumHiddenLayers * config.Heads.KeyValueWidth * slots * capacity;
+
     public CachedLayer Layer(int index) => _layers[index]!;
 
     /// <summary>How many tokens a slot holds.</summary>

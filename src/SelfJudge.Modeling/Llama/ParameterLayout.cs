@@ -1,3 +1,4 @@
+
 namespace SelfJudge.Modeling.Llama;
 
 /// <summary>One named parameter and where it lies in a flat buffer.</summary>

@@ -1,4 +1,3 @@
-using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 
@@ -22,7 +21,7 @@ public sealed class PrefixCache : IDisposable
     public PrefixCache(LlamaConfig config, long maxBytes)
     {
         _config = config;
-        Capacity = (int)Math.Min(int.MaxValue, maxBytes / ModelMemory.KeyValueCache(config, 1, 1));
+        Capacity = (int)Math.Min(int.MaxValue, maxBytes / KvCache.BytesOf(config, 1, 1));
         using var scope = Ops.Scope();
         Tensor Layer() => Ops.Keep(Ops.Empty(Ops.Cpu, ScalarType.Float32, Capacity, 2 * config.Heads.KeyValueWidth));
         _layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(_ => Layer())];
@@ -35,7 +34,7 @@ public sealed class PrefixCache : IDisposable
     public int Count => _places.Count;
 
     /// <summary>Bytes of the keys and values of <see cref="Count"/> tokens.</summary>
-    public long Bytes => Count * ModelMemory.KeyValueCache(_config, 1, 1);
+    public long Bytes => Count * KvCache.BytesOf(_config, 1, 1);
 
     /// <summary>[tokens, 2·key and value width] The keys and values of a layer.</summary>
     internal Tensor Layer(int index) => _layers[index];

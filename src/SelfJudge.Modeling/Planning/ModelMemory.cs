@@ -39,7 +39,7 @@ public static class ModelMemory
         FloatBytes * tokens * (3L * config.HiddenSize + LayerFloats(config, lora)) + Logits(config, tokens);
 
     /// <summary>Bytes of keys and values: 2 · L · (key and value width) per token of every slot.</summary>
-    public static long KeyValueCache(LlamaConfig config, long slots, long capacity) => 2L * FloatBytes * config.NumHiddenLayers * config.Heads.KeyValueWidth * slots * capacity;
+    public static long KeyValueCache(LlamaConfig config, long slots, long capacity) => KvCache.BytesOf(config, slots, capacity);
 
     /// <summary>Bytes of a <see cref="PrefixCache"/> of at most <paramref name="maxBytes"/> when so many tokens have been read.</summary>
     public static long PrefixCache(LlamaConfig config, long tokens, long maxBytes) =>

@@ -1,5 +1,6 @@
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Workers;
 
 namespace SelfJudge.Modeling.Planning;
 

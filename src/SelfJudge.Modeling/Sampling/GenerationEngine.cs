@@ -1,7 +1,7 @@
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
+using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Sampling;
 using static TorchSharp.torch;

@@ -31,7 +31,7 @@ public static class Ops
     /// <summary>Host memory.</summary>
     public static Device Cpu { get; }
 
-    /// <summary>A device by name, such as <c>cuda:0</c>. <see cref="Native.TorchDevices"/> says whether it is there.</summary>
+    /// <summary>A device by name, such as <c>cuda:0</c>. <see cref="TorchDevices"/> says whether it is there.</summary>
     public static Device DeviceNamed(string name) => name == "cpu" ? Cpu : device(name);
 
     /// <summary>GPUs that LibTorch sees; 0 without a driver.</summary>

@@ -1,5 +1,5 @@
 using Microsoft.ML.Tokenizers;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 
 namespace SelfJudge.Modeling.Tokenizers;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 
 namespace SelfJudge.Modeling.Tokenizers;
 

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 
 namespace SelfJudge.Modeling.Tokenizers;
 

@@ -1,3 +1,4 @@
+
 namespace SelfJudge.Preferences.Data;
 
 /// <summary>Rows left out for one reason.</summary>

@@ -1,3 +1,4 @@
+
 namespace SelfJudge.Preferences.Methods;
 
 internal static class PpoMethod

@@ -1,3 +1,4 @@
+
 namespace SelfJudge.Preferences.Yaml;
 
 /// <summary>A YAML file of texts by key.</summary>

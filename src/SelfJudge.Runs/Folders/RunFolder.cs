@@ -1,6 +1,6 @@
 using System.IO.Hashing;
 using System.Text;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Runs.Folders;

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 
 namespace SelfJudge.Runs.Folders;
 

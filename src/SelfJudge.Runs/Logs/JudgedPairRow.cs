@@ -1,5 +1,5 @@
 using System.Text.Json;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Preferences.Data;
 
 namespace SelfJudge.Runs.Logs;

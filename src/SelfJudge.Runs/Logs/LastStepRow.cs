@@ -1,5 +1,5 @@
 using System.Text.Json;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Preferences.Data;

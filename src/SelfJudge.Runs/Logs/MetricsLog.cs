@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Runs.Folders;
 using TorchSharp;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using SelfJudge.Abstractions;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Runs.Logs;

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using Parquet.Serialization;
 using SelfJudge.Abstractions;
-using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Runs.Logs;

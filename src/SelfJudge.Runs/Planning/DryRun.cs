@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Data;

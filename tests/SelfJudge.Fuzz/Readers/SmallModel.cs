@@ -1,5 +1,5 @@
-using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Fuzz.Readers;
 

@@ -1,8 +1,9 @@
 using System.IO.Hashing;
 using System.Text;
 using SelfJudge.Modeling.Checkpoints;
-using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Files;
 using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Modeling.Tests.Checkpoints;
 

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using CsCheck;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Tensors;
 using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Modeling.Tests.Checkpoints;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;

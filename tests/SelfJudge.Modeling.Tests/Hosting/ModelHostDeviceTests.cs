@@ -9,6 +9,7 @@ using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Learning;

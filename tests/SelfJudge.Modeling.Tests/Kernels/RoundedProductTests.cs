@@ -1,7 +1,6 @@
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
-using SelfJudge.Modeling.Native;
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 

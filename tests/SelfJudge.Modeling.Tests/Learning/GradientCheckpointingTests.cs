@@ -1,5 +1,4 @@
 using System.Reflection;
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
@@ -7,6 +6,7 @@ using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
+using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Learning;
 using static TorchSharp.torch;
 

@@ -1,9 +1,9 @@
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tests.Learning.Objectives;
+using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Learning;
 
 namespace SelfJudge.Modeling.Tests.Learning;

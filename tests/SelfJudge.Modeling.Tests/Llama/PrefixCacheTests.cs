@@ -1,5 +1,4 @@
 using CsCheck;
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
@@ -7,6 +6,7 @@ using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Judging;
 using static TorchSharp.torch;
 

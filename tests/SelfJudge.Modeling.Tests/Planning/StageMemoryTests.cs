@@ -6,6 +6,7 @@ using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Sampling;
+using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Tests.Shared;

@@ -1,4 +1,3 @@
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Preferences.Learning;

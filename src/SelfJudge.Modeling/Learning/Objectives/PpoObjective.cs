@@ -1,4 +1,3 @@
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Learning;
 
 namespace SelfJudge.Modeling.Learning.Objectives;

@@ -1,3 +1,4 @@
+
 namespace SelfJudge.Preferences.Learning.Losses;
 
 /// <summary>The losses by their kinds.</summary>

@@ -1,11 +1,11 @@
 using System.Reflection;
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
+using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Learning;
 
 namespace SelfJudge.Modeling.Tests.Learning.Objectives;

@@ -1,8 +1,7 @@
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
+using SelfJudge.Modeling.Workers;
 
 namespace SelfJudge.Modeling.Tests.Learning.Objectives;
 

@@ -5,9 +5,9 @@ using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
-using SelfJudge.Runs.Stages;
+using SelfJudge.Runs.Judging;
 
-namespace SelfJudge.Runs.Judging;
+namespace SelfJudge.Runs.Stages;
 
 /// <summary>What a stage's judge is worth, before anything is learned from it.</summary>
 internal static class JudgeGate

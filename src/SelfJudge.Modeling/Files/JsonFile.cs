@@ -1,7 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace SelfJudge.Modeling.Checkpoints;
+namespace SelfJudge.Modeling.Files;
 
 /// <summary>The small JSON files of a model or adapter folder, which others wrote: read with limits, and every error names file and key.</summary>
 internal static class JsonFile

@@ -1,8 +1,8 @@
 using CsCheck;
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Workers;
 
-namespace SelfJudge.Modeling.Tests.Hosting;
+namespace SelfJudge.Modeling.Tests.Workers;
 
 public sealed class WorkTests
 {

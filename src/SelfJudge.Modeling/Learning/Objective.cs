@@ -1,6 +1,4 @@
-using SelfJudge.Modeling.Hosting;
-
-namespace SelfJudge.Modeling.Learning.Objectives;
+namespace SelfJudge.Modeling.Learning;
 
 /// <summary>
 /// What a step minimises, with all that it learns from. It says what it needs of the models, what a batch's gradient is,

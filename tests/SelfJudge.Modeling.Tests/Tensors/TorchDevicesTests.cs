@@ -1,7 +1,8 @@
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Native;
+using SelfJudge.Modeling.Tensors;
 
-namespace SelfJudge.Modeling.Tests.Native;
+namespace SelfJudge.Modeling.Tests.Tensors;
 
 public sealed class TorchDevicesTests
 {

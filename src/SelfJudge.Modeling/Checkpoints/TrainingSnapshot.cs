@@ -1,7 +1,7 @@
-using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Tensors;
 
-namespace SelfJudge.Modeling.Hosting;
+namespace SelfJudge.Modeling.Checkpoints;
 
 /// <summary>What training has changed, in managed memory: the trained parameters and the optimizer's state.</summary>
 /// <param name="Lora">The adapter's shape; null where all weights are trained.</param>

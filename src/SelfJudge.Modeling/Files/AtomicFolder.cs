@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace SelfJudge.Modeling.Checkpoints;
+namespace SelfJudge.Modeling.Files;
 
 /// <summary>Folders and files that exist whole or not at all, whatever interrupts their writing.</summary>
 public static class AtomicFolder

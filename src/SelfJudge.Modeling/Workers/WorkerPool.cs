@@ -1,7 +1,7 @@
 using System.Runtime.ExceptionServices;
 using SelfJudge.Modeling.Native;
 
-namespace SelfJudge.Modeling.Hosting;
+namespace SelfJudge.Modeling.Workers;
 
 /// <summary>
 /// The threads among which the device thread divides a batch. Worker 0 is the caller itself. On a CPU, two workers with

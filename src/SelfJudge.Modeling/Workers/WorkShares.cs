@@ -1,6 +1,6 @@
 using SelfJudge.Modeling.Llama;
 
-namespace SelfJudge.Modeling.Hosting;
+namespace SelfJudge.Modeling.Workers;
 
 /// <summary>Divides sequences among workers and into packed batches of bounded size. What it does depends on lengths and order only.</summary>
 public static class WorkShares

@@ -1,6 +1,6 @@
-using SelfJudge.Modeling.Tensors;
+using SelfJudge.Modeling.Native;
 
-namespace SelfJudge.Modeling.Native;
+namespace SelfJudge.Modeling.Tensors;
 
 /// <summary>A device that was asked for is not there.</summary>
 public sealed class DeviceException(string message) : ArgumentException(message);

@@ -1,4 +1,4 @@
-namespace SelfJudge.Modeling.Checkpoints;
+namespace SelfJudge.Modeling.Files;
 
 /// <summary>What often lies in the place of a checkpoint's file.</summary>
 internal static class FileKind
