@@ -12,7 +12,6 @@ using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
 using SelfJudge.Runs.Logs;
 using SelfJudge.Runs.Reporting;
-using SelfJudge.Runs.Stages;
 using SelfJudge.World;
 
 namespace SelfJudge.Grains.Runs;
