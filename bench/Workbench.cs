@@ -6,12 +6,14 @@ using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
+using SelfJudge.Runs.Models;
 using SelfJudge.Runs.Stages;
 using SelfJudge.World;
 

@@ -38,5 +38,5 @@ internal sealed record ComparedPolicy(string Name, SubmittedModel? Model, IReadO
 internal sealed record AnswerStyle(string Name, double MeanWords, double? MeanTokens, double Repetition)
 {
     public static AnswerStyle Of(string name, IReadOnlyList<string> answers, IReadOnlyList<int?> tokens) => new(
-        name, answers.Average(a => a.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length), tokens.All(t => t is not null) ? tokens.Average(t => (double)t!) : null, answers.Average(a => Preferences.Evaluation.Repetition.Of(a)));
+        name, answers.Average(a => a.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length), tokens.All(t => t is not null) ? tokens.Average(t => (double)t!) : null, answers.Average(a => Preferences.Statistics.Repetition.Of(a)));
 }

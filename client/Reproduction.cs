@@ -1,5 +1,6 @@
 using SelfJudge.Client.Commands;
 using SelfJudge.Modeling.Files;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Reporting;

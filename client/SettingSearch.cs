@@ -1,8 +1,8 @@
 using System.Text;
 using SelfJudge.Client.Commands;
 using SelfJudge.Modeling.Files;
-using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Statistics;
 using SelfJudge.Runs.Folders;
 using SelfJudge.World.Reproduction;
 using Spectre.Console;

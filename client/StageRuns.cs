@@ -1,7 +1,9 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Client.Commands;
 using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Statistics;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Logs;
 using SelfJudge.Runs.Stages;

@@ -8,7 +8,7 @@ using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Folders;
-using SelfJudge.Runs.Stages;
+using SelfJudge.Runs.Models;
 
 namespace SelfJudge.Client;
 

@@ -6,7 +6,7 @@ using SelfJudge.CommandLine;
 using SelfJudge.Hosting;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Tensors;
-using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Settings;
 
 var siloPort = Port("--silo-port", "Port for other silos; 0 or left out, a free one.");
 var gatewayPort = Port("--gateway-port", "Port for clients; 0 or left out, a free one.");

@@ -3,7 +3,7 @@ using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
-using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 using SelfJudge.Preferences.Sampling;
 
 namespace SelfJudge.Bench.Benchmarks;

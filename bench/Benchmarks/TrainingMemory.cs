@@ -6,6 +6,7 @@ using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 using SelfJudge.World;
 
 namespace SelfJudge.Bench.Benchmarks;

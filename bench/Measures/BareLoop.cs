@@ -5,6 +5,7 @@ using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;

@@ -3,7 +3,9 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using SelfJudge.CommandLine;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Settings;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;

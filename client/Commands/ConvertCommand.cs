@@ -2,7 +2,7 @@ using System.CommandLine;
 using SelfJudge.CommandLine;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Recipes;
-using SelfJudge.Runs.Stages;
+using SelfJudge.Runs.Models;
 
 namespace SelfJudge.Client.Commands;
 

@@ -3,6 +3,7 @@ using SelfJudge.CommandLine;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.Client.Commands;
 

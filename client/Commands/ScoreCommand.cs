@@ -5,7 +5,7 @@ using SelfJudge.Abstractions;
 using SelfJudge.CommandLine;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
-using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;

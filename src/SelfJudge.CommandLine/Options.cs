@@ -3,7 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Numerics;
 using System.Reflection;
-using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.CommandLine;
 

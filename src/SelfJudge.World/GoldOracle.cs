@@ -1,4 +1,4 @@
-using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.World;
 

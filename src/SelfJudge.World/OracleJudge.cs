@@ -1,5 +1,5 @@
-using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Statistics;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.World;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using SelfJudge.Preferences.Evaluation;
-using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Statistics;
+using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.World;
 
@@ -25,7 +26,7 @@ public sealed class PolicyScores
     /// <summary>The mean over principles and prompts; null without an oracle.</summary>
     public double? GoldMean => _scores.Count == 0 ? null : Gold.Average();
     public double MeanLength => Answers.Average(a => a.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length);
-    public double Repetition => Answers.Average(a => Preferences.Evaluation.Repetition.Of(a));
+    public double Repetition => Answers.Average(a => Preferences.Statistics.Repetition.Of(a));
 
     /// <summary>With the win rate by the oracle.</summary>
     public PolicyResult Against(PolicyScores baseline) => With(WinRate.Of(Gold, baseline.Gold));

@@ -1,5 +1,5 @@
-using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.World;
 

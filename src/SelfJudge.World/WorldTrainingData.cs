@@ -1,5 +1,4 @@
 using SelfJudge.Preferences.Data;
-using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;

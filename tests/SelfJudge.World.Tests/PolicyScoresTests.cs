@@ -1,4 +1,5 @@
 using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Statistics;
 
 namespace SelfJudge.World.Tests;
 

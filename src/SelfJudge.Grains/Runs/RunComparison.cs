@@ -4,6 +4,7 @@ using SelfJudge.Grains.Training;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Statistics;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;

@@ -10,6 +10,7 @@ using SelfJudge.Modeling.Hosting;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
 using SelfJudge.Runs.Logs;
+using SelfJudge.Runs.Models;
 using SelfJudge.Runs.Stages;
 
 namespace SelfJudge.Grains.Training;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using SelfJudge.Preferences.Statistics;
 
 namespace SelfJudge.Preferences.Evaluation;
 

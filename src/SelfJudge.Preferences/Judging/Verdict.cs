@@ -1,3 +1,4 @@
+
 namespace SelfJudge.Preferences.Judging;
 
 /// <summary>Full-vocabulary probabilities of the two judge tokens at the judge position.</summary>

@@ -1,4 +1,4 @@
-using SelfJudge.Preferences.Learning.Losses;
+using SelfJudge.Preferences.Losses;
 
 namespace SelfJudge.Preferences.Learning;
 

@@ -1,4 +1,4 @@
-using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.Preferences.Learning;
 

@@ -1,4 +1,4 @@
-using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.Preferences.Methods;
 
@@ -47,7 +47,7 @@ public enum MethodLoss
 {
     CrossEntropy,
 
-    /// <summary>One of preference pairs (<see cref="Learning.PreferenceLoss"/>).</summary>
+    /// <summary>One of preference pairs (<see cref="Losses.PreferenceLoss"/>).</summary>
     Preference,
 
     BradleyTerry,
@@ -111,7 +111,7 @@ public sealed record MethodSpec
     public Func<StageRecipe, IEnumerable<(bool Holds, string Key, string Otherwise)>> Checks { get; init; } = _ => [];
 
     /// <summary>How recipes, reports and error messages call it.</summary>
-    public string Name => RecipeKeys.NameOf(Method);
+    public string Name => SettingNames.Of(Method);
 
     /// <summary>Whether its stages first gather samples, and learn from them in later steps that sample nothing.</summary>
     public bool Gathers { get; init; }

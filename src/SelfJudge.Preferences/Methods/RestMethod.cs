@@ -1,5 +1,3 @@
-using SelfJudge.Preferences.Recipes;
-
 namespace SelfJudge.Preferences.Methods;
 
 /// <summary>Reinforced self-training (Gulcehre et al. 2023).</summary>

@@ -1,4 +1,5 @@
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.Preferences.Recipes;
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using SelfJudge.Preferences.Settings;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Preferences.Recipes;
@@ -59,7 +60,7 @@ public sealed partial record JudgeEndpoint
     public string? FindProblem() => FindAddressProblem()
         ?? (string.IsNullOrWhiteSpace(Model) ? $"name the model that is to judge at {Address}"
         : Templates.Count == 0 ? "name at least one template"
-        : RecipeKeys.FindProblem(this));
+        : SettingKeys.FindProblem(this));
 
     /// <summary>What is wrong with the address or the name of its key's variable; null where nothing is. Neither is repeated where it may hold a secret.</summary>
     public string? FindAddressProblem() =>

@@ -1,3 +1,4 @@
+
 namespace SelfJudge.Preferences.Recipes;
 
 /// <summary>Who judges, or rewards, as recipes and options name it: parsed here, and nowhere else.</summary>

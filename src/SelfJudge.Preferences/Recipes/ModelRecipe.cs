@@ -1,3 +1,5 @@
+using SelfJudge.Preferences.Settings;
+
 namespace SelfJudge.Preferences.Recipes;
 
 /// <summary>The model that the first stages start from.</summary>

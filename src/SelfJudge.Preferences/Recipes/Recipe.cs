@@ -1,4 +1,6 @@
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Sampling;
+using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.Preferences.Recipes;
 

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using SelfJudge.Preferences.Methods;
+using SelfJudge.Preferences.Settings;
 using SelfJudge.Preferences.Yaml;
 
 namespace SelfJudge.Preferences.Recipes;
@@ -18,7 +19,7 @@ internal sealed partial class RecipeBinder(bool ofRun)
     private object Group(YamlMap map, Type type, string path, string place, MethodSpec? method)
     {
         var group = Activator.CreateInstance(type)!;
-        var known = RecipeKeys.Of(type);
+        var known = SettingKeys.Of(type);
         // What a stage's keys may be, its method says.
         if (type == typeof(StageRecipe) && map.Entries.TryGetValue("method", out var named) && !named.Value.IsEmpty)
             method = StageMethods.Of((StageMethod)Value(named.Value, known["method"], typeof(StageMethod), $"{path}.method", named.Place, null));
@@ -52,34 +53,34 @@ internal sealed partial class RecipeBinder(bool ofRun)
         }
     }
 
-    private object Value(YamlValue value, RecipeKey key, Type type, string path, string place, MethodSpec? method)
+    private object Value(YamlValue value, SettingKey key, Type type, string path, string place, MethodSpec? method)
     {
-        if (RecipeKeys.ElementOf(type) is { } element)
+        if (SettingKeys.ElementOf(type) is { } element)
         {
             // One value stands for a list of one.
-            var items = value is YamlList list ? list.Items : RecipeKeys.IsGroup(element) ? throw Refused(place, path, "a list", value) : [value];
+            var items = value is YamlList list ? list.Items : SettingKeys.IsGroup(element) ? throw Refused(place, path, "a list", value) : [value];
             var made = (IList)Activator.CreateInstance(typeof(List<>).MakeGenericType(element))!;
             foreach (var (i, item) in items.Index())
                 made.Add(item.IsEmpty ? throw new RecipeException($"{item.Place}: {path}[{i}] is empty") : Value(item, key, element, $"{path}[{i}]", item.Place, method));
             return made;
         }
-        if (RecipeKeys.IsGroup(type))
-            return value is YamlMap map ? Group(map, type, path, place, method) : throw Refused(place, path, $"a group of keys: {string.Join(", ", RecipeKeys.Of(type).Keys)}", value);
+        if (SettingKeys.IsGroup(type))
+            return value is YamlMap map ? Group(map, type, path, place, method) : throw Refused(place, path, $"a group of keys: {string.Join(", ", SettingKeys.Of(type).Keys)}", value);
         if (value is not YamlScalar { Text: var text })
             throw Refused(place, path, key.Allowed.Length == 0 ? "a text" : key.Allowed, value);
         if (type == typeof(string))
-            return text.Trim().Length is 0 or > RecipeKeys.MaxText || text.Any(char.IsControl) ? throw new RecipeException($"{place}: {path}: must be a text of 1 to {RecipeKeys.MaxText} characters on one line") : text;
-        return Parsed(text, type) is { } read && (!RecipeKeys.IsNumber(type) || key.Setting.Allows(Convert.ToDouble(read, CultureInfo.InvariantCulture))) ? read : throw Refused(place, path, key.Allowed, value);
+            return text.Trim().Length is 0 or > SettingKeys.MaxText || text.Any(char.IsControl) ? throw new RecipeException($"{place}: {path}: must be a text of 1 to {SettingKeys.MaxText} characters on one line") : text;
+        return Parsed(text, type) is { } read && (!SettingKeys.IsNumber(type) || key.Setting.Allows(Convert.ToDouble(read, CultureInfo.InvariantCulture))) ? read : throw Refused(place, path, key.Allowed, value);
     }
 
     private static object? Parsed(string text, Type type)
     {
         if (type.IsEnum)
-            return RecipeKeys.NamesOf(type).Index().Where(n => n.Item == text).Select(n => Enum.GetValues(type).GetValue(n.Index)).FirstOrDefault();
+            return SettingNames.AllOf(type).Index().Where(n => n.Item == text).Select(n => Enum.GetValues(type).GetValue(n.Index)).FirstOrDefault();
         if (type == typeof(bool))
             return Words.TryGetValue(text, out var word) ? word : null;
         var digits = text.Replace("_", "", StringComparison.Ordinal);
-        if (RecipeKeys.IsWhole(type))
+        if (SettingKeys.IsWhole(type))
             return !Whole().IsMatch(text) ? null
                 : type == typeof(int) ? int.TryParse(digits, CultureInfo.InvariantCulture, out var number) ? number : null
                 : ulong.TryParse(digits, CultureInfo.InvariantCulture, out var natural) ? natural : null;

@@ -1,5 +1,6 @@
 using System.Collections;
 using SelfJudge.Preferences.Methods;
+using SelfJudge.Preferences.Settings;
 using SelfJudge.Preferences.Yaml;
 using YamlDotNet.Serialization;
 
@@ -102,9 +103,9 @@ public static class RecipeFile
         return value switch
         {
             null or string => value,
-            Enum named => RecipeKeys.NamesOf(value.GetType())[Array.IndexOf(Enum.GetValues(value.GetType()), named)],
+            Enum named => SettingNames.AllOf(value.GetType())[Array.IndexOf(Enum.GetValues(value.GetType()), named)],
             IEnumerable list => list.Cast<object>().Select(item => Plain(item, method)).ToList(),
-            _ when RecipeKeys.IsGroup(value.GetType()) => new OrderedDictionary<string, object?>(RecipeKeys.Of(value.GetType()).Values.Where(k => RecipeKeys.AppliesTo(k, method)).Select(k => KeyValuePair.Create(k.Name, Plain(k.Property.GetValue(value), method)))),
+            _ when SettingKeys.IsGroup(value.GetType()) => new OrderedDictionary<string, object?>(SettingKeys.Of(value.GetType()).Values.Where(k => RecipeKeys.AppliesTo(k, method)).Select(k => KeyValuePair.Create(k.Name, Plain(k.Property.GetValue(value), method)))),
             _ => value,
         };
     }

@@ -1,3 +1,4 @@
+using SelfJudge.Preferences.Settings;
 using System.Text.RegularExpressions;
 
 namespace SelfJudge.Preferences.Recipes;
@@ -19,13 +20,13 @@ public sealed partial record RecipeHelp(string Key, string Meaning, string Allow
 
     private static IEnumerable<RecipeHelp> Of(Type type, string path, IReadOnlyList<string> methods)
     {
-        foreach (var key in RecipeKeys.Of(type).Values)
+        foreach (var key in SettingKeys.Of(type).Values)
         {
-            var (element, full) = (RecipeKeys.ElementOf(key.Type), $"{path}{key.Name}");
-            var isGroup = RecipeKeys.IsGroup(element ?? key.Type);
+            var (element, full) = (SettingKeys.ElementOf(key.Type), $"{path}{key.Name}");
+            var isGroup = SettingKeys.IsGroup(element ?? key.Type);
             // A key of a group that some methods have goes with no others.
             IReadOnlyList<string> having = RecipeKeys.MethodsOf(key) is { Count: > 0 } own ? [.. own.Select(m => m.Name)] : methods;
-            yield return new RecipeHelp(full, key.Meaning, isGroup ? "" : key.Allowed, having);
+            yield return new RecipeHelp(full, RecipeKeys.MeaningOf(key), isGroup ? "" : key.Allowed, having);
             if (isGroup)
                 foreach (var within in Of(element ?? key.Type, element is null ? $"{full}." : $"{full}[].", having))
                     yield return within;

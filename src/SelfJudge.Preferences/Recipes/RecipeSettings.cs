@@ -1,3 +1,4 @@
+using SelfJudge.Preferences.Settings;
 using SelfJudge.Preferences.Yaml;
 
 namespace SelfJudge.Preferences.Recipes;
@@ -23,24 +24,24 @@ internal static class RecipeSettings
         for (var i = 0; i < keys.Length; i++)
         {
             var path = string.Join('.', keys[..(i + 1)]);
-            if (node is YamlList list && RecipeKeys.ElementOf(type) is { } element)
+            if (node is YamlList list && SettingKeys.ElementOf(type) is { } element)
             {
                 if (i == keys.Length - 1)
-                    throw new RecipeException($"{place}: '{path}' is a whole element; {(RecipeKeys.IsGroup(element) ? $"set one of its keys: {string.Join(", ", RecipeKeys.Of(element).Keys)}" : $"set the list, as {string.Join('.', keys[..i])}=[…]")}");
+                    throw new RecipeException($"{place}: '{path}' is a whole element; {(SettingKeys.IsGroup(element) ? $"set one of its keys: {string.Join(", ", SettingKeys.Of(element).Keys)}" : $"set the list, as {string.Join('.', keys[..i])}=[…]")}");
                 node = list.Items.Find(item => item is YamlMap { Entries: var entries } && entries.TryGetValue("name", out var name) && name.Value is YamlScalar { Text: var text } && text == keys[i])
                     ?? (int.TryParse(keys[i], out var at) ? list.Items.ElementAtOrDefault(at) : null)
                     ?? throw new RecipeException($"{place}: '{string.Join('.', keys[..i])}' has no element '{keys[i]}'");
                 type = element;
                 continue;
             }
-            if (node is not YamlMap { Entries: var known } || !RecipeKeys.Of(type).TryGetValue(keys[i], out var key))
-                throw new RecipeException($"{place}: unknown key '{path}'{(RecipeKeys.Of(type).Count > 0 ? $"; known here are {string.Join(", ", RecipeKeys.Of(type).Keys)}" : $"; '{string.Join('.', keys[..i])}' has no keys")}");
+            if (node is not YamlMap { Entries: var known } || !SettingKeys.Of(type).TryGetValue(keys[i], out var key))
+                throw new RecipeException($"{place}: unknown key '{path}'{(SettingKeys.Of(type).Count > 0 ? $"; known here are {string.Join(", ", SettingKeys.Of(type).Keys)}" : $"; '{string.Join('.', keys[..i])}' has no keys")}");
             type = key.Type;
             if (i == keys.Length - 1)
                 known[keys[i]] = new YamlEntry(place, value);
             else if (known.TryGetValue(keys[i], out var next) && !next.Value.IsEmpty)
                 node = next.Value;
-            else if (RecipeKeys.ElementOf(type) is not null)
+            else if (SettingKeys.ElementOf(type) is not null)
                 throw new RecipeException($"{place}: '{path}' is empty, and has no element '{keys[i + 1]}'");
             else
                 known[keys[i]] = new YamlEntry(place, node = new YamlMap(place, new(StringComparer.Ordinal)));

@@ -1,4 +1,4 @@
-using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.Preferences.Sampling;
 
@@ -16,5 +16,5 @@ public sealed record SamplingOptions(
     }
 
     /// <summary>Returns what is wrong, or null.</summary>
-    public string? Problem() => RecipeKeys.FindProblem(this);
+    public string? Problem() => SettingKeys.FindProblem(this);
 }

@@ -1,6 +1,5 @@
-using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Yaml;
-using Rule = SelfJudge.Preferences.Judging.Principle;
+using Rule = SelfJudge.Preferences.Templates.Principle;
 
 namespace SelfJudge.Preferences.Templates;
 

@@ -1,6 +1,7 @@
 using System.IO.Hashing;
 using System.Text;
 using SelfJudge.Modeling.Files;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Runs.Folders;

@@ -4,7 +4,7 @@ using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Folders;
-using SelfJudge.Runs.Stages;
+using SelfJudge.Runs.Models;
 using SelfJudge.World;
 
 namespace SelfJudge.Runs.Judging;

@@ -3,7 +3,7 @@ using SelfJudge.Modeling.Files;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Preferences.Data;
-using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Methods;
 
 namespace SelfJudge.Runs.Logs;
 

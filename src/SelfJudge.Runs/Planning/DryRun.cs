@@ -4,11 +4,13 @@ using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
+using SelfJudge.Runs.Models;
 using SelfJudge.Runs.Stages;
 
 namespace SelfJudge.Runs.Planning;

@@ -11,6 +11,7 @@ using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
+using SelfJudge.Runs.Models;
 using SelfJudge.Runs.Stages;
 using SelfJudge.World;
 

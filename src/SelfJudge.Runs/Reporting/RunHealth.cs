@@ -1,4 +1,5 @@
 using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Logs;
 

@@ -2,6 +2,7 @@ using SelfJudge.Abstractions;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;

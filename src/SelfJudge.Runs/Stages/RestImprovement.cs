@@ -1,6 +1,7 @@
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 

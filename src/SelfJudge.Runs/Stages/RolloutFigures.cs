@@ -1,5 +1,5 @@
 using SelfJudge.Abstractions;
-using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Statistics;
 using SelfJudge.Runs.Judging;
 using SelfJudge.World;
 

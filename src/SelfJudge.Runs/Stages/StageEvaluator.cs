@@ -4,6 +4,7 @@ using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
+using SelfJudge.Runs.Models;
 
 namespace SelfJudge.Runs.Stages;
 

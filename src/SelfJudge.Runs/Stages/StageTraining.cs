@@ -13,6 +13,7 @@ using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
 using SelfJudge.Runs.Logs;
+using SelfJudge.Runs.Models;
 
 namespace SelfJudge.Runs.Stages;
 

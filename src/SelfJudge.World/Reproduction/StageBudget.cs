@@ -1,5 +1,4 @@
 using SelfJudge.Preferences.Methods;
-using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.World.Reproduction;
 

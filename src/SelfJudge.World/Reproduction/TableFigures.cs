@@ -1,5 +1,6 @@
 using System.Text.Json;
 using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Statistics;
 
 namespace SelfJudge.World.Reproduction;
 

@@ -13,6 +13,7 @@ using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;

@@ -4,7 +4,7 @@ using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
-using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.World;

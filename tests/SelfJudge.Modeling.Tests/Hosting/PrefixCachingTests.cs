@@ -6,7 +6,7 @@ using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
-using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 using SelfJudge.World;
 
 namespace SelfJudge.Modeling.Tests.Hosting;

@@ -8,6 +8,7 @@ using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Tests.Learning;

@@ -7,7 +7,7 @@ using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Workers;
-using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Tests.Shared;
 

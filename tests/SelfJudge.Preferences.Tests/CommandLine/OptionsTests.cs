@@ -1,8 +1,9 @@
 using System.CommandLine;
 using SelfJudge.CommandLine;
-using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
+using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.Preferences.Tests.CommandLine;
 

@@ -1,5 +1,6 @@
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Statistics;
 
 namespace SelfJudge.Preferences.Tests.Evaluation;
 

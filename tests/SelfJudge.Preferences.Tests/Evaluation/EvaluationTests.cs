@@ -1,4 +1,4 @@
-using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Statistics;
 
 namespace SelfJudge.Preferences.Tests.Evaluation;
 

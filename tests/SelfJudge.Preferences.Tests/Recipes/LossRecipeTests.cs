@@ -1,4 +1,4 @@
-using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 using SelfJudge.Preferences.Recipes;
 
 namespace SelfJudge.Preferences.Tests.Recipes;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 

@@ -1,3 +1,4 @@
+using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Tests.Shared;

@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Statistics;
 using SelfJudge.Runs.Reporting;
 using SelfJudge.World.Reproduction;
 

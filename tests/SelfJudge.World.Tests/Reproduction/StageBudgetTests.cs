@@ -1,6 +1,5 @@
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Methods;
-using SelfJudge.Preferences.Recipes;
 using SelfJudge.World.Reproduction;
 
 namespace SelfJudge.World.Tests.Reproduction;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using SelfJudge.Preferences.Evaluation;
+using SelfJudge.Preferences.Statistics;
 using SelfJudge.World.Reproduction;
 
 namespace SelfJudge.World.Tests.Reproduction;

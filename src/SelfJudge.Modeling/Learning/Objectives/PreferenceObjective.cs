@@ -1,4 +1,4 @@
-using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 
 namespace SelfJudge.Modeling.Learning.Objectives;
 

@@ -6,7 +6,7 @@ using SelfJudge.Modeling.Learning.Objectives;
 using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Workers;
-using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 
 namespace SelfJudge.Modeling.Tests.Learning.Objectives;
 

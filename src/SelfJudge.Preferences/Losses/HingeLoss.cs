@@ -1,4 +1,4 @@
-namespace SelfJudge.Preferences.Learning.Losses;
+namespace SelfJudge.Preferences.Losses;
 
 /// <summary>SLiC (Zhao et al. 2023), on log-ratios as Liu et al. 2023 have it: max(0, 1 − βΔ).</summary>
 internal sealed class HingeLoss : PairwiseLoss

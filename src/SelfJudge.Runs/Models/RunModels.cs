@@ -6,7 +6,7 @@ using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
 
-namespace SelfJudge.Runs.Stages;
+namespace SelfJudge.Runs.Models;
 
 /// <summary>The models of a run on a host: the one it starts from, and one per stage.</summary>
 public static class RunModels

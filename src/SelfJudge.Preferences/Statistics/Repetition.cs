@@ -1,4 +1,4 @@
-namespace SelfJudge.Preferences.Evaluation;
+namespace SelfJudge.Preferences.Statistics;
 
 public static class Repetition
 {

@@ -1,7 +1,6 @@
-using SelfJudge.Preferences.Learning.Losses;
-using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Settings;
 
-namespace SelfJudge.Preferences.Learning;
+namespace SelfJudge.Preferences.Losses;
 
 /// <summary>The losses over preference pairs, by the names that TRL has for them.</summary>
 public enum PreferenceLossKind
@@ -96,12 +95,12 @@ public sealed record PreferenceLoss(
 
     /// <summary>What its settings must keep to together: each with its key and what is wrong otherwise.</summary>
     internal IEnumerable<(bool Holds, string Key, string Otherwise)> Checks() =>
-        from key in RecipeKeys.Of(typeof(PreferenceLoss)).Values
+        from key in SettingKeys.Of(typeof(PreferenceLoss)).Values
         where key.Property.Name is not (nameof(Kind) or nameof(Beta)) && key.Property.GetValue(this) is not (null or false)
         let kinds = PairwiseLosses.With(key.Property.Name).ToList()
         select (kinds.Contains(Kind), key.Name, $"{NameOf(Kind)} does not have it; it goes with {string.Join(", ", kinds.Select(NameOf))}");
 
-    private static string NameOf(PreferenceLossKind kind) => RecipeKeys.NamesOf(typeof(PreferenceLossKind))[(int)kind];
+    private static string NameOf(PreferenceLossKind kind) => SettingNames.AllOf(typeof(PreferenceLossKind))[(int)kind];
 }
 
 /// <summary>Summed response log-probabilities of one pair, in nats, and the responses' lengths.</summary>

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace SelfJudge.Preferences.Recipes;
+namespace SelfJudge.Preferences.Settings;
 
 /// <summary>What a setting means and which values it takes: the one place from which its check, its errors, its help and the JSON schema of recipes come.</summary>
 /// <param name="meaning">In a sentence or two.</param>

@@ -1,4 +1,5 @@
-namespace SelfJudge.Preferences.Judging;
+
+namespace SelfJudge.Preferences.Templates;
 
 /// <summary>The four principles by which UltraFeedback, and the paper with it, rates an answer.</summary>
 public enum Principle { Helpfulness, Honesty, InstructionFollowing, Truthfulness }

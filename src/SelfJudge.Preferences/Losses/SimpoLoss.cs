@@ -1,4 +1,4 @@
-namespace SelfJudge.Preferences.Learning.Losses;
+namespace SelfJudge.Preferences.Losses;
 
 /// <summary>SimPO (Meng et al. 2024, equation 6), on means over tokens and without a reference: −log σ(βΔ − γ).</summary>
 internal sealed class SimpoLoss : PairwiseLoss

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using CsCheck;
-using SelfJudge.Preferences.Learning;
+using SelfJudge.Preferences.Losses;
 using SelfJudge.Tests.Shared;
 
-namespace SelfJudge.Preferences.Tests.Learning;
+namespace SelfJudge.Preferences.Tests.Losses;
 
 public sealed class PreferenceLossTests
 {

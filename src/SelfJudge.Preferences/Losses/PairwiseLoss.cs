@@ -1,4 +1,4 @@
-namespace SelfJudge.Preferences.Learning.Losses;
+namespace SelfJudge.Preferences.Losses;
 
 /// <summary>
 /// A loss over one preference pair, as a function of u⁺ and u⁻: the log-ratios log π(y|x) − log π_ref(y|x) of the chosen and the

@@ -1,4 +1,4 @@
-namespace SelfJudge.Preferences.Learning.Losses;
+namespace SelfJudge.Preferences.Losses;
 
 /// <summary>
 /// Robust DPO (Chowdhury et al. 2024), whose mean over labels that are flipped with probability ε is DPO's loss on the

@@ -2,7 +2,7 @@ using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
-namespace SelfJudge.Preferences.Tests.Recipes;
+namespace SelfJudge.Preferences.Tests.Data;
 
 public sealed class EpochStepsTests
 {

@@ -1,8 +1,9 @@
 using SelfJudge.Preferences.Learning;
-using SelfJudge.Preferences.Methods;
+using SelfJudge.Preferences.Losses;
+using SelfJudge.Preferences.Settings;
 using SelfJudge.Preferences.Tournaments;
 
-namespace SelfJudge.Preferences.Recipes;
+namespace SelfJudge.Preferences.Methods;
 
 /// <summary>One stage of training.</summary>
 public sealed record StageRecipe

@@ -1,8 +1,8 @@
-using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Methods;
+using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
-namespace SelfJudge.Preferences.Recipes;
+namespace SelfJudge.Preferences.Data;
 
 /// <summary>Epochs as steps, once the data is known.</summary>
 public static class EpochSteps

@@ -1,4 +1,4 @@
-namespace SelfJudge.Preferences.Learning.Losses;
+namespace SelfJudge.Preferences.Losses;
 
 /// <summary>
 /// KTO (Ethayarajh et al. 2024) on both responses of a pair, the chosen one desirable and the rejected one undesirable;

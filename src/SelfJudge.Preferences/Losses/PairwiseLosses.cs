@@ -1,5 +1,5 @@
 
-namespace SelfJudge.Preferences.Learning.Losses;
+namespace SelfJudge.Preferences.Losses;
 
 /// <summary>The losses by their kinds.</summary>
 internal static class PairwiseLosses

@@ -1,4 +1,4 @@
-namespace SelfJudge.Preferences.Learning.Losses;
+namespace SelfJudge.Preferences.Losses;
 
 /// <summary>
 /// ORPO (Hong et al. 2024, equations 6 and 7), on means over tokens m and without a reference: the negative log-likelihood of the

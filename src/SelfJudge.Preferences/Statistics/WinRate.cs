@@ -1,6 +1,6 @@
 using MathNet.Numerics.Distributions;
 
-namespace SelfJudge.Preferences.Evaluation;
+namespace SelfJudge.Preferences.Statistics;
 
 /// <summary>A mean with its 95 % interval.</summary>
 public sealed record Estimate(double Mean, double Low, double High)

@@ -1,4 +1,4 @@
-namespace SelfJudge.Preferences.Learning.Losses;
+namespace SelfJudge.Preferences.Losses;
 
 /// <summary>
 /// DPO (Rafailov et al. 2023, equation 7): −log σ(βΔ). With label smoothing ε it is conservative DPO (Mitchell 2023), for

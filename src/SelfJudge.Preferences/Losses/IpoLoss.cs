@@ -1,4 +1,4 @@
-namespace SelfJudge.Preferences.Learning.Losses;
+namespace SelfJudge.Preferences.Losses;
 
 /// <summary>IPO (Azar et al. 2023, equation 17): (Δ − 1/(2β))².</summary>
 internal sealed class IpoLoss : PairwiseLoss
