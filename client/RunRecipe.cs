@@ -1,9 +1,9 @@
-using SelfJudge.World;
 using SelfJudge.Client.Commands;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.World;
 
 namespace SelfJudge.Client;
 

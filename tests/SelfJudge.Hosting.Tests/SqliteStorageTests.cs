@@ -1,7 +1,7 @@
-using Orleans.TestingHost;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Storage;
+using Orleans.TestingHost;
 using SelfJudge.Grains.Training;
 using SelfJudge.Tests.Shared;
 

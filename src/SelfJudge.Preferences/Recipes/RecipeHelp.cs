@@ -1,5 +1,5 @@
-using SelfJudge.Preferences.Settings;
 using System.Text.RegularExpressions;
+using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.Preferences.Recipes;
 

@@ -1,6 +1,6 @@
-using SelfJudge.World;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.World;
 
 namespace SelfJudge.Runs.Stages;
 

@@ -2,8 +2,8 @@ using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
-using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Methods;
+using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
 
