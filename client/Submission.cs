@@ -92,8 +92,8 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
     private Task<PromptOutcome> Play(IGrainFactory grains, string host, int index, CancellationToken cancellation) =>
         // Two submissions of one job may be under way, and what they share is not their prompts.
         grains.GetGrain<IPromptGrain>($"submit/{Job}/{index}/{HashOf(JsonSerializer.Serialize(PromptTurn.Of(prompts[index])))}").Play(new PromptRequest(
-            index, [.. prompts[index].Select(t => new DialogueTurn(t.Role, t.Content))], host, model.Id, host, model.Id, model.JudgeTemplates,
-            samples, SamplingSettings.From(sampling), Seeds.Derive(Seeds.Derive(seed, "submit"), index), null, 1, null), cancellation);
+            index, prompts[index], host, model.Id, host, model.Id, model.JudgeTemplates,
+            samples, sampling, Seeds.Derive(Seeds.Derive(seed, "submit"), index), null, 1, null), cancellation);
 
     private PromptResult Check(int index, string line)
     {

@@ -5,6 +5,7 @@ using SelfJudge.CommandLine;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;
@@ -21,10 +22,10 @@ internal static class ChatCommand
         command.SetAction(async (parse, cancellation) =>
         {
             var resolved = model.Resolve(parse);
-            var settings = SamplingSettings.From(sampling.Resolve(parse, resolved.Sampling));
+            var settings = sampling.Resolve(parse, resolved.Sampling);
             var encoder = Encoder(resolved);
             await using var loaded = await model.Open(parse, resolved);
-            var turns = new List<DialogueTurn>();
+            var turns = new List<Turn>();
             try
             {
                 for (var turn = 0; ; turn++)
@@ -35,8 +36,8 @@ internal static class ChatCommand
                     // Nothing but a line ends the reading of one: who is to stop leaves it to itself.
                     if (await Task.Run(Console.In.ReadLine, CancellationToken.None).WaitAsync(cancellation) is not { Length: > 0 } said)
                         return RunExecutor.Succeeded;
-                    turns.Add(new DialogueTurn(Role.User, said));
-                    turns.Add(new DialogueTurn(Role.Assistant, await Answer(loaded, encoder, turns, Seeds.Derive(parse.GetValue(sampling.Seed), turn), settings, cancellation)));
+                    turns.Add(new Turn(Role.User, said));
+                    turns.Add(new Turn(Role.Assistant, await Answer(loaded, encoder, turns, Seeds.Derive(parse.GetValue(sampling.Seed), turn), settings, cancellation)));
                 }
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -49,9 +50,9 @@ internal static class ChatCommand
     }
 
     // A dialogue that outgrows the model loses its oldest exchanges, and says so; what is said last loses its beginning only.
-    private static async Task<string> Answer(LoadedModel loaded, PromptEncoder? encoder, List<DialogueTurn> turns, ulong seed, SamplingSettings settings, CancellationToken cancellation)
+    private static async Task<string> Answer(LoadedModel loaded, PromptEncoder? encoder, List<Turn> turns, ulong seed, SamplingOptions settings, CancellationToken cancellation)
     {
-        while (turns.Count > 2 && encoder is not null && encoder.IsCut([.. turns.Select(t => new Turn(t.Role, t.Content))], settings.MaxNewTokens))
+        while (turns.Count > 2 && encoder is not null && encoder.IsCut(turns, settings.MaxNewTokens))
         {
             turns.RemoveRange(0, 2);
             await Console.Error.WriteLineAsync("(the dialogue is longer than the model's context: its oldest exchange is left out)");

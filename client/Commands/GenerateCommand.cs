@@ -18,11 +18,11 @@ internal static class GenerateCommand
         command.SetAction(async (parse, cancellation) =>
         {
             var resolved = model.Resolve(parse);
-            var settings = SamplingSettings.From(sampling.Resolve(parse, resolved.Sampling));
+            var settings = sampling.Resolve(parse, resolved.Sampling);
             await using var loaded = await model.Open(parse, resolved);
             try
             {
-                await foreach (var piece in loaded.Policy.Stream(new SampleRequest(resolved.Id, [new DialogueTurn(Role.User, parse.GetValue(prompt)!)], [parse.GetValue(sampling.Seed)], settings, null), cancellation).WithCancellation(cancellation))
+                await foreach (var piece in loaded.Policy.Stream(new SampleRequest(resolved.Id, [new Turn(Role.User, parse.GetValue(prompt)!)], [parse.GetValue(sampling.Seed)], settings, null), cancellation).WithCancellation(cancellation))
                     await Terminal.Data.WriteAsync(piece);
                 await Terminal.Data.WriteLineAsync();
                 return RunExecutor.Succeeded;

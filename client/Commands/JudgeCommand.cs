@@ -24,7 +24,7 @@ internal static class JudgeCommand
             await using var loaded = await model.Open(parse, resolved);
             try
             {
-                var verdict = (await loaded.Judge.Judge(new JudgeRequest(resolved.Id, [new DialogueTurn(Role.User, parse.GetValue(prompt)!)], [new ResponsePair(parse.GetValue(a)!, parse.GetValue(b)!)], resolved.JudgeTemplates, null), cancellation))[0];
+                var verdict = (await loaded.Judge.Judge(new JudgeRequest(resolved.Id, [new Turn(Role.User, parse.GetValue(prompt)!)], [new ResponsePair(parse.GetValue(a)!, parse.GetValue(b)!)], resolved.JudgeTemplates, null), cancellation))[0];
                 if (verdict.Judgments.Count == 0)
                 {
                     Console.WriteLine("verdict: tie, the two responses are identical");

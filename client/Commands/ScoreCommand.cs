@@ -112,7 +112,7 @@ internal static class ScoreCommand
 
     private static GivenResponse[] Responses(ScoredRow row)
     {
-        DialogueTurn[] turns = [.. row.Prompt.Select(t => new DialogueTurn(t.Role, t.Content))];
+        var turns = row.Prompt;
         return
         [
             new GivenResponse(turns, row.Chosen, row.Ids is null ? null : new ResponseIds(row.Ids.Prompt, row.Ids.Chosen)),

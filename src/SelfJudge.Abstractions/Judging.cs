@@ -1,3 +1,4 @@
+using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Abstractions;
 
@@ -11,7 +12,7 @@ public sealed record ResponsePair([property: Id(0)] string First, [property: Id(
 [GenerateSerializer, Immutable, Alias("sj.JudgeRequest")]
 public sealed record JudgeRequest(
     [property: Id(0)] string Model,
-    [property: Id(1)] IReadOnlyList<DialogueTurn> Turns,
+    [property: Id(1)] IReadOnlyList<Turn> Turns,
     [property: Id(2)] IReadOnlyList<ResponsePair> Pairs,
     [property: Id(3)] IReadOnlyList<string> Templates,
     [property: Id(4)] BatchMembership? Batch);
@@ -23,7 +24,7 @@ public sealed record JudgeRequest(
 [GenerateSerializer, Immutable, Alias("sj.RewardRequest")]
 public sealed record RewardRequest(
     [property: Id(0)] string Model,
-    [property: Id(1)] IReadOnlyList<DialogueTurn> Turns,
+    [property: Id(1)] IReadOnlyList<Turn> Turns,
     [property: Id(2)] IReadOnlyList<RewardCandidate> Responses,
     [property: Id(3)] BatchMembership? Batch,
     [property: Id(4)] int[] PromptIds,
@@ -44,7 +45,7 @@ public sealed record RewardCandidate([property: Id(0)] string Text, [property: I
 public sealed record TournamentRequest(
     [property: Id(0)] string JudgeHost,
     [property: Id(1)] string JudgeModel,
-    [property: Id(2)] IReadOnlyList<DialogueTurn> Turns,
+    [property: Id(2)] IReadOnlyList<Turn> Turns,
     [property: Id(3)] IReadOnlyList<string> Responses,
     [property: Id(4)] IReadOnlyList<string> Templates,
     [property: Id(5)] ulong Seed,

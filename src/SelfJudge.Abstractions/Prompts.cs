@@ -1,3 +1,5 @@
+using SelfJudge.Preferences.Sampling;
+using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Abstractions;
@@ -13,14 +15,14 @@ namespace SelfJudge.Abstractions;
 [GenerateSerializer, Immutable, Alias("sj.PromptRequest")]
 public sealed record PromptRequest(
     [property: Id(0)] int Index,
-    [property: Id(1)] IReadOnlyList<DialogueTurn> Turns,
+    [property: Id(1)] IReadOnlyList<Turn> Turns,
     [property: Id(2)] string PolicyHost,
     [property: Id(3)] string PolicyModel,
     [property: Id(4)] string JudgeHost,
     [property: Id(5)] string JudgeModel,
     [property: Id(6)] IReadOnlyList<string> JudgeTemplates,
     [property: Id(7)] int Samples,
-    [property: Id(8)] SamplingSettings Sampling,
+    [property: Id(8)] SamplingOptions Sampling,
     [property: Id(9)] ulong Seed,
     [property: Id(10)] string? BatchKey,
     [property: Id(11)] int BatchSize,

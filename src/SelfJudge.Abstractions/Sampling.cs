@@ -3,19 +3,6 @@ using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Abstractions;
 
-/// <summary>One turn of a dialogue on the wire.</summary>
-[GenerateSerializer, Immutable, Alias("sj.DialogueTurn")]
-public sealed record DialogueTurn([property: Id(0)] Role Role, [property: Id(1)] string Content);
-
-/// <summary>How completions are drawn; see <see cref="SamplingOptions"/>.</summary>
-[GenerateSerializer, Immutable, Alias("sj.SamplingSettings")]
-public sealed record SamplingSettings([property: Id(0)] double Temperature, [property: Id(1)] double TopP, [property: Id(2)] int TopK, [property: Id(3)] int MaxNewTokens)
-{
-    public static SamplingSettings From(SamplingOptions o) => new(o.Temperature, o.TopP, o.TopK, o.MaxNewTokens);
-
-    public SamplingOptions ToOptions() => new(Temperature, TopP, TopK, MaxNewTokens);
-}
-
 /// <summary>Requests of several prompts that form one device batch of fixed composition.</summary>
 [GenerateSerializer, Immutable, Alias("sj.BatchMembership")]
 public sealed record BatchMembership([property: Id(0)] string Key, [property: Id(1)] int Size, [property: Id(2)] int Ordinal);
@@ -39,9 +26,9 @@ public sealed record Completion(
 [GenerateSerializer, Immutable, Alias("sj.SampleRequest")]
 public sealed record SampleRequest(
     [property: Id(0)] string Model,
-    [property: Id(1)] IReadOnlyList<DialogueTurn> Turns,
+    [property: Id(1)] IReadOnlyList<Turn> Turns,
     [property: Id(2)] IReadOnlyList<ulong> Seeds,
-    [property: Id(3)] SamplingSettings Sampling,
+    [property: Id(3)] SamplingOptions Sampling,
     [property: Id(4)] BatchMembership? Batch);
 
 /// <summary>Completions in the order of the seeds, and the prompt as the policy saw it.</summary>
@@ -53,7 +40,7 @@ public sealed record SampleResponse([property: Id(0)] int[] PromptIds, [property
 /// <param name="Turns">The dialogue up to the response.</param>
 /// <param name="Ids">Both as token ids, which are then taken as they stand; null where the texts are to be tokenized.</param>
 [GenerateSerializer, Immutable, Alias("sj.GivenResponse")]
-public sealed record GivenResponse([property: Id(0)] IReadOnlyList<DialogueTurn> Turns, [property: Id(1)] string Response, [property: Id(2)] ResponseIds? Ids = null);
+public sealed record GivenResponse([property: Id(0)] IReadOnlyList<Turn> Turns, [property: Id(1)] string Response, [property: Id(2)] ResponseIds? Ids = null);
 
 /// <summary>The token ids of a prompt, begin token included, and of a response to it.</summary>
 [GenerateSerializer, Immutable, Alias("sj.ResponseIds")]

@@ -1,9 +1,35 @@
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Sampling;
+using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Abstractions;
 
-// Verdicts and brackets are plain types that know no Orleans. These are the forms in which they travel.
+// Turns, sampling options, verdicts and brackets are plain types that know no Orleans. These are the forms in which they travel.
+
+[GenerateSerializer, Immutable, Alias("sj.Turn")]
+public record struct TurnSurrogate([property: Id(0)] Role Role, [property: Id(1)] string Content);
+
+[RegisterConverter]
+public sealed class TurnConverter : IConverter<Turn, TurnSurrogate>
+{
+    public Turn ConvertFromSurrogate(in TurnSurrogate surrogate) => new(surrogate.Role, surrogate.Content);
+
+    public TurnSurrogate ConvertToSurrogate(in Turn value) => new(value.Role, value.Content);
+}
+
+[GenerateSerializer, Immutable, Alias("sj.SamplingOptions")]
+public record struct SamplingOptionsSurrogate(
+    [property: Id(0)] double Temperature, [property: Id(1)] double TopP, [property: Id(2)] int TopK, [property: Id(3)] int MaxNewTokens);
+
+[RegisterConverter]
+public sealed class SamplingOptionsConverter : IConverter<SamplingOptions, SamplingOptionsSurrogate>
+{
+    public SamplingOptions ConvertFromSurrogate(in SamplingOptionsSurrogate surrogate) =>
+        new(surrogate.Temperature, surrogate.TopP, surrogate.TopK, surrogate.MaxNewTokens);
+
+    public SamplingOptionsSurrogate ConvertToSurrogate(in SamplingOptions value) => new(value.Temperature, value.TopP, value.TopK, value.MaxNewTokens);
+}
 
 [GenerateSerializer, Alias("sj.JudgeProbabilities")]
 public record struct JudgeProbabilitiesSurrogate([property: Id(0)] double A, [property: Id(1)] double B);

@@ -16,7 +16,7 @@ public sealed class JudgeReplicaGrain(IModelHost host, ChatJudges chats) : Grain
 {
     public async Task<IReadOnlyList<Verdict>> Judge(JudgeRequest request, CancellationToken cancellation)
     {
-        var turns = request.Turns.ToTurns();
+        var turns = request.Turns;
         // An answer that names neither response prefers neither.
         if (chats.Find(request.Model) is { } external)
             return [.. (await Task.WhenAll(request.Pairs.Select(p => external.Judge(turns, p.First, p.Second, cancellation)))).Select(j => j.Verdict ?? Verdict.Unreadable)];
@@ -27,7 +27,7 @@ public sealed class JudgeReplicaGrain(IModelHost host, ChatJudges chats) : Grain
     public async Task<IReadOnlyList<double>> Reward(RewardRequest request, CancellationToken cancellation)
     {
         var encoder = host.EncoderOf(request.Model);
-        var turns = request.Turns.ToTurns();
+        var turns = request.Turns;
         // Decoded and encoded again, a special token that was sampled is gone.
         var asSampled = request.Tokenizer == encoder.Tokenizer.Fingerprint;
         var sequences = request.Responses.Select(r =>

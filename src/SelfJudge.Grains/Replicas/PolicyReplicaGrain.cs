@@ -20,15 +20,15 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
     public async Task<SampleResponse> Sample(SampleRequest request, CancellationToken cancellation)
     {
         var encoder = host.EncoderOf(request.Model);
-        var prompt = encoder.EncodePrompt(request.Turns.ToTurns(), request.Sampling.MaxNewTokens);
-        var sampled = await HostCalls.WithBackOff(() => host.SampleAsync(request.Model, new SamplePrompt(prompt, request.Seeds, request.Sampling.ToOptions()), request.Batch.ToCohort(), cancellation), cancellation);
+        var prompt = encoder.EncodePrompt(request.Turns, request.Sampling.MaxNewTokens);
+        var sampled = await HostCalls.WithBackOff(() => host.SampleAsync(request.Model, new SamplePrompt(prompt, request.Seeds, request.Sampling), request.Batch.ToCohort(), cancellation), cancellation);
         return new SampleResponse(prompt, [.. sampled.Select(s => new Completion(s.Ids, s.LogProbs, s.Finish, s.Seed, s.PolicyVersion, encoder.Tokenizer.Decode(s.Ids)))], encoder.Tokenizer.Fingerprint);
     }
 
     public async IAsyncEnumerable<string> Stream(SampleRequest request, [EnumeratorCancellation] CancellationToken cancellation)
     {
         var encoder = host.EncoderOf(request.Model);
-        var prompt = new SamplePrompt(encoder.EncodePrompt(request.Turns.ToTurns(), request.Sampling.MaxNewTokens), request.Seeds, request.Sampling.ToOptions());
+        var prompt = new SamplePrompt(encoder.EncodePrompt(request.Turns, request.Sampling.MaxNewTokens), request.Seeds, request.Sampling);
         var (ids, shown) = (new List<int>(), "");
         await foreach (var id in host.StreamAsync(request.Model, prompt, cancellation))
         {
@@ -51,7 +51,7 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
         var sequences = request.Responses.Select(r => r.Ids is { } ids ? new ResponseSequence(ids.Prompt, ids.Response)
             : request.Verbatim
             ? new ResponseSequence(encoder.Encode([new TemplatePart(string.Concat(r.Turns.Select(t => t.Content)), false)], begin: true), encoder.Tokenizer.Encode(r.Response))
-            : new ResponseSequence(encoder.EncodePrompt(r.Turns.ToTurns()), encoder.EncodeAnswer(r.Response))).ToList();
+            : new ResponseSequence(encoder.EncodePrompt(r.Turns), encoder.EncodeAnswer(r.Response))).ToList();
         var logProbs = await HostCalls.WithBackOff(() => host.LogProbsAsync(request.Model, sequences, cancellation), cancellation);
         return new LogProbsResponse([.. sequences.Zip(logProbs, (s, p) => new ResponseLogProb(p, s.Response.Length, s.Prompt.Length))], host.DescriptionOf(request.Model).Config.MaxPositionEmbeddings);
     }

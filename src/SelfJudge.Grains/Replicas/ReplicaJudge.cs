@@ -29,6 +29,6 @@ public sealed class ReplicaJudge(IReadOnlyList<IJudgeReplicaGrain> replicas, str
     public async Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, BatchMembership? batch, CancellationToken cancellation)
     {
         var replica = replicas[(int)((uint)Interlocked.Increment(ref _asked) % (uint)replicas.Count)];
-        return new PairJudgment((await replica.Judge(new JudgeRequest(model, prompt.ToWire(), [new ResponsePair(first, second)], templates, batch), cancellation))[0]);
+        return new PairJudgment((await replica.Judge(new JudgeRequest(model, prompt, [new ResponsePair(first, second)], templates, batch), cancellation))[0]);
     }
 }

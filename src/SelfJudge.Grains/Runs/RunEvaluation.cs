@@ -177,14 +177,14 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
         grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/{index}").Play(Request(model, stage, prompt, index, samples), cancellation);
 
     private PromptRequest Request(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples) => new(
-        index, prompt.ToWire(), model.Host, model.Id, model.Host, model.Id, Templates(stage), samples,
-        SamplingSettings.From(recipe.Sampling), Seeds.Derive(Seeds.Derive(recipe.Seed, "evaluation"), index),
+        index, prompt, model.Host, model.Id, model.Host, model.Id, Templates(stage), samples,
+        recipe.Sampling, Seeds.Derive(Seeds.Derive(recipe.Seed, "evaluation"), index),
         recipe.Deterministic ? $"{runId}//evaluation/{stage}" : null, _prompts.Count, null);
 
     private async Task<Completion> Champion(LoadedModel model, string stage, PromptOutcome outcome, int index, int n)
     {
         Bracket bracket = await grains.GetGrain<ITournamentGrain>($"{runId}//evaluation/{stage}/{index}/{n}").Play(new TournamentRequest(
-            model.Host, model.Id, _prompts[index].ToWire(),
+            model.Host, model.Id, _prompts[index],
             [.. outcome.Completions.Take(n).Select(c => c.Text)], Templates(stage), Seeds.Derive(recipe.Seed, index, n),
             recipe.Deterministic ? $"{runId}//evaluation/{stage}/{n}" : null, _prompts.Count, index), CancellationToken.None);
         return outcome.Completions[bracket.Champion];

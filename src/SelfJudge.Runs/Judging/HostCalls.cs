@@ -1,7 +1,6 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Llama;
-using SelfJudge.Preferences.Templates;
 using SelfJudge.World;
 
 namespace SelfJudge.Runs.Judging;
@@ -24,10 +23,6 @@ internal static class HostCalls
                 await Task.Delay(TimeSpan.FromMilliseconds(100 * Math.Pow(2, attempt - 1)), time ?? TimeProvider.System, cancellation);
             }
     }
-
-    public static IReadOnlyList<Turn> ToTurns(this IReadOnlyList<DialogueTurn> turns) => [.. turns.Select(t => new Turn(t.Role, t.Content))];
-
-    public static IReadOnlyList<DialogueTurn> ToWire(this IReadOnlyList<Turn> turns) => [.. turns.Select(t => new DialogueTurn(t.Role, t.Content))];
 
     public static Cohort? ToCohort(this BatchMembership? batch) => batch is null ? null : new Cohort(batch.Key, batch.Size, batch.Ordinal);
 

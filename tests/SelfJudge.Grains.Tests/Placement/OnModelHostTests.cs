@@ -1,6 +1,7 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Grains.Training;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Placement;
@@ -16,7 +17,7 @@ public sealed class OnModelHostTests
         await using var cluster = await GrainCluster.Start([null, first, second]);
         for (var i = 1; i <= 2; i++)
         {
-            await cluster.Grains.GetGrain<IPolicyReplicaGrain>($"host-{i}").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingSettings(1, 1, 0, 4), null), default);
+            await cluster.Grains.GetGrain<IPolicyReplicaGrain>($"host-{i}").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default);
             await cluster.Grains.GetGrain<IJudgeReplicaGrain>($"host-{i}").Judge(new JudgeRequest("m", TestRequests.Turns, [new ResponsePair("cat", "dog dog")], ["world"], null), default);
         }
         Assert.Equal((1, 1), (first.Sampled.Items.Count, first.Judged.Items.Count));
@@ -39,10 +40,10 @@ public sealed class OnModelHostTests
         await using var cluster = await GrainCluster.Start();
         cluster.Host.Load("m");
         await cluster.Grains.GetGrain<ITrainerGrain>("run-1").Release();
-        await cluster.Grains.GetGrain<IPolicyReplicaGrain>("fake").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingSettings(1, 1, 0, 4), null), default);
+        await cluster.Grains.GetGrain<IPolicyReplicaGrain>("fake").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default);
         // Not by key, though the replica placed before it is.
         await cluster.Grains.GetGrain<ITrainerGrain>("run-2").Release();
-        await Assert.ThrowsAnyAsync<OrleansException>(() => cluster.Grains.GetGrain<IPolicyReplicaGrain>("nowhere").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingSettings(1, 1, 0, 4), null), default));
+        await Assert.ThrowsAnyAsync<OrleansException>(() => cluster.Grains.GetGrain<IPolicyReplicaGrain>("nowhere").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default));
     }
 
     [Fact]
@@ -68,7 +69,7 @@ public sealed class OnModelHostTests
     {
         await using var cluster = await GrainCluster.Start();
         cluster.Host.Load("m");
-        await Assert.ThrowsAnyAsync<OrleansException>(() => cluster.Grains.GetGrain<IPolicyReplicaGrain>("nowhere").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingSettings(1, 1, 0, 4), null), default));
+        await Assert.ThrowsAnyAsync<OrleansException>(() => cluster.Grains.GetGrain<IPolicyReplicaGrain>("nowhere").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default));
         Assert.Empty(cluster.Host.Sampled.Items);
     }
 }

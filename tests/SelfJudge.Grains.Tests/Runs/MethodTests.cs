@@ -124,7 +124,7 @@ public sealed class MethodTests : IDisposable
         await using var cluster = await GrainCluster.Start();
         await Complete(cluster, TestRuns.SelfJudge(steps: 2).Stages[0] with { Judge = "oracle" });
         Assert.DoesNotContain(cluster.Host.Judged.Items, j => j.Cohort is not null);
-        var turns = new[] { new DialogueTurn(Role.User, "what is the opposite of hot ?") };
+        var turns = new[] { new Turn(Role.User, "what is the opposite of hot ?") };
         var verdicts = await cluster.Grains.GetGrain<IJudgeReplicaGrain>("fake").Judge(new JudgeRequest("oracle", turns, [new("the opposite of hot is cold .", "the opposite of hot is dog ."), new("dog dog", "the opposite of hot is cold .")], ["world"], null), TestContext.Current.CancellationToken);
         Assert.Equal([1, 2], verdicts.Select(v => v.Winner));
     }
