@@ -2,10 +2,8 @@ using Parquet.Serialization;
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Prompts;
 using SelfJudge.Grains.Tests.Cluster;
-using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Evaluation;
-using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Folders;
@@ -14,7 +12,7 @@ using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Runs;
 
-public sealed class RunGrainTests : IDisposable
+public sealed partial class RunGrainTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
@@ -49,127 +47,6 @@ public sealed class RunGrainTests : IDisposable
         Assert.False(File.Exists(folder.TripletJournal));
         Assert.Equal(0, cluster.Host.OpenTrainings);
         Assert.Empty(cluster.Host.Status.Models); // a run that is over holds no memory
-    }
-
-    [Fact]
-    public async Task On_file_data_a_stage_of_the_run_judges_held_out_prompts()
-    {
-        await using var cluster = await GrainCluster.Start();
-        var pairs = _folder.In("pairs.jsonl");
-        Directory.CreateDirectory(Path.GetDirectoryName(pairs)!);
-        File.WriteAllLines(pairs, Enumerable.Range(0, 60).Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
-        var recipe = TestRuns.SelfJudge(steps: 1) with
-        {
-            Data = new DataRecipe { Pairs = pairs },
-            Model = new ModelRecipe { Path = _folder.In("start") },
-            Stages =
-            [
-                new StageRecipe { Name = "JSFT", Method = StageMethod.Jsft, Steps = 1, LearningRate = 1e-3, PolicyExamples = 2, JudgePairs = 1 },
-                TestRuns.SelfJudge(steps: 1).Stages[0] with { From = "JSFT" },
-            ],
-            Evaluation = new EvaluationRecipe { Baseline = "JSFT", Rejection = [TestRuns.Stage], RejectionSamples = [4] },
-        };
-        Directory.CreateDirectory(_folder.In("start"));
-        File.WriteAllText(Path.Combine(_folder.In("start"), "fake-model.txt"), "1");
-        var status = await Complete(cluster, "run", recipe);
-        Assert.Equal((RunState.Completed, null), (status.State, status.Message));
-        var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
-        Assert.Equal(("fake:0", 1), (result.Environment.Device, result.Environment.Workers));
-        Assert.Equal(("JSFT", "JSFT, the model's own judge; not independent", false), (result.EvaluationJudge!.Name, result.EvaluationJudge.Description, result.EvaluationJudge.IsIndependent));
-        Assert.Equal(["JSFT", TestRuns.Stage, $"{TestRuns.Stage} + rejection N=4"], result.Policies.Select(p => p.Name));
-        Assert.All(result.Policies, p => Assert.Equal((null, 0, 6), (p.GoldMean, p.GoldByPrinciple.Count, p.NPrompts)));
-        // One prompt in ten is held out, and all six are shown; of two answers the judge takes the longer.
-        Assert.Equal(6, result.Examples.Count);
-        int Words(ExampleResult example, int policy) => example.Answers[policy].Answer.Split(' ').Length;
-        for (var i = 0; i < 3; i++)
-            Assert.Equal(result.Examples.Average(e => Words(e, i) > Words(e, 0) ? 1 : Words(e, i) < Words(e, 0) ? 0 : 0.5), result.Policies[i].WinRate, 12);
-        Assert.True(result.Policies[2].WinRate > 0.5); // its tournament's judge prefers the longer, too
-        Assert.Equal(result.Policies[2].WinRate, result.Rejection.Single(r => r.N == 4).WinRate);
-        Assert.Equal((1.0, 0.8), (result.EvaluationJudge.SwapConsistency!.Value, Math.Round(result.EvaluationJudge.JudgeMass!.Value, 12)));
-        Assert.Equal([1.0, 1.0], result.Judges.Select(j => j.Accuracy));
-        Assert.All(result.Examples.SelectMany(e => e.Answers), a => Assert.Null(a.Gold));
-        Assert.Contains("judged by JSFT, the model&#39;s own judge; not independent", File.ReadAllText(new RunFolder(_folder.In("run")).Report));
-    }
-
-    [Fact]
-    public async Task On_file_data_a_run_shows_what_became_of_the_model_that_it_starts_from()
-    {
-        await using var cluster = await GrainCluster.Start();
-        var pairs = _folder.In("pairs.jsonl");
-        // 120 prompts are held out, of which a run that does not say how many answers a hundred.
-        File.WriteAllLines(pairs, Enumerable.Range(0, 1200).Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
-        var recipe = TestRuns.SelfJudge(steps: 5) with
-        {
-            Data = new DataRecipe { Pairs = pairs },
-            Model = new ModelRecipe { Path = Start() },
-            Stages =
-            [
-                new StageRecipe { Name = "JSFT", Method = StageMethod.Jsft, Steps = 1, LearningRate = 1e-3, PolicyExamples = 2, JudgePairs = 1 },
-                TestRuns.SelfJudge(steps: 5).Stages[0] with { From = "JSFT" },
-            ],
-        };
-        var status = await Complete(cluster, "run", recipe);
-        Assert.Equal((RunState.Completed, null), (status.State, status.Message));
-        var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
-        Assert.Equal([("start", 100), ("JSFT", 100), (TestRuns.Stage, 100)], result.Policies.Select(p => (p.Name, p.NPrompts)));
-        Assert.Equal((0.5, "JSFT", true), (result.Policies[0].WinRate, result.EvaluationJudge!.Name, result.IsHeldOut));
-        Assert.Equal((0, null), (result.EvaluationJudge.Judged, result.EvaluationJudge.InconsistentRate)); // the fake model answers as before, whatever it learned
-        Assert.All(result.Examples, e => Assert.Equal(["start", "JSFT", TestRuns.Stage], e.Answers.Select(a => a.Policy)));
-        Assert.Equal((TestRuns.Stage, 8, 7), (result.Bracket!.Policy, result.Bracket.Responses.Count, result.Bracket.Bracket.Matches.Count));
-        Assert.Equal([1, 3, 5], result.SampledTriplets.Select(t => t.Step));
-        Assert.All(result.SampledTriplets, t => Assert.True(t.Chosen.Length > 0 && t.Chosen != t.Rejected && t.ChosenScore > t.RejectedScore && t.OrdersAgree));
-        var report = File.ReadAllText(new RunFolder(_folder.In("run")).Report);
-        Assert.Contains("Answers to 100 held-out prompts, judged by JSFT, the model&#39;s own judge; not independent. Win rate against the model that the run starts from, ties as half", report);
-        Assert.Contains("<h2>Sampled triplets</h2>", report);
-    }
-
-    [Fact]
-    public async Task A_judge_that_always_says_A_gives_one_half_to_every_policy()
-    {
-        await using var cluster = await GrainCluster.Start();
-        cluster.Host.Says = FakeModelHost.AlwaysA;
-        var recipe = TestRuns.SelfJudge(steps: 1) with { Evaluation = new EvaluationRecipe { Baseline = "start", Judge = "start", Prompts = 20, Rejection = [TestRuns.Stage], RejectionSamples = [2] } };
-        Assert.Equal(RunState.Completed, (await Complete(cluster, "tie", recipe)).State);
-        var tie = RunResult.FromJson((await Run(cluster, "tie").GetResult())!);
-        Assert.Equal(["start", TestRuns.Stage, $"{TestRuns.Stage} + rejection N=2"], tie.Policies.Select(p => p.Name));
-        Assert.All(tie.Policies, p => Assert.Equal(0.5, p.WinRate));
-        Assert.Equal((1.0, 0.0), (tie.EvaluationJudge!.InconsistentRate!.Value, tie.EvaluationJudge.SwapConsistency!.Value));
-        // By the mean over both orders it would win and lose by nothing but how sure it happens to be.
-        await Complete(cluster, "mean", recipe with { Evaluation = recipe.Evaluation with { Inconsistent = InconsistentPairs.Mean } });
-        var mean = RunResult.FromJson((await Run(cluster, "mean").GetResult())!);
-        Assert.Contains(mean.Policies, p => p.WinRate != 0.5);
-        Assert.Equal((1.0, InconsistentPairs.Mean), (mean.EvaluationJudge!.InconsistentRate!.Value, mean.EvaluationJudge.InconsistentPairs!.Value));
-    }
-
-    [Fact]
-    public async Task Prompts_alone_hold_none_out_and_what_became_of_some_is_shown()
-    {
-        await using var cluster = await GrainCluster.Start();
-        var prompts = _folder.In("prompts.jsonl");
-        File.WriteAllLines(prompts, Enumerable.Range(0, 4).Select(i => $$"""{"prompt": "say {{i}}"}"""));
-        var recipe = TestRuns.SelfJudge(steps: 1) with { Data = new DataRecipe { Prompts = prompts }, Model = new ModelRecipe { Path = Start() } };
-        Assert.Equal(RunState.Completed, (await Complete(cluster, "run", recipe)).State);
-        var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
-        Assert.Empty(result.Policies);
-        Assert.Null(result.EvaluationJudge);
-        Assert.Equal((false, 4), (result.IsHeldOut, result.Examples.Select(e => e.Prompt).Distinct().Count()));
-        Assert.All(result.Examples, e => Assert.Equal(["start", TestRuns.Stage], e.Answers.Select(a => a.Policy)));
-        Assert.Equal(8, result.Bracket!.Responses.Count);
-        Assert.Single(result.SampledTriplets);
-        Assert.Contains("The data holds no prompts out: these are some that the run was trained on.", File.ReadAllText(new RunFolder(_folder.In("run")).Report));
-    }
-
-    [Fact]
-    public async Task A_stage_that_is_not_evaluated_answers_nothing()
-    {
-        await using var cluster = await GrainCluster.Start();
-        var pairs = _folder.In("pairs.jsonl");
-        File.WriteAllLines(pairs, Enumerable.Range(0, 60).Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
-        var recipe = TestRuns.SelfJudge(steps: 1) with { Data = new DataRecipe { Pairs = pairs }, Model = new ModelRecipe { Path = Start() }, Stages = [TestRuns.SelfJudge(steps: 1).Stages[0] with { Evaluate = false }] };
-        Assert.Equal(RunState.Completed, (await Complete(cluster, "run", recipe)).State);
-        var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
-        Assert.True(result.Policies.Count == 0 && result.Examples.Count == 0 && result.Bracket is null);
-        Assert.Single(result.SampledTriplets);
     }
 
     [Fact]
@@ -397,113 +274,6 @@ public sealed class RunGrainTests : IDisposable
         Assert.Equal((RunState.Failed, failure.Message, true), (failed.State, failed.Message, failed.CanResume));
         cluster.Host.OnSample = _ => Task.CompletedTask;
         Assert.Equal(RunState.Completed, (await Complete(cluster, "run", TestRuns.SelfJudge())).State);
-    }
-
-    [Fact]
-    public async Task A_run_that_is_being_executed_is_followed_by_the_same_request_and_no_other()
-    {
-        await using var cluster = await GrainCluster.Start();
-        var gate = new Gate();
-        cluster.Host.OnStep = version => version == 1 ? gate.Pass() : Task.CompletedTask;
-        var request = TestRuns.Request(TestRuns.SelfJudge(), _folder.In("run"));
-        await Run(cluster, "run").Start(request);
-        await gate.Reached;
-        Directory.CreateSymbolicLink(_folder.In("link"), _folder.In("run"));
-        await Run(cluster, "run").Start(request with { Folder = _folder.In("link") });
-        var elsewhere = await Assert.ThrowsAsync<RunFolderException>(() => Run(cluster, "run").Start(request with { Folder = _folder.In("other") }));
-        Assert.Equal($"run run is being executed in {_folder.In("run")}, not in {_folder.In("other")}: start the other one under another id", elsewhere.Message);
-        var otherwise = await Assert.ThrowsAsync<RunFolderException>(() => Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(steps: 5), _folder.In("run"))));
-        Assert.Equal($"run run is being executed in {_folder.In("run")} by another recipe: wait for its end, or start the other recipe in another folder", otherwise.Message);
-        Assert.False(Directory.Exists(_folder.In("other")));
-        gate.Open();
-        Assert.Equal((RunState.Completed, 4), ((await End(cluster, "run")).State, cluster.Host.Trained.Items.Count));
-        Assert.Equal($"{_folder.In("run")} holds a run of another recipe: start this one in another folder, or go on with that one by 'resume {_folder.In("run")}'",
-            (await Assert.ThrowsAsync<RunFolderException>(() => Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(steps: 5), _folder.In("run"))))).Message);
-    }
-
-    [Fact]
-    public async Task A_folder_with_files_of_somebody_else_is_refused_and_left_as_it_is()
-    {
-        await using var cluster = await GrainCluster.Start();
-        Directory.CreateDirectory(_folder.In("run"));
-        File.WriteAllText(_folder.In("run/metrics.jsonl"), "mine");
-        await Assert.ThrowsAsync<RunFolderException>(() => Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(), _folder.In("run"))));
-        Assert.Equal(RunState.Created, (await Run(cluster, "run").GetStatus()).State);
-        Assert.Equal("mine", File.ReadAllText(_folder.In("run/metrics.jsonl")));
-        Assert.Single(Directory.GetFileSystemEntries(_folder.In("run")));
-    }
-
-    [Theory]
-    [InlineData("stages.json", "")]
-    [InlineData("stages.json", "[null]")]
-    [InlineData("stages.json", "null")]
-    [InlineData("stages.json", """[{"name":"SFT"}]""")]
-    [InlineData("checkpoints/epoch", "x")]
-    [InlineData("metrics.jsonl", "x\n")]
-    [InlineData("triplets.jsonl", "x\n")]
-    public async Task A_damaged_file_of_the_folder_fails_the_run_by_its_name(string file, string content)
-    {
-        await using var cluster = await GrainCluster.Start();
-        await FailInTheSecondStage(cluster);
-        var whole = File.Exists(_folder.In($"run/{file}")) ? File.ReadAllText(_folder.In($"run/{file}")) : null;
-        File.WriteAllText(_folder.In($"run/{file}"), content);
-        var failed = await Complete(cluster, "run", TwoStages);
-        Assert.Equal(RunState.Failed, failed.State);
-        Assert.StartsWith(_folder.In($"run/{file}"), failed.Message, StringComparison.Ordinal);
-        Assert.Contains("damaged", failed.Message, StringComparison.Ordinal);
-        if (whole is null)
-            File.Delete(_folder.In($"run/{file}"));
-        else
-            File.WriteAllText(_folder.In($"run/{file}"), whole);
-        Assert.Equal(RunState.Completed, (await Complete(cluster, "run", TwoStages)).State);
-    }
-
-    [Theory]
-    [InlineData("stages.json")]
-    [InlineData("stages/SFT")]
-    public async Task Without_a_stage_that_was_finished_no_later_one_takes_up_its_checkpoints(string missing)
-    {
-        await using var cluster = await GrainCluster.Start();
-        await FailInTheSecondStage(cluster);
-        Directory.Move(_folder.In($"run/{missing}"), _folder.In("aside"));
-        var failed = await Complete(cluster, "run", TwoStages);
-        var folder = new RunFolder(_folder.In("run"));
-        Assert.Equal(RunState.Failed, failed.State);
-        Assert.Equal($"{folder.Checkpoints} holds step 4 of stage Self-Judge, but by {folder.StageResults} and {folder.Stages} stage SFT before it is not finished: put back what is missing, or delete {folder.Checkpoints}: stage SFT then begins anew", failed.Message);
-        Directory.Delete(folder.Checkpoints, recursive: true);
-        var end = await Complete(cluster, "run", TwoStages);
-        Assert.Equal((RunState.Completed, null), (end.State, end.Message));
-        Assert.Equal([1L, 2, 3, 4, 5, 6], MetricsLog.Read(folder.Metrics).Select(r => r.RunStep));
-    }
-
-    [Fact]
-    public async Task A_checkpoint_is_not_gone_on_with_from_another_model_than_it_came_from()
-    {
-        await using var cluster = await GrainCluster.Start();
-        await FailInTheSecondStage(cluster);
-        var folder = new RunFolder(_folder.In("run"));
-        FolderSeal.Write(Path.Combine(folder.Stages, "SFT"));
-        var failed = await Complete(cluster, "run", TwoStages);
-        Assert.Equal($"{folder.Checkpoints} holds step 4 of stage Self-Judge, which was made from another model than stage SFT has left: put back what is missing, or delete {folder.Checkpoints}: stage Self-Judge then begins anew", failed.Message);
-    }
-
-    [Fact]
-    public async Task A_folder_that_is_deleted_while_the_run_is_executed_is_said_to_be_gone()
-    {
-        await using var cluster = await GrainCluster.Start();
-        var gate = new Gate();
-        cluster.Host.OnStep = version => version == 1 ? gate.Pass() : Task.CompletedTask;
-        await Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(), _folder.In("run")));
-        await gate.Reached;
-        Directory.Move(_folder.In("run"), _folder.In("moved"));
-        gate.Open();
-        var failed = await End(cluster, "run");
-        Assert.Equal(RunState.Failed, failed.State);
-        Assert.StartsWith($"the run's folder {_folder.In("run")} is gone: it was deleted or moved while the run was executed. Where it was moved, go on with it by 'resume' there (", failed.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("epoch 0", failed.Message, StringComparison.Ordinal);
-        cluster.Host.OnStep = _ => Task.CompletedTask;
-        await Run(cluster, "moved").Start(TestRuns.Request(TestRuns.SelfJudge(), _folder.In("moved")));
-        Assert.Equal((RunState.Completed, null), ((await End(cluster, "moved")).State, (await Run(cluster, "moved").GetStatus()).Message));
     }
 
     private static Recipe TwoStages => TestRuns.SelfJudge(steps: 4) with
