@@ -16,6 +16,7 @@ internal abstract record HostWork(string Model, Cohort? Cohort)
     public abstract void Fail(Exception reason);
 }
 
+/// <summary>Samples of a prompt.</summary>
 internal sealed record GenerateWork(string Model, GenerationJob Job, Cohort? Cohort) : HostWork(Model, Cohort)
 {
     public override bool IsAbandoned => Job.IsAbandoned;
@@ -23,25 +24,37 @@ internal sealed record GenerateWork(string Model, GenerationJob Job, Cohort? Coh
     public override void Fail(Exception reason) => Job.Fail(reason);
 }
 
-/// <summary>A forward pass that reads something off each of its sequences and changes nothing. Such requests on one model join into one batch, by kind.</summary>
+/// <summary>
+/// A forward pass that reads something off each of its sequences and changes nothing. Such requests on one model join into one
+/// batch, by kind.
+/// </summary>
 internal abstract record ReadWork(string Model, Cohort? Cohort) : HostWork(Model, Cohort);
 
 /// <summary>What is read off each item by itself, whatever it is batched with.</summary>
-internal abstract record ReadWork<TItem, TResult>(string Model, IReadOnlyList<TItem> Items, TaskCompletionSource<TResult[]> Completion, Cohort? Cohort, CancellationToken Cancellation) : ReadWork(Model, Cohort)
+internal abstract record ReadWork<TItem, TResult>(string Model, IReadOnlyList<TItem> Items, TaskCompletionSource<TResult[]> Completion,
+    Cohort? Cohort, CancellationToken Cancellation) : ReadWork(Model, Cohort)
 {
     public override bool IsAbandoned => Cancellation.IsCancellationRequested;
 
     public override void Fail(Exception reason) => Completion.TrySetException(reason);
 }
 
-internal sealed record JudgeWork(string Model, IReadOnlyList<EncodedJudgePrompt> Items, TaskCompletionSource<JudgeProbabilities[]> Completion, Cohort? Cohort, CancellationToken Cancellation)
+/// <summary>Probabilities of the judge tokens after each prompt.</summary>
+internal sealed record JudgeWork(string Model, IReadOnlyList<EncodedJudgePrompt> Items,
+    TaskCompletionSource<JudgeProbabilities[]> Completion, Cohort? Cohort, CancellationToken Cancellation)
     : ReadWork<EncodedJudgePrompt, JudgeProbabilities>(Model, Items, Completion, Cohort, Cancellation);
 
-internal sealed record RewardWork(string Model, IReadOnlyList<ResponseSequence> Items, TaskCompletionSource<double[]> Completion, Cohort? Cohort, CancellationToken Cancellation)
+/// <summary>The scalar head's readings at the last tokens.</summary>
+internal sealed record RewardWork(string Model, IReadOnlyList<ResponseSequence> Items, TaskCompletionSource<double[]> Completion,
+    Cohort? Cohort, CancellationToken Cancellation)
     : ReadWork<ResponseSequence, double>(Model, Items, Completion, Cohort, Cancellation);
 
-/// <summary>Something that runs alone: a training step, a load. It waits for the generations of its model to end, and those asked for later wait for it.</summary>
-internal sealed record ExclusiveWork(string Model, Action Run, Action<Exception> OnFailure, bool IsTraining) : HostWork(Model, null)
+/// <summary>
+/// Something that runs alone: a training step, a load. It waits for the generations of its model to end, and those asked for
+/// later wait for it.
+/// </summary>
+/// <param name="Kind">As what its time counts.</param>
+internal sealed record ExclusiveWork(string Model, Action Run, Action<Exception> OnFailure, WorkKind Kind) : HostWork(Model, null)
 {
     public override bool IsAbandoned => false;
 

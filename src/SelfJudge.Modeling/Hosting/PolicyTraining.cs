@@ -40,7 +40,7 @@ internal sealed class PolicyTraining(ModelHost host, HostedModel policy, SharedW
         _isDisposed = true;
         trainer.Dispose();
         referenceWeights?.Release();
-        host.Freeze(policy);
+        host.Store.Freeze(policy);
         return true;
     });
 }
