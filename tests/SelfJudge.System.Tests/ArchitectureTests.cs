@@ -38,13 +38,23 @@ public sealed partial class ArchitectureTests
     public void No_folders_refer_to_each_other_in_a_circle()
     {
         var files = Directory.GetFiles(Sources, "*.cs", SearchOption.AllDirectories)
-            .Where(p => !p.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+            .Where(IsOurs)
             .Select(p => Comment().Replace(File.ReadAllText(p), "")).Select(text => (Folder: Namespace().Match(text).Groups[1].Value, Text: text)).ToList();
         var types = files.SelectMany(f => Declared().Matches(f.Text).Select(m => (f.Folder, Type: m.Groups[1].Value))).ToLookup(t => t.Folder, t => t.Type);
         var graph = files.GroupBy(f => f.Folder).ToDictionary(g => g.Key, g => g.SelectMany(f => UsedBy(f, types)).Distinct().ToList());
         Assert.True(graph.Count > 30, "the sources were not found");
         var circle = FindCircle(graph);
         Assert.True(circle is null, $"a circle of folders: {string.Join(" -> ", circle ?? [])}");
+    }
+
+    [Fact]
+    public void A_file_can_be_read_in_one_go()
+    {
+        var root = Path.GetFullPath(Path.Combine(Sources, ".."));
+        string[] folders = ["src", "client", "silo", "bench", "tests"];
+        var files = folders.SelectMany(f => Directory.GetFiles(Path.Combine(root, f), "*.cs", SearchOption.AllDirectories)).Where(IsOurs).ToList();
+        Assert.True(files.Count > 300, "the sources were not found");
+        Assert.All(files, file => Assert.True(File.ReadLines(file).Count() <= 350, $"{file} has more than 350 lines"));
     }
 
     [Fact]
@@ -83,6 +93,8 @@ public sealed partial class ArchitectureTests
             return circle;
         }
     }
+
+    private static bool IsOurs(string file) => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
 
     private static string ThisFile([CallerFilePath] string file = "") => file;
 
