@@ -1,4 +1,4 @@
-using SelfJudge.Runs.Folders;
+using SelfJudge.Abstractions;
 
 namespace SelfJudge.Client;
 
@@ -14,11 +14,11 @@ internal static class OutputFile
         if (Directory.Exists(file))
             throw new UserError($"--out {file} is a folder: name a file");
         // What stands there already is read and replaced, which a device or a pipe does not bear.
-        if (IsOfTheSystem(RunFolder.RealPath(file)))
+        if (IsOfTheSystem(RunId.RealPath(file)))
             throw new UserError($"--out {file} is a device, a pipe or the system's own: name a file elsewhere");
         if (!Directory.Exists(Path.GetDirectoryName(file)))
             throw new UserError($"--out {file} cannot be written: there is no folder {Path.GetDirectoryName(file)}");
-        if (inputs.FirstOrDefault(i => i is not null && File.Exists(i) && RunFolder.RealPath(i) == RunFolder.RealPath(file)) is { } input)
+        if (inputs.FirstOrDefault(i => i is not null && File.Exists(i) && RunId.RealPath(i) == RunId.RealPath(file)) is { } input)
             throw new UserError($"--out {file} is {input}, which the command reads: name another file");
         OutputPlace.TryFile(file);
         return file;

@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans.Configuration;
+using SelfJudge.Abstractions;
 using SelfJudge.Client.Commands;
 using SelfJudge.Hosting;
 using SelfJudge.Modeling.Hosting;

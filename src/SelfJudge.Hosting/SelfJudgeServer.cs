@@ -12,7 +12,7 @@ using Orleans.Configuration;
 using Orleans.Dashboard;
 using Orleans.Placement;
 using Orleans.Runtime.MembershipService.SiloMetadata;
-using Orleans.Serialization;
+using SelfJudge.Abstractions;
 using SelfJudge.Grains.Placement;
 using SelfJudge.Grains.Prompts;
 using SelfJudge.Grains.Training;
@@ -157,8 +157,4 @@ public static class SelfJudgeSiloExtensions
         silo.Configure<GrainDirectoryOptions>(o => o.CacheSize = DirectoryCacheSize);
         return silo;
     }
-
-    /// <summary>Lets our exceptions travel between processes as what they are. Silos have it; a client of the cluster needs it too.</summary>
-    public static IServiceCollection AddSelfJudgeExceptions(this IServiceCollection services) =>
-        services.Configure<ExceptionSerializationOptions>(o => o.SupportedNamespacePrefixes.Add(nameof(SelfJudge)));
 }

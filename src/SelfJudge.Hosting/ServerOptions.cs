@@ -1,4 +1,5 @@
 using System.Net;
+using SelfJudge.Abstractions;
 using SelfJudge.Modeling.Hosting;
 
 namespace SelfJudge.Hosting;
@@ -6,8 +7,8 @@ namespace SelfJudge.Hosting;
 /// <summary>How a silo process is set up.</summary>
 public sealed record ServerOptions
 {
-    public string ClusterId { get; init; } = "selfjudge";
-    public string ServiceId { get; init; } = "selfjudge";
+    public string ClusterId { get; init; } = SelfJudgeCluster.DefaultId;
+    public string ServiceId { get; init; } = SelfJudgeCluster.DefaultId;
 
     /// <summary>The model host of this silo; null for a silo that coordinates only.</summary>
     public ModelHostOptions? ModelHost { get; init; } = new();

@@ -25,7 +25,7 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
         var (recipe, folder) = (RequestedRecipes.Check(request), new RunFolder(request.Folder));
         if (_execution is { IsOver: false } running)
         {
-            if (RunFolder.RealPath(running.Request.Folder) != RunFolder.RealPath(request.Folder))
+            if (RunId.RealPath(running.Request.Folder) != RunId.RealPath(request.Folder))
                 throw new RunFolderException($"run {this.GetPrimaryKeyString()} is being executed in {running.Request.Folder}, not in {request.Folder}: start the other one under another id");
             if (RecipeFile.Render(running.Recipe) != RecipeFile.Render(recipe))
                 throw new RunFolderException($"run {this.GetPrimaryKeyString()} is being executed in {request.Folder} by another recipe: wait for its end, or start the other recipe in another folder");

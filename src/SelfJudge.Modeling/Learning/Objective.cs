@@ -2,7 +2,8 @@ namespace SelfJudge.Modeling.Learning;
 
 /// <summary>
 /// What a step minimises, with all that it learns from. It says what it needs of the models, what a batch's gradient is,
-/// and what is reported; the trainer makes the passes and the updates.
+/// and what is reported; the trainer makes the passes and the updates. Whoever derives from it has an objective of their own, which
+/// <see cref="Hosting.IPolicyTraining.StepAsync"/> takes like ours.
 /// </summary>
 public abstract record Objective
 {
@@ -18,12 +19,12 @@ public abstract record Objective
     /// <summary>The scalar head that it reads.</summary>
     public virtual ScalarHead Head => ScalarHead.None;
 
-    /// <summary>Carries the step out by the trainer's passes.</summary>
-    internal abstract StepReport Step(IPasses passes);
+    /// <summary>Carries the step out by the trainer's passes. Runs on the device thread, which waits for nothing meanwhile.</summary>
+    public abstract StepReport Step(IPasses passes);
 }
 
 /// <summary>The passes of a step. The trainer divides items among workers and packed batches, by their tokens.</summary>
-internal interface IPasses
+public interface IPasses
 {
     /// <summary>Has every item read once, without gradients.</summary>
     /// <param name="lengths">Tokens of each item.</param>

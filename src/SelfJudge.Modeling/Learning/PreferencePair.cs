@@ -4,8 +4,8 @@ namespace SelfJudge.Modeling.Learning;
 public sealed record PreferencePair(int[] Prompt, int[] Chosen, int[] Rejected)
 {
     /// <summary>Tokens that pass through a model: the prompt twice, and both responses.</summary>
-    internal int Tokens => 2 * Prompt.Length + Chosen.Length + Rejected.Length;
+    public int Tokens => 2 * Prompt.Length + Chosen.Length + Rejected.Length;
 
     /// <summary>The tokens of either response with the prompt.</summary>
-    internal IEnumerable<int> Sequences => [Prompt.Length + Chosen.Length, Prompt.Length + Rejected.Length];
+    public IEnumerable<int> Sequences => [Prompt.Length + Chosen.Length, Prompt.Length + Rejected.Length];
 }

@@ -1,5 +1,4 @@
-using System.IO.Hashing;
-using System.Text;
+using SelfJudge.Abstractions;
 using SelfJudge.Modeling.Files;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
@@ -9,16 +8,11 @@ namespace SelfJudge.Runs.Folders;
 /// <summary>Where everything lies in a run's folder.</summary>
 public sealed record RunFolder(string Path)
 {
-    private const int MaxLinks = 40; // as Linux has it
-
     /// <summary>How people call the run.</summary>
-    public string Name => System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(Path));
+    public string Name => RunId.NameOf(Path);
 
-    /// <summary>
-    /// What the run is to a cluster: its name, and a hash of where its folder really lies. By whatever links it is reached, it
-    /// is one run; a copy of it elsewhere is another.
-    /// </summary>
-    public string Id => $"{Name}-{Convert.ToHexStringLower(XxHash128.Hash(Encoding.UTF8.GetBytes(RealPath(Path))))[..16]}";
+    /// <summary>What the run is to a cluster.</summary>
+    public string Id => RunId.Of(Path);
 
     public string Marker => In("run.json");
     public string Recipe => In("recipe.yaml");
@@ -59,26 +53,6 @@ public sealed record RunFolder(string Path)
 
     /// <summary>TensorBoard's series of a stage.</summary>
     public string SeriesOf(string stage) => Within(TensorBoard, stage);
-
-    /// <summary>A path without any links; what is not there is taken by its name.</summary>
-    /// <exception cref="RunFolderException">Its links go round in circles.</exception>
-    public static string RealPath(string path)
-    {
-        var linksLeft = MaxLinks;
-        return Resolve(System.IO.Path.GetFullPath(path));
-
-        string Resolve(string path)
-        {
-            path = System.IO.Path.TrimEndingDirectorySeparator(path);
-            if (System.IO.Path.GetDirectoryName(path) is not { } parent)
-                return path;
-            parent = Resolve(parent);
-            var real = System.IO.Path.Combine(parent, System.IO.Path.GetFileName(path));
-            if (new DirectoryInfo(real).LinkTarget is not { } target)
-                return real;
-            return linksLeft-- > 0 ? Resolve(System.IO.Path.GetFullPath(target, parent)) : throw new RunFolderException($"{path} leads through more than {MaxLinks} links");
-        }
-    }
 
     /// <summary>Something that an execution made in the folder, by its name; null where there has been none, but that it was made ready for one.</summary>
     public string? FindRemnant() => !Directory.Exists(Path) ? null

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using SelfJudge.Abstractions;
 using SelfJudge.Modeling.Files;
 
 namespace SelfJudge.Runs.Folders;

@@ -1,3 +1,4 @@
+using SelfJudge.Abstractions;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Folders;
@@ -56,7 +57,7 @@ public sealed class RunFolderTests
         using var temporary = new TemporaryFolder();
         Directory.CreateSymbolicLink(temporary.In("a"), temporary.In("b"));
         Directory.CreateSymbolicLink(temporary.In("b"), temporary.In("a"));
-        Assert.EndsWith(" leads through more than 40 links", Assert.Throws<RunFolderException>(() => RunFolder.RealPath(temporary.In("a"))).Message, StringComparison.Ordinal);
+        Assert.EndsWith(" leads through more than 40 links", Assert.Throws<RunFolderException>(() => RunId.RealPath(temporary.In("a"))).Message, StringComparison.Ordinal);
     }
 
     [Theory]

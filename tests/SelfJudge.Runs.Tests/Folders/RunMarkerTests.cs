@@ -1,3 +1,4 @@
+using SelfJudge.Abstractions;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Tests.Shared;
 

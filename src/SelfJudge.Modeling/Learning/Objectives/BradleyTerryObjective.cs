@@ -12,7 +12,7 @@ public sealed record BradleyTerryObjective(IReadOnlyList<PreferencePair> Pairs) 
 
     public override ScalarHead Head => ScalarHead.Reward;
 
-    internal override StepReport Step(IPasses passes)
+    public override StepReport Step(IPasses passes)
     {
         var rewards = new (double Chosen, double Rejected)[Pairs.Count];
         double Loss() => rewards.Average(r => BradleyTerry.Of(r.Chosen - r.Rejected).Loss);

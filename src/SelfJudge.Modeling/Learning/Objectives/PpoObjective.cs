@@ -21,7 +21,7 @@ public sealed record PpoObjective(IReadOnlyList<RewardedResponse> Responses, Ppo
 
     public override ScalarHead Head => ScalarHead.Value;
 
-    internal override StepReport Step(IPasses passes)
+    public override StepReport Step(IPasses passes)
     {
         var rollouts = new Rollout[Responses.Count];
         passes.Read(Lengths, (batch, pass) => Roll(batch, pass, rollouts));

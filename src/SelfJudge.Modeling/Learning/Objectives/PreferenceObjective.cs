@@ -11,7 +11,7 @@ public sealed record PreferenceObjective(IReadOnlyList<PreferencePair> Pairs, Pr
 
     public override bool NeedsReference => Loss.NeedsReference;
 
-    internal override StepReport Step(IPasses passes)
+    public override StepReport Step(IPasses passes)
     {
         var mismatched = Loss.NeedsBaseline ? KlBaseline.Mismatched(Pairs) : [];
         var baseline = Loss.NeedsBaseline ? KlBaseline.Of(mismatched, passes) : 0;

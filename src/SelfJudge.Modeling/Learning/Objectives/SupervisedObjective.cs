@@ -10,7 +10,7 @@ public sealed record SupervisedObjective(IReadOnlyList<SupervisedExample> Exampl
 
     public override IReadOnlyList<int> Lengths => [.. Examples.Select(e => e.Tokens.Length)];
 
-    internal override StepReport Step(IPasses passes)
+    public override StepReport Step(IPasses passes)
     {
         var counts = new int[Parts.Length];
         foreach (var example in Examples)
