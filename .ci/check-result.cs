@@ -1,5 +1,3 @@
-using SelfJudge.Modeling.Files;
-
 // Checks that a demo's folder is complete: what scripts rely on in result.json, and the files beside it.
 using System.Text.Json.Nodes;
 
