@@ -176,7 +176,7 @@ internal sealed class BatchRunner(ModelHostOptions options, HostDevice device, M
     // On a CPU a row has the same bits whatever is held of its sequence; on a GPU results would depend on what was read before.
     private PrefixCache? PrefixesOf(HostedModel hosted)
     {
-        if (device.Description != TorchDevices.Cpu)
+        if (!device.IsCpu)
             return null;
         if (_prefixes is not { } held || held.Model != hosted)
         {

@@ -13,6 +13,9 @@ namespace SelfJudge.Modeling.Hosting;
 /// <param name="Workers">Among which a batch is divided; a GPU has one.</param>
 internal sealed record HostDevice(string Description, Device Torch, ScalarType FrozenType, IKernels Kernels, int Workers)
 {
+    /// <summary>Whether it computes with our own kernels for a processor, whatever it rounds.</summary>
+    public bool IsCpu => Torch.type == TorchSharp.DeviceType.CPU;
+
     /// <summary>The device that options name, with LibTorch loaded.</summary>
     /// <exception cref="DeviceException">There is no such device, or it cannot compute with the type of weights.</exception>
     public static HostDevice Open(ModelHostOptions options)

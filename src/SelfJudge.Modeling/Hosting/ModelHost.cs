@@ -140,8 +140,17 @@ public sealed class ModelHost : IModelHost, IDisposable
             var reference = spec.Reference is null ? null : Find(spec.Reference);
             var policy = Store.AddPolicy(spec, from);
             var weights = reference?.Weights.Use();
-            var trainer = new PolicyTrainer(policy.Model, reference?.Model, _runner.Workers, spec.Optimizer);
-            return new PolicyTraining(this, policy, weights, trainer, policy.Model.Adapter?.Config);
+            try
+            {
+                var trainer = new PolicyTrainer(policy.Model, reference?.Model, _runner.Workers, spec.Optimizer);
+                return new PolicyTraining(this, policy, weights, trainer, policy.Model.Adapter?.Config);
+            }
+            catch
+            {
+                weights?.Release();
+                Store.Unload(spec.Policy);
+                throw;
+            }
         });
 
     /// <summary>Ends what is running, refuses what is waiting, and frees every model.</summary>

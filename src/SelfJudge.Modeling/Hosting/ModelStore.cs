@@ -50,23 +50,31 @@ internal sealed class ModelStore(ModelHostOptions options, HostDevice device) : 
     }
 
     /// <summary>Makes the model that a training trains, in place of an earlier one of its id.</summary>
+    /// <exception cref="ArgumentException">The policy is to take the place of what it starts from or is compared with.</exception>
     public HostedModel AddPolicy(TrainingSpec spec, HostedModel from)
     {
+        if (spec.Policy == spec.From || spec.Policy == spec.Reference)
+            throw new ArgumentException($"'{spec.Policy}' cannot be trained in its own place: give the policy an id of its own");
         Unload(spec.Policy);
         return _models[spec.Policy] = NewPolicy(spec, from).Within(from.Encoder.MaxLength, from.MaxActiveSequences);
     }
 
     /// <summary>
     /// After its last step a model is one of those that are not trained: as it would be if it were loaded from its folder,
-    /// at version 0 and, where it was trained whole, in their type, so that a resumed run has what an uninterrupted one has.
+    /// at version 0, without a value head and, where it was trained whole, in their type, so that a resumed run has what an
+    /// uninterrupted one has.
     /// </summary>
     public void Freeze(HostedModel trained)
     {
         trained.Version = 0;
-        if (trained.Model.Adapter is not null || device.FrozenType == ScalarType.Float32 || TryFind(trained.Id) != trained)
+        var isWhole = trained.Model.Adapter is null;
+        if (TryFind(trained.Id) != trained || !trained.HasValueHead && (!isWhole || device.FrozenType == ScalarType.Float32))
             return;
-        var weights = new SharedWeights(trained.Model.Weights.Clone(device.FrozenType));
-        _models[trained.Id] = NewModel(trained.Id, weights, null, trained.Encoder.Tokenizer, trained.Encoder.Dialogue);
+        var weights = isWhole ? new SharedWeights(Frozen(trained)) : trained.Weights;
+        var adapter = trained.Model.Adapter is { } own ? WithoutHead(own) : null;
+        var (tokenizer, dialogue) = (trained.Encoder.Tokenizer, trained.Encoder.Dialogue);
+        _models[trained.Id] = NewModel(trained.Id, weights, adapter, tokenizer, dialogue)
+            .Within(trained.Encoder.MaxLength, trained.MaxActiveSequences);
         trained.Dispose();
     }
 
@@ -76,8 +84,7 @@ internal sealed class ModelStore(ModelHostOptions options, HostDevice device) : 
         // A value head serves its training only: what is left of it is a language model.
         var hosted = Find(model);
         var dropsHead = hosted.HasValueHead;
-        bool IsHead(NamedArray a) => a.Name is ParameterLayout.Score or ParameterLayout.AdapterScore;
-        IReadOnlyList<NamedArray> Saved(FlatBuffer buffer) => dropsHead ? [.. buffer.ToArrays().Where(a => !IsHead(a))] : buffer.ToArrays();
+        IReadOnlyList<NamedArray> Saved(FlatBuffer buffer) => dropsHead ? WithoutHead(buffer) : buffer.ToArrays();
         if (hosted.Model.Adapter is { } adapter)
         {
             var config = adapter.Config with { ScalarHead = adapter.Config.ScalarHead && !dropsHead };
@@ -91,8 +98,8 @@ internal sealed class ModelStore(ModelHostOptions options, HostDevice device) : 
     }
 
     /// <summary>
-    /// Packs the matrices of all that generates, and of nothing else: a host of many models does not hold two copies of each.
-    /// Where one of them cannot be packed, <paramref name="failed"/> is told, and the others are.
+    /// Packs the matrices of all that generates: a host of many models does not hold two copies of each. What has ended keeps its
+    /// own until another model begins, or weights may change. Where one of them cannot be packed, <paramref name="failed"/> is told, and the others are.
     /// </summary>
     public void PackGenerating(WorkerPool workers, Action<HostedModel, Exception> failed)
     {
@@ -132,6 +139,25 @@ internal sealed class ModelStore(ModelHostOptions options, HostDevice device) : 
             model.Dispose();
         _models.Clear();
     }
+
+    private LlamaWeights Frozen(HostedModel trained)
+    {
+        if (!trained.HasValueHead)
+            return trained.Model.Weights.Clone(device.FrozenType);
+        var copy = new LlamaWeights(trained.Model.Config with { ScalarHead = false }, device.Torch, device.FrozenType);
+        copy.Buffer.CopyFrom(WithoutHead(trained.Model.Weights.Buffer));
+        return copy;
+    }
+
+    private LoraAdapter WithoutHead(LoraAdapter adapter)
+    {
+        var copy = new LoraAdapter(adapter.Model, adapter.Config with { ScalarHead = false }, device.Torch);
+        copy.Buffer.CopyFrom(WithoutHead(adapter.Buffer));
+        return copy;
+    }
+
+    private static IReadOnlyList<NamedArray> WithoutHead(FlatBuffer buffer) =>
+        [.. buffer.ToArrays().Where(a => a.Name is not (ParameterLayout.Score or ParameterLayout.AdapterScore))];
 
     private HostedModel Read(string id, ModelSource source)
     {

@@ -14,6 +14,8 @@ internal sealed class PolicyTraining(ModelHost host, HostedModel policy, SharedW
 
     public Task<StepReport> StepAsync(Objective objective, double learningRate) => host.RunExclusive(policy.Id, () =>
     {
+        if (objective.Head != ScalarHead.None && objective.Head == ScalarHead.Value != policy.HasValueHead)
+            throw new InvalidOperationException($"the objective trains a scalar head as {objective.Head}, and the training was opened with another");
         var report = trainer.Step(objective, learningRate);
         policy.Version++;
         host.Meter.AddTrained(report.Tokens);

@@ -14,13 +14,11 @@ public sealed class PrefixCache : IDisposable
     private const int Nowhere = -1, Start = -2;
 
     private readonly Dictionary<(int Before, int Token), int> _places = [];
-    private readonly LlamaConfig _config;
     private readonly Tensor[] _layers;
 
     /// <param name="maxBytes">Memory for keys and values; it is taken as it fills.</param>
     public PrefixCache(LlamaConfig config, long maxBytes)
     {
-        _config = config;
         Capacity = (int)Math.Min(int.MaxValue, maxBytes / KvCache.BytesOf(config, 1, 1));
         using var scope = Ops.Scope();
         Tensor Layer() => Ops.Keep(Ops.Empty(Ops.Cpu, ScalarType.Float32, Capacity, 2 * config.Heads.KeyValueWidth));
@@ -32,9 +30,6 @@ public sealed class PrefixCache : IDisposable
 
     /// <summary>Tokens that are held, or will be when what was placed last is computed.</summary>
     public int Count => _places.Count;
-
-    /// <summary>Bytes of the keys and values of <see cref="Count"/> tokens.</summary>
-    public long Bytes => Count * KvCache.BytesOf(_config, 1, 1);
 
     /// <summary>[tokens, 2·key and value width] The keys and values of a layer.</summary>
     internal Tensor Layer(int index) => _layers[index];

@@ -138,7 +138,7 @@ public sealed class ModelHostDeviceTests
         using var host = new ModelHost(new ModelHostOptions { Workers = 2, Dtype = WeightDtype.BFloat16 });
         try
         {
-            await host.LoadAsync("m", new ModelSource(null, new InitialModel(World, 3, WorldTokenizer.Create()), null, "world"), default);
+            await host.LoadAsync("m", new ModelSource(null, new InitialModel(World, 3, WorldTokenizer.Create()), null, "world", MaxLength: 40, MaxActiveSequences: 3), default);
             var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "m", "m", null, 1, new OptimizerOptions()), default);
             Task<(ScalarType, float[])> Weights(string model) => host.RunExclusive(model, () => (host.Find(model).Model.Weights.Buffer.Flat.dtype, Ops.ToArray(host.Find(model).Model.Weights.Buffer.Flat)));
             await host.UnloadAsync("m"); // the training still uses its weights as reference
@@ -152,6 +152,7 @@ public sealed class ModelHostDeviceTests
             Assert.Equal(ScalarType.BFloat16, frozen.Item1);
             Assert.Equal(again.Item2, frozen.Item2);
             Assert.Equal((0, 0), (host.VersionOf("policy"), host.VersionOf("again")));
+            Assert.Equal((40, 3), (host.EncoderOf("policy").MaxLength, host.Find("policy").MaxActiveSequences));
         }
         finally
         {

@@ -42,6 +42,13 @@ public sealed class RoundedProductTests : IDisposable
     }
 
     [Fact]
+    public void It_is_refused_where_it_cannot_be_computed()
+    {
+        var problem = Record.Exception(() => Rounding.Times(Random(1, 3, 8), new WeightMatrix(Narrow(Random(2, 4, 8)))));
+        Assert.Equal(RoundedProduct.Problem, problem?.Message);
+    }
+
+    [Fact]
     public void A_row_has_the_same_bits_whatever_rows_are_beside_it()
     {
         Assert.SkipWhen(RoundedProduct.Problem is not null, RoundedProduct.Problem ?? "");

@@ -16,7 +16,7 @@ public sealed unsafe partial class CpuKernels : IKernels
 
     public static CpuKernels Instance { get; } = new(rounds: false);
 
-    /// <summary>The same, but that products with a matrix of bfloat16 round the other factor to it (<see cref="RoundedProduct"/>), where the processor can.</summary>
+    /// <summary>The same, but that products with a matrix of bfloat16 round the other factor to it (<see cref="RoundedProduct"/>), which needs a processor that can.</summary>
     public static CpuKernels Rounding { get; } = new(rounds: true);
 
     public Tensor Embed(Tensor table, int[] ids)

@@ -46,6 +46,8 @@ internal static unsafe class RoundedProduct
 
     private static void Multiply(MatrixView a, MatrixView b, PackedMatrix? packed, MatrixView c, MatrixView add)
     {
+        if (Problem is { } problem)
+            throw new InvalidOperationException(problem);
         if (a.ColumnStride != 1 || !(packed?.IsNarrow ?? b.IsNarrow))
             throw new ArgumentException("rows of the first matrix must be contiguous, and the second in bfloat16");
         int depth = a.Columns, stretch = Math.Min(MaxDepth, Simd.RoundUp(depth, 2));

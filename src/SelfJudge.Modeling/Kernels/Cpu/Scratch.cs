@@ -24,6 +24,8 @@ internal sealed unsafe class Scratch
         if (scratch._size < floats)
         {
             NativeMemory.AlignedFree(scratch._memory);
+            scratch._memory = null; // there may be no memory for the new one
+            scratch._size = 0;
             scratch._memory = (float*)NativeMemory.AlignedAlloc((nuint)(floats * sizeof(float)), Alignment);
             scratch._size = floats;
         }
