@@ -91,7 +91,7 @@ internal static class RunRecipe
             template = folder is null ? DialogueTemplate.World.Name
                 : isPlan && !ModelFolder.HasTokenizer(folder) ? DialogueTemplate.Paper.Name
                 : DialogueTemplates.Of(folder, "in a recipe: model.dialogue_template");
-        string? There(string? path, string key) => path is null ? null : isPlan ? Path.GetFullPath(path) : Existing(path, key);
+        string? There(string? path, string key) => path is null ? null : isPlan ? RecipePaths.Absolute(path) : Existing(path, key);
         recipe = recipe with
         {
             Model = recipe.Model with { Path = folder, DialogueTemplate = DialogueTemplate.Absolute(template) },
@@ -146,7 +146,7 @@ internal static class RunRecipe
     private static List<string> TemplatesOf(IReadOnlyList<string> named) => [.. named.Select(t => JudgeTemplate.IsFile(t) ? Existing(t, "judge.templates")! : t)];
 
     private static string? Existing(string? named, string key) => named is null ? null
-        : Path.Exists(named) ? Path.GetFullPath(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
+        : Path.Exists(named) ? RecipePaths.Absolute(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
 
     private static string? NamedModel(Recipe recipe, string? named, string key) =>
         named is not null && JudgeRef.Parse(named, recipe) is JudgeRef.Folder folder ? ModelFolderOf(folder.Path, key) : named;

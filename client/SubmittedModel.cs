@@ -33,7 +33,7 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
         {
             if (model.Chain[^1].BaseId is not null)
                 throw new UserError($"--model {named ?? model.Name} has an adapter already: name its base model to use --adapter {adapter}");
-            var folder = Path.GetFullPath(adapter);
+            var folder = RecipePaths.Absolute(adapter);
             model = model with { Name = folder, Chain = [.. model.Chain, new ModelReference($"submit/{folder}", folder, null, model.Id, model.Chain[^1].DialogueTemplate)] };
         }
         // What cannot be loaded is said here, before a silo is started.
@@ -69,7 +69,7 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
         var path = named ?? RunNames.All().LastOrDefault(r => File.Exists(new RunFolder(r).Result))
             ?? throw new UserError("there is no completed run under runs/: name a model with --model RUN or --model DIR");
         return File.Exists(Path.Combine(path, "config.json")) || AdapterFolder.IsAdapter(path)
-            ? OfFolder(Path.GetFullPath(path), dialogueTemplate, judgeTemplate)
+            ? OfFolder(RecipePaths.Absolute(path), dialogueTemplate, judgeTemplate)
             : OfRun(RunNames.TryFind(path) ?? throw Unknown(path, option), dialogueTemplate, judgeTemplate);
     }
 
@@ -92,7 +92,7 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
         var template = dialogueTemplate ?? DialogueTemplates.Of(baseModel ?? folder, "--template");
         List<ModelReference> chain = [];
         if (baseModel is not null)
-            chain.Add(new ModelReference($"submit/{Path.GetFullPath(baseModel)}", Path.GetFullPath(baseModel), null, null, template));
+            chain.Add(new ModelReference($"submit/{RecipePaths.Absolute(baseModel)}", RecipePaths.Absolute(baseModel), null, null, template));
         chain.Add(new ModelReference($"submit/{folder}", folder, null, baseModel is null ? null : chain[0].Id, template));
         return new SubmittedModel(folder, chain, [judgeTemplate ?? (ModelFolder.ReadTokenizer(baseModel ?? folder) is WordLevelTokenizer ? JudgeTemplate.World : JudgeTemplate.HhHelpful).Name], new SamplingOptions());
     }

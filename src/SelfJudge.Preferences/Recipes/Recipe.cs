@@ -86,11 +86,12 @@ public sealed record Recipe
     {
         if (named is null)
             return null;
-        if ((JudgeRef.Parse(named, this) ?? throw new RecipeException($"'{named}' names no judge")) is not JudgeRef.Folder folder)
-            return JudgeRef.Parse(named, this);
+        var judge = JudgeRef.Parse(named, this) ?? throw new RecipeException($"'{named}' names no judge");
+        if (judge is not JudgeRef.Folder folder)
+            return judge;
         // One folder is one judge, however its path is written; the one that the run starts from is the model that it starts from.
-        var whole = Path.GetFullPath(folder.Path);
-        return Model.Path is { } start && Path.GetFullPath(start) == whole ? new JudgeRef.Start() : new JudgeRef.Folder(whole);
+        var whole = RecipePaths.Absolute(folder.Path);
+        return Model.Path is { } start && RecipePaths.Absolute(start) == whole ? new JudgeRef.Start() : new JudgeRef.Folder(whole);
     }
 
     private StageRecipe? StartOf(StageRecipe stage) => stage.From is { } from ? Stages.First(s => s.Name == from) : null;

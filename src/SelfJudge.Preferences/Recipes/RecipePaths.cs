@@ -31,6 +31,9 @@ public static class RecipePaths
     public static (string Key, string Path)? FindRelative(Recipe recipe) =>
         Of(recipe).Where(p => !Path.IsPathFullyQualified(p.Path)).Select(p => ((string, string)?)p).FirstOrDefault();
 
+    /// <summary>The one spelling of a path: absolute, and without a separator at its end.</summary>
+    public static string Absolute(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+
     private static IEnumerable<(string, string?)> Templates(string key, IReadOnlyList<string> templates) =>
         templates.Where(JudgeTemplate.IsFile).Select(t => (key, (string?)t));
 }

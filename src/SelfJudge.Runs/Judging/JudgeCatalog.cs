@@ -55,7 +55,7 @@ public static class JudgeCatalog
     // Under the run's name, so that it is freed with the run's own models.
     private static IReadOnlyList<ModelReference> FolderChain(string runId, Recipe recipe, string folder)
     {
-        string IdOf(string path) => $"{runId}/named/{Path.GetFullPath(path)}";
+        string IdOf(string path) => $"{runId}/named/{RecipePaths.Absolute(path)}";
         ModelReference Model(string path, string? on) => new(IdOf(path), path, null, on, recipe.Model.DialogueTemplate);
         if (!AdapterFolder.IsAdapter(folder))
             return [Model(folder, null)];

@@ -13,6 +13,7 @@ public sealed class EvaluationJudgeTests
     [InlineData(0, "start", "/models/start", false, typeof(JudgeRef.Start))]
     [InlineData(0, "/models/start", "/models/start", false, typeof(JudgeRef.Start))] // what the run starts from
     [InlineData(0, "/models/x/../start", "/models/start", false, typeof(JudgeRef.Start))]
+    [InlineData(0, "/models/start/", "/models/start", false, typeof(JudgeRef.Start))]
     [InlineData(0, "/models/other", "/models/other", true, typeof(JudgeRef.Folder))]
     public void The_judge_is_as_the_recipe_says(int worldPairs, string? named, string name, bool isIndependent, Type kind)
     {
@@ -31,6 +32,7 @@ public sealed class EvaluationJudgeTests
     [Theory]
     [InlineData(100, StageMethod.SelfJudge, "oracle", null, "the world's gold oracle, which judged in training too; not independent")]
     [InlineData(0, StageMethod.SelfJudge, "/models/other", "/models/x/../other", "/models/other, which judged in training too; not independent")]
+    [InlineData(0, StageMethod.SelfJudge, "/models/other/", "/models/other", "/models/other, which judged in training too; not independent")]
     [InlineData(0, StageMethod.Raft, "/models/other", "/models/other", "/models/other, which judged in training too; not independent")]
     public void One_that_judged_or_rewarded_in_training_is_not_independent(int worldPairs, StageMethod method, string trains, string? evaluates, string description)
     {
