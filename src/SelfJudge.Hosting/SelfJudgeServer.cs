@@ -122,7 +122,7 @@ public static class SelfJudgeSiloExtensions
     // A read of the queue waits until there is something; this is how soon the next one follows one that found nothing.
     private static readonly TimeSpan StreamPollPeriod = TimeSpan.FromMilliseconds(1);
 
-    // Every prompt of every step is a grain of its own, and is never called again. For each the directory's cache would keep a
+    // Outside training every prompt is a grain of its own, and is never called again. For each the directory's cache would keep a
     // third of a kilobyte, a million times by default; this is room for those that are called at once.
     private const int DirectoryCacheSize = 10_000;
 

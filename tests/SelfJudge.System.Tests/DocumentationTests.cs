@@ -13,7 +13,8 @@ public sealed partial class DocumentationTests : IDisposable
     public static TheoryData<string> Pages =>
     [
         .. Directory.GetFiles(Repository, "*.md").Concat(Directory.GetFiles(Path.Combine(Repository, "docs"), "*.md", SearchOption.AllDirectories))
-            .Append(Path.Combine(Repository, "bench", "README.md")).Select(p => Path.GetRelativePath(Repository, p)).Order(StringComparer.Ordinal),
+            .Concat(((string[])["bench", "client", "samples", "src"]).SelectMany(f => Directory.GetFiles(Path.Combine(Repository, f), "README.md", SearchOption.AllDirectories)))
+            .Where(p => !p.Contains($"{Path.DirectorySeparatorChar}bin{Path.DirectorySeparatorChar}", StringComparison.Ordinal)).Select(p => Path.GetRelativePath(Repository, p)).Order(StringComparer.Ordinal),
     ];
 
     public void Dispose() => _folder.Dispose();

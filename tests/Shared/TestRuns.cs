@@ -26,7 +26,7 @@ internal static class TestRuns
 
     /// <summary>A batch with a triplet per match. Ids tell them apart: the prompt's are {prompt, match}.</summary>
     public static TripletBatch Batch(string run, int step, int prompt, long version = 0, string stage = Stage, params int[] matches) =>
-        new(run, stage, step, prompt, $"{run}/{stage}/{step}/{prompt}", [.. matches.Select(m => Triplet(prompt, m, version))], 1, [Verdict.Of([new TemplateJudgment(null, new(0.8, 0.1), new(0.2, 0.7))])], new CompletionSummary(4, 20, 3, 8, 3, 10), []);
+        new(run, stage, step, prompt, $"{run}/{stage}/{prompt}", [.. matches.Select(m => Triplet(prompt, m, version))], 1, [Verdict.Of([new TemplateJudgment(null, new(0.8, 0.1), new(0.2, 0.7))])], new CompletionSummary(4, 20, 3, 8, 3, 10), []);
 
     public static Triplet Triplet(int prompt, int match, long version = 0) =>
         new(match, [prompt, match], Completion(100 + match, version), Completion(200 + match, version), 0.75, 0.15, true, "what is the opposite of hot ?");

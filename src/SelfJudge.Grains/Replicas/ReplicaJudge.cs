@@ -10,13 +10,11 @@ public sealed class ReplicaJudge(IReadOnlyList<IJudgeReplicaGrain> replicas, str
 {
     private int _asked = -1;
 
-    /// <summary>A judge ready to be asked from anywhere in a cluster: one that answers by itself, or a model on some of its hosts.</summary>
+    /// <summary>A model on some hosts of a cluster, ready to be asked from anywhere in it.</summary>
     /// <param name="hosts">Those among which a model's work is shared.</param>
-    public static async Task<IPairJudge> Open(
+    public static async Task<ReplicaJudge> Open(
         JudgeSource source, IGrainFactory grains, IReadOnlyList<string> hosts, IReadOnlyList<string> templates)
     {
-        if (JudgeCatalog.OpenExternal(source) is { } external)
-            return external;
         foreach (var host in hosts)
             foreach (var model in source.Models)
                 await grains.GetGrain<IPolicyReplicaGrain>(host).Load(model);
