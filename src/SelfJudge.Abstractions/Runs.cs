@@ -1,5 +1,6 @@
 namespace SelfJudge.Abstractions;
 
+/// <summary>What a run is doing, or how it ended; completed, cancelled and failed runs do nothing more by themselves.</summary>
 public enum RunState { Created, Running, Cancelling, Cancelled, Completed, Failed }
 
 /// <summary>A run to be made.</summary>

@@ -126,11 +126,13 @@ public sealed record PolicyResult(string Name, double? GoldMean, IReadOnlyDictio
 /// <param name="WinRate">Against the baseline's plain answers.</param>
 public sealed record RejectionPoint(string Policy, int N, double? GoldMean, double MeanLength, double Repetition, double? WinRate = null);
 
+/// <summary>What became of a run's preference triplets, counted over all its stages.</summary>
 public sealed record TripletResult(long Made, long Trained, long StaleRefused, long IdenticalSkipped, long DuplicatesDropped, long InconsistentSkipped = 0);
 
 /// <summary>A prompt and an answer of each policy.</summary>
 public sealed record ExampleResult(string Prompt, IReadOnlyList<AnswerResult> Answers);
 
+/// <summary>A policy's answer to a prompt.</summary>
 /// <param name="Gold">The oracle's mean score; null without an oracle.</param>
 public sealed record AnswerResult(string Policy, string Answer, double? Gold);
 

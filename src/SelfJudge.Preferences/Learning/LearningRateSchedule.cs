@@ -1,5 +1,6 @@
 namespace SelfJudge.Preferences.Learning;
 
+/// <summary>What becomes of the learning rate after its warm-up: it stays, or goes down half a cosine to zero.</summary>
 public enum DecayShape { Constant, Cosine }
 
 /// <summary>Linear warm-up to a peak, then constant or down a half cosine to zero.</summary>

@@ -1,5 +1,6 @@
 namespace SelfJudge.Preferences.Statistics;
 
+/// <summary>How much a text repeats itself.</summary>
 public static class Repetition
 {
     /// <summary>The share of a text's word n-grams that occurred in it before: 0 where nothing repeats, towards 1 in a loop.</summary>

@@ -60,6 +60,7 @@ public sealed record Estimate(double Mean, double Low, double High)
     }
 }
 
+/// <summary>How often answers are better than a baseline's to the same prompts, from 0 to 1.</summary>
 public static class WinRate
 {
     private const double Tie = 1e-9;

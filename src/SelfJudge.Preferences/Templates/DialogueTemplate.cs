@@ -1,5 +1,6 @@
 namespace SelfJudge.Preferences.Templates;
 
+/// <summary>Who speaks in a turn of a dialogue.</summary>
 public enum Role { System, User, Assistant }
 
 /// <summary>One turn of a dialogue.</summary>

@@ -17,6 +17,7 @@ public enum TripletPattern
 /// <param name="Match">Its place among the bracket's matches: what makes it unique within a prompt.</param>
 public readonly record struct Preference(int Match, int Chosen, int Rejected);
 
+/// <summary>Makes preferences of a bracket's matches (section 3.3).</summary>
 public static class TripletSelection
 {
     /// <summary>The preferences that a bracket of so many completions yields at most.</summary>
