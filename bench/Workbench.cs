@@ -1,7 +1,7 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
@@ -84,7 +84,7 @@ internal sealed class Workbench : IAsyncDisposable
     /// A Llama of random weights in the shape of llama2.c's stories15M. With this deviation its predictions are as
     /// peaked as a trained model's, on which the cost of drawing a token depends.
     /// </summary>
-    public static ModelSource Llama15M() => new(null, new InitialModel(new LlamaConfig
+    public static ModelSource Llama15M() => new(null, new InitialModel(new DecoderConfig
     {
         VocabSize = 32000,
         HiddenSize = 288,

@@ -1,8 +1,8 @@
 using SelfJudge.Bench.Measures;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Learning;
@@ -28,7 +28,7 @@ internal static class TrainingMemory
 
     private static readonly LoraConfig Adapter = new(8, 16, ["q_proj", "v_proj"]);
 
-    private static readonly LlamaConfig Model = new()
+    private static readonly DecoderConfig Model = new()
     {
         VocabSize = 32000,
         HiddenSize = 768,
@@ -130,7 +130,7 @@ internal static class TrainingMemory
 
     private static ModelHost NewHost(WeightDtype dtype) => new(new ModelHostOptions { Name = "bench-training-memory", Workers = 1, Dtype = dtype });
 
-    private static ModelSource Source(LlamaConfig config) => new(null, new InitialModel(config, 1, WorldTokenizer.Create()), null, "world");
+    private static ModelSource Source(DecoderConfig config) => new(null, new InitialModel(config, 1, WorldTokenizer.Create()), null, "world");
 
     private static Task<IPolicyTraining> Open(ModelHost host, LoraConfig? lora, bool checkpointing) =>
         host.OpenTrainingAsync(new TrainingSpec(Policy, Base, Base, lora, 1, new OptimizerOptions(GradientCheckpointing: checkpointing)), CancellationToken.None);

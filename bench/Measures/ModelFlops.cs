@@ -1,4 +1,4 @@
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 
 namespace SelfJudge.Bench.Measures;
 
@@ -9,7 +9,7 @@ namespace SelfJudge.Bench.Measures;
 /// 2·D·V for each position whose logits are needed. Backward is twice that. What an implementation computes a second
 /// time does not count, nor do norms, softmax, sampling and the optimizer.
 /// </summary>
-internal sealed record ModelFlops(LlamaConfig Config)
+internal sealed record ModelFlops(DecoderConfig Config)
 {
     private double Matrices
     {

@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 
 namespace SelfJudge.Bench.Measures;
 
@@ -49,10 +49,10 @@ internal sealed class PyTorchProcess : IDisposable
     }
 
     /// <summary>Seconds that optimizer steps take, on batches of sequences of random tokens.</summary>
-    public Task<double> Train(LlamaConfig config, int batch, int length, int repeat) => Work(new { work = "train", shape = Shape(config), batch, length, repeat });
+    public Task<double> Train(DecoderConfig config, int batch, int length, int repeat) => Work(new { work = "train", shape = Shape(config), batch, length, repeat });
 
     /// <summary>Seconds that it takes to sample new tokens after prompts, with a cache of keys and values.</summary>
-    public Task<double> Sample(LlamaConfig config, int batch, int prompt, int @new, double topP) => Work(new { work = "sample", shape = Shape(config), batch, prompt, @new, top_p = topP });
+    public Task<double> Sample(DecoderConfig config, int batch, int prompt, int @new, double topP) => Work(new { work = "sample", shape = Shape(config), batch, prompt, @new, top_p = topP });
 
     public void Dispose()
     {
@@ -80,7 +80,7 @@ internal sealed class PyTorchProcess : IDisposable
         throw new NotAvailableException($"--python: {(said.Length > 0 ? said[(said.LastIndexOf('\n') + 1)..] : "the interpreter ended without a word")}");
     }
 
-    private static object Shape(LlamaConfig config) => new
+    private static object Shape(DecoderConfig config) => new
     {
         vocab = config.VocabSize,
         hidden = config.HiddenSize,

@@ -1,7 +1,7 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Randomness;
@@ -32,8 +32,8 @@ internal sealed class Workloads : IAsyncDisposable
 
     public string DemoName => $"demo's model ({_bench.Host.DescriptionOf(Workbench.Demo).TrainedParameters / 1000} k parameters)";
     public static string LargeName => "Llama (15.2 M parameters)";
-    public LlamaConfig DemoConfig => _bench.Host.DescriptionOf(Workbench.Demo).Config;
-    public LlamaConfig LargeConfig => _bench.Host.DescriptionOf(Large).Config;
+    public DecoderConfig DemoConfig => _bench.Host.DescriptionOf(Workbench.Demo).Config;
+    public DecoderConfig LargeConfig => _bench.Host.DescriptionOf(Large).Config;
 
     public static async Task<Workloads> Open(Workbench bench)
     {

@@ -3,7 +3,7 @@
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Judging;
@@ -28,7 +28,7 @@ var heldOut = WorldPrompts.Instance.Validation;
 
 // A model host owns the device. All tensor work is done by its own thread; what comes back are plain arrays.
 using var host = new ModelHost(new ModelHostOptions());
-var config = new LlamaConfig
+var config = new DecoderConfig
 {
     VocabSize = Vocabulary.Words.Count,
     HiddenSize = 64,

@@ -1,7 +1,7 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.World;
@@ -20,7 +20,7 @@ internal static class TinyModel
     /// <summary>Makes it on the host: random weights, then a little supervised fine-tuning on the data's chosen answers.</summary>
     public static async Task Make(IModelHost host, TrainingData data, ulong seed)
     {
-        var config = new LlamaConfig
+        var config = new DecoderConfig
         {
             VocabSize = Vocabulary.Words.Count,
             HiddenSize = 64,

@@ -1,6 +1,6 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Randomness;
 
@@ -10,7 +10,7 @@ namespace SelfJudge.Modeling.Tests;
 internal static class TestModels
 {
     /// <summary>Two layers, grouped-query attention, a head dimension that is no multiple of a vector.</summary>
-    public static LlamaConfig Config(bool tied = true, int vocab = 37, int headDim = 6) => new()
+    public static DecoderConfig Config(bool tied = true, int vocab = 37, int headDim = 6) => new()
     {
         VocabSize = vocab,
         HiddenSize = 20,
@@ -25,11 +25,11 @@ internal static class TestModels
         InitializerRange = 0.3f,
     };
 
-    public static LlamaModel Model(LlamaWeights weights, LoraAdapter? adapter = null, IKernels? kernels = null) =>
+    public static DecoderModel Model(DecoderWeights weights, LoraAdapter? adapter = null, IKernels? kernels = null) =>
         new(weights, adapter, kernels ?? CpuKernels.Instance, new RotaryTable(RotaryFrequencies.Compute(weights.Config), weights.Config.MaxPositionEmbeddings));
 
     /// <summary>An adapter on all projections whose B is not zero, so that it does something.</summary>
-    public static LoraAdapter Adapter(LlamaConfig config, ulong seed = 3)
+    public static LoraAdapter Adapter(DecoderConfig config, ulong seed = 3)
     {
         var adapter = LoraAdapter.Random(config, new LoraConfig(3, 6, Projection.Modules), Ops.Cpu, seed);
         foreach (var p in adapter.Buffer.Layout.Parameters.Where(p => p.Name.Contains("lora_B", StringComparison.Ordinal)))

@@ -98,7 +98,7 @@ public sealed class ErrorTests : IDisposable
     {
         Directory.CreateDirectory(_folder["model"]);
         File.WriteAllText(_folder["model/config.json"], """{"model_type": "gpt2"}""");
-        await AssertFails($"{_folder["model/config.json"]}: model_type is gpt2; supported are llama and mistral", SmallRun.Train(Run, "--model", _folder["model"]));
+        await AssertFails($"{_folder["model/config.json"]}: model_type is gpt2; supported are llama, mistral", SmallRun.Train(Run, "--model", _folder["model"]));
     }
 
     [Theory]

@@ -2,10 +2,10 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
@@ -35,7 +35,7 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
 
     private static readonly string[] Content = [.. Vocabulary.Words.Skip(Vocabulary.SpecialTokens.Count).Where(w => w is not ("A" or "B" or "better"))];
 
-    private static readonly LlamaConfig Config = new()
+    private static readonly DecoderConfig Config = new()
     {
         VocabSize = Vocabulary.Words.Count,
         HiddenSize = 4,

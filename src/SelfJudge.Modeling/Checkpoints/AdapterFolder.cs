@@ -1,8 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Files;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 
@@ -34,7 +34,7 @@ public static class AdapterFolder
     // Of any model: shapes play no part in names.
     private static readonly (string Name, Projection Projection)[] AllNames =
     [
-        .. from projection in Projection.All(new LlamaConfig { VocabSize = 1, HiddenSize = 1, IntermediateSize = 1, NumHiddenLayers = 1, NumAttentionHeads = 1, NumKeyValueHeads = 1, HeadDim = 1, MaxPositionEmbeddings = 1 })
+        .. from projection in Projection.All(new DecoderConfig { VocabSize = 1, HiddenSize = 1, IntermediateSize = 1, NumHiddenLayers = 1, NumAttentionHeads = 1, NumKeyValueHeads = 1, HeadDim = 1, MaxPositionEmbeddings = 1 })
            from layer in Enumerable.Range(0, MostLayers)
            select (projection.NameIn(layer), projection),
     ];
@@ -55,14 +55,14 @@ public static class AdapterFolder
 
     /// <summary>Checks from the headers that an adapter fits a model. Allocates nothing for it.</summary>
     /// <exception cref="InvalidDataException">A file or tensor is missing, of another shape than the model asks for, of a type that is not supported, or unknown.</exception>
-    public static void Check(string folder, LlamaConfig model)
+    public static void Check(string folder, DecoderConfig model)
     {
         using var tensors = OpenWeights(folder, model, ReadConfig(folder).Config);
         ModelFolder.CheckSeal(folder);
     }
 
     /// <exception cref="InvalidDataException">As <see cref="Check"/>; or a weight is not finite.</exception>
-    public static LoraAdapter Read(string folder, LlamaConfig model, Device device)
+    public static LoraAdapter Read(string folder, DecoderConfig model, Device device)
     {
         var (config, _) = ReadConfig(folder);
         using var tensors = OpenWeights(folder, model, config);
@@ -79,7 +79,7 @@ public static class AdapterFolder
         }
     }
 
-    internal static CheckpointTensors OpenWeights(string folder, LlamaConfig model, LoraConfig config)
+    internal static CheckpointTensors OpenWeights(string folder, DecoderConfig model, LoraConfig config)
     {
         var path = Path.Combine(folder, WeightsFile);
         if (!File.Exists(path))

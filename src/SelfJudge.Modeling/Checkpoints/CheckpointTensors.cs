@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using System.Text.Json.Nodes;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Files;
-using SelfJudge.Modeling.Llama;
 
 namespace SelfJudge.Modeling.Checkpoints;
 

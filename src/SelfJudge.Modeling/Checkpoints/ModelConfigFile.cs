@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Files;
-using SelfJudge.Modeling.Llama;
 
 namespace SelfJudge.Modeling.Checkpoints;
 
@@ -10,13 +10,6 @@ internal static class ModelConfigFile
     private const int MaxLayers = 1024, MaxDimension = 1 << 24; // far beyond any model: a damaged file must not ask for more than memory has
 
     private const string SequenceClassification = "ForSequenceClassification";
-
-    // What transformers takes where a configuration leaves a key out. A Mistral is a Llama with a sliding window.
-    private static readonly Dictionary<string, (string Class, int Positions, int? Window, int? KeyValueHeads)> Types = new(StringComparer.Ordinal)
-    {
-        ["llama"] = ("Llama", 2048, null, null),
-        ["mistral"] = ("Mistral", 131_072, 4096, 8),
-    };
 
     private static readonly string[] Heads = ["ForCausalLM", SequenceClassification, "Model"];
 
@@ -38,13 +31,14 @@ internal static class ModelConfigFile
     ];
 
     /// <exception cref="InvalidDataException">A key is missing, damaged, or asks for what is not supported; the message names the key.</exception>
-    public static LlamaConfig Parse(JsonObject json)
+    public static DecoderConfig Parse(JsonObject json)
     {
         var type = json.Text("model_type");
-        if (type is null || !Types.TryGetValue(type, out var defaults))
-            throw new InvalidDataException($"model_type is {type ?? "missing"}; supported are {string.Join(" and ", Types.Keys)}");
+        var family = Architecture.All.FirstOrDefault(f => f.ModelType == type)
+            ?? throw new InvalidDataException(
+                $"model_type is {type ?? "missing"}; supported are {string.Join(", ", Architecture.All.Select(f => f.ModelType))}");
         CheckQuantization(json);
-        var isClassifier = ArchitectureOf(json, defaults.Class).EndsWith(SequenceClassification, StringComparison.Ordinal);
+        var isClassifier = ArchitectureOf(json, family).EndsWith(SequenceClassification, StringComparison.Ordinal);
         if (json.Value<bool>("attention_bias") == true || json.Value<bool>("mlp_bias") == true)
             throw new InvalidDataException("attention_bias and mlp_bias are not supported");
         foreach (var key in new[] { "hidden_act", "hidden_activation" })
@@ -52,7 +46,7 @@ internal static class ModelConfigFile
                 throw new InvalidDataException($"{key} is {activation}; supported is silu");
         int hidden = Dimension(json, "hidden_size"), heads = Dimension(json, "num_attention_heads");
         var keyValueHeads = json["num_key_value_heads"] is not null ? Dimension(json, "num_key_value_heads")
-            : !json.ContainsKey("num_key_value_heads") && defaults.KeyValueHeads is { } usual && heads % usual == 0 ? usual : heads;
+            : !json.ContainsKey("num_key_value_heads") && family.DefaultKeyValueHeads is { } usual && heads % usual == 0 ? usual : heads;
         if (heads % keyValueHeads != 0)
             throw new InvalidDataException($"num_attention_heads ({heads}) is not a multiple of num_key_value_heads ({keyValueHeads})");
         var headDim = json["head_dim"] is not null ? Dimension(json, "head_dim")
@@ -63,12 +57,13 @@ internal static class ModelConfigFile
         if ((long)heads * headDim > MaxDimension)
             throw new InvalidDataException($"num_attention_heads ({heads}) times head_dim ({headDim}) is more than {MaxDimension}");
         CheckKin(json, headDim);
-        var positions = json["max_position_embeddings"] is null ? defaults.Positions : Dimension(json, "max_position_embeddings");
+        var positions = json["max_position_embeddings"] is null ? family.DefaultPositions : Dimension(json, "max_position_embeddings");
         var layers = Dimension(json, "num_hidden_layers", MaxLayers);
-        var (window, slidingLayers) = ParseWindow(json, defaults.Window, positions, layers);
+        var (window, slidingLayers) = ParseWindow(json, family, positions, layers);
         var rope = RopeOf(json);
-        return new LlamaConfig
+        return new DecoderConfig
         {
+            Architecture = family,
             VocabSize = Dimension(json, "vocab_size"),
             HiddenSize = hidden,
             IntermediateSize = Dimension(json, "intermediate_size"),
@@ -100,7 +95,7 @@ internal static class ModelConfigFile
     }
 
     // The class that the model was saved as; a language model where none is named.
-    private static string ArchitectureOf(JsonObject json, string family)
+    private static string ArchitectureOf(JsonObject json, Architecture family)
     {
         var named = json["architectures"] switch
         {
@@ -108,10 +103,9 @@ internal static class ModelConfigFile
             JsonArray list when list.All(a => a is JsonValue v && v.TryGetValue<string>(out _)) => list.Select(a => a!.GetValue<string>()).ToList(),
             var other => throw new InvalidDataException($"architectures is {JsonFile.Shown(other)}, which is no list of names"),
         };
-        // Whoever continues a Llama as a Mistral, or the other way, leaves the other's name in place.
-        var known = Types.Values.SelectMany(t => Heads.Select(h => t.Class + h)).ToList();
+        var known = family.KindredClasses.Append(family.ClassName).SelectMany(c => Heads.Select(h => c + h)).ToList();
         return named.Find(a => !known.Contains(a)) is { } unknown
-            ? throw new InvalidDataException($"architectures names {unknown}; supported are {string.Join(", ", Heads.Where(h => h != "Model").Select(h => family + h))}")
+            ? throw new InvalidDataException($"architectures names {unknown}; supported are {string.Join(", ", Heads.Where(h => h != "Model").Select(h => family.ClassName + h))}")
             : named.FirstOrDefault() ?? "";
     }
 
@@ -137,11 +131,11 @@ internal static class ModelConfigFile
 
     // A token sees itself and the window - 1 before it. A window of all positions is none. transformers reads no window for a
     // Llama, and no use_sliding_window for either; a Mistral with layer_types it loads as a Ministral, which goes by them.
-    private static (int? Window, IReadOnlyList<bool>? Layers) ParseWindow(JsonObject json, int? usual, int positions, int layers)
+    private static (int? Window, IReadOnlyList<bool>? Layers) ParseWindow(JsonObject json, Architecture family, int positions, int layers)
     {
-        if (usual is null)
+        if (family.Window == WindowKeys.None)
             return (null, null);
-        var window = json.ContainsKey("sliding_window") ? json["sliding_window"] is null ? null : Dimension(json, "sliding_window") : usual;
+        var window = json.ContainsKey("sliding_window") ? json["sliding_window"] is null ? null : Dimension(json, "sliding_window") : family.DefaultWindow;
         IReadOnlyList<bool>? sliding = json["layer_types"] switch
         {
             null => null,
@@ -224,22 +218,24 @@ internal static class ModelConfigFile
 
     private static float NotNegative(float value, string key) => value >= 0 && float.IsFinite(value) ? value : throw new InvalidDataException($"{key} is {value}; it must be 0 or more");
 
-    public static JsonObject Render(LlamaConfig config)
+    public static JsonObject Render(DecoderConfig config)
     {
         var json = RenderModel(config);
         if (config.ScalarHead)
             json["num_labels"] = 1;
-        if (config.SlidingWindow is { } window)
-            json["sliding_window"] = window;
+        if (config.Architecture.Window != WindowKeys.None)
+            json["sliding_window"] = config.SlidingWindow;
+        else if (config.SlidingWindow is not null)
+            throw new ArgumentException($"a {config.Architecture.ModelType} has no sliding window");
         if (config.SlidingLayers is { } layers)
             json["layer_types"] = new JsonArray([.. layers.Select(sliding => (JsonNode)(sliding ? "sliding_attention" : "full_attention"))]);
         return json;
     }
 
-    private static JsonObject RenderModel(LlamaConfig config) => new()
+    private static JsonObject RenderModel(DecoderConfig config) => new()
     {
-        ["architectures"] = new JsonArray(Types[TypeOf(config)].Class + (config.ScalarHead ? SequenceClassification : "ForCausalLM")),
-        ["model_type"] = TypeOf(config),
+        ["architectures"] = new JsonArray(ClassOf(config)),
+        ["model_type"] = config.Architecture.ModelType,
         ["hidden_act"] = "silu",
         ["vocab_size"] = config.VocabSize,
         ["hidden_size"] = config.HiddenSize,
@@ -270,18 +266,19 @@ internal static class ModelConfigFile
         ["torch_dtype"] = "float32",
     };
 
-    // A Llama has no window in transformers.
-    private static string TypeOf(LlamaConfig config) => config.SlidingWindow is null ? "llama" : "mistral";
+    /// <summary>The class of transformers that a model is.</summary>
+    public static string ClassOf(DecoderConfig config) =>
+        config.Architecture.ClassName + (config.ScalarHead ? SequenceClassification : "ForCausalLM");
 
     /// <summary>A <c>generation_config.json</c>.</summary>
-    public static JsonObject RenderGeneration(LlamaConfig config) => new()
+    public static JsonObject RenderGeneration(DecoderConfig config) => new()
     {
         ["bos_token_id"] = config.BosTokenId,
         ["eos_token_id"] = EosOf(config),
         ["do_sample"] = true,
     };
 
-    private static JsonNode? EosOf(LlamaConfig config) => config.EosTokenIds.Count switch
+    private static JsonNode? EosOf(DecoderConfig config) => config.EosTokenIds.Count switch
     {
         0 => null,
         1 => config.EosTokenIds[0],

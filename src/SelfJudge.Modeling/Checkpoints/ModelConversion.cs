@@ -1,8 +1,8 @@
 using System.Numerics.Tensors;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Files;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Modeling.Checkpoints;
@@ -58,22 +58,23 @@ public static class ModelConversion
         return new NamedArray(parameter.Name, parameter.Shape, values);
     }
 
-    private static Dictionary<string, Delta> Deltas(LlamaConfig config, LoraConfig lora, List<NamedArray> arrays)
+    private static Dictionary<string, Delta> Deltas(DecoderConfig config, LoraConfig lora, List<NamedArray> arrays)
     {
         var byName = arrays.ToDictionary(a => a.Name, StringComparer.Ordinal);
         return (from layer in Enumerable.Range(0, config.NumHiddenLayers)
                 from projection in Projection.All(config)
                 where lora.Targets(layer, projection)
-                select ($"model.layers.{layer}.{projection.Block}.{projection.Module}.weight",
-                    new Delta(byName[LoraAdapter.NameOf(layer, projection, "A")].Values, byName[LoraAdapter.NameOf(layer, projection, "B")].Values, lora.Rank, projection.Inputs, lora.Scale)))
+                let a = byName[TensorNames.Adapter(layer, projection, "A")].Values
+                let b = byName[TensorNames.Adapter(layer, projection, "B")].Values
+                select (TensorNames.Matrix(layer, projection), new Delta(a, b, lora.Rank, projection.Inputs, lora.Scale)))
                .ToDictionary(StringComparer.Ordinal);
     }
 
     // The original file with the new type in it, so that nothing that others may read from it is lost.
-    private static void WriteConfig(string model, LlamaConfig config, bool bf16, string folder)
+    private static void WriteConfig(string model, DecoderConfig config, bool bf16, string folder)
     {
         var json = JsonFile.Read(Path.Combine(model, "config.json"), j => j);
-        json["architectures"] ??= new JsonArray(json.Text("model_type") == "mistral" ? "MistralForCausalLM" : "LlamaForCausalLM");
+        json["architectures"] ??= new JsonArray(ModelConfigFile.ClassOf(config));
         json[json.ContainsKey("dtype") ? "dtype" : "torch_dtype"] = bf16 ? "bfloat16" : "float32";
         File.WriteAllText(Path.Combine(folder, "config.json"), json.ToJsonString(Indented));
         var generation = Path.Combine(model, "generation_config.json");

@@ -1,6 +1,6 @@
 using System.Text.Json;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Files;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Templates;
@@ -18,7 +18,7 @@ public static class ModelFolder
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <exception cref="InvalidDataException">The configuration is missing, damaged, or of another architecture.</exception>
-    public static LlamaConfig ReadConfig(string folder)
+    public static DecoderConfig ReadConfig(string folder)
     {
         var path = Path.Combine(folder, ConfigFile);
         if (!File.Exists(path))
@@ -42,7 +42,7 @@ public static class ModelFolder
 
     /// <summary>Checks from the headers that the weights are there, in the shapes that the configuration asks for; where a run wrote them, that they are what it wrote. Allocates nothing for them.</summary>
     /// <exception cref="InvalidDataException">A file or tensor is missing, misshapen, of a type that is not supported, or has no place in the model; the message names it.</exception>
-    public static void CheckWeights(string folder, LlamaConfig config)
+    public static void CheckWeights(string folder, DecoderConfig config)
     {
         using var tensors = OpenWeights(folder, config);
         CheckSeal(folder);
@@ -58,10 +58,10 @@ public static class ModelFolder
 
     /// <summary>Reads weights onto a device, straight from the memory map into their place, or into a narrower type by way of a small block.</summary>
     /// <exception cref="InvalidDataException">As <see cref="CheckWeights"/>; or a weight is not finite.</exception>
-    public static LlamaWeights ReadWeights(string folder, LlamaConfig config, Device device, ScalarType type = ScalarType.Float32)
+    public static DecoderWeights ReadWeights(string folder, DecoderConfig config, Device device, ScalarType type = ScalarType.Float32)
     {
         using var tensors = OpenWeights(folder, config);
-        var weights = new LlamaWeights(config, device, type);
+        var weights = new DecoderWeights(config, device, type);
         try
         {
             tensors.ReadInto(weights.Buffer);
@@ -75,13 +75,13 @@ public static class ModelFolder
     }
 
     /// <summary>The weights as <see cref="CheckWeights"/> found them in order, to be read.</summary>
-    internal static CheckpointTensors OpenWeights(string folder, LlamaConfig config)
+    internal static CheckpointTensors OpenWeights(string folder, DecoderConfig config)
     {
         var tensors = CheckpointTensors.OfModel(folder);
         try
         {
             // Older checkpoints hold the rotary frequencies, which follow from the configuration; tied ones may hold the embedding twice.
-            tensors.Check(ParameterLayout.Of(config), extra => extra.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || config.TieWordEmbeddings && extra == "lm_head.weight");
+            tensors.Check(ParameterLayout.Of(config), extra => extra.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || config.TieWordEmbeddings && extra == TensorNames.Head);
             return tensors;
         }
         catch
@@ -93,7 +93,7 @@ public static class ModelFolder
 
     /// <summary>The tokenizer of a model, all of whose tokens the model knows.</summary>
     /// <exception cref="InvalidDataException">The folder holds none that is supported, or one with an id beyond the model's vocabulary.</exception>
-    public static TextTokenizer ReadTokenizer(string folder, LlamaConfig config)
+    public static TextTokenizer ReadTokenizer(string folder, DecoderConfig config)
     {
         var tokenizer = ReadTokenizer(folder);
         return tokenizer.Entries.Where(t => t.Id >= config.VocabSize).MinBy(t => t.Id) is not { } beyond ? tokenizer
@@ -102,7 +102,7 @@ public static class ModelFolder
 
     /// <summary>What turns dialogues into the ids of a folder's model.</summary>
     /// <param name="maxLength">The longest sequence in tokens, where that is to be shorter than the model's positions.</param>
-    /// <exception cref="InvalidDataException">As <see cref="ReadTokenizer(string, LlamaConfig)"/>.</exception>
+    /// <exception cref="InvalidDataException">As <see cref="ReadTokenizer(string, DecoderConfig)"/>.</exception>
     public static PromptEncoder ReadEncoder(string folder, DialogueTemplate dialogue, int? maxLength = null)
     {
         var config = ReadConfig(folder);
@@ -139,7 +139,7 @@ public static class ModelFolder
         : DialogueTemplate.Recognise(chatTemplate) ?? throw new InvalidDataException($"{folder}: its chat_template is none of those known: name the dialogue template with --template (in a recipe: model.dialogue_template); known are {DialogueTemplate.Known}");
 
     /// <summary>Writes a whole model folder, which then exists whole or not at all.</summary>
-    public static void Write(string folder, LlamaConfig config, IReadOnlyList<NamedArray> weights, TextTokenizer tokenizer) =>
+    public static void Write(string folder, DecoderConfig config, IReadOnlyList<NamedArray> weights, TextTokenizer tokenizer) =>
         AtomicFolder.Write(folder, temporary =>
         {
             File.WriteAllText(Path.Combine(temporary, ConfigFile), ModelConfigFile.Render(config).ToJsonString(Indented));

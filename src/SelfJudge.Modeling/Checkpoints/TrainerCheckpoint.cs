@@ -1,6 +1,6 @@
 using System.Globalization;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Files;
-using SelfJudge.Modeling.Llama;
 
 namespace SelfJudge.Modeling.Checkpoints;
 

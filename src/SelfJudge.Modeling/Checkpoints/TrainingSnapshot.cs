@@ -1,4 +1,4 @@
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Modeling.Checkpoints;

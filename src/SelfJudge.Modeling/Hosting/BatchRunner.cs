@@ -1,6 +1,6 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Workers;
 
@@ -71,13 +71,13 @@ internal sealed class BatchRunner(ModelHostOptions options, HostDevice device, M
     }
 
     /// <summary>log π(response | prompt) of each sequence, in nats.</summary>
-    public double[] LogProbs(LlamaModel model, IReadOnlyList<ResponseSequence> sequences)
+    public double[] LogProbs(DecoderModel model, IReadOnlyList<ResponseSequence> sequences)
     {
         var lengths = sequences.Select(s => s.Prompt.Length + s.Response.Length).ToArray();
         if (lengths.DefaultIfEmpty().Max() is var longest && longest > model.Config.MaxPositionEmbeddings)
         {
             var rotary = new RotaryTable(RotaryFrequencies.Compute(model.Config), longest);
-            model = new LlamaModel(model.Weights, model.Adapter, model.Kernels, rotary);
+            model = new DecoderModel(model.Weights, model.Adapter, model.Kernels, rotary);
         }
         var result = new double[sequences.Count];
         var shares = WorkShares.Balance(lengths, Workers.Count);
@@ -125,7 +125,7 @@ internal sealed class BatchRunner(ModelHostOptions options, HostDevice device, M
     public void Dispose() => Workers.Dispose();
 
     private void Read<TItem, TResult>(List<ReadWork<TItem, TResult>> work, Func<TItem, int[]> ids,
-        Func<LlamaModel, IReadOnlyList<TItem>, CachedPrefixes?, TResult[]> read)
+        Func<DecoderModel, IReadOnlyList<TItem>, CachedPrefixes?, TResult[]> read)
     {
         foreach (var cancelled in work.Where(w => w.Cancellation.IsCancellationRequested))
             cancelled.Completion.TrySetCanceled(cancelled.Cancellation);
@@ -154,8 +154,8 @@ internal sealed class BatchRunner(ModelHostOptions options, HostDevice device, M
         }
     }
 
-    private TResult[] ReadShared<TItem, TResult>(LlamaModel model, List<TItem> items, PrefixOrder order, CachedPrefixes? prefixes,
-        Func<LlamaModel, IReadOnlyList<TItem>, CachedPrefixes?, TResult[]> read)
+    private TResult[] ReadShared<TItem, TResult>(DecoderModel model, List<TItem> items, PrefixOrder order, CachedPrefixes? prefixes,
+        Func<DecoderModel, IReadOnlyList<TItem>, CachedPrefixes?, TResult[]> read)
     {
         var results = new TResult[items.Count];
         var shares = WorkShares.Balance(order, Workers.Count);

@@ -1,15 +1,15 @@
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 
 namespace SelfJudge.Modeling.Hosting;
 
 /// <summary>Base weights and how many hosted models stand on them.</summary>
-internal sealed class SharedWeights(LlamaWeights weights)
+internal sealed class SharedWeights(DecoderWeights weights)
 {
     private int _users;
 
-    public LlamaWeights Weights { get; } = weights;
+    public DecoderWeights Weights { get; } = weights;
 
     public SharedWeights Use()
     {
@@ -31,14 +31,14 @@ internal sealed class HostedModel : IDisposable
     private readonly LoraAdapter? _adapter;
     private long _version;
 
-    public HostedModel(string id, SharedWeights weights, LoraAdapter? adapter, LlamaModel model, PromptEncoder encoder, int workers, int maxForwardTokens)
+    public HostedModel(string id, SharedWeights weights, LoraAdapter? adapter, DecoderModel model, PromptEncoder encoder, int workers, int maxForwardTokens)
     {
         (Id, _weights, _adapter, Model, Encoder) = (id, weights.Use(), adapter, model, encoder);
         Lanes = [.. Enumerable.Range(0, workers).Select(_ => new Lane(model, maxForwardTokens))];
     }
 
     public string Id { get; }
-    public LlamaModel Model { get; }
+    public DecoderModel Model { get; }
     public PromptEncoder Encoder { get; private set; }
     public ModelDescription Description => new(Model.Config, _adapter?.Config, (_adapter?.Buffer ?? Model.Weights.Buffer).Layout.Size) { HasScalarHead = Model.Score is not null };
     public SharedWeights Weights => _weights;
@@ -80,7 +80,7 @@ internal sealed class HostedModel : IDisposable
 }
 
 /// <summary>What one worker generates with one model: sequences in generation, and jobs that wait for room.</summary>
-internal sealed class Lane(LlamaModel model, int maxForwardTokens) : IDisposable
+internal sealed class Lane(DecoderModel model, int maxForwardTokens) : IDisposable
 {
     private readonly Queue<GenerationJob> _waiting = new();
     private readonly List<GenerationJob> _running = [];

@@ -92,11 +92,11 @@ public interface IPolicyTraining : IAsyncDisposable
 public sealed record ModelSource(string? Folder, InitialModel? Initial, string? Base, string DialogueTemplate, int? MaxLength = null, int? MaxActiveSequences = null);
 
 /// <summary>A model of random weights, drawn by the seed, and the tokenizer whose ids it knows.</summary>
-public sealed record InitialModel(Llama.LlamaConfig Config, ulong Seed, TextTokenizer Tokenizer);
+public sealed record InitialModel(Decoders.DecoderConfig Config, ulong Seed, TextTokenizer Tokenizer);
 
 /// <summary>What a loaded model is.</summary>
 /// <param name="TrainedParameters">Of its adapter, or of all weights where it has none.</param>
-public sealed record ModelDescription(Llama.LlamaConfig Config, Llama.LoraConfig? Lora, long TrainedParameters)
+public sealed record ModelDescription(Decoders.DecoderConfig Config, Decoders.LoraConfig? Lora, long TrainedParameters)
 {
     /// <summary>Whether it is a reward model.</summary>
     public bool HasScalarHead { get; init; }
@@ -107,7 +107,7 @@ public sealed record ModelDescription(Llama.LlamaConfig Config, Llama.LoraConfig
 /// <param name="From">The loaded model that it starts from.</param>
 /// <param name="Reference">The loaded model that preference losses compare with; null for supervised training.</param>
 /// <param name="Lora">The adapter to train beside the weights of <paramref name="From"/>; null trains a copy of all weights.</param>
-public sealed record TrainingSpec(string Policy, string From, string? Reference, Llama.LoraConfig? Lora, ulong Seed, OptimizerOptions Optimizer)
+public sealed record TrainingSpec(string Policy, string From, string? Reference, Decoders.LoraConfig? Lora, ulong Seed, OptimizerOptions Optimizer)
 {
     public ScalarHead Head { get; init; } = ScalarHead.None;
 }

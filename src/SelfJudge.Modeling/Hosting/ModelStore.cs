@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Modeling.Workers;
@@ -140,11 +140,11 @@ internal sealed class ModelStore(ModelHostOptions options, HostDevice device) : 
         _models.Clear();
     }
 
-    private LlamaWeights Frozen(HostedModel trained)
+    private DecoderWeights Frozen(HostedModel trained)
     {
         if (!trained.HasValueHead)
             return trained.Model.Weights.Clone(device.FrozenType);
-        var copy = new LlamaWeights(trained.Model.Config with { ScalarHead = false }, device.Torch, device.FrozenType);
+        var copy = new DecoderWeights(trained.Model.Config with { ScalarHead = false }, device.Torch, device.FrozenType);
         copy.Buffer.CopyFrom(WithoutHead(trained.Model.Weights.Buffer));
         return copy;
     }
@@ -157,14 +157,14 @@ internal sealed class ModelStore(ModelHostOptions options, HostDevice device) : 
     }
 
     private static IReadOnlyList<NamedArray> WithoutHead(FlatBuffer buffer) =>
-        [.. buffer.ToArrays().Where(a => a.Name is not (ParameterLayout.Score or ParameterLayout.AdapterScore))];
+        [.. buffer.ToArrays().Where(a => a.Name is not (TensorNames.Score or TensorNames.AdapterScore))];
 
     private HostedModel Read(string id, ModelSource source)
     {
         var dialogue = DialogueTemplate.ByName(source.DialogueTemplate);
         if (source.Initial is { } initial)
         {
-            var drawn = LlamaWeights.Random(initial.Config, initial.Seed, device.Torch, device.FrozenType);
+            var drawn = DecoderWeights.Random(initial.Config, initial.Seed, device.Torch, device.FrozenType);
             return NewModel(id, new SharedWeights(drawn), null, initial.Tokenizer, dialogue);
         }
         var folder = source.Folder ?? throw new ArgumentException($"model '{id}': neither a folder nor an initial model is given");
@@ -212,7 +212,7 @@ internal sealed class ModelStore(ModelHostOptions options, HostDevice device) : 
     {
         var config = weights.Weights.Config;
         var rotary = new RotaryTable(RotaryFrequencies.Compute(config), config.MaxPositionEmbeddings);
-        var model = new LlamaModel(weights.Weights, adapter, device.Kernels, rotary);
+        var model = new DecoderModel(weights.Weights, adapter, device.Kernels, rotary);
         var encoder = new PromptEncoder(tokenizer, dialogue, config.MaxPositionEmbeddings);
         return new HostedModel(id, weights, adapter, model, encoder, device.Workers, options.MaxForwardTokens)
         {

@@ -1,6 +1,6 @@
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 
 namespace SelfJudge.Modeling.Hosting;
 

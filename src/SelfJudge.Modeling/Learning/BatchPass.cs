@@ -1,4 +1,4 @@
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 
@@ -10,15 +10,15 @@ namespace SelfJudge.Modeling.Learning;
 /// </summary>
 public sealed class BatchPass
 {
-    private readonly LlamaModel _policy;
-    private readonly LlamaModel? _reference;
+    private readonly DecoderModel _policy;
+    private readonly DecoderModel? _reference;
     private readonly GradientBuffer? _gradient;
     private readonly bool _checkpointing;
     private Tape? _tape;
     private Tensor? _hidden;
 
     /// <param name="gradient">Where gradients are added; null where the batch is only read.</param>
-    internal BatchPass(LlamaModel policy, LlamaModel? reference, GradientBuffer? gradient, bool checkpointing) =>
+    internal BatchPass(DecoderModel policy, DecoderModel? reference, GradientBuffer? gradient, bool checkpointing) =>
         (_policy, _reference, _gradient, _checkpointing) = (policy, reference, gradient, checkpointing);
 
     // [T, D] of the policy.

@@ -1,14 +1,14 @@
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Learning;
 
 /// <summary>A worker's gradient of what is trained of a model: of its adapter if it has one, else of its base weights.</summary>
-internal sealed class GradientBuffer(LlamaModel model) : IDisposable
+internal sealed class GradientBuffer(DecoderModel model) : IDisposable
 {
     /// <summary>Of the base weights; null where they are frozen.</summary>
-    public LlamaWeights? Base { get; } = model.Adapter is null ? model.Weights.NewLike() : null;
+    public DecoderWeights? Base { get; } = model.Adapter is null ? model.Weights.NewLike() : null;
 
     /// <summary>Of the adapter; null where there is none.</summary>
     public LoraAdapter? Adapter { get; } = model.Adapter?.NewLike();

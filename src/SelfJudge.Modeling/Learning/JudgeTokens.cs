@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
@@ -11,7 +11,7 @@ public static class JudgeTokens
 {
     /// <summary>p_A and p_B after each prompt, over the full vocabulary (section 3.1).</summary>
     public static JudgeProbabilities[] Probabilities(
-        LlamaModel model, IReadOnlyList<EncodedJudgePrompt> prompts, CachedPrefixes? prefixes = null)
+        DecoderModel model, IReadOnlyList<EncodedJudgePrompt> prompts, CachedPrefixes? prefixes = null)
     {
         var shared = new SharedBatch([.. prompts.Select(p => (ReadOnlyMemory<int>)p.Ids)], prefixes);
         var logits = Ops.ToHost(model.Logits(model.HiddenOf(shared.Batch, shared.LastRows)));

@@ -1,5 +1,5 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Workers;
 using static TorchSharp.torch;
@@ -18,15 +18,15 @@ public sealed class PolicyTrainer : IDisposable
 
     private const string Remedy = "lower the learning rate, or look for damaged weights or data";
 
-    private readonly LlamaModel _policy;
-    private readonly LlamaModel? _reference;
+    private readonly DecoderModel _policy;
+    private readonly DecoderModel? _reference;
     private readonly WorkerPool _workers;
     private readonly OptimizerOptions _options;
     private readonly GradientBuffer[] _gradients; // by worker
     private readonly IReadOnlyList<(long Start, long Length)> _decayRanges;
 
     /// <param name="reference">What objectives compare with; null where none needs it.</param>
-    public PolicyTrainer(LlamaModel policy, LlamaModel? reference, WorkerPool workers, OptimizerOptions options)
+    public PolicyTrainer(DecoderModel policy, DecoderModel? reference, WorkerPool workers, OptimizerOptions options)
     {
         if (policy.Adapter is null && policy.Weights.IsNarrow)
             throw new ArgumentException("weights held in fewer bits than float32 cannot be trained: "

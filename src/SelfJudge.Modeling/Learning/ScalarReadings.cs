@@ -1,4 +1,4 @@
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 
@@ -8,7 +8,7 @@ namespace SelfJudge.Modeling.Learning;
 public static class ScalarReadings
 {
     /// <summary>r(x, y): the head's reading at the last token of each sequence.</summary>
-    public static double[] Rewards(LlamaModel model, IReadOnlyList<ResponseSequence> sequences, CachedPrefixes? prefixes = null)
+    public static double[] Rewards(DecoderModel model, IReadOnlyList<ResponseSequence> sequences, CachedPrefixes? prefixes = null)
     {
         var shared = new SharedBatch([.. sequences.Select(s => (ReadOnlyMemory<int>)s.Ids())], prefixes);
         var rewards = Forward(model, model.HiddenOf(shared.Batch, shared.LastRows), [.. Enumerable.Range(0, shared.LastRows.Length)]);
@@ -26,14 +26,14 @@ public static class ScalarReadings
     }
 
     /// <summary>The head's reading of the hidden states of some rows.</summary>
-    public static float[] Forward(LlamaModel model, Tensor hidden, int[] rows)
+    public static float[] Forward(DecoderModel model, Tensor hidden, int[] rows)
     {
         using var scope = Ops.Scope();
         return Ops.ToArray(Ops.MatMul(Ops.Rows(hidden, Ops.FromArray(rows, hidden.device)), Head(model).t()));
     }
 
     /// <summary>Adds the gradient of Σ coefficients[i]·reading(rows[i]) to that of the hidden states, and to that of the head.</summary>
-    public static void BackwardInto(LlamaModel model, Tensor hidden, int[] rows, float[] coefficients, Tensor dHidden, Tensor dHead)
+    public static void BackwardInto(DecoderModel model, Tensor hidden, int[] rows, float[] coefficients, Tensor dHidden, Tensor dHead)
     {
         using var scope = Ops.Scope();
         var index = Ops.FromArray(rows, hidden.device);
@@ -43,5 +43,5 @@ public static class ScalarReadings
     }
 
     // Hidden states are float32, whatever the base weights are held in.
-    private static Tensor Head(LlamaModel model) => model.Score is { } score ? Ops.To(score, ScalarType.Float32) : throw new InvalidOperationException("the model has no scalar head");
+    private static Tensor Head(DecoderModel model) => model.Score is { } score ? Ops.To(score, ScalarType.Float32) : throw new InvalidOperationException("the model has no scalar head");
 }

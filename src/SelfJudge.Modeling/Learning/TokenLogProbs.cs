@@ -1,4 +1,4 @@
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 
@@ -14,7 +14,7 @@ public static class TokenLogProbs
     internal const long BlockElements = 8 << 20;
 
     /// <summary>log p(targets[i]) predicted by the hidden state of row rows[i], in nats.</summary>
-    public static float[] Forward(LlamaModel model, Tensor hidden, int[] rows, int[] targets)
+    public static float[] Forward(DecoderModel model, Tensor hidden, int[] rows, int[] targets)
     {
         var result = new float[rows.Length];
         foreach (var (start, count, logits) in Blocks(model, hidden, rows.Length))
@@ -30,7 +30,7 @@ public static class TokenLogProbs
     /// The gradient of Σ coefficients[i]·log p(targets[i]) with respect to the hidden states; that of the output
     /// matrix, where it is trained, is added to <paramref name="base"/>. Returns the log-probabilities too.
     /// </summary>
-    public static (float[] LogProbs, Tensor DHidden) Backward(LlamaModel model, Tensor hidden, int[] rows, int[] targets, float[] coefficients, LlamaWeights? @base)
+    public static (float[] LogProbs, Tensor DHidden) Backward(DecoderModel model, Tensor hidden, int[] rows, int[] targets, float[] coefficients, DecoderWeights? @base)
     {
         var result = new float[rows.Length];
         var dHidden = Ops.ZerosLike(hidden);
@@ -50,7 +50,7 @@ public static class TokenLogProbs
     }
 
     // All blocks use the same memory: so much is mapped and cleared by the system whenever it is asked for anew.
-    private static IEnumerable<(int Start, int Count, Tensor Logits)> Blocks(LlamaModel model, Tensor hidden, int rows)
+    private static IEnumerable<(int Start, int Count, Tensor Logits)> Blocks(DecoderModel model, Tensor hidden, int rows)
     {
         var blocks = Math.Max(1, (rows + BlockRows(model.Config) - 1) / BlockRows(model.Config));
         var size = (rows + blocks - 1) / blocks;
@@ -62,5 +62,5 @@ public static class TokenLogProbs
         }
     }
 
-    private static int BlockRows(LlamaConfig config) => (int)Math.Max(1, BlockElements / config.VocabSize);
+    private static int BlockRows(DecoderConfig config) => (int)Math.Max(1, BlockElements / config.VocabSize);
 }

@@ -1,5 +1,5 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Workers;
 
 namespace SelfJudge.Modeling.Planning;
@@ -7,7 +7,7 @@ namespace SelfJudge.Modeling.Planning;
 /// <summary>What a stage of training keeps a host busy with, at its longest.</summary>
 public sealed record StageLoad
 {
-    public required LlamaConfig Config { get; init; }
+    public required DecoderConfig Config { get; init; }
 
     /// <summary>The adapter that is trained; null where all weights are.</summary>
     public LoraConfig? Lora { get; init; }

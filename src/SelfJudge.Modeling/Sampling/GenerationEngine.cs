@@ -1,5 +1,5 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Randomness;
@@ -13,7 +13,7 @@ namespace SelfJudge.Modeling.Sampling;
 /// them by one token in one pass. The samples of a prompt share its prefill. Token n of a sample is drawn with the n-th
 /// number of its seed, so what is drawn does not depend on who else is in the batch.
 /// </summary>
-public sealed class GenerationEngine(LlamaModel model, int maxPrefillTokens) : IDisposable
+public sealed class GenerationEngine(DecoderModel model, int maxPrefillTokens) : IDisposable
 {
     // New tokens that a sequence gets room for when it begins: a limit of many more is seldom reached, and the cache grows.
     private const int RoomAhead = 1024;

@@ -1,6 +1,6 @@
 using SelfJudge.Abstractions;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.World;
 
 namespace SelfJudge.Runs.Judging;
@@ -28,7 +28,7 @@ internal static class HostCalls
 
     public static ModelSource ToSource(this ModelReference model) => new(model.Folder, model.Initial?.ToInitialModel(), model.BaseId, model.DialogueTemplate, model.MaxLength, model.MaxActiveSequences);
 
-    private static InitialModel ToInitialModel(this InitialModelSettings s) => new(new LlamaConfig
+    private static InitialModel ToInitialModel(this InitialModelSettings s) => new(new DecoderConfig
     {
         VocabSize = Vocabulary.Words.Count,
         HiddenSize = s.HiddenSize,

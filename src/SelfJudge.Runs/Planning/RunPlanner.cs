@@ -1,7 +1,7 @@
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Data;
@@ -36,7 +36,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
 {
     private const int TypicalSteps = 3;
 
-    private readonly LlamaConfig _config = ConfigOf(recipe);
+    private readonly DecoderConfig _config = ConfigOf(recipe);
     private readonly List<string> _notes = [];
     private readonly List<MemoryItem> _earlier = []; // what stages before the one that is planned leave in memory
 
@@ -224,7 +224,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         return ModelFolder.HasTokenizer(folder) ? new PromptEncoder(ModelFolder.ReadTokenizer(folder, _config), dialogue, MaxLength) : null;
     }
 
-    private static LlamaConfig ConfigOf(Recipe recipe) => recipe.Model.Path is { } folder ? ModelFolder.ReadConfig(folder)
+    private static DecoderConfig ConfigOf(Recipe recipe) => recipe.Model.Path is { } folder ? ModelFolder.ReadConfig(folder)
         : RunModels.Chain("plan", recipe, new RunFolder("."), null).Single().ToSource().Initial!.Config;
 
     private static bool IsOnPrompts(StageRecipe stage) => stage.Spec.IsRollout;

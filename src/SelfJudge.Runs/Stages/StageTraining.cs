@@ -1,9 +1,9 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Methods;

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using SelfJudge.Fuzz.Mutations;
 using SelfJudge.Modeling.Checkpoints;
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 
 namespace SelfJudge.Fuzz.Readers;
 

@@ -4,7 +4,7 @@ using SelfJudge.Client;
 using SelfJudge.Fuzz.Mutations;
 using SelfJudge.Grains.Runs;
 using SelfJudge.Modeling.Checkpoints;
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Native;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Evaluation;

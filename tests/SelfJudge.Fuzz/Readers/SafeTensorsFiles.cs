@@ -1,7 +1,7 @@
 using System.Text;
 using SelfJudge.Fuzz.Mutations;
 using SelfJudge.Modeling.Checkpoints;
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Native;
 using SelfJudge.Modeling.Tensors;
 

@@ -1,4 +1,4 @@
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Fuzz.Readers;
@@ -6,7 +6,7 @@ namespace SelfJudge.Fuzz.Readers;
 /// <summary>The model whose files are the valid ones.</summary>
 internal static class SmallModel
 {
-    public static LlamaConfig Config { get; } = new()
+    public static DecoderConfig Config { get; } = new()
     {
         VocabSize = 24,
         HiddenSize = 8,

@@ -85,7 +85,7 @@ public sealed class AdapterFolderTests : IDisposable
         var config = JsonNode.Parse(File.ReadAllText(path))!;
         config["target_modules"] = JsonNode.Parse(targets);
         File.WriteAllText(path, config.ToJsonString());
-        Assert.Equal(2 * projections, SelfJudge.Modeling.Llama.ParameterLayout.Of(TestModels.Config(), AdapterFolder.ReadConfig(_folder).Config).Parameters.Count);
+        Assert.Equal(2 * projections, SelfJudge.Modeling.Decoders.ParameterLayout.Of(TestModels.Config(), AdapterFolder.ReadConfig(_folder).Config).Parameters.Count);
     }
 
     [Fact]
@@ -101,8 +101,8 @@ public sealed class AdapterFolderTests : IDisposable
     [Fact]
     public void An_adapter_of_a_pattern_is_read_written_and_read_again()
     {
-        var (config, pattern) = (TestModels.Config(), new SelfJudge.Modeling.Llama.LoraConfig(2, 4, ["self_attn.q_proj", "model.layers.1.mlp.up_proj"]));
-        using var adapter = SelfJudge.Modeling.Llama.LoraAdapter.Random(config, pattern, Ops.Cpu, 5);
+        var (config, pattern) = (TestModels.Config(), new SelfJudge.Modeling.Decoders.LoraConfig(2, 4, ["self_attn.q_proj", "model.layers.1.mlp.up_proj"]));
+        using var adapter = SelfJudge.Modeling.Decoders.LoraAdapter.Random(config, pattern, Ops.Cpu, 5);
         var folder = Path.Combine(_folder, "again");
         AdapterFolder.Write(folder, adapter.Config, "some/base", adapter.Buffer.ToArrays());
         using var read = AdapterFolder.Read(folder, config, Ops.Cpu);
@@ -116,7 +116,7 @@ public sealed class AdapterFolderTests : IDisposable
     [InlineData("q_proj", 4, 0f, "an adapter of rank 4 and alpha 0 does nothing")]
     [InlineData("q_proj", 4, float.NaN, "an adapter of rank 4 and alpha NaN does nothing")]
     public void A_new_adapter_that_would_train_nothing_is_refused(string target, int rank, float alpha, string message) =>
-        Assert.Contains(message, Assert.Throws<ArgumentException>(() => SelfJudge.Modeling.Llama.LoraAdapter.Random(TestModels.Config(), new SelfJudge.Modeling.Llama.LoraConfig(rank, alpha, [target]), Ops.Cpu, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<ArgumentException>(() => SelfJudge.Modeling.Decoders.LoraAdapter.Random(TestModels.Config(), new SelfJudge.Modeling.Decoders.LoraConfig(rank, alpha, [target]), Ops.Cpu, 1)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_tensor_of_an_adapter_that_is_not_asked_for_is_named()
@@ -132,5 +132,5 @@ public sealed class AdapterFolderTests : IDisposable
             Assert.Throws<InvalidDataException>(() => AdapterFolder.Read(_folder, TestModels.Config() with { HiddenSize = 24 }, Ops.Cpu)).Message);
 
     [Fact]
-    public void Rank_stabilised_scaling_divides_by_the_root_of_the_rank() => Assert.Equal(8 / 2f, new SelfJudge.Modeling.Llama.LoraConfig(4, 8, ["q_proj"], RankStabilized: true).Scale);
+    public void Rank_stabilised_scaling_divides_by_the_root_of_the_rank() => Assert.Equal(8 / 2f, new SelfJudge.Modeling.Decoders.LoraConfig(4, 8, ["q_proj"], RankStabilized: true).Scale);
 }

@@ -1,8 +1,8 @@
 using System.IO.Hashing;
 using System.Text;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Files;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Modeling.Tests.Checkpoints;

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using SelfJudge.Modeling.Checkpoints;
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.World;
 
@@ -9,7 +9,7 @@ namespace SelfJudge.Modeling.Tests.Checkpoints;
 public sealed class ModelConversionTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("selfjudge-convert-").FullName;
-    private readonly LlamaConfig _config = TestModels.Config(tied: false, vocab: Vocabulary.Words.Count);
+    private readonly DecoderConfig _config = TestModels.Config(tied: false, vocab: Vocabulary.Words.Count);
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
@@ -60,7 +60,7 @@ public sealed class ModelConversionTests : IDisposable
 
     private void Convert(bool bf16, long maxBytes)
     {
-        using var weights = LlamaWeights.Random(_config, 5);
+        using var weights = DecoderWeights.Random(_config, 5);
         ModelFolder.Write(In("model"), _config, weights.Buffer.ToArrays(), WorldTokenizer.Create());
         ModelConversion.Convert(In("model"), null, merge: false, bf16, In("converted"), maxBytes);
     }

@@ -1,13 +1,13 @@
 using System.Text.Json.Nodes;
 using SelfJudge.Modeling.Checkpoints;
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 
 namespace SelfJudge.Modeling.Tests.Checkpoints;
 
 public sealed partial class ModelFolderTests
 {
     [Theory]
-    [InlineData("model_type", "\"mistral3\"", "model_type is mistral3; supported are llama and mistral")]
+    [InlineData("model_type", "\"mistral3\"", "model_type is mistral3; supported are llama, mistral")]
     [InlineData("hidden_size", "null", "hidden_size is missing")]
     [InlineData("quantization_config", "{\"quant_method\": \"gptq\"}", "the weights are quantized (quantization_config: \"gptq\"), which is not supported")]
     [InlineData("hidden_act", "\"gelu\"", "hidden_act is gelu; supported is silu")]
@@ -53,7 +53,7 @@ public sealed partial class ModelFolderTests
     [InlineData("vocab_size", "\"many\"", "config.json: vocab_size is \"many\", which is no integer of 32 bits")]
     public void A_configuration_that_is_not_supported_says_why(string key, string value, string message)
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         Write(weights);
         var path = Path.Combine(_folder, "config.json");
         var config = JsonNode.Parse(File.ReadAllText(path))!;

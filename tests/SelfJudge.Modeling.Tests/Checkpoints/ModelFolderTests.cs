@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Tests.Shared;
@@ -20,7 +20,7 @@ public sealed partial class ModelFolderTests : IDisposable
     [InlineData(false)]
     public void A_model_that_is_written_is_read_again(bool tied)
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(tied), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(tied), 1);
         Write(weights);
         var config = ModelFolder.ReadConfig(_folder);
         Assert.Equivalent(weights.Config, config);
@@ -32,7 +32,7 @@ public sealed partial class ModelFolderTests : IDisposable
     [Fact]
     public void Shards_are_found_through_their_index()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         Write(weights);
         Shard();
         using var read = ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu);
@@ -42,7 +42,7 @@ public sealed partial class ModelFolderTests : IDisposable
     [Fact]
     public void A_shard_that_is_not_there_is_named()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         Write(weights);
         Shard();
         File.Delete(Path.Combine(_folder, "model-00002-of-00002.safetensors"));
@@ -52,7 +52,7 @@ public sealed partial class ModelFolderTests : IDisposable
     [Fact]
     public void A_missing_tensor_and_a_misshapen_one_are_named()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         Write(weights);
         var untied = weights.Config with { TieWordEmbeddings = false };
         Assert.Contains("the tensor lm_head.weight is missing", Fails(() => ModelFolder.ReadWeights(_folder, untied, Ops.Cpu)));
@@ -65,8 +65,8 @@ public sealed partial class ModelFolderTests : IDisposable
     [InlineData(new[] { true, false })]
     public void A_model_with_a_window_is_read_again_and_computes_what_plain_float64_does(bool[]? layers)
     {
-        var config = TestModels.Config(headDim: 4) with { HiddenSize = 16, SlidingWindow = 5, SlidingLayers = layers };
-        using var weights = LlamaWeights.Random(config, 3);
+        var config = TestModels.Config(headDim: 4) with { Architecture = Architecture.Mistral, HiddenSize = 16, SlidingWindow = 5, SlidingLayers = layers };
+        using var weights = DecoderWeights.Random(config, 3);
         Write(weights);
         Assert.Equivalent(config, ModelFolder.ReadConfig(_folder));
         var ids = TestModels.Tokens(40, 4);
@@ -75,9 +75,20 @@ public sealed partial class ModelFolderTests : IDisposable
         var batch = new ResponseBatch([(ids[..1], ids[1..])]);
         var sum = batch.Sums(TokenLogProbs.Forward(model, model.Hidden(batch.Batch), batch.Rows, batch.Targets))[0];
         Assert.Equal(new DirectLlama(_folder).LogProb(ids, 1), sum, 1e-3);
-        var unlimited = TestModels.Model(LlamaWeights.Random(config with { SlidingWindow = null }, 3));
+        var unlimited = TestModels.Model(DecoderWeights.Random(config with { SlidingWindow = null }, 3));
         Assert.NotEqual(sum, batch.Sums(TokenLogProbs.Forward(unlimited, unlimited.Hidden(batch.Batch), batch.Rows, batch.Targets))[0], 1e-2);
         unlimited.Weights.Dispose();
+    }
+
+    [Fact]
+    public void A_family_stays_what_it_is()
+    {
+        var mistral = TestModels.Config() with { Architecture = Architecture.Mistral };
+        using var weights = DecoderWeights.Random(mistral, 3);
+        Write(weights);
+        Assert.Equivalent(mistral, ModelFolder.ReadConfig(_folder));
+        using var llama = DecoderWeights.Random(TestModels.Config() with { SlidingWindow = 5 }, 3);
+        Assert.Equal("a llama has no sliding window", Assert.Throws<ArgumentException>(() => Write(llama)).Message);
     }
 
     /// <summary>What people have in the place of a file, in each of the places.</summary>
@@ -89,7 +100,7 @@ public sealed partial class ModelFolderTests : IDisposable
     [InlineData("generation_config.json")]
     public void A_pointer_in_the_place_of_a_file_is_named(string file)
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(vocab: Vocabulary.Words.Count), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(vocab: Vocabulary.Words.Count), 1);
         Write(weights);
         File.WriteAllText(Path.Combine(_folder, file), "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n");
         Assert.Contains("it is a Git LFS pointer, not the file itself: fetch it with 'git lfs pull'", Fails(() => { ModelFolder.Check(_folder); return _folder; }));
@@ -136,7 +147,7 @@ public sealed partial class ModelFolderTests : IDisposable
     [InlineData("model.safetensors.index.json")]
     public void Nesting_without_end_is_one_error_that_names_the_file(string file)
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(vocab: Vocabulary.Words.Count), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(vocab: Vocabulary.Words.Count), 1);
         Write(weights);
         if (file.EndsWith("index.json", StringComparison.Ordinal))
             File.Delete(Path.Combine(_folder, "model.safetensors"));
@@ -182,7 +193,7 @@ public sealed partial class ModelFolderTests : IDisposable
     [Fact]
     public void A_vast_vocabulary_is_refused_from_the_headers_and_never_allocated()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         Write(weights);
         var vast = weights.Config with { VocabSize = 1 << 24, HiddenSize = 1 << 20 };
         Assert.Contains("tensor model.embed_tokens.weight has the shape [37, 20]", Fails(() => ModelFolder.ReadWeights(_folder, vast, Ops.Cpu)));
@@ -191,7 +202,7 @@ public sealed partial class ModelFolderTests : IDisposable
     [Fact]
     public void A_weight_that_is_not_a_number_is_named_by_its_place()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         Ops.Floats(weights.Norm)[3] = float.NaN;
         Write(weights);
         Assert.Contains("element 3 of tensor model.norm.weight is NaN; the checkpoint is damaged", Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
@@ -200,7 +211,7 @@ public sealed partial class ModelFolderTests : IDisposable
     [Fact]
     public void Tensors_that_have_no_place_and_types_that_hold_no_weights_are_named()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         Write(weights);
         var path = Path.Combine(_folder, "model.safetensors");
         SafeTensors.Write(path, [.. weights.Buffer.ToArrays(), new NamedArray("model.layers.0.self_attn.q_proj.bias", [24], new float[24])]);
@@ -239,14 +250,14 @@ public sealed partial class ModelFolderTests : IDisposable
     [Fact]
     public void A_model_is_written_whole_or_not_at_all()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         var target = Path.Combine(_folder, "out");
         Assert.Throws<NotSupportedException>(() => ModelFolder.Write(target, weights.Config, weights.Buffer.ToArrays(), new FailingTokenizer()));
         Assert.False(Directory.Exists(target));
         Assert.Empty(Directory.GetFileSystemEntries(_folder));
     }
 
-    private void Write(LlamaWeights weights) =>
+    private void Write(DecoderWeights weights) =>
         ModelFolder.Write(_folder, weights.Config, weights.Buffer.ToArrays(), WorldTokenizer.Create());
 
     private void Shard()

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Learning;
@@ -17,7 +17,7 @@ public sealed class HostMemoryTests : IAsyncLifetime
 {
     private const string Plan = "; 'plan' says what a recipe takes";
 
-    private static readonly LlamaConfig Config = TestModels.Config(vocab: Vocabulary.Words.Count) with { HiddenSize = 16, HeadDim = 4 };
+    private static readonly DecoderConfig Config = TestModels.Config(vocab: Vocabulary.Words.Count) with { HiddenSize = 16, HeadDim = 4 };
 
     private readonly ScarceKernels _kernels = new();
     private readonly ModelHost _host;

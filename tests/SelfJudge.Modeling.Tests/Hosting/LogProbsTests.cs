@@ -1,8 +1,8 @@
 using System.Text.Json;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
@@ -74,7 +74,7 @@ public sealed class LogProbsTests : IDisposable
     public async Task A_model_whose_tokenizer_knows_more_tokens_than_it_is_not_loaded()
     {
         var folder = Path.Combine(Path.GetTempPath(), "selfjudge-host-" + Guid.NewGuid().ToString("N"));
-        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         ModelFolder.Write(folder, weights.Config, weights.Buffer.ToArrays(), WorldTokenizer.Create());
         var problem = await Assert.ThrowsAsync<InvalidDataException>(() => _host.LoadAsync("m", new ModelSource(folder, null, null, "world"), default));
         Directory.Delete(folder, recursive: true);
@@ -106,7 +106,7 @@ public sealed class LogProbsTests : IDisposable
         try
         {
             ModelConversion.Convert(model, null, merge: false, bf16: true, folder);
-            LlamaConfig before = ModelFolder.ReadConfig(model), after = ModelFolder.ReadConfig(folder);
+            DecoderConfig before = ModelFolder.ReadConfig(model), after = ModelFolder.ReadConfig(folder);
             Assert.Equivalent(before, after);
             using var first = ModelFolder.ReadWeights(model, before, Ops.Cpu);
             using var second = ModelFolder.ReadWeights(folder, after, Ops.Cpu);

@@ -1,11 +1,11 @@
 using System.Text.Json;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
@@ -26,7 +26,7 @@ namespace SelfJudge.Modeling.Tests.Hosting;
 /// <summary>The way that a GPU goes, gone on a processor: LibTorch's kernels, one worker, and base weights in bfloat16.</summary>
 public sealed class ModelHostDeviceTests
 {
-    private static readonly LlamaConfig World = new()
+    private static readonly DecoderConfig World = new()
     {
         VocabSize = Vocabulary.Words.Count,
         HiddenSize = 16,
@@ -98,7 +98,7 @@ public sealed class ModelHostDeviceTests
         Assert.Equal(Ops.ToArray(wide.Buffer.Flat), Ops.ToArray(narrow.Buffer.Flat));
         var batch = PackedBatch.Of([TestModels.Tokens(40, 1, 256), TestModels.Tokens(9, 2, 256)]);
         int[] rows = [.. Enumerable.Range(0, 49)], targets = TestModels.Tokens(49, 3, 256);
-        float[] LogProbs(LlamaWeights weights, IKernels kernels)
+        float[] LogProbs(DecoderWeights weights, IKernels kernels)
         {
             var model = TestModels.Model(weights, kernels: kernels);
             return TokenLogProbs.Forward(model, model.Hidden(batch), rows, targets);
@@ -163,7 +163,7 @@ public sealed class ModelHostDeviceTests
     [Fact]
     public void Weights_in_bfloat16_are_not_trained()
     {
-        using var weights = LlamaWeights.Random(World, 1, Ops.Cpu, ScalarType.BFloat16);
+        using var weights = DecoderWeights.Random(World, 1, Ops.Cpu, ScalarType.BFloat16);
         using var workers = new WorkerPool(1);
         Assert.Contains("cannot be trained", Assert.Throws<ArgumentException>(() => new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions())).Message);
     }

@@ -1,7 +1,7 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Losses;
@@ -13,7 +13,7 @@ namespace SelfJudge.Modeling.Tests.Hosting;
 
 public sealed class ModelHostTests : IAsyncLifetime
 {
-    private static readonly LlamaConfig Config = new()
+    private static readonly DecoderConfig Config = new()
     {
         VocabSize = Vocabulary.Words.Count,
         HiddenSize = 16,
@@ -54,7 +54,7 @@ public sealed class ModelHostTests : IAsyncLifetime
     {
         using var small = new Tokenizers.SmallTokenizer();
         small.Add(912, "<|eot_id|>");
-        using var weights = LlamaWeights.Random(Config with { VocabSize = 913, EosTokenIds = [901] }, 1);
+        using var weights = DecoderWeights.Random(Config with { VocabSize = 913, EosTokenIds = [901] }, 1);
         SelfJudge.Modeling.Checkpoints.ModelFolder.Write(Path.Combine(small.Folder, "model"), weights.Config, weights.Buffer.ToArrays(), small.Load());
         File.WriteAllText(Path.Combine(small.Folder, "model", "generation_config.json"), """{"eos_token_id": [901, 908]}""");
         await _host.LoadAsync("chat", new ModelSource(Path.Combine(small.Folder, "model"), null, null, "llama-3"), default);

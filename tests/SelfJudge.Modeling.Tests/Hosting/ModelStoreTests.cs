@@ -1,8 +1,8 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
@@ -15,7 +15,7 @@ namespace SelfJudge.Modeling.Tests.Hosting;
 /// <summary>What becomes of a host's models when they are trained, and requests that do not go together.</summary>
 public sealed class ModelStoreTests
 {
-    private static readonly LlamaConfig Config = TestModels.Config(vocab: Vocabulary.Words.Count);
+    private static readonly DecoderConfig Config = TestModels.Config(vocab: Vocabulary.Words.Count);
     private static readonly RewardedResponse[] Rewarded = [new([3, 4], [5, 6], 1), new([3, 4], [7, 8, 9], -1)];
 
     /// <summary>Its folder has none, so that a run that is resumed from there would not have it either.</summary>

@@ -1,8 +1,8 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
@@ -13,7 +13,7 @@ namespace SelfJudge.Modeling.Tests.Hosting;
 
 public sealed class PrefixCachingTests
 {
-    private static readonly LlamaConfig Config = TestModels.Config(vocab: Vocabulary.Words.Count);
+    private static readonly DecoderConfig Config = TestModels.Config(vocab: Vocabulary.Words.Count);
 
     // Two readings of which the second begins as the first does.
     private static readonly EncodedJudgePrompt[] First = [Prompt(1, 2, 3, 4, 5, 6), Prompt(1, 2, 3, 7)];

@@ -1,5 +1,5 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Workers;
 
@@ -9,7 +9,7 @@ namespace SelfJudge.Modeling.Tests.Learning;
 public sealed class CustomObjectiveTests : IDisposable
 {
     private readonly TorchSharp.DisposeScope _scope = Ops.Scope();
-    private readonly LlamaWeights _weights = LlamaWeights.Random(TestModels.Config(), 5);
+    private readonly DecoderWeights _weights = DecoderWeights.Random(TestModels.Config(), 5);
 
     public void Dispose()
     {

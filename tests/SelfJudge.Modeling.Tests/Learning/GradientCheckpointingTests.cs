@@ -1,9 +1,9 @@
 using System.Reflection;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Workers;
@@ -17,7 +17,7 @@ namespace SelfJudge.Modeling.Tests.Learning;
 public sealed class GradientCheckpointingTests : IDisposable
 {
     private readonly TorchSharp.DisposeScope _scope = Ops.Scope();
-    private readonly LlamaWeights _reference = LlamaWeights.Random(TestModels.Config(), 5);
+    private readonly DecoderWeights _reference = DecoderWeights.Random(TestModels.Config(), 5);
 
     public void Dispose()
     {

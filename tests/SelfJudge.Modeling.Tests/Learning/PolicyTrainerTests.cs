@@ -1,8 +1,8 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Learning;
@@ -13,7 +13,7 @@ namespace SelfJudge.Modeling.Tests.Learning;
 public sealed class PolicyTrainerTests : IDisposable
 {
     private readonly TorchSharp.DisposeScope _scope = Ops.Scope();
-    private readonly LlamaWeights _weights = LlamaWeights.Random(TestModels.Config(), 5);
+    private readonly DecoderWeights _weights = DecoderWeights.Random(TestModels.Config(), 5);
 
     public void Dispose()
     {
@@ -34,7 +34,7 @@ public sealed class PolicyTrainerTests : IDisposable
         using var adapter = TestModels.Adapter(_weights.Config);
         var policy = TestModels.Model(_weights, adapter);
         var loss = new PreferenceLoss(kind, 0.1);
-        double Sum(LlamaModel model, int[] prompt, int[] response)
+        double Sum(DecoderModel model, int[] prompt, int[] response)
         {
             var batch = new ResponseBatch([(prompt, response)]);
             return batch.Sums(TokenLogProbs.Forward(model, model.Hidden(batch.Batch), batch.Rows, batch.Targets))[0];
@@ -228,7 +228,7 @@ public sealed class PolicyTrainerTests : IDisposable
         Refuses(weights, new PpoObjective([new([1], [2], 0)], new PpoOptions(), 0.2), "compares with a reference model");
         Refuses(_weights, new BradleyTerryObjective(Pairs), "reads a scalar head");
 
-        void Refuses(LlamaWeights policy, Objective objective, string message)
+        void Refuses(DecoderWeights policy, Objective objective, string message)
         {
             using var trainer = new PolicyTrainer(TestModels.Model(policy), null, workers, new OptimizerOptions());
             Assert.Contains(message, Assert.Throws<InvalidOperationException>(() => trainer.Step(objective, 1e-3)).Message, StringComparison.Ordinal);

@@ -1,6 +1,6 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tests.Learning.Objectives;
 using SelfJudge.Modeling.Workers;
@@ -11,8 +11,8 @@ namespace SelfJudge.Modeling.Tests.Learning;
 public sealed class ScalarHeadTrainingTests : IDisposable
 {
     private readonly TorchSharp.DisposeScope _scope = Ops.Scope();
-    private readonly LlamaWeights _reference = LlamaWeights.Random(TestModels.Config(), 5);
-    private readonly LlamaWeights _weights;
+    private readonly DecoderWeights _reference = DecoderWeights.Random(TestModels.Config(), 5);
+    private readonly DecoderWeights _weights;
 
     public ScalarHeadTrainingTests()
     {
@@ -39,7 +39,7 @@ public sealed class ScalarHeadTrainingTests : IDisposable
     [InlineData(2, 20)]
     public void The_gradient_of_the_bradley_terry_loss_is_that_of_finite_differences(int workerCount, int maxTokens)
     {
-        double Loss(LlamaModel model) => Pairs.Average(p =>
+        double Loss(DecoderModel model) => Pairs.Average(p =>
         {
             var rewards = ScalarReadings.Rewards(model, [new ResponseSequence(p.Prompt, p.Chosen), new ResponseSequence(p.Prompt, p.Rejected)]);
             return BradleyTerry.Of(rewards[0] - rewards[1]).Loss;
@@ -63,7 +63,7 @@ public sealed class ScalarHeadTrainingTests : IDisposable
             return (logProbs, values, advantages, returns);
         }).ToList();
         Ppo.Whiten([.. rollouts.Select(r => r.advantages)]);
-        double Loss(LlamaModel model) => Responses.Zip(rollouts).Sum(p =>
+        double Loss(DecoderModel model) => Responses.Zip(rollouts).Sum(p =>
         {
             var (logProbs, values) = Read(model, p.First);
             var (old, oldValues, advantages, returns) = p.Second;
@@ -125,7 +125,7 @@ public sealed class ScalarHeadTrainingTests : IDisposable
         Assert.True(report.Metrics["policy/approxkl_avg"] > 0);
     }
 
-    private static (float[] LogProbs, double[] Values) Read(LlamaModel model, RewardedResponse response, LlamaModel? logProbsOf = null)
+    private static (float[] LogProbs, double[] Values) Read(DecoderModel model, RewardedResponse response, DecoderModel? logProbsOf = null)
     {
         using var scope = Ops.Scope();
         var batch = new ResponseBatch([(response.Prompt, response.Response)]);

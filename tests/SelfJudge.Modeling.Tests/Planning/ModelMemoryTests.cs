@@ -1,6 +1,6 @@
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels.Cpu;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Tests.Shared;
@@ -9,7 +9,7 @@ namespace SelfJudge.Modeling.Tests.Planning;
 
 public sealed class ModelMemoryTests
 {
-    internal static readonly LlamaConfig Llama7B = new()
+    internal static readonly DecoderConfig Llama7B = new()
     {
         VocabSize = 32000,
         HiddenSize = 4096,
@@ -88,7 +88,7 @@ public sealed class ModelMemoryTests
     public void The_tape_holds_what_is_counted(bool adapted)
     {
         var config = TestModels.Config();
-        using var weights = LlamaWeights.Random(config, 1);
+        using var weights = DecoderWeights.Random(config, 1);
         using var adapter = adapted ? TestModels.Adapter(config) : null;
         var model = TestModels.Model(weights, adapter, CpuKernels.Instance);
         using var scope = Ops.Scope();
@@ -96,7 +96,7 @@ public sealed class ModelMemoryTests
         var tape = new Tape(batch);
         _ = model.Hidden(batch, tape);
         var layer = tape.Layers[1];
-        long floats = new[] { layer.Input, layer.Normed, layer.Qkv, layer.Attended, layer.LogSumExp, layer.Middle, layer.MiddleNormed, layer.GateUp, layer.Activated }.Concat(layer.Down!.Values).Sum(t => t.NumberOfElements);
+        var floats = layer.Made.Append(layer.Input).Sum(t => t.NumberOfElements);
         Assert.Equal(floats, 14 * ModelMemory.TapeFloats(config, adapter?.Config));
     }
 }

@@ -1,5 +1,5 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Sampling;
@@ -8,7 +8,7 @@ namespace SelfJudge.Modeling.Tests.Sampling;
 
 public sealed class GenerationEngineTests : IDisposable
 {
-    private readonly LlamaWeights _weights = LlamaWeights.Random(TestModels.Config(), 5);
+    private readonly DecoderWeights _weights = DecoderWeights.Random(TestModels.Config(), 5);
     private readonly SamplingOptions _options = new() { TopP = 0.95, MaxNewTokens = 24 };
 
     public void Dispose() => _weights.Dispose();
@@ -89,7 +89,7 @@ public sealed class GenerationEngineTests : IDisposable
     [InlineData(1_000_000_000)]
     public void A_limit_of_more_tokens_than_there_are_positions_costs_no_memory_and_ends_at_the_last_position(int maxNewTokens)
     {
-        using var longer = LlamaWeights.Random(TestModels.Config() with { MaxPositionEmbeddings = 3000, EosTokenIds = [] }, 5);
+        using var longer = DecoderWeights.Random(TestModels.Config() with { MaxPositionEmbeddings = 3000, EosTokenIds = [] }, 5);
         using var engine = new GenerationEngine(TestModels.Model(longer), 8192);
         var job = new GenerationJob(new SamplePrompt(TestModels.Tokens(7, 1), [1], new SamplingOptions { MaxNewTokens = maxNewTokens, TopP = 1 }), default);
         engine.Admit([job], 0);

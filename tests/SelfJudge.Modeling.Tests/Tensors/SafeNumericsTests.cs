@@ -1,7 +1,7 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Learning;
@@ -17,7 +17,7 @@ namespace SelfJudge.Modeling.Tests.Tensors;
 [Collection(nameof(Alone))]
 public sealed class SafeNumericsTests
 {
-    private static readonly LlamaConfig Config = new()
+    private static readonly DecoderConfig Config = new()
     {
         VocabSize = Vocabulary.Words.Count,
         HiddenSize = 16,

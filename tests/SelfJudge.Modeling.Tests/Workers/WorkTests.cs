@@ -1,5 +1,5 @@
 using CsCheck;
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Workers;
 
 namespace SelfJudge.Modeling.Tests.Workers;

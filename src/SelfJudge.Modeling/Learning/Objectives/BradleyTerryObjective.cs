@@ -1,4 +1,4 @@
-using SelfJudge.Modeling.Llama;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Preferences.Learning;
 
 namespace SelfJudge.Modeling.Learning.Objectives;

@@ -1,9 +1,9 @@
 using System.Reflection;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Losses;
@@ -13,8 +13,8 @@ namespace SelfJudge.Modeling.Tests.Learning.Objectives;
 public sealed class PreferenceObjectiveTests : IDisposable
 {
     private readonly TorchSharp.DisposeScope _scope = Ops.Scope();
-    private readonly LlamaWeights _weights = LlamaWeights.Random(TestModels.Config(), 5);
-    private readonly LlamaWeights _reference = LlamaWeights.Random(TestModels.Config(), 6);
+    private readonly DecoderWeights _weights = DecoderWeights.Random(TestModels.Config(), 5);
+    private readonly DecoderWeights _reference = DecoderWeights.Random(TestModels.Config(), 6);
 
     public void Dispose()
     {
@@ -65,7 +65,7 @@ public sealed class PreferenceObjectiveTests : IDisposable
     {
         var (loss, formula) = Losses[name];
         var kl = Kl();
-        double Loss(LlamaModel model) => Pairs.Average(p => formula(Read(model, p, kl)));
+        double Loss(DecoderModel model) => Pairs.Average(p => formula(Read(model, p, kl)));
         var slopes = Pairs.Select(p => Slopes(formula, Read(TestModels.Model(_weights), p, kl))).ToList();
         if (name == "hinge")
             Assert.Equal(2, slopes.Distinct().Count()); // pairs on either side of the corner
@@ -134,14 +134,14 @@ public sealed class PreferenceObjectiveTests : IDisposable
     {
         // The policy finds the mismatched responses less likely than the reference does.
         var (weights, reference) = Kl(clamped: false) < 0 ? (_weights, _reference) : (_reference, _weights);
-        double Baseline(PreferencePair[] pairs, LlamaWeights policy, LlamaWeights against) =>
+        double Baseline(PreferencePair[] pairs, DecoderWeights policy, DecoderWeights against) =>
             TrainedGradient.Of(new PreferenceObjective(pairs, new(PreferenceLossKind.Kto)), policy, against, 1, 10_000).Report.Metrics["kl"];
         Assert.Equal(0, Baseline(Pairs, weights, reference));
         Assert.True(Baseline(Pairs, reference, weights) > 0);
         Assert.Equal(0, Baseline(Pairs[..1], reference, weights));
     }
 
-    private At Read(LlamaModel model, PreferencePair p, double kl)
+    private At Read(DecoderModel model, PreferencePair p, double kl)
     {
         var reference = TestModels.Model(_reference);
         return new At(TrainedGradient.LogProb(model, p.Prompt, p.Chosen), TrainedGradient.LogProb(model, p.Prompt, p.Rejected),
@@ -150,7 +150,7 @@ public sealed class PreferenceObjectiveTests : IDisposable
 
     private double Kl(bool clamped = true)
     {
-        LlamaModel policy = TestModels.Model(_weights), reference = TestModels.Model(_reference);
+        DecoderModel policy = TestModels.Model(_weights), reference = TestModels.Model(_reference);
         var mean = Enumerable.Range(0, Pairs.Length).Average(i => new[] { Pairs[(i + 1) % Pairs.Length].Chosen, Pairs[(i + 1) % Pairs.Length].Rejected }
             .Average(y => TrainedGradient.LogProb(policy, Pairs[i].Prompt, y) - TrainedGradient.LogProb(reference, Pairs[i].Prompt, y)));
         return clamped ? Math.Max(0, mean) : mean;

@@ -1,6 +1,6 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Learning;
 
@@ -22,11 +22,11 @@ public sealed class SupervisedObjectiveTests
     public void The_gradient_is_that_of_finite_differences(bool perToken, int workerCount, int maxTokens)
     {
         using var scope = Ops.Scope();
-        using var weights = LlamaWeights.Random(TestModels.Config(), 5);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 5);
         var settings = new Dictionary<TokenPart, double> { [TokenPart.Context] = 0, [TokenPart.Response] = 2, [TokenPart.JudgeToken] = 3, [TokenPart.JudgePrompt] = 0.5 };
         var learned = Examples.SelectMany(e => e.Parts.Skip(1)).Where(p => settings[p] > 0).ToList();
         double WeightOf(TokenPart part) => settings[part] / (perToken ? learned.Count : learned.Count(p => p == part));
-        double Loss(LlamaModel model) => Examples.Sum(e =>
+        double Loss(DecoderModel model) => Examples.Sum(e =>
         {
             using var inner = Ops.Scope();
             var logProbs = TokenLogProbs.Forward(model, model.Hidden(PackedBatch.Of([e.Tokens])), [.. Enumerable.Range(0, e.Tokens.Length - 1)], e.Tokens[1..]);

@@ -1,5 +1,5 @@
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Workers;
 
@@ -9,7 +9,7 @@ namespace SelfJudge.Modeling.Tests.Learning.Objectives;
 internal static class TrainedGradient
 {
     // Adam's first moment after one step is (1 − β₁) times the gradient; at a rate of 0 the weights stay.
-    public static (StepReport Report, float[] Gradient) Of(Objective objective, LlamaWeights weights, LlamaWeights? reference, int workerCount, int maxTokens)
+    public static (StepReport Report, float[] Gradient) Of(Objective objective, DecoderWeights weights, DecoderWeights? reference, int workerCount, int maxTokens)
     {
         using var workers = new WorkerPool(workerCount);
         using var trainer = new PolicyTrainer(TestModels.Model(weights), reference is null ? null : TestModels.Model(reference), workers,
@@ -19,7 +19,7 @@ internal static class TrainedGradient
     }
 
     // Along its own direction, and within each parameter by itself, the loss changes by the gradient's squared norm.
-    public static void AssertIsOf(LlamaWeights weights, float[] gradient, Func<LlamaModel, double> loss)
+    public static void AssertIsOf(DecoderWeights weights, float[] gradient, Func<DecoderModel, double> loss)
     {
         foreach (var parameter in weights.Buffer.Layout.Parameters)
         {
@@ -41,7 +41,7 @@ internal static class TrainedGradient
     }
 
     /// <summary>log π(y|x), summed, in nats.</summary>
-    public static double LogProb(LlamaModel model, int[] prompt, int[] response)
+    public static double LogProb(DecoderModel model, int[] prompt, int[] response)
     {
         using var scope = Ops.Scope();
         var batch = new ResponseBatch([(prompt, response)]);
@@ -49,7 +49,7 @@ internal static class TrainedGradient
     }
 
     /// <summary>The gradient of log π(y|x), summed, by all base weights.</summary>
-    public static float[] OfLogProb(LlamaWeights weights, int[] prompt, int[] response)
+    public static float[] OfLogProb(DecoderWeights weights, int[] prompt, int[] response)
     {
         using var scope = Ops.Scope();
         var model = TestModels.Model(weights);

@@ -1,10 +1,13 @@
 using SelfJudge.Modeling.Kernels;
 
-namespace SelfJudge.Modeling.Llama;
+namespace SelfJudge.Modeling.Decoders;
 
-/// <summary>The shape of a Llama model, in the words of a Hugging Face <c>config.json</c>.</summary>
-public sealed record LlamaConfig
+/// <summary>The shape of a decoder, in the words of a Hugging Face <c>config.json</c>.</summary>
+public sealed record DecoderConfig
 {
+    /// <summary>The family that it is of, which decides what its layers have besides.</summary>
+    public Architecture Architecture { get; init; } = Architecture.Llama;
+
     public required int VocabSize { get; init; }
     public required int HiddenSize { get; init; }
     public required int IntermediateSize { get; init; }

@@ -1,9 +1,9 @@
-namespace SelfJudge.Modeling.Llama;
+namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>Rotary frequencies θ^(−2i/d), i in 0..d/2, after the scaling that a checkpoint names.</summary>
 public static class RotaryFrequencies
 {
-    public static double[] Compute(LlamaConfig config)
+    public static double[] Compute(DecoderConfig config)
     {
         var half = config.HeadDim / 2;
         var frequencies = new double[half];

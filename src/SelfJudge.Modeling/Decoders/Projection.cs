@@ -1,6 +1,6 @@
 using SelfJudge.Preferences.Recipes;
 
-namespace SelfJudge.Modeling.Llama;
+namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>The four matrix products of a layer; projections that share an input are fused into one.</summary>
 public enum FusedProjection { Qkv, Output, GateUp, Down }
@@ -14,7 +14,7 @@ public sealed record Projection(string Module, string Block, FusedProjection Fus
     public static IReadOnlyList<string> Modules => LoraTargets.Modules;
 
     /// <summary>Its name in the model.</summary>
-    public string NameIn(int layer) => $"model.layers.{layer}.{Block}.{Module}";
+    public string NameIn(int layer) => TensorNames.Module(layer, this);
 
     /// <summary>Whether a target means the projection of a name: that name, or the end of it from a dot on.</summary>
     public static bool Means(string target, string name) =>
@@ -22,7 +22,7 @@ public sealed record Projection(string Module, string Block, FusedProjection Fus
 
     public bool IsNamed(int layer, string target) => Means(target, NameIn(layer));
 
-    public static IReadOnlyList<Projection> All(LlamaConfig config)
+    public static IReadOnlyList<Projection> All(DecoderConfig config)
     {
         int hidden = config.HiddenSize, inner = config.IntermediateSize, q = config.Heads.QueryWidth, kv = config.Heads.KeyValueWidth;
         return

@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace SelfJudge.Modeling.Llama;
+namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>What a forward pass keeps for its backward pass. Its tensors belong to the dispose scope of the pass.</summary>
 /// <param name="checkpointing">Keep only what enters each layer; the backward pass computes the rest again (Chen et al. 2016).</param>
@@ -34,8 +34,8 @@ internal sealed class LayerTape
     /// <summary>[T, Heads·HeadDim]</summary>
     public required Tensor Attended { get; init; }
 
-    /// <summary>[T, Heads]</summary>
-    public required Tensor LogSumExp { get; init; }
+    /// <summary>[T, Heads]; null where no gradient can be taken.</summary>
+    public required Tensor? LogSumExp { get; init; }
 
     /// <summary>[T, D] The residual stream after attention.</summary>
     public required Tensor Middle { get; init; }
@@ -52,5 +52,5 @@ internal sealed class LayerTape
     /// <summary>x·Aᵀ [T, rank] of each adapted projection; null where no gradient is asked for.</summary>
     public required Dictionary<LoraPart, Tensor>? Down { get; init; }
 
-    public IEnumerable<Tensor> Made => [Normed, Qkv, Attended, LogSumExp, Middle, MiddleNormed, GateUp, Activated, .. Down?.Values.AsEnumerable() ?? []];
+    public IEnumerable<Tensor> Made => [Normed, Qkv, Attended, .. LogSumExp is null ? [] : new[] { LogSumExp }, Middle, MiddleNormed, GateUp, Activated, .. Down?.Values.AsEnumerable() ?? []];
 }

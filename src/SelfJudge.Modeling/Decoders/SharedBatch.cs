@@ -1,4 +1,4 @@
-namespace SelfJudge.Modeling.Llama;
+namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>
 /// Whole sequences of which the last token is read, packed so that nothing is computed twice: each is packed from where

@@ -1,7 +1,7 @@
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 
-namespace SelfJudge.Modeling.Llama;
+namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>Writes the elements of a parameter from <paramref name="first"/> on.</summary>
 public delegate void FillBlock(Parameter parameter, long first, Span<float> values);

@@ -1,7 +1,7 @@
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 
-namespace SelfJudge.Modeling.Llama;
+namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>
 /// Keys and values of sequences that a model has read, so that one that begins like an earlier one is computed from where it
@@ -17,7 +17,7 @@ public sealed class PrefixCache : IDisposable
     private readonly Tensor[] _layers;
 
     /// <param name="maxBytes">Memory for keys and values; it is taken as it fills.</param>
-    public PrefixCache(LlamaConfig config, long maxBytes)
+    public PrefixCache(DecoderConfig config, long maxBytes)
     {
         Capacity = (int)Math.Min(int.MaxValue, maxBytes / KvCache.BytesOf(config, 1, 1));
         using var scope = Ops.Scope();

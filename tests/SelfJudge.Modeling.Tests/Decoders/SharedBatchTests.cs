@@ -1,13 +1,13 @@
 using CsCheck;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
 using static TorchSharp.torch;
 
-namespace SelfJudge.Modeling.Tests.Llama;
+namespace SelfJudge.Modeling.Tests.Decoders;
 
 public sealed class SharedBatchTests : IDisposable
 {
@@ -50,7 +50,7 @@ public sealed class SharedBatchTests : IDisposable
     [Fact]
     public void No_gradient_is_taken_of_shared_beginnings()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 5);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 5);
         var batch = Of([[1, 2], [1, 3]]).Batch;
         Assert.Contains("no gradient", Assert.Throws<ArgumentException>(() => TestModels.Model(weights).Hidden(batch, new Tape(batch))).Message, StringComparison.Ordinal);
     }
@@ -64,7 +64,7 @@ public sealed class SharedBatchTests : IDisposable
         foreach (var type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
             foreach (int? window in new int?[] { null, 4 })
             {
-                using var random = LlamaWeights.Random(TestModels.Config() with { SlidingWindow = window }, 5);
+                using var random = DecoderWeights.Random(TestModels.Config() with { SlidingWindow = window }, 5);
                 using var weights = random.Clone(type);
                 using var adapter = TestModels.Adapter(weights.Config);
                 foreach (var kernels in new IKernels[] { CpuKernels.Instance, TorchKernels.Instance })

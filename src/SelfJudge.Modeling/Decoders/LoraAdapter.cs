@@ -3,7 +3,7 @@ using SelfJudge.Modeling.Tensors;
 using SelfJudge.Preferences.Randomness;
 using static TorchSharp.torch;
 
-namespace SelfJudge.Modeling.Llama;
+namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>The shape of a low-rank adapter (Hu et al. 2021), in PEFT's words.</summary>
 /// <param name="TargetModules">Which projections: their names in the model, whole (<c>model.layers.0.mlp.up_proj</c>), or their ends (<c>mlp.up_proj</c>, or any of <see cref="Projection.Modules"/>).</param>
@@ -25,17 +25,17 @@ public sealed class LoraAdapter : IDisposable
 {
     private readonly ILookup<(int Layer, FusedProjection Fused), LoraPart> _parts;
 
-    public LoraAdapter(LlamaConfig model, LoraConfig config, Device device)
+    public LoraAdapter(DecoderConfig model, LoraConfig config, Device device)
         : this(model, config, new FlatBuffer(ParameterLayout.Of(model, config), device))
     {
     }
 
-    private LoraAdapter(LlamaConfig model, LoraConfig config, FlatBuffer buffer)
+    private LoraAdapter(DecoderConfig model, LoraConfig config, FlatBuffer buffer)
     {
         Model = model;
         Config = config;
         Buffer = buffer;
-        Score = config.ScalarHead ? buffer.View(ParameterLayout.AdapterScore) : null;
+        Score = config.ScalarHead ? buffer.View(TensorNames.AdapterScore) : null;
         _parts = (from layer in Enumerable.Range(0, model.NumHiddenLayers)
                   from projection in Projection.All(model)
                   where config.Targets(layer, projection)
@@ -43,7 +43,7 @@ public sealed class LoraAdapter : IDisposable
                  .ToLookup(x => x.Key, x => x.Part);
     }
 
-    public LlamaConfig Model { get; }
+    public DecoderConfig Model { get; }
     public LoraConfig Config { get; }
     public FlatBuffer Buffer { get; }
 
@@ -57,11 +57,11 @@ public sealed class LoraAdapter : IDisposable
     public IEnumerable<LoraPart> PartsOf(int layer, FusedProjection fused) => _parts[(layer, fused)];
 
     /// <summary>A new adapter that changes nothing yet: A uniform in ±1/sqrt(inputs) as PEFT draws it, B and a scalar head zero.</summary>
-    public static LoraAdapter Random(LlamaConfig model, LoraConfig config, Device device, ulong seed)
+    public static LoraAdapter Random(DecoderConfig model, LoraConfig config, Device device, ulong seed)
     {
         var adapter = new LoraAdapter(model, config, device);
         using var scope = Ops.Scope();
-        foreach (var p in adapter.Buffer.Layout.Parameters.Where(p => p.Name.EndsWith("lora_A.weight", StringComparison.Ordinal)))
+        foreach (var p in adapter.Buffer.Layout.Parameters.Where(p => p.Role == ParameterRole.AdapterDown))
         {
             var values = new float[p.Size];
             CounterRandom.FillUniform(values, Seeds.Derive(seed, p.Name), 1f / MathF.Sqrt(p.Shape[1]));
@@ -81,10 +81,6 @@ public sealed class LoraAdapter : IDisposable
 
     public LoraAdapter NewLike() => new(Model, Config, Buffer.NewLike());
 
-    /// <summary>PEFT's name of one matrix of the adapter.</summary>
-    internal static string NameOf(int layer, Projection projection, string matrix) =>
-        $"base_model.model.model.layers.{layer}.{projection.Block}.{projection.Module}.lora_{matrix}.weight";
-
     public void Dispose() => Buffer.Dispose();
 }
 
@@ -94,8 +90,8 @@ public sealed class LoraPart
     internal LoraPart(Projection projection, FlatBuffer buffer, int layer)
     {
         Projection = projection;
-        A = new WeightMatrix(buffer.View(LoraAdapter.NameOf(layer, projection, "A")));
-        B = new WeightMatrix(buffer.View(LoraAdapter.NameOf(layer, projection, "B")));
+        A = new WeightMatrix(buffer.View(TensorNames.Adapter(layer, projection, "A")));
+        B = new WeightMatrix(buffer.View(TensorNames.Adapter(layer, projection, "B")));
     }
 
     public Projection Projection { get; }

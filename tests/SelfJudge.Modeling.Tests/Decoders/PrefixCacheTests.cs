@@ -1,8 +1,8 @@
 using CsCheck;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
@@ -10,7 +10,7 @@ using SelfJudge.Modeling.Workers;
 using SelfJudge.Preferences.Judging;
 using static TorchSharp.torch;
 
-namespace SelfJudge.Modeling.Tests.Llama;
+namespace SelfJudge.Modeling.Tests.Decoders;
 
 public sealed class PrefixCacheTests
 {
@@ -72,7 +72,7 @@ public sealed class PrefixCacheTests
         foreach (var type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
             foreach (int? window in new int?[] { null, 4 })
             {
-                using var random = LlamaWeights.Random(TestModels.Config() with { SlidingWindow = window }, 5);
+                using var random = DecoderWeights.Random(TestModels.Config() with { SlidingWindow = window }, 5);
                 using var weights = random.Clone(type);
                 using var adapter = TestModels.Adapter(weights.Config);
                 foreach (var kernels in new IKernels[] { CpuKernels.Instance, TorchKernels.Instance })
@@ -99,7 +99,7 @@ public sealed class PrefixCacheTests
             }
     }
 
-    private static JudgeProbabilities[] Judged(LlamaModel model, PrefixCache cache, EncodedJudgePrompt[] prompts, int workers)
+    private static JudgeProbabilities[] Judged(DecoderModel model, PrefixCache cache, EncodedJudgePrompt[] prompts, int workers)
     {
         ReadOnlyMemory<int>[] sequences = [.. prompts.Select(p => (ReadOnlyMemory<int>)p.Ids)];
         var order = new PrefixOrder(sequences);

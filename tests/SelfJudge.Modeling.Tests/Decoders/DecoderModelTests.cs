@@ -1,15 +1,15 @@
 using System.Text.Json;
 using SelfJudge.Modeling.Checkpoints;
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
 using SelfJudge.Modeling.Learning;
-using SelfJudge.Modeling.Llama;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Tests.Shared;
 
-namespace SelfJudge.Modeling.Tests.Llama;
+namespace SelfJudge.Modeling.Tests.Decoders;
 
-public sealed class LlamaModelTests : IDisposable
+public sealed class DecoderModelTests : IDisposable
 {
     private readonly TorchSharp.DisposeScope _scope = Ops.Scope();
 
@@ -58,7 +58,7 @@ public sealed class LlamaModelTests : IDisposable
     [Fact]
     public void A_sequence_longer_than_the_rotary_table_is_refused()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 1);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         var model = TestModels.Model(weights);
         _ = model.Hidden(TestModels.Batch(128, 3));
         Assert.Equal("a sequence of 129 tokens is longer than the 128 positions of the model", Assert.Throws<ArgumentException>(() => model.Hidden(TestModels.Batch(3, 129))).Message);
@@ -69,8 +69,8 @@ public sealed class LlamaModelTests : IDisposable
     {
         using var json = JsonDocument.Parse(File.ReadAllText(SharedData.Path("numbers/expected.json")));
         var expected = json.RootElement.GetProperty("torchtune_llama_decoder").GetProperty("logits_mean").GetDouble();
-        var config = new LlamaConfig { VocabSize = 256, HiddenSize = 512, IntermediateSize = 1376, NumHiddenLayers = 2, NumAttentionHeads = 8, NumKeyValueHeads = 8, HeadDim = 64, MaxPositionEmbeddings = 64 };
-        using var weights = new LlamaWeights(config, Ops.Cpu);
+        var config = new DecoderConfig { VocabSize = 256, HiddenSize = 512, IntermediateSize = 1376, NumHiddenLayers = 2, NumAttentionHeads = 8, NumKeyValueHeads = 8, HeadDim = 64, MaxPositionEmbeddings = 64 };
+        using var weights = new DecoderWeights(config, Ops.Cpu);
         Ops.Floats(weights.Buffer.Flat).Fill(0.2f);
         var model = TestModels.Model(weights);
         Assert.Equal(expected, Ops.ToArray(model.Logits(model.Hidden(PackedBatch.Of([new[] { 3, 1, 4, 1, 5 }])))).Average(), 3);
@@ -92,7 +92,7 @@ public sealed class LlamaModelTests : IDisposable
     [InlineData("torch")]
     public void With_a_cache_the_hidden_states_are_those_without(string kernels)
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 5);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 5);
         using var adapter = TestModels.Adapter(weights.Config);
         var model = TestModels.Model(weights, adapter, Of(kernels));
         int[][] sequences = [TestModels.Tokens(13, 1), TestModels.Tokens(6, 2), TestModels.Tokens(9, 3)];
@@ -118,7 +118,7 @@ public sealed class LlamaModelTests : IDisposable
     [InlineData("torch", 1e-5)]
     public void Some_rows_are_those_of_all(string kernels, float tolerance)
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 5);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 5);
         using var adapter = TestModels.Adapter(weights.Config);
         var model = TestModels.Model(weights, adapter, Of(kernels));
         var batch = TestModels.Batch(11, 1, 6, 20);
@@ -135,7 +135,7 @@ public sealed class LlamaModelTests : IDisposable
     [Fact]
     public void Packed_sequences_do_not_see_each_other()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 5);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 5);
         var model = TestModels.Model(weights);
         int[] a = TestModels.Tokens(11, 1), b = TestModels.Tokens(5, 2);
         var together = Ops.ToArray(model.Hidden(PackedBatch.Of([a, b])));
@@ -146,7 +146,7 @@ public sealed class LlamaModelTests : IDisposable
     [Fact]
     public void An_adapter_whose_b_is_zero_changes_nothing()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 5);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 5);
         using var adapter = LoraAdapter.Random(weights.Config, new LoraConfig(4, 8, Projection.Modules), Ops.Cpu, 1);
         var batch = TestModels.Batch(9, 4);
         Assert.Equal(Ops.ToArray(TestModels.Model(weights).Hidden(batch)), Ops.ToArray(TestModels.Model(weights, adapter).Hidden(batch)));
@@ -159,7 +159,7 @@ public sealed class LlamaModelTests : IDisposable
     [InlineData(true, true)]
     public void Gradients_are_those_of_the_loss(bool tied, bool lora)
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(tied), 5);
+        using var weights = DecoderWeights.Random(TestModels.Config(tied), 5);
         using var adapter = lora ? TestModels.Adapter(weights.Config) : null;
         var model = TestModels.Model(weights, adapter);
         using var baseGradient = lora ? null : weights.NewLike();
@@ -206,7 +206,7 @@ public sealed class LlamaModelTests : IDisposable
     [Fact]
     public void Hand_written_and_automatic_kernels_give_the_same_gradient()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 5);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 5);
         var batch = TestModels.Batch(7, 1, 12);
         float[] GradientBy(IKernels kernels)
         {
@@ -222,10 +222,10 @@ public sealed class LlamaModelTests : IDisposable
     [Fact]
     public void With_an_adapter_the_base_weights_get_no_gradient_and_one_copy_serves_both_models()
     {
-        using var weights = LlamaWeights.Random(TestModels.Config(), 5);
+        using var weights = DecoderWeights.Random(TestModels.Config(), 5);
         using var adapter = TestModels.Adapter(weights.Config);
         var before = Ops.ToArray(weights.Buffer.Flat);
-        LlamaModel policy = TestModels.Model(weights, adapter), reference = TestModels.Model(weights);
+        DecoderModel policy = TestModels.Model(weights, adapter), reference = TestModels.Model(weights);
         Assert.Same(policy.Weights, reference.Weights);
         using var gradient = adapter.NewLike();
         var batch = TestModels.Batch(5, 8);
@@ -239,7 +239,7 @@ public sealed class LlamaModelTests : IDisposable
     public void Blocks_of_positions_give_what_one_block_gives()
     {
         // 4 Mi elements of logits per block and 60,000 words make 69 rows a block.
-        using var weights = LlamaWeights.Random(TestModels.Config(vocab: 60_000), 5);
+        using var weights = DecoderWeights.Random(TestModels.Config(vocab: 60_000), 5);
         var model = TestModels.Model(weights);
         var batch = PackedBatch.Of([TestModels.Tokens(100, 1, 60_000), TestModels.Tokens(60, 2, 60_000)]);
         var hidden = model.Hidden(batch);
@@ -251,15 +251,15 @@ public sealed class LlamaModelTests : IDisposable
     [Fact]
     public void Random_weights_repeat_by_seed()
     {
-        using var a = LlamaWeights.Random(TestModels.Config(), 5);
-        using var b = LlamaWeights.Random(TestModels.Config(), 5);
-        using var c = LlamaWeights.Random(TestModels.Config(), 6);
+        using var a = DecoderWeights.Random(TestModels.Config(), 5);
+        using var b = DecoderWeights.Random(TestModels.Config(), 5);
+        using var c = DecoderWeights.Random(TestModels.Config(), 6);
         Assert.Equal(Ops.ToArray(a.Buffer.Flat), Ops.ToArray(b.Buffer.Flat));
         Assert.NotEqual(Ops.ToArray(a.Buffer.Flat), Ops.ToArray(c.Buffer.Flat));
         Assert.All(Ops.ToArray(a.Norm), n => Assert.Equal(1f, n));
     }
 
-    private static LlamaWeights Stories()
+    private static DecoderWeights Stories()
     {
         var folder = SharedData.Path("stories260k");
         return ModelFolder.ReadWeights(folder, ModelFolder.ReadConfig(folder), Ops.Cpu);

@@ -1,4 +1,4 @@
-namespace SelfJudge.Modeling.Llama;
+namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>
 /// Sequences in the order of their tokens, in which those that begin alike follow each other: what any two have in

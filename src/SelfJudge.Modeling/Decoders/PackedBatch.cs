@@ -1,4 +1,4 @@
-namespace SelfJudge.Modeling.Llama;
+namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>Token sequences laid end to end without padding.</summary>
 public sealed class PackedBatch

@@ -2,13 +2,13 @@ using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Tensors;
 using static TorchSharp.torch;
 
-namespace SelfJudge.Modeling.Llama;
+namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>
 /// Keys and values of sequences that are being generated, one slot each. Slots are taken and given back as sequences
 /// come and go; the cache grows in slots and in capacity, and keeps what it holds.
 /// </summary>
-public sealed class KvCache(LlamaConfig config, Device device, IKernels kernels) : IDisposable
+public sealed class KvCache(DecoderConfig config, Device device, IKernels kernels) : IDisposable
 {
     private readonly CachedLayer?[] _layers = new CachedLayer?[config.NumHiddenLayers];
     private readonly PriorityQueue<int, int> _free = new();
@@ -16,7 +16,7 @@ public sealed class KvCache(LlamaConfig config, Device device, IKernels kernels)
     private int _capacity;
 
     /// <summary>The bytes of slots that hold so many tokens each: 2 · L · (key and value width) floats per token.</summary>
-    public static long BytesOf(LlamaConfig config, long slots, long capacity) =>
+    public static long BytesOf(DecoderConfig config, long slots, long capacity) =>
         2L * sizeof(float) * config.NumHiddenLayers * config.Heads.KeyValueWidth * slots * capacity;
 
     public CachedLayer Layer(int index) => _layers[index]!;

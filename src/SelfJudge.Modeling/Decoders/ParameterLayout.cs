@@ -1,13 +1,4 @@
-
-namespace SelfJudge.Modeling.Llama;
-
-/// <summary>One named parameter and where it lies in a flat buffer.</summary>
-/// <param name="Name">Its name in a Hugging Face checkpoint or a PEFT adapter.</param>
-/// <param name="Decays">Whether weight decay applies: to matrices, not to norm weights.</param>
-public sealed record Parameter(string Name, long[] Shape, long Offset, bool Decays)
-{
-    public long Size => Shape.Aggregate(1L, (a, b) => a * b);
-}
+namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>
 /// Names, shapes and places of parameters in one flat buffer. With all of them in one buffer, gradients, optimizer
@@ -17,12 +8,6 @@ public sealed class ParameterLayout
 {
     private readonly List<Parameter> _parameters = [];
     private readonly Dictionary<string, Parameter> _byName = new(StringComparer.Ordinal);
-
-    /// <summary>The scalar head's name in a Hugging Face checkpoint for sequence classification.</summary>
-    public const string Score = "score.weight";
-
-    /// <summary>The scalar head's name in a PEFT adapter for sequence classification.</summary>
-    public const string AdapterScore = "base_model.model.score.weight";
 
     public IReadOnlyList<Parameter> Parameters => _parameters;
 
@@ -35,35 +20,38 @@ public sealed class ParameterLayout
     /// All parameters of a model. Matrices that share an input follow each other (q, k, v; gate, up), so that one view
     /// of the buffer is their fused matrix and one product serves them.
     /// </summary>
-    public static ParameterLayout Of(LlamaConfig config)
+    public static ParameterLayout Of(DecoderConfig config)
     {
         var layout = new ParameterLayout();
-        long hidden = config.HiddenSize, inner = config.IntermediateSize;
-        layout.Add("model.embed_tokens.weight", config.VocabSize, hidden);
+        long hidden = config.HiddenSize;
+        var projections = Projection.All(config).ToLookup(p => p.Fused);
+        layout.Add(TensorNames.Embedding, ParameterRole.Embedding, config.VocabSize, hidden);
         for (var i = 0; i < config.NumHiddenLayers; i++)
         {
-            var layer = $"model.layers.{i}.";
-            layout.Add(layer + "input_layernorm.weight", hidden);
-            layout.Add(layer + "self_attn.q_proj.weight", config.Heads.QueryWidth, hidden);
-            layout.Add(layer + "self_attn.k_proj.weight", config.Heads.KeyValueWidth, hidden);
-            layout.Add(layer + "self_attn.v_proj.weight", config.Heads.KeyValueWidth, hidden);
-            layout.Add(layer + "self_attn.o_proj.weight", hidden, config.Heads.QueryWidth);
-            layout.Add(layer + "post_attention_layernorm.weight", hidden);
-            layout.Add(layer + "mlp.gate_proj.weight", inner, hidden);
-            layout.Add(layer + "mlp.up_proj.weight", inner, hidden);
-            layout.Add(layer + "mlp.down_proj.weight", hidden, inner);
+            layout.Add(TensorNames.InputNorm(i), ParameterRole.Norm, hidden);
+            AddFused(i, FusedProjection.Qkv, ParameterRole.Matrix);
+            AddFused(i, FusedProjection.Output, ParameterRole.ResidualMatrix);
+            layout.Add(TensorNames.PostAttentionNorm(i), ParameterRole.Norm, hidden);
+            AddFused(i, FusedProjection.GateUp, ParameterRole.Matrix);
+            AddFused(i, FusedProjection.Down, ParameterRole.ResidualMatrix);
         }
-        layout.Add("model.norm.weight", hidden);
+        layout.Add(TensorNames.FinalNorm, ParameterRole.Norm, hidden);
         if (!config.TieWordEmbeddings)
-            layout.Add("lm_head.weight", config.VocabSize, hidden);
+            layout.Add(TensorNames.Head, ParameterRole.Head, config.VocabSize, hidden);
         if (config.ScalarHead)
-            layout.Add(Score, 1, hidden);
+            layout.Add(TensorNames.Score, ParameterRole.ScalarHead, 1, hidden);
         return layout;
+
+        void AddFused(int layer, FusedProjection fused, ParameterRole role)
+        {
+            foreach (var projection in projections[fused])
+                layout.Add(TensorNames.Matrix(layer, projection), role, projection.Outputs, projection.Inputs);
+        }
     }
 
     /// <summary>The A and B matrices of an adapter, layer by layer, with PEFT's names; then its scalar head, where it has one.</summary>
     /// <exception cref="ArgumentException">The adapter would do nothing, or one of its targets is not in the model.</exception>
-    public static ParameterLayout Of(LlamaConfig config, LoraConfig lora)
+    public static ParameterLayout Of(DecoderConfig config, LoraConfig lora)
     {
         var layout = new ParameterLayout();
         if (lora.Rank < 1 || !(lora.Alpha > 0 && float.IsFinite(lora.Scale)))
@@ -74,11 +62,11 @@ public sealed class ParameterLayout
         for (var i = 0; i < config.NumHiddenLayers; i++)
             foreach (var projection in projections.Where(p => lora.Targets(i, p)))
             {
-                layout.Add(LoraAdapter.NameOf(i, projection, "A"), lora.Rank, projection.Inputs);
-                layout.Add(LoraAdapter.NameOf(i, projection, "B"), projection.Outputs, lora.Rank);
+                layout.Add(TensorNames.Adapter(i, projection, "A"), ParameterRole.AdapterDown, lora.Rank, projection.Inputs);
+                layout.Add(TensorNames.Adapter(i, projection, "B"), ParameterRole.AdapterUp, projection.Outputs, lora.Rank);
             }
         if (lora.ScalarHead)
-            layout.Add(AdapterScore, 1, config.HiddenSize);
+            layout.Add(TensorNames.AdapterScore, ParameterRole.ScalarHead, 1, config.HiddenSize);
         return layout;
     }
 
@@ -94,9 +82,9 @@ public sealed class ParameterLayout
         return ranges;
     }
 
-    private void Add(string name, params long[] shape)
+    private void Add(string name, ParameterRole role, params long[] shape)
     {
-        var parameter = new Parameter(name, shape, Size, Decays: shape.Length > 1);
+        var parameter = new Parameter(name, role, shape, Size);
         _parameters.Add(parameter);
         _byName.Add(name, parameter);
         Size += parameter.Size;
