@@ -19,21 +19,37 @@ Benchmark[] benchmarks =
     new(Soak.Name, "memory over a long run", _ => Soak.Measure(soakSteps)),
 ];
 
-var only = new Option<string[]>("--only") { Description = $"Runs these benchmarks alone; {Soak.Name}, which is long, and {AgainstPyTorch.Name}, which needs PyTorch, run only so.", AllowMultipleArgumentsPerToken = true };
+var only = new Option<string[]>(
+    "--only")
+{
+    Description =
+    $"Runs these benchmarks alone; {Soak.Name}, which is long, and {AgainstPyTorch.Name}, which needs PyTorch, run only so.",
+    AllowMultipleArgumentsPerToken = true
+};
 only.AcceptOnlyFromAmong([.. benchmarks.Select(b => b.Name)]);
-var output = new Option<string>("--out") { Description = "The JSON file to write beside the table.", DefaultValueFactory = _ => "bench.json" };
+var output = new Option<string>("--out")
+{
+    Description = "The JSON file to write beside the table.",
+    DefaultValueFactory = _ =>
+    "bench.json"
+};
 var steps = new Option<int>("--steps") { Description = $"Steps of {Soak.Name}.", DefaultValueFactory = _ => Soak.DefaultSteps };
 steps.Validators.Add(result =>
 {
     if (result.GetValueOrDefault<int>() < 100)
         result.AddError("--steps: must be 100 or more");
 });
-var python = new Option<string>("--python") { Description = $"The interpreter, with PyTorch, of {AgainstPyTorch.Name}.", DefaultValueFactory = _ => interpreter };
+var python = new Option<string>("--python")
+{
+    Description = $"The interpreter, with PyTorch, of {AgainstPyTorch.Name}.",
+    DefaultValueFactory = _ => interpreter
+};
 var root = new RootCommand("Benchmarks of SelfJudge.Actors: every figure a ratio measured in this run.") { only, steps, python, output };
 root.SetAction(async (parse, cancellation) =>
 {
     (soakSteps, interpreter) = (parse.GetValue(steps), parse.GetValue(python)!);
-    var chosen = parse.GetValue(only) is { Length: > 0 } names ? benchmarks.Where(b => names.Contains(b.Name)) : benchmarks.Where(b => b.Name is not (Soak.Name or AgainstPyTorch.Name));
+    var chosen = parse.GetValue(only) is { Length: > 0 } names ? benchmarks.Where(b => names.Contains(b.Name))
+        : benchmarks.Where(b => b.Name is not (Soak.Name or AgainstPyTorch.Name));
     try
     {
         if (chosen.Any(b => b.Name == AgainstPyTorch.Name))

@@ -11,7 +11,8 @@ internal sealed record Benchmark(string Name, string Description, Func<Workbench
 /// <summary>Runs benchmarks and shows what they found: a table on the console, the same as JSON in a file.</summary>
 internal static class Report
 {
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Json =
+        new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     public static async Task Run(IReadOnlyList<Benchmark> benchmarks, string output, CancellationToken cancellation)
     {
@@ -33,7 +34,8 @@ internal static class Report
     private static void Print(List<(Benchmark Benchmark, IReadOnlyList<Figure> Figures)> found)
     {
         var table = new Table().Border(TableBorder.Rounded).AddColumns("benchmark", "figure")
-            .AddColumn(new TableColumn("value").RightAligned().NoWrap()).AddColumn("unit").AddColumn(new TableColumn("ratio").RightAligned().NoWrap()).AddColumn("what it is a ratio of").AddColumn("target");
+            .AddColumn(new TableColumn("value").RightAligned().NoWrap()).AddColumn("unit")
+                .AddColumn(new TableColumn("ratio").RightAligned().NoWrap()).AddColumn("what it is a ratio of").AddColumn("target");
         foreach (var (benchmark, figures) in found)
         {
             if (benchmark != found[0].Benchmark)
@@ -41,7 +43,8 @@ internal static class Report
             foreach (var (i, figure) in figures.Index())
                 table.AddRow([.. new[]
                 {
-                    i == 0 ? benchmark.Name : "", figure.Name, Digits(figure.Value), figure.Unit, figure.Ratio is { } ratio ? Digits(ratio) : "", figure.RatioOf,
+                    i == 0 ? benchmark.Name : "", figure.Name, Digits(figure.Value), figure.Unit,
+                        figure.Ratio is { } ratio ? Digits(ratio) : "", figure.RatioOf,
                     figure is { Target: { } target, Ratio: { } reached } ? $"{target} {(target.IsMet(reached) ? "met" : "missed")}" : "",
                 }.Select(Markup.Escape)]);
         }
@@ -59,30 +62,32 @@ internal static class Report
         _ => value.ToString("0.000"),
     };
 
-    private static string ToJson(List<(Benchmark Benchmark, IReadOnlyList<Figure> Figures)> found, double seconds) => JsonSerializer.Serialize(new
-    {
-        Date = DateTimeOffset.UtcNow,
-        Seconds = seconds,
-        Version = typeof(Report).Assembly.GetName().Version!.ToString(3),
-        Environment.ProcessorCount,
-        Processor = ProcessorName(),
-        System = RuntimeInformation.OSDescription,
-        Framework = RuntimeInformation.FrameworkDescription,
-        Figures = found.SelectMany(f => f.Figures.Select(figure => new
+    private static string ToJson(List<(Benchmark Benchmark, IReadOnlyList<Figure> Figures)> found, double seconds) =>
+        JsonSerializer.Serialize(new
         {
-            Benchmark = f.Benchmark.Name,
-            Figure = figure.Name,
-            figure.Value,
-            figure.Unit,
-            figure.Ratio,
-            figure.RatioOf,
-            figure.RatioByRound,
-            Target = figure.Target?.ToString(),
-            TargetMet = figure is { Target: { } target, Ratio: { } ratio } ? target.IsMet(ratio) : (bool?)null,
-        })),
-    }, Json);
+            Date = DateTimeOffset.UtcNow,
+            Seconds = seconds,
+            Version = typeof(Report).Assembly.GetName().Version!.ToString(3),
+            Environment.ProcessorCount,
+            Processor = ProcessorName(),
+            System = RuntimeInformation.OSDescription,
+            Framework = RuntimeInformation.FrameworkDescription,
+            Figures = found.SelectMany(f => f.Figures.Select(figure => new
+            {
+                Benchmark = f.Benchmark.Name,
+                Figure = figure.Name,
+                figure.Value,
+                figure.Unit,
+                figure.Ratio,
+                figure.RatioOf,
+                figure.RatioByRound,
+                Target = figure.Target?.ToString(),
+                TargetMet = figure is { Target: { } target, Ratio: { } ratio } ? target.IsMet(ratio) : (bool?)null,
+            })),
+        }, Json);
 
     private static string ProcessorName() => File.Exists("/proc/cpuinfo")
-        ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? ""
+        ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim()
+            ?? ""
         : RuntimeInformation.ProcessArchitecture.ToString();
 }

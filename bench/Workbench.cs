@@ -19,7 +19,8 @@ using SelfJudge.World;
 
 namespace SelfJudge.Bench;
 
-/// <summary>What the benchmarks share: a bare model host with the demo's model on it, briefly trained so that it answers, stops and judges, and a folder for files.</summary>
+/// <summary>What the benchmarks share: a bare model host with the demo's model on it, briefly trained so that it answers, stops and judges,
+/// and a folder for files.</summary>
 internal sealed class Workbench : IAsyncDisposable
 {
     /// <summary>The id of the demo's model.</summary>
@@ -61,8 +62,10 @@ internal sealed class Workbench : IAsyncDisposable
         var recipe = RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", "demo.yaml"), [$"data.world_pairs={Pairs}"]);
         var jsft = recipe.Stages.First(s => s.Spec.TeachesJudging);
         var host = new ModelHost(new ModelHostOptions { Name = "bench" });
-        await host.LoadAsync(Untrained, RunModels.Chain("bench", recipe, new RunFolder("."), null).Single().ToSource(), CancellationToken.None);
-        var optimizer = new OptimizerOptions(jsft.Optimizer.Beta1, jsft.Optimizer.Beta2, WeightDecay: jsft.Optimizer.WeightDecay, ClipNorm: jsft.Optimizer.ClipNorm, MaxTokensPerBatch: jsft.Optimizer.MaxTokensPerBatch);
+        await host.LoadAsync(Untrained, RunModels.Chain("bench", recipe, new RunFolder("."), null).Single().ToSource(),
+            CancellationToken.None);
+        var optimizer = new OptimizerOptions(jsft.Optimizer.Beta1, jsft.Optimizer.Beta2, WeightDecay: jsft.Optimizer.WeightDecay,
+            ClipNorm: jsft.Optimizer.ClipNorm, MaxTokensPerBatch: jsft.Optimizer.MaxTokensPerBatch);
         var training = await host.OpenTrainingAsync(new TrainingSpec(Demo, Untrained, null, null, 1, optimizer), CancellationToken.None);
         var bench = new Workbench(host, recipe, RecipeData.Load(recipe.Data, recipe.Seed), jsft, training);
         for (var i = 0; i < PreparationSteps; i++)
@@ -74,7 +77,8 @@ internal sealed class Workbench : IAsyncDisposable
     public IReadOnlyList<SupervisedExample> NextBatch() => _batches.Supervised(_step++);
 
     /// <summary>A step of the demo's JSFT stage.</summary>
-    public Task<StepReport> Train(IReadOnlyList<SupervisedExample> examples, double learningRate) => _training.StepAsync(new SupervisedObjective(examples, _jsft.LossWeights), learningRate);
+    public Task<StepReport> Train(IReadOnlyList<SupervisedExample> examples, double learningRate) =>
+        _training.StepAsync(new SupervisedObjective(examples, _jsft.LossWeights), learningRate);
 
     /// <summary>The n-th training prompt, to be sampled.</summary>
     public SamplePrompt Prompt(int n, int samples) =>

@@ -17,13 +17,16 @@ internal sealed record ComparedPolicy(string Name, SubmittedModel? Model, IReadO
         return new ComparedPolicy(model.Name, model, []);
     }
 
-    /// <summary>The file's answers to the given prompts. Of several rows with one prompt, each is taken once, in their order, and then the last again.</summary>
+    /// <summary>The file's answers to the given prompts. Of several rows with one prompt, each is taken once, in their order, and then the
+    /// last again.</summary>
     /// <exception cref="UserError">It has no answer to one of them.</exception>
     public IReadOnlyList<GivenAnswer> AnswersTo(IReadOnlyList<IReadOnlyList<Turn>> prompts)
     {
         var byPrompt = Answers.GroupBy(a => Key(a.Prompt)).ToDictionary(g => g.Key, g => new Queue<GivenAnswer>(g));
         return [.. prompts.Select((prompt, i) =>
-            !byPrompt.TryGetValue(Key(prompt), out var rows) ? throw new UserError($"{Name} has no answer to prompt {i + 1}, '{Shortened(prompt[^1].Content)}': both sides must answer the same prompts")
+            !byPrompt.TryGetValue(Key(prompt), out var rows)
+                ? throw new UserError(
+                $"{Name} has no answer to prompt {i + 1}, '{Shortened(prompt[^1].Content)}': both sides must answer the same prompts")
             : rows.Count > 1 ? rows.Dequeue() : rows.Peek())];
     }
 
@@ -38,5 +41,7 @@ internal sealed record ComparedPolicy(string Name, SubmittedModel? Model, IReadO
 internal sealed record AnswerStyle(string Name, double MeanWords, double? MeanTokens, double Repetition)
 {
     public static AnswerStyle Of(string name, IReadOnlyList<string> answers, IReadOnlyList<int?> tokens) => new(
-        name, answers.Average(a => a.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length), tokens.All(t => t is not null) ? tokens.Average(t => (double)t!) : null, answers.Average(a => Preferences.Statistics.Repetition.Of(a)));
+        name, answers.Average(a => a.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Length),
+            tokens.All(t => t is not null) ? tokens.Average(t => (double)t!) : null,
+            answers.Average(a => Preferences.Statistics.Repetition.Of(a)));
 }

@@ -11,11 +11,13 @@ namespace SelfJudge.Client;
 /// <param name="Job">The same in every line of a file: both sides, judge, sampling and seed by their hash.</param>
 /// <param name="TokensA">The answer's length; null where a file of answers does not say it.</param>
 /// <param name="Winner">a, b or tie; null where the judge gave no verdict.</param>
-/// <param name="OrdersAgree">Whether either order alone gives the same verdict; null where the judge was not asked or knows no order.</param>
+/// <param name="OrdersAgree">Whether either order alone gives the same verdict; null where the judge was not asked or knows no
+/// order.</param>
 /// <param name="Judgments">Per template; "forward" shows answer A first, "swapped" answer B.</param>
 /// <param name="Unreadable">What a chat model answered where it named neither.</param>
 internal sealed record ComparedPrompt(
-    int Index, string Job, IReadOnlyList<PromptTurn> Prompt, string AnswerA, string AnswerB, int? TokensA, int? TokensB, string? Winner, double? ScoreA, double? ScoreB,
+    int Index, string Job, IReadOnlyList<PromptTurn> Prompt, string AnswerA, string AnswerB, int? TokensA, int? TokensB, string? Winner,
+        double? ScoreA, double? ScoreB,
     bool? OrdersAgree, IReadOnlyList<TemplateJudgment> Judgments, IReadOnlyList<string> Unreadable)
 {
     /// <summary>How every line begins.</summary>
@@ -33,8 +35,10 @@ internal sealed record ComparedPrompt(
     public static ComparedPrompt Of(int index, string job, IReadOnlyList<Turn> prompt, GivenAnswer a, GivenAnswer b, PairJudgment judgment)
     {
         var verdict = judgment.Verdict;
-        return new ComparedPrompt(index, job, PromptTurn.Of(prompt), a.Answer, b.Answer, a.Tokens, b.Tokens, verdict?.Winner switch { 1 => "a", 2 => "b", 0 => "tie", _ => null },
-            verdict?.ScoreFirst, verdict?.ScoreSecond, verdict is { Judgments.Count: > 0 } ? verdict.OrdersAgree : null, verdict?.Judgments ?? [], judgment.Unreadable);
+        return new ComparedPrompt(index, job, PromptTurn.Of(prompt), a.Answer, b.Answer, a.Tokens, b.Tokens,
+            verdict?.Winner switch { 1 => "a", 2 => "b", 0 => "tie", _ => null },
+            verdict?.ScoreFirst, verdict?.ScoreSecond, verdict is { Judgments.Count: > 0 } ? verdict.OrdersAgree : null,
+                verdict?.Judgments ?? [], judgment.Unreadable);
     }
 
     [JsonIgnore]
@@ -48,19 +52,24 @@ internal sealed record ComparedPrompt(
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
     /// <exception cref="JsonException">The line is not of a comparison.</exception>
-    public static ComparedPrompt FromJson(string line) => JsonSerializer.Deserialize<ComparedPrompt>(line, Json) ?? throw new JsonException("the line is empty");
+    public static ComparedPrompt FromJson(string line) =>
+        JsonSerializer.Deserialize<ComparedPrompt>(line, Json) ?? throw new JsonException("the line is empty");
 }
 
 /// <summary>What a comparison came to: the last line of the output file, under the key "summary".</summary>
 /// <param name="InconsistentPairs">What pairs count as on which the judge's two orders disagree.</param>
-internal sealed record ComparisonResult(AnswerStyle A, AnswerStyle B, string Judge, IReadOnlyList<string> JudgeTemplates, string? Note, InconsistentPairs InconsistentPairs, ComparisonSummary Result)
+internal sealed record ComparisonResult(AnswerStyle A, AnswerStyle B, string Judge, IReadOnlyList<string> JudgeTemplates, string? Note,
+    InconsistentPairs InconsistentPairs, ComparisonSummary Result)
 {
     /// <summary>How its line begins.</summary>
     public const string Beginning = "{\"summary\":";
 
     public string ToJson() => JsonSerializer.Serialize(new { summary = this }, ComparedPrompt.Json);
 
-    public static ComparisonResult Of(string a, string b, string judge, IReadOnlyList<string> templates, string? note, InconsistentPairs inconsistent, IReadOnlyList<ComparedPrompt> lines) => new(
-        AnswerStyle.Of(a, [.. lines.Select(l => l.AnswerA)], [.. lines.Select(l => l.TokensA)]), AnswerStyle.Of(b, [.. lines.Select(l => l.AnswerB)], [.. lines.Select(l => l.TokensB)]),
-        judge, templates, note, inconsistent, ComparisonSummary.Of([.. lines.Select(l => l.Judgment)], lines.Count(l => l.AnswerA == l.AnswerB)));
+    public static ComparisonResult Of(string a, string b, string judge, IReadOnlyList<string> templates, string? note,
+        InconsistentPairs inconsistent, IReadOnlyList<ComparedPrompt> lines) => new(
+        AnswerStyle.Of(a, [.. lines.Select(l => l.AnswerA)], [.. lines.Select(l => l.TokensA)]),
+            AnswerStyle.Of(b, [.. lines.Select(l => l.AnswerB)], [.. lines.Select(l => l.TokensB)]),
+        judge, templates, note, inconsistent, ComparisonSummary.Of([.. lines.Select(l => l.Judgment)],
+            lines.Count(l => l.AnswerA == l.AnswerB)));
 }

@@ -41,7 +41,8 @@ internal sealed class Comparison(IReadOnlyList<IReadOnlyList<Turn>> prompts, str
     /// <summary>Judges what is left, and hands each result on once it is in the file.</summary>
     /// <param name="done">How many are in the file.</param>
     /// <exception cref="UserError">The file cannot be written, or the judge failed.</exception>
-    public async Task Judge(IPairJudge judge, IReadOnlyList<GivenAnswer> a, IReadOnlyList<GivenAnswer> b, int done, Action<ComparedPrompt> finished, CancellationToken cancellation)
+    public async Task Judge(IPairJudge judge, IReadOnlyList<GivenAnswer> a, IReadOnlyList<GivenAnswer> b, int done,
+        Action<ComparedPrompt> finished, CancellationToken cancellation)
     {
         await using var file = Open();
         using var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -56,11 +57,14 @@ internal sealed class Comparison(IReadOnlyList<IReadOnlyList<Turn>> prompts, str
                 ComparedPrompt line;
                 try
                 {
-                    line = ComparedPrompt.Of(index, job, prompts[index], a[index], b[index], (await judgment.WaitAsync(cancellation)).Under(inconsistent));
+                    line = ComparedPrompt.Of(index, job, prompts[index], a[index], b[index],
+                        (await judgment.WaitAsync(cancellation)).Under(inconsistent));
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    throw new UserError($"prompt {index} was not judged: {(e is TimeoutException ? "no answer in ten minutes" : e.Message)}\nthe {index} before it are in {output}; the same command goes on from there");
+                    throw new UserError($"prompt {index} was not judged: "
+                        + $"{(e is TimeoutException ? "no answer in ten minutes" : e.Message)}\nthe {index} before it are in {output}; "
+                        + $"the same command goes on from there");
                 }
                 await file.WriteLineAsync(line.ToJson());
                 await file.FlushAsync(cancellation);
@@ -102,7 +106,8 @@ internal sealed class Comparison(IReadOnlyList<IReadOnlyList<Turn>> prompts, str
             throw new UserError($"{output}:{index + 1}: not a result of 'compare': {e.Message} Name another file with --out");
         }
         if (result.Job != job)
-            throw new UserError($"{output}:{index + 1}: made of other models or answers, or with another judge, template, sampling, number of samples, seed or rule for inconsistent pairs; name another file with --out");
+            throw new UserError($"{output}:{index + 1}: made of other models or answers, or with another judge, template, sampling, "
+                + $"number of samples, seed or rule for inconsistent pairs; name another file with --out");
         if (index >= prompts.Count || result.Index != index || !result.Prompt.SequenceEqual(PromptTurn.Of(prompts[index])))
             throw new UserError($"{output}:{index + 1}: belongs to other prompts than those compared; name another file with --out");
         return result;

@@ -15,15 +15,21 @@ internal static class ComparisonView
         Console.WriteLine($"judge: {result.Judge}{(result.JudgeTemplates.Count == 0 ? "" : $", by {string.Join(", ", result.JudgeTemplates)}")}");
         if (result.Note is not null)
             Console.WriteLine($"note: {result.Note}");
-        var verdicts = Table("A against B", "wins", "ties", "losses", "no verdict", "win rate of A", "95 % (Wilson)", "swap consistency", "position bias");
-        verdicts.AddRow($"{r.Prompts} prompts", $"{r.Wins}", $"{r.Ties}", $"{r.Losses}", $"{r.NoVerdicts}", r.WinRate is { } rate ? $"{rate * 100:0.0} %" : "–", r.WinRateCi95 is [var low, var high] ? $"{low * 100:0.0}–{high * 100:0.0}" : "–", Figure(r.SwapConsistency), r.PositionBias is { } bias ? $"{bias:+0.000;-0.000;0.000}" : "–");
+        var verdicts = Table("A against B", "wins", "ties", "losses", "no verdict", "win rate of A", "95 % (Wilson)", "swap consistency",
+            "position bias");
+        verdicts.AddRow($"{r.Prompts} prompts", $"{r.Wins}", $"{r.Ties}", $"{r.Losses}", $"{r.NoVerdicts}",
+            r.WinRate is { } rate ? $"{rate * 100:0.0} %" : "–",
+            r.WinRateCi95 is [var low, var high] ? $"{low * 100:0.0}–{high * 100:0.0}" : "–", Figure(r.SwapConsistency),
+            r.PositionBias is { } bias ? $"{bias:+0.000;-0.000;0.000}" : "–");
         AnsiConsole.Write(verdicts);
         var styles = Table("answers", "words", "tokens", "repetition");
         foreach (var (name, style) in new[] { ("A", result.A), ("B", result.B) })
-            styles.AddRow(name, $"{style.MeanWords:0.0}", style.MeanTokens is { } tokens ? $"{tokens:0.0}" : "–", $"{style.Repetition:0.000}");
+            styles.AddRow(name, $"{style.MeanWords:0.0}", style.MeanTokens is { } tokens ? $"{tokens:0.0}" : "–",
+                $"{style.Repetition:0.000}");
         AnsiConsole.Write(styles);
         if (r.InconsistentRate is { } share)
-            Console.WriteLine($"inconsistent: on {r.Inconsistent} pairs, {share * 100:0.0} % of those judged, the two orders disagree; {(result.InconsistentPairs == InconsistentPairs.Tie ? "they are ties" : "the mean over both orders decides them")}");
+            Console.WriteLine($"inconsistent: on {r.Inconsistent} pairs, {share * 100:0.0} % of those judged, the two orders disagree; "
+                + $"{(result.InconsistentPairs == InconsistentPairs.Tie ? "they are ties" : "the mean over both orders decides them")}");
         if (r.Identical > 0)
             Console.WriteLine($"{r.Identical} of the ties are identical answers");
         if (r.Unreadable > 0)

@@ -15,7 +15,8 @@ internal static class DataNotes
     public static void PrintSkipped(DataReport report)
     {
         foreach (var (reason, rows) in report.Skipped)
-            Console.WriteLine($"  skipped {rows.Count}: {reason}: {string.Join(", ", rows.Places.Take(PlacesShown))}{(rows.Count > PlacesShown ? ", …" : "")}");
+            Console.WriteLine($"  skipped {rows.Count}: {reason}: "
+                + $"{string.Join(", ", rows.Places.Take(PlacesShown))}{(rows.Count > PlacesShown ? ", …" : "")}");
         foreach (var problem in report.Problems)
             Console.WriteLine($"    {problem}");
         if (report.Malformed > report.Problems.Count)

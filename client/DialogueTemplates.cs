@@ -24,7 +24,9 @@ internal static class DialogueTemplates
             return DialogueTemplate.World.Name;
         if (ModelFolder.ReadDialogueTemplate(folder) is { } own)
             return own.Name;
-        Console.Error.WriteLine($"note: {folder} has no chat_template, so its prompts are put by the dialogue template '{DialogueTemplate.Paper.Name}'; {option} names another: {DialogueTemplate.Known}");
+        Console.Error.WriteLine(
+            $"note: {folder} has no chat_template, so its prompts are put by the dialogue template '{DialogueTemplate.Paper.Name}'; "
+            + $"{option} names another: {DialogueTemplate.Known}");
         return DialogueTemplate.Paper.Name;
     }
 

@@ -3,7 +3,8 @@ using SelfJudge.Runs.Folders;
 
 namespace SelfJudge.Client;
 
-/// <summary>Keeps other processes from executing anything in a folder, until it is disposed or the process ends, and tells them who does.</summary>
+/// <summary>Keeps other processes from executing anything in a folder, until it is disposed or the process ends, and tells them who
+/// does.</summary>
 internal sealed class FolderLock : IDisposable
 {
     // Between taking a folder and saying so a process has next to nothing to do.
@@ -34,7 +35,8 @@ internal sealed class FolderLock : IDisposable
         catch (IOException e)
         {
             throw new UserError(FindHolder(folder) is { } address
-                ? $"process {address.ProcessId} is executing the run in {folder.Path}; watch it with 'watch {folder.Path}', or stop it with 'cancel {folder.Path}'"
+                ? $"process {address.ProcessId} is executing the run in {folder.Path}; watch it with 'watch {folder.Path}', or stop it "
+                    + $"with 'cancel {folder.Path}'"
                 : $"the run's folder {folder.Path} cannot be used: {e.Message}");
         }
         try

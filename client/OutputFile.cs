@@ -33,11 +33,13 @@ internal static class OutputFile
     {
         var whole = text[..(text.LastIndexOf('\n') + 1)];
         var rest = text[whole.Length..];
-        if (rest.Length > 0 && !beginnings.Any(b => rest.StartsWith(b, StringComparison.Ordinal) || b.StartsWith(rest, StringComparison.Ordinal)))
+        if (rest.Length > 0 && !beginnings.Any(b =>
+            rest.StartsWith(b, StringComparison.Ordinal) || b.StartsWith(rest, StringComparison.Ordinal)))
             throw new UserError($"{file}:{whole.Count(c => c == '\n') + 1}: no line that this command writes; name another file with --out");
         return whole;
     }
 
     private static bool IsOfTheSystem(string path) =>
-        path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/dev/shm/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal);
+        path.StartsWith("/dev/", StringComparison.Ordinal) && !path.StartsWith("/dev/shm/", StringComparison.Ordinal)
+            || path.StartsWith("/proc/", StringComparison.Ordinal);
 }

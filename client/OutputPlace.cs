@@ -56,7 +56,8 @@ internal static class OutputPlace
     // Permissions, quotas and room are known by trying only.
     private static void Probe(string folder)
     {
-        using var probe = new FileStream(Path.Combine(folder, $".selfjudge-probe-{Environment.ProcessId}"), FileMode.CreateNew, FileAccess.Write, FileShare.None, ProbeBytes, FileOptions.DeleteOnClose);
+        using var probe = new FileStream(Path.Combine(folder, $".selfjudge-probe-{Environment.ProcessId}"), FileMode.CreateNew,
+            FileAccess.Write, FileShare.None, ProbeBytes, FileOptions.DeleteOnClose);
         probe.Write(new byte[ProbeBytes]);
         probe.Flush(flushToDisk: true);
     }

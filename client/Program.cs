@@ -30,7 +30,8 @@ root.Add(ReferenceCommand.Create(root));
 SafeConsole.Use();
 return await CommandLineProgram.Run(root, args, e => e switch
 {
-    UserError or ChatEndpointException or RecipeException or DataException or IOException or InvalidDataException or UnauthorizedAccessException => e.Message,
+    UserError or ChatEndpointException or RecipeException or DataException or IOException or InvalidDataException
+        or UnauthorizedAccessException => e.Message,
     OrleansException or TimeoutException and not RegexMatchTimeoutException => $"the cluster answers no more: {e.Message}",
     _ => null,
 });

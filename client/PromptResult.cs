@@ -15,7 +15,8 @@ namespace SelfJudge.Client;
 /// <param name="Answer">The text of the completion that won.</param>
 /// <param name="Winner">Its index among the completions.</param>
 /// <param name="Seeding">The completions in their order of entry.</param>
-internal sealed record PromptResult(int Index, string Job, IReadOnlyList<PromptTurn> Prompt, string Answer, int Winner, IReadOnlyList<CompletionResult> Completions, IReadOnlyList<int> Seeding, IReadOnlyList<MatchResult> Matches)
+internal sealed record PromptResult(int Index, string Job, IReadOnlyList<PromptTurn> Prompt, string Answer, int Winner,
+    IReadOnlyList<CompletionResult> Completions, IReadOnlyList<int> Seeding, IReadOnlyList<MatchResult> Matches)
 {
     /// <summary>How every line begins.</summary>
     public const string Beginning = "{\"index\":";
@@ -37,7 +38,8 @@ internal sealed record PromptResult(int Index, string Job, IReadOnlyList<PromptT
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
     /// <exception cref="JsonException">The line is not a result.</exception>
-    public static PromptResult FromJson(string line) => JsonSerializer.Deserialize<PromptResult>(line, Json) ?? throw new JsonException("the line is empty");
+    public static PromptResult FromJson(string line) =>
+        JsonSerializer.Deserialize<PromptResult>(line, Json) ?? throw new JsonException("the line is empty");
 }
 
 internal sealed record PromptTurn(Role Role, string Content)
@@ -50,8 +52,10 @@ internal sealed record PromptTurn(Role Role, string Content)
 internal sealed record CompletionResult(string Text, ulong Seed, FinishReason Finish, int Tokens, double LogProb);
 
 /// <summary>A match between two completions, by index.</summary>
-/// <param name="OrdersAgree">Whether either order alone gives the same winner; null where the two were identical and nobody was asked.</param>
-internal sealed record MatchResult(int Round, int First, int Second, int Winner, double ScoreFirst, double ScoreSecond, bool? OrdersAgree, IReadOnlyList<TemplateJudgment> Judgments)
+/// <param name="OrdersAgree">Whether either order alone gives the same winner; null where the two were identical and nobody was
+/// asked.</param>
+internal sealed record MatchResult(int Round, int First, int Second, int Winner, double ScoreFirst, double ScoreSecond, bool? OrdersAgree,
+    IReadOnlyList<TemplateJudgment> Judgments)
 {
     public static MatchResult Of(Match m) => new(m.Round, m.First, m.Second, m.Winner, m.Verdict.ScoreFirst, m.Verdict.ScoreSecond,
         m.Verdict.Judgments.Count == 0 ? null : m.Verdict.OrdersAgree, m.Verdict.Judgments);

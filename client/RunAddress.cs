@@ -10,11 +10,18 @@ namespace SelfJudge.Client;
 /// <summary>How to reach the silo that executes a run: <c>silo.json</c> in the run's folder, while its process lives.</summary>
 /// <param name="RunId">The key by which the silo knows the run.</param>
 /// <param name="ProcessId">The process that holds the silo; <see cref="Elsewhere"/> where a cluster executes the run.</param>
-internal sealed record RunAddress(string RunId, int ProcessId, int GatewayPort, string ClusterId, string ServiceId, string Dashboard, string GatewayHost = "127.0.0.1")
+internal sealed record RunAddress(string RunId, int ProcessId, int GatewayPort, string ClusterId, string ServiceId, string Dashboard,
+    string GatewayHost = "127.0.0.1")
 {
     public const int Elsewhere = 0;
 
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true
+    };
 
     [JsonIgnore]
     public IPEndPoint Gateway => new(IPAddress.Parse(GatewayHost), GatewayPort);
@@ -28,7 +35,8 @@ internal sealed record RunAddress(string RunId, int ProcessId, int GatewayPort, 
 
     public void Write(RunFolder folder) => AtomicFolder.WriteFile(folder.Address, JsonSerializer.Serialize(this, Json));
 
-    /// <summary>The address in a run's folder; null where none that can be read is written, or where the process that it names is gone.</summary>
+    /// <summary>The address in a run's folder; null where none that can be read is written, or where the process that it names is
+    /// gone.</summary>
     public static RunAddress? Find(RunFolder folder)
     {
         if (!File.Exists(folder.Address))
@@ -36,7 +44,8 @@ internal sealed record RunAddress(string RunId, int ProcessId, int GatewayPort, 
         try
         {
             var address = JsonSerializer.Deserialize<RunAddress>(File.ReadAllText(folder.Address), Json);
-            return address is { GatewayPort: >= 0 and <= ushort.MaxValue } && IPAddress.TryParse(address.GatewayHost, out _) && (address.ProcessId == Elsewhere || IsAlive(address.ProcessId)) ? address : null;
+            return address is { GatewayPort: >= 0 and <= ushort.MaxValue } && IPAddress.TryParse(address.GatewayHost, out _)
+                && (address.ProcessId == Elsewhere || IsAlive(address.ProcessId)) ? address : null;
         }
         // It may go at any moment, with the process.
         catch (Exception e) when (e is JsonException or FileNotFoundException or DirectoryNotFoundException)

@@ -17,7 +17,8 @@ internal static class RunNames
             return Checked(output, kind);
         // Whatever the name is, the folder is one under runs/.
         if (name.Length == 0 || name[0] == '.' || name.AsSpan().IndexOfAny([.. Path.GetInvalidFileNameChars(), '/', '\\']) >= 0)
-            throw new UserError($"the recipe's name '{name}' cannot be the name of a folder under {Root}/: give it another, or name a folder with --out");
+            throw new UserError($"the recipe's name '{name}' cannot be the name of a folder under {Root}/: give it another, or name a "
+                + $"folder with --out");
         return Checked(Path.Combine(Root, $"{name}-{DateTime.Now:yyyyMMdd-HHmmss}"), kind);
     }
 
@@ -39,7 +40,8 @@ internal static class RunNames
             throw new UserError($"{path} holds a run already: go on with it by 'resume {path}', or name another folder with --out");
         RunMarker.Check(folder, kind);
         if (kind == RunMarker.Run && folder.FindRemnant() is { } remnant)
-            throw new UserError($"{path} holds what is left of a run, such as {remnant}, without its {Path.GetFileName(folder.Recipe)}: put that back, or name another folder with --out");
+            throw new UserError($"{path} holds what is left of a run, such as {remnant}, without its {Path.GetFileName(folder.Recipe)}: "
+                + $"put that back, or name another folder with --out");
         return folder;
     }
 
@@ -50,7 +52,8 @@ internal static class RunNames
 
     /// <summary>The folder of a run as <see cref="Find"/> finds it; null where there is none such.</summary>
     public static RunFolder? TryFind(string run) => run.Length == 0 ? null
-        : new[] { run, Path.Combine(Root, run) }.Select(path => new RunFolder(Path.GetFullPath(path))).FirstOrDefault(f => File.Exists(f.Recipe));
+        : new[] { run, Path.Combine(Root, run) }.Select(path => new RunFolder(Path.GetFullPath(path)))
+            .FirstOrDefault(f => File.Exists(f.Recipe));
 
     /// <summary>Every run under <c>runs/</c>.</summary>
     public static IEnumerable<string> All() => !Directory.Exists(Root) ? [] :

@@ -7,7 +7,8 @@ using SelfJudge.World;
 
 namespace SelfJudge.Client;
 
-/// <summary>A recipe as it is to be run: settings applied, names resolved, and everything that it names looked at before there is a run.</summary>
+/// <summary>A recipe as it is to be run: settings applied, names resolved, and everything that it names looked at before there is a
+/// run.</summary>
 internal static class RunRecipe
 {
     /// <summary>The recipe with its settings. Paths are absolute, since a run may be resumed from anywhere.</summary>
@@ -15,9 +16,11 @@ internal static class RunRecipe
     /// <param name="data">In place of the recipe's data: files or folders of pairs.</param>
     /// <param name="judgeTemplates">In place of the recipe's.</param>
     /// <exception cref="UserError">A file or folder that it names is not there, or cannot be started from.</exception>
-    /// <exception cref="DataException">A file of prompts or pairs has a row that cannot be read, or lacks what a stage learns from.</exception>
+    /// <exception cref="DataException">A file of prompts or pairs has a row that cannot be read, or lacks what a stage learns
+    /// from.</exception>
     /// <exception cref="InvalidDataException">The model folder is not one that can be used.</exception>
-    public static (Recipe Recipe, FileTrainingData? Data) Load(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings)
+    public static (Recipe Recipe, FileTrainingData? Data) Load(string path, string? model, IReadOnlyList<string> data,
+        IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings)
     {
         CheckData(data);
         foreach (var template in judgeTemplates)
@@ -41,28 +44,34 @@ internal static class RunRecipe
         foreach (var used in JudgeFolders(recipe).Concat(folder is null ? [] : [folder]).Distinct())
             ModelFolder.Check(used);
         DataNotes.Print(recipe, read, folder);
-        return (recipe.Stages.All(s => s.Epochs == 0) ? recipe : EpochSteps.Resolve(recipe, read ?? RecipeData.Load(recipe.Data, recipe.Seed)), read);
+        return (recipe.Stages.All(s => s.Epochs == 0) ? recipe
+            : EpochSteps.Resolve(recipe, read ?? RecipeData.Load(recipe.Data, recipe.Seed)), read);
     }
 
-    /// <summary>The recipe as <see cref="Load"/> has it, of which model and data may be at hand in part only: what is not is planned without. The data is null where it is not there.</summary>
+    /// <summary>The recipe as <see cref="Load"/> has it, of which model and data may be at hand in part only: what is not is planned
+    /// without. The data is null where it is not there.</summary>
     /// <exception cref="UserError">There is no model folder, or a name means nothing.</exception>
     /// <exception cref="DataException">A row cannot be read.</exception>
-    public static (Recipe Recipe, TrainingData? Data) LoadForPlan(string path, string? model, IReadOnlyList<string> data, IEnumerable<string> settings)
+    public static (Recipe Recipe, TrainingData? Data) LoadForPlan(string path, string? model, IReadOnlyList<string> data,
+        IEnumerable<string> settings)
     {
         CheckData(data);
         var recipe = Resolve(Read(path, model, data, [], settings), isPlan: true);
         foreach (var used in JudgeFolders(recipe).Where(ModelFolder.HasTokenizer))
             _ = ModelFolder.ReadTokenizer(used, ModelFolder.ReadConfig(used));
-        var named = new[] { recipe.Data.Pairs, recipe.Data.Prompts, recipe.Data.ExtraAnswers }.Concat(recipe.Data.Sources.Select(s => s.Path)).OfType<string>();
+        var named = new[] { recipe.Data.Pairs, recipe.Data.Prompts,
+            recipe.Data.ExtraAnswers }.Concat(recipe.Data.Sources.Select(s => s.Path)).OfType<string>();
         if (named.Any(p => !Path.Exists(p)))
             return (recipe, null);
         var read = RecipeData.Load(recipe.Data, recipe.Seed);
         return (EpochSteps.Resolve(recipe, read), read);
     }
 
-    /// <summary>The recipe with a model, data and judge templates in place of its own, and with its settings; nothing that it names is looked at.</summary>
+    /// <summary>The recipe with a model, data and judge templates in place of its own, and with its settings; nothing that it names is
+    /// looked at.</summary>
     /// <exception cref="RecipeException">The file or a setting is wrong.</exception>
-    public static Recipe Read(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates, IEnumerable<string> settings) =>
+    public static Recipe Read(string path, string? model, IReadOnlyList<string> data, IReadOnlyList<string> judgeTemplates,
+        IEnumerable<string> settings) =>
         RecipeFile.Load(ShippedRecipes.Named(path), [.. Named(model, data, judgeTemplates), .. settings]);
 
     private static void CheckData(IReadOnlyList<string> data)
@@ -95,13 +104,27 @@ internal static class RunRecipe
         recipe = recipe with
         {
             Model = recipe.Model with { Path = folder, DialogueTemplate = DialogueTemplate.Absolute(template) },
-            Data = recipe.Data with { Pairs = There(recipe.Data.Pairs, "data.pairs"), Prompts = There(recipe.Data.Prompts, "data.prompts"), ExtraAnswers = There(recipe.Data.ExtraAnswers, "data.extra_answers"), Sources = [.. recipe.Data.Sources.Select(s => s with { Path = There(s.Path, "data.sources")! })] },
-            Stages = [.. recipe.Stages.Select(s => s with { Judge = NamedModel(recipe, s.Judge, "judge"), Reward = NamedModel(recipe, s.Reward, "reward"), JudgeTemplates = s.JudgeTemplates is { } own ? TemplatesOf(own) : null })],
-            Judge = recipe.Judge with { Templates = TemplatesOf(recipe.Judge.Templates), Endpoints = [.. recipe.Judge.Endpoints.Select(e => e with { Templates = TemplatesOf(e.Templates) })] },
+            Data = recipe.Data with
+            {
+                Pairs = There(recipe.Data.Pairs, "data.pairs"),
+                Prompts = There(recipe.Data.Prompts, "data.prompts"),
+                ExtraAnswers = There(recipe.Data.ExtraAnswers, "data.extra_answers"),
+                Sources = [.. recipe.Data.Sources.Select(s => s with { Path = There(s.Path, "data.sources")! })]
+            },
+            Stages = [.. recipe.Stages.Select(s =>
+                s with { Judge = NamedModel(recipe, s.Judge, "judge"), Reward = NamedModel(recipe, s.Reward, "reward"),
+                    JudgeTemplates = s.JudgeTemplates is { } own ? TemplatesOf(own) : null })],
+            Judge = recipe.Judge with
+            {
+                Templates = TemplatesOf(recipe.Judge.Templates),
+                Endpoints = [.. recipe.Judge.Endpoints.Select(e => e with { Templates = TemplatesOf(e.Templates) })]
+            },
         };
         // Figures go by the templates' names: two of one name would be one.
-        var templates = recipe.Judge.Templates.Concat(recipe.Judge.Endpoints.SelectMany(e => e.Templates)).Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])).Distinct().ToList();
-        if (templates.GroupBy(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t, null)).Name).FirstOrDefault(g => g.Count() > 1) is { } same)
+        var templates = recipe.Judge.Templates.Concat(recipe.Judge.Endpoints.SelectMany(e => e.Templates))
+            .Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])).Distinct().ToList();
+        if (templates.GroupBy(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t, null)).Name)
+            .FirstOrDefault(g => g.Count() > 1) is { } same)
             throw new UserError($"judge.templates: {string.Join(" and ", same)} have the same name, '{same.Key}'; give one of them another");
         return recipe;
     }
@@ -110,7 +133,10 @@ internal static class RunRecipe
     private static void CheckJudge(string key, string folder, IReadOnlyList<string> templates)
     {
         if (AdapterFolder.IsAdapter(folder))
-            folder = AdapterFolder.ReadConfig(folder).BaseModel is { } named && Directory.Exists(named) ? named : throw new UserError($"{key}: the adapter in {folder} names no base model that is here; correct base_model_name_or_path in its adapter_config.json");
+            folder = AdapterFolder.ReadConfig(folder).BaseModel is { } named && Directory.Exists(named) ? named
+                : throw new UserError(
+                $"{key}: the adapter in {folder} names no base model that is here; correct base_model_name_or_path in its "
+                + $"adapter_config.json");
         var encoder = ModelFolder.ReadEncoder(folder, DialogueTemplate.Paper);
         foreach (var template in templates.Select(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t, null))))
             try
@@ -132,18 +158,21 @@ internal static class RunRecipe
             yield return "data.world_pairs=0";
             yield return "data.prompts=null";
             yield return data.Count == 1 ? $"data.pairs={Scalar(data[0])}" : "data.pairs=null";
-            yield return data.Count == 1 ? "data.sources=[]" : $"data.sources=[{string.Join(", ", data.Select(d => $"{{path: {Quoted(d)}}}"))}]";
+            yield return data.Count == 1 ? "data.sources=[]"
+                : $"data.sources=[{string.Join(", ", data.Select(d => $"{{path: {Quoted(d)}}}"))}]";
         }
         if (judgeTemplates.Count > 0)
             yield return $"judge.templates=[{string.Join(", ", judgeTemplates.Select(Quoted))}]";
     }
 
     // A path that YAML would read as something else is quoted; others stay as their user wrote them.
-    private static string Scalar(string text) => text.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '_' or '-' or '.') ? text : Quoted(text);
+    private static string Scalar(string text) =>
+        text.All(c => char.IsAsciiLetterOrDigit(c) || c is '/' or '_' or '-' or '.') ? text : Quoted(text);
 
     private static string Quoted(string text) => $"'{text.Replace("'", "''", StringComparison.Ordinal)}'";
 
-    private static List<string> TemplatesOf(IReadOnlyList<string> named) => [.. named.Select(t => JudgeTemplate.IsFile(t) ? Existing(t, "judge.templates")! : t)];
+    private static List<string> TemplatesOf(IReadOnlyList<string> named) =>
+        [.. named.Select(t => JudgeTemplate.IsFile(t) ? Existing(t, "judge.templates")! : t)];
 
     private static string? Existing(string? named, string key) => named is null ? null
         : Path.Exists(named) ? RecipePaths.Absolute(named) : throw new UserError($"{key}: there is no {Path.GetFullPath(named)}");
@@ -160,10 +189,12 @@ internal static class RunRecipe
             var recipe = RecipeFile.LoadOfRun(run.Recipe);
             folder = run.OutputOf(recipe, recipe.Stages[^1]);
             if (!Directory.Exists(folder))
-                throw new UserError($"{key}: the run in {run.Path} has no model yet: {folder} is not there; go on with it by 'resume {run.Path}', or name one of {run.Path}/stages");
+                throw new UserError($"{key}: the run in {run.Path} has no model yet: {folder} is not there; go on with it by 'resume "
+                    + $"{run.Path}', or name one of {run.Path}/stages");
         }
         if (AdapterFolder.IsAdapter(folder))
-            throw new UserError($"{key}: {folder} is an adapter, and a run starts from whole weights; merge it first: convert --model {named} --merge --out DIR");
+            throw new UserError($"{key}: {folder} is an adapter, and a run starts from whole weights; merge it first: convert --model "
+                + $"{named} --merge --out DIR");
         return Existing(folder, key)!;
     }
 

@@ -34,6 +34,7 @@ internal sealed class RunStop : IDisposable
         var awaited = !status.Stages.Contains(status.Stage) ? $"waiting for the {status.Stage}, with which the run ends"
             : status.StageSteps == 0 || status.Step >= status.StageSteps ? $"stopping at the end of {status.Stage}"
             : $"stopping at the end of step {status.Step + 1} of {status.Stage}";
-        return $"{awaited}; {Termination.AtOnce}: {(checkpoint is { } step ? $"checkpoint step-{step} is on disk" : "no step is on disk yet")}";
+        return $"{awaited}; {Termination.AtOnce}: "
+            + $"{(checkpoint is { } step ? $"checkpoint step-{step} is on disk" : "no step is on disk yet")}";
     }
 }

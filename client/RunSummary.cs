@@ -10,7 +10,8 @@ namespace SelfJudge.Client;
 /// <param name="Step">Steps done of the stage.</param>
 /// <param name="Position">They, of the stage's steps.</param>
 /// <param name="Figures">Of the last step.</param>
-internal sealed record RunSummary(RunFolder Folder, Recipe Recipe, string State, string Stage, int Step, string Position, IReadOnlyDictionary<string, double> Figures)
+internal sealed record RunSummary(RunFolder Folder, Recipe Recipe, string State, string Stage, int Step, string Position,
+    IReadOnlyDictionary<string, double> Figures)
 {
     public const string Completed = "completed";
 
@@ -20,6 +21,7 @@ internal sealed record RunSummary(RunFolder Folder, Recipe Recipe, string State,
         var last = MetricsLog.Read(folder.Metrics).LastOrDefault();
         var stage = recipe.Stages.FirstOrDefault(s => s.Name == last?.Stage);
         var state = File.Exists(folder.Result) ? Completed : RunAddress.Find(folder) is not null ? "running" : "stopped";
-        return new RunSummary(folder, recipe, state, last?.Stage ?? "", last?.StageStep ?? 0, stage is null ? "" : $"{last!.StageStep}/{stage.Steps}", last?.Values ?? new Dictionary<string, double>());
+        return new RunSummary(folder, recipe, state, last?.Stage ?? "", last?.StageStep ?? 0,
+            stage is null ? "" : $"{last!.StageStep}/{stage.Steps}", last?.Values ?? new Dictionary<string, double>());
     }
 }

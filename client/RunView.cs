@@ -12,9 +12,12 @@ internal static class RunView
     // What a step's line shows, in this order, where it is there.
     private static readonly (string Metric, string Label, string Format)[] Shown =
     [
-        ("loss", "loss", "0.000"), ("loss/response", "response loss", "0.000"), ("loss/judge_token", "judge loss", "0.000"), ("judge/accuracy", "judge accuracy", "0.000"),
-        ("rewards/margins", "margin", "0.000"), ("rewards/accuracies", "reward accuracy", "0.00"), ("objective/kl", "KL", "0.00"), ("judge/swap_consistency", "swap consistency", "0.00"),
-        ("completions/identical_ratio", "identical", "0.00"), ("completions/mean_length", "length", "0.0"), ("grad_norm", "gradient norm", "0.00"),
+        ("loss", "loss", "0.000"), ("loss/response", "response loss", "0.000"), ("loss/judge_token", "judge loss", "0.000"),
+            ("judge/accuracy", "judge accuracy", "0.000"),
+        ("rewards/margins", "margin", "0.000"), ("rewards/accuracies", "reward accuracy", "0.00"), ("objective/kl", "KL", "0.00"),
+            ("judge/swap_consistency", "swap consistency", "0.00"),
+        ("completions/identical_ratio", "identical", "0.00"), ("completions/mean_length", "length", "0.0"),
+            ("grad_norm", "gradient norm", "0.00"),
     ];
 
     /// <summary>Follows a run to its end. Returns its last status.</summary>
@@ -56,18 +59,21 @@ internal static class RunView
     {
         var position = s.StageSteps > 0 && s.Stages.Contains(s.Stage) ? $"{s.Stage} {s.Step}/{s.StageSteps}" : s.Stage;
         var figures = string.Join("  ", Figures(s).Select(f => $"{f.Label} {f.Value}"));
-        return $"{s.Seconds,6:0} s  {position,-24} {figures}{(s.TokensPerSecond > 0 ? $"  {s.TokensPerSecond:#,0} tokens/s" : "")}{(s.SecondsLeft is { } left ? $"  {left:0} s left" : "")}";
+        return $"{s.Seconds,6:0} s  {position,-24} "
+            + $"{figures}{(s.TokensPerSecond > 0 ? $"  {s.TokensPerSecond:#,0} tokens/s" : "")}{(s.SecondsLeft is { } left ? $"  {left:0} s left" : "")}";
     }
 
     public static Table Table(RunStatus s)
     {
-        var table = new Table().Border(TableBorder.Rounded).AddColumn("stage").AddColumn(new TableColumn("step").RightAligned()).AddColumn("").AddColumn("figures");
+        var table = new Table().Border(TableBorder.Rounded).AddColumn("stage").AddColumn(new TableColumn("step").RightAligned())
+            .AddColumn("").AddColumn("figures");
         foreach (var (i, stage) in s.Stages.Index())
         {
             var isNow = stage == s.Stage && !IsOver(s.State);
             var isDone = i < s.StageIndex || IsOver(s.State) && s.State == RunState.Completed || !s.Stages.Contains(s.Stage);
             table.AddRow(
-                isNow ? $"[bold]{Markup.Escape(stage)}[/]" : isDone ? $"[green]{Markup.Escape(stage)}[/]" : $"[grey]{Markup.Escape(stage)}[/]",
+                isNow ? $"[bold]{Markup.Escape(stage)}[/]" : isDone ? $"[green]{Markup.Escape(stage)}[/]"
+                    : $"[grey]{Markup.Escape(stage)}[/]",
                 isNow ? $"{s.Step}/{s.StageSteps}" : isDone ? "done" : "",
                 isNow ? Progress(s.Step, s.StageSteps) : "",
                 isNow ? string.Join("  ", Figures(s).Select(f => $"{f.Label} [bold]{f.Value}[/]")) : "");
@@ -75,8 +81,10 @@ internal static class RunView
         if (!s.Stages.Contains(s.Stage) && !IsOver(s.State))
             table.AddRow($"[bold]{Markup.Escape(s.Stage)}[/]", "", "", "");
         var t = s.Triplets;
-        return table.Caption($"{s.State.ToString().ToLowerInvariant()} · {s.Seconds:0} s{(s.SecondsLeft is { } left ? $" · {left:0} s left in this stage" : "")}{(s.TokensPerSecond > 0 ? $" · {s.TokensPerSecond:#,0} tokens/s" : "")}"
-            + (t.Made > 0 ? $" · triplets: {t.Trained} trained, {t.IdenticalSkipped} identical, {(t.InconsistentSkipped > 0 ? $"{t.InconsistentSkipped} inconsistent, " : "")}{t.StaleRefused} stale" : "")
+        return table.Caption($"{s.State.ToString().ToLowerInvariant()} · {s.Seconds:0} "
+            + $"s{(s.SecondsLeft is { } left ? $" · {left:0} s left in this stage" : "")}{(s.TokensPerSecond > 0 ? $" · {s.TokensPerSecond:#,0} tokens/s" : "")}"
+            + (t.Made > 0 ? $" · triplets: {t.Trained} trained, {t.IdenticalSkipped} identical, "
+                + $"{(t.InconsistentSkipped > 0 ? $"{t.InconsistentSkipped} inconsistent, " : "")}{t.StaleRefused} stale" : "")
             + (s.Message is null ? "" : $" · {Markup.Escape(s.Message.Replace("\n", " · ", StringComparison.Ordinal))}"));
     }
 

@@ -41,7 +41,8 @@ internal sealed class Session : IAsyncDisposable
         {
             var server = await Start(folder.Storage, device, verbose);
             var o = server.Options;
-            new RunAddress(folder.Id, Environment.ProcessId, o.GatewayPort, o.ClusterId, o.ServiceId, server.Dashboard.ToString()).Write(folder);
+            new RunAddress(folder.Id, Environment.ProcessId, o.GatewayPort, o.ClusterId, o.ServiceId, server.Dashboard.ToString())
+                .Write(folder);
             return new Session(server.Grains, server, null, held) { Dashboard = server.Dashboard };
         }
         catch
@@ -64,7 +65,8 @@ internal sealed class Session : IAsyncDisposable
 
     /// <summary>Connects to a named cluster.</summary>
     /// <exception cref="UserError">Nobody answers there.</exception>
-    public static Task<Session> Connect(IPEndPoint gateway) => Connect(gateway, new ServerOptions().ClusterId, new ServerOptions().ServiceId);
+    public static Task<Session> Connect(IPEndPoint gateway) =>
+        Connect(gateway, new ServerOptions().ClusterId, new ServerOptions().ServiceId);
 
     /// <summary>Connects to a named cluster, to have it execute a run in <paramref name="folder"/>, which its silos must see too.</summary>
     /// <exception cref="UserError">Nobody answers there, the folder cannot be written, or another process executes the run.</exception>
@@ -74,7 +76,8 @@ internal sealed class Session : IAsyncDisposable
         try
         {
             session._lock = FolderLock.Take(folder, RunMarker.Run);
-            new RunAddress(folder.Id, RunAddress.Elsewhere, gateway.Port, new ServerOptions().ClusterId, new ServerOptions().ServiceId, "", gateway.Address.ToString()).Write(folder);
+            new RunAddress(folder.Id, RunAddress.Elsewhere, gateway.Port, new ServerOptions().ClusterId, new ServerOptions().ServiceId, "",
+                gateway.Address.ToString()).Write(folder);
             session._lock.LetOthersIn();
             return session;
         }
@@ -89,7 +92,12 @@ internal sealed class Session : IAsyncDisposable
     {
         if (device.Dtype == WeightDtype.Rounded)
             Console.Error.WriteLine($"--dtype rounded: {WeightDtypes.Rounding}");
-        var server = SelfJudgeServer.Build(new ServerOptions { Storage = storage, ModelHost = new ModelHostOptions { Name = EmbeddedHost, Device = device.Device, Dtype = device.Dtype }, LogToConsole = verbose });
+        var server = SelfJudgeServer.Build(new ServerOptions
+        {
+            Storage = storage,
+            ModelHost = new ModelHostOptions { Name = EmbeddedHost, Device = device.Device, Dtype = device.Dtype },
+            LogToConsole = verbose
+        });
         await server.StartAsync();
         return server;
     }

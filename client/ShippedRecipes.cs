@@ -18,12 +18,16 @@ internal static partial class ShippedRecipes
 
     /// <summary>The file of a recipe by name.</summary>
     /// <exception cref="UserError">There is none of that name.</exception>
-    public static string PathOf(string name) => Find(name) ?? throw new UserError($"there is no recipe '{name}'; those that come with the program are {string.Join(", ", Names)}");
+    public static string PathOf(string name) =>
+        Find(name) ?? throw new UserError($"there is no recipe '{name}'; those that come with the program are {string.Join(", ", Names)}");
 
-    /// <summary>What a user has named: a file, or a recipe that comes with the program. A file goes first; what is called as one need not exist.</summary>
+    /// <summary>What a user has named: a file, or a recipe that comes with the program. A file goes first; what is called as one need not
+    /// exist.</summary>
     /// <exception cref="UserError">It is neither.</exception>
-    public static string Named(string fileOrName) => File.Exists(fileOrName) || fileOrName.EndsWith(Extension, StringComparison.Ordinal) ? fileOrName
-        : Find(fileOrName) ?? throw new UserError($"{fileOrName}: no such recipe file, and none of that name comes with the program; 'recipes list' shows those that do");
+    public static string Named(string fileOrName) =>
+        File.Exists(fileOrName) || fileOrName.EndsWith(Extension, StringComparison.Ordinal) ? fileOrName
+        : Find(fileOrName) ?? throw new UserError(
+            $"{fileOrName}: no such recipe file, and none of that name comes with the program; 'recipes list' shows those that do");
 
     /// <summary>What its first comment says of a recipe: the first sentence.</summary>
     public static string AboutOf(string name)

@@ -23,7 +23,8 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
     private readonly Dictionary<string, MeasuredStage> _measured = new(StringComparer.Ordinal);
 
     /// <summary>In what these runs are not the recipes'; empty where they are.</summary>
-    public string Departs => (quick ? "--quick: a fortieth of the steps; these figures mean nothing. " : "") + string.Join(" ", settings.Select(s => $"--set {s}"));
+    public string Departs => (quick ? "--quick: a fortieth of the steps; these figures mean nothing. " : "")
+        + string.Join(" ", settings.Select(s => $"--set {s}"));
 
     /// <summary>A recipe of the paper's methods by the name of its file.</summary>
     public Recipe RecipeOf(string name)
@@ -37,7 +38,8 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
     }
 
     /// <summary>The runs that a stage needs by one seed, its own last.</summary>
-    public IReadOnlyList<StageRun> Of(Recipe recipe, string stage, ulong seed) => StageRun.Of(recipe with { Seed = seed }, stage, SeedFolder(seed));
+    public IReadOnlyList<StageRun> Of(Recipe recipe, string stage, ulong seed) =>
+        StageRun.Of(recipe with { Seed = seed }, stage, SeedFolder(seed));
 
     public RunFolder FolderOf(StageRun run) => new(Path.Combine(SeedFolder(run.Recipe.Seed), run.Folder));
 
@@ -55,7 +57,8 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
         Console.WriteLine($"dashboard {session.Dashboard}");
         foreach (var (i, run) in left.Index())
         {
-            Console.WriteLine($"[{i + 1}/{left.Count}, {TimeProvider.System.GetElapsedTime(started).TotalMinutes:0.0} min] seed {run.Recipe.Seed}: {run.Stage}");
+            Console.WriteLine($"[{i + 1}/{left.Count}, {TimeProvider.System.GetElapsedTime(started).TotalMinutes:0.0} min] seed "
+                + $"{run.Recipe.Seed}: {run.Stage}");
             if (await Execute(session, run, cancellation) is not RunExecutor.Succeeded and var code)
                 return code;
         }
@@ -70,15 +73,21 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
             return known;
         var result = RunResult.Load(folder.Result);
         // A reward model answers nothing.
-        var answers = (File.Exists(folder.Answers) ? AnswerRow.Read(folder.Answers) : []).GroupBy(r => r.Samples).ToDictionary(g => g.Key, g =>
+        var answers = (File.Exists(folder.Answers) ? AnswerRow.Read(folder.Answers) : []).GroupBy(r => r.Samples)
+            .ToDictionary(g => g.Key, g =>
         {
             var rows = g.OrderBy(r => r.Prompt).ToList();
-            return new MeasuredAnswers([.. rows.Select(r => r.Gold ?? throw new UserError($"{folder.Answers}: prompt {r.Prompt} has no gold score"))],
-                [.. rows.Select(r => (double)r.Answer.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length)], [.. rows.Select(r => Repetition.Of(r.Answer))]);
+            return new MeasuredAnswers(
+                [.. rows.Select(r => r.Gold ?? throw new UserError($"{folder.Answers}: prompt {r.Prompt} has no gold score"))],
+                [.. rows.Select(r => (double)r.Answer.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length)],
+                    [.. rows.Select(r => Repetition.Of(r.Answer))]);
         });
         var judged = folder.JudgedPairsOf(run.Recipe, run.Recipe.Stages[0]);
-        return _measured[folder.Path] = new MeasuredStage(File.Exists(judged) ? [.. JudgedPairRow.Read(judged).OrderBy(r => r.Pair).Select(r => r.Correct)] : [], answers, StageBudget.Of(run.Recipe.Stages[0]), result.TotalSeconds,
-            [.. MetricsLog.Read(folder.Metrics).Where(m => m.Values.ContainsKey(RolloutFigures.OracleAgreement)).OrderBy(m => m.StageStep).Select(m => m.Values[RolloutFigures.OracleAgreement])]);
+        return _measured[folder.Path] = new MeasuredStage(File.Exists(judged)
+            ? [.. JudgedPairRow.Read(judged).OrderBy(r => r.Pair).Select(r => r.Correct)] : [], answers,
+            StageBudget.Of(run.Recipe.Stages[0]), result.TotalSeconds,
+            [.. MetricsLog.Read(folder.Metrics).Where(m => m.Values.ContainsKey(RolloutFigures.OracleAgreement)).OrderBy(m => m.StageStep)
+                .Select(m => m.Values[RolloutFigures.OracleAgreement])]);
     }
 
     private async Task<int> Execute(Session session, StageRun run, CancellationToken cancellation)
@@ -96,7 +105,9 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
                 Console.WriteLine($"stopped in {run.Stage} of seed {run.Recipe.Seed}; the same command goes on from there");
                 return RunExecutor.Cancelled;
             default:
-                await Console.Error.WriteLineAsync($"{run.Stage} of seed {run.Recipe.Seed} failed: {status.Message}\nwhat it made is in {folder.Path}; {(status.CanResume ? "once the cause is mended, the same command goes on from there" : "the same command would fail again: give it other settings with --set")}");
+                await Console.Error.WriteLineAsync(
+                    $"{run.Stage} of seed {run.Recipe.Seed} failed: {status.Message}\nwhat it made is in {folder.Path}; "
+                    + $"{(status.CanResume ? "once the cause is mended, the same command goes on from there" : "the same command would fail again: give it other settings with --set")}");
                 return RunExecutor.Failed;
         }
     }

@@ -12,18 +12,21 @@ namespace SelfJudge.Client;
 /// A batch of prompts, each sampled and played by its own grain. Results go to a file in the order of the input as they
 /// come; a file that holds some of them already is gone on with.
 /// </summary>
-internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, SubmittedModel model, SamplingOptions sampling, int samples, ulong seed, string output)
+internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, SubmittedModel model, SamplingOptions sampling, int samples,
+    ulong seed, string output)
 {
     // Enough to fill a host's batches, few enough that the first results come early.
     private const int Window = 128;
 
     /// <summary>Model, as it is in its folder, templates, sampling and seed by their hash: the same in every line of its file.</summary>
-    public string Job { get; } = HashOf(JsonSerializer.Serialize(new { Models = model.Chain.Select(c => c.Id), JudgeTemplates = model.JudgeTemplates.Select(ContentOf), sampling, samples, seed }));
+    public string Job { get; } = HashOf(JsonSerializer.Serialize(
+        new { Models = model.Chain.Select(c => c.Id), JudgeTemplates = model.JudgeTemplates.Select(ContentOf), sampling, samples, seed }));
 
     private static string HashOf(string text) => Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(text)));
 
     /// <summary>A file with a judge template is what stands in it: changed, it makes other results.</summary>
-    public static string ContentOf(string judgeTemplate) => JudgeTemplate.IsFile(judgeTemplate) ? File.ReadAllText(judgeTemplate) : judgeTemplate;
+    public static string ContentOf(string judgeTemplate) =>
+        JudgeTemplate.IsFile(judgeTemplate) ? File.ReadAllText(judgeTemplate) : judgeTemplate;
 
     /// <summary>Results that the output file holds already. A last line cut short is cut off.</summary>
     /// <exception cref="UserError">The file belongs to another submission, or is damaged.</exception>
@@ -69,7 +72,8 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
             }
             catch (Exception e) when (e is not OperationCanceledException)
             {
-                throw new UserError($"prompt {index} failed: {(e is TimeoutException ? "no answer in ten minutes" : e.Message)}\nthe {index} before it are in {output}; the same command goes on from there");
+                throw new UserError($"prompt {index} failed: {(e is TimeoutException ? "no answer in ten minutes" : e.Message)}\nthe "
+                    + $"{index} before it are in {output}; the same command goes on from there");
             }
             await file.WriteLineAsync(result.ToJson());
             await file.FlushAsync(cancellation);
@@ -91,7 +95,8 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
 
     private Task<PromptOutcome> Play(IGrainFactory grains, string host, int index, CancellationToken cancellation) =>
         // Two submissions of one job may be under way, and what they share is not their prompts.
-        grains.GetGrain<IPromptGrain>($"submit/{Job}/{index}/{HashOf(JsonSerializer.Serialize(PromptTurn.Of(prompts[index])))}").Play(new PromptRequest(
+        grains.GetGrain<IPromptGrain>($"submit/{Job}/{index}/{HashOf(JsonSerializer.Serialize(PromptTurn.Of(prompts[index])))}")
+            .Play(new PromptRequest(
             index, prompts[index], host, model.Id, host, model.Id, model.JudgeTemplates,
             samples, sampling, Seeds.Derive(Seeds.Derive(seed, "submit"), index), null, 1, null), cancellation);
 
@@ -107,7 +112,8 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
             throw new UserError($"{output}:{index + 1}: not a result of 'submit': {e.Message} Name another file with --out");
         }
         if (result.Job != Job)
-            throw new UserError($"{output}:{index + 1}: made with another model, template, sampling, number of samples or seed; name another file with --out");
+            throw new UserError($"{output}:{index + 1}: made with another model, template, sampling, number of samples or seed; name "
+                + $"another file with --out");
         if (index >= prompts.Count || result.Index != index || !result.Prompt.SequenceEqual(PromptTurn.Of(prompts[index])))
             throw new UserError($"{output}:{index + 1}: belongs to other prompts than those submitted; name another file with --out");
         return result;

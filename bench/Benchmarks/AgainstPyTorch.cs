@@ -33,11 +33,16 @@ internal static class AgainstPyTorch
             () => Own(workloads.SampleDemo),
             () => PyTorch(sampling.Sequences * answer, torch.Sample(workloads.DemoConfig, sampling.Sequences, prompt, answer, TopP)),
             () => Own(workloads.TrainLarge),
-            () => PyTorch(Workloads.LargeSequences * Workloads.LargeLength, torch.Train(workloads.LargeConfig, Workloads.LargeSequences, Workloads.LargeLength, 1)),
+            () => PyTorch(Workloads.LargeSequences * Workloads.LargeLength,
+                torch.Train(workloads.LargeConfig, Workloads.LargeSequences, Workloads.LargeLength, 1)),
             () => Own(workloads.SampleLarge),
-            () => PyTorch(Workloads.LargePrompts * Workloads.LargeAnswerLength, torch.Sample(workloads.LargeConfig, Workloads.LargePrompts, Workloads.LargePromptLength, Workloads.LargeAnswerLength, TopP)));
+            () => PyTorch(Workloads.LargePrompts * Workloads.LargeAnswerLength,
+                torch.Sample(workloads.LargeConfig, Workloads.LargePrompts, Workloads.LargePromptLength, Workloads.LargeAnswerLength,
+                TopP)));
 
-        Figure Of(string name, int own, Target? target) => Figure.OfRounds(name, results[own], "tokens/s", Rounds.Ratios(results[own], results[own + 1]), $"of PyTorch {torch.Version}'s {Rounds.Median(results[own + 1]):#,0}", target);
+        Figure Of(string name, int own, Target? target) =>
+            Figure.OfRounds(name, results[own], "tokens/s", Rounds.Ratios(results[own], results[own + 1]),
+                $"of PyTorch {torch.Version}'s {Rounds.Median(results[own + 1]):#,0}", target);
         return
         [
             Of($"{workloads.DemoName}, training", 0, null),

@@ -25,11 +25,13 @@ internal static class DynamicBatching
                 for (var i = 0; i < Requests; i++)
                     await Serve(bench, solitary, Alone, i);
             }),
-            () => Rounds.Seconds(() => Task.WhenAll(Enumerable.Range(0, Requests).Select(i => Serve(bench, bench.Host, Workbench.Demo, i)))));
+            () => Rounds.Seconds(() =>
+                Task.WhenAll(Enumerable.Range(0, Requests).Select(i => Serve(bench, bench.Host, Workbench.Demo, i)))));
         return
         [
             new Figure("one request at a time", Requests / Rounds.Median(results[0]), "requests/s"),
-            Figure.OfRounds($"{Requests} requests at once", [.. results[1].Select(s => Requests / s)], "requests/s", Rounds.Ratios(results[0], results[1]), "of one at a time"),
+            Figure.OfRounds($"{Requests} requests at once", [.. results[1].Select(s => Requests / s)], "requests/s",
+                Rounds.Ratios(results[0], results[1]), "of one at a time"),
         ];
     }
 
@@ -38,6 +40,7 @@ internal static class DynamicBatching
         var sampled = await host.SampleAsync(model, bench.Prompt(index, 2), null, CancellationToken.None);
         var (encoder, turns, template) = (bench.Encoder, bench.Data.Prompt(index), bench.Templates[0]);
         string Text(int i) => encoder.Tokenizer.Decode(sampled[i].Ids);
-        await host.JudgeAsync(model, [encoder.EncodeJudge(template, template.Context(turns), Text(0), Text(1)), encoder.EncodeJudge(template, template.Context(turns), Text(1), Text(0))], null, CancellationToken.None);
+        await host.JudgeAsync(model, [encoder.EncodeJudge(template, template.Context(turns), Text(0), Text(1)),
+            encoder.EncodeJudge(template, template.Context(turns), Text(1), Text(0))], null, CancellationToken.None);
     }
 }

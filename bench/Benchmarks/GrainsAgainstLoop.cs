@@ -19,7 +19,13 @@ internal static class GrainsAgainstLoop
         await bench.Host.SaveAsync(Workbench.Demo, start, "");
         var stage = bench.Recipe.Stages.First(s => s.Spec.IsOnPolicy) with { From = null, Steps = StepsPerRound };
         var recipe = bench.Recipe with { Model = bench.Recipe.Model with { Path = start }, Stages = [stage], Evaluation = null };
-        await using var server = SelfJudgeServer.Build(new ServerOptions { Storage = Path.Combine(bench.Folder, "grains.db"), ModelHost = new ModelHostOptions { Name = "bench-silo" }, LogToConsole = false });
+        await using var server = SelfJudgeServer.Build(
+            new ServerOptions
+            {
+                Storage = Path.Combine(bench.Folder, "grains.db"),
+                ModelHost = new ModelHostOptions { Name = "bench-silo" },
+                LogToConsole = false
+            });
         await server.StartAsync();
         var bare = new BareLoop(bench.Host, Workbench.Demo, recipe, stage, bench.Data);
         var grains = new GrainRun(server, recipe, bench.Folder);
@@ -34,7 +40,8 @@ internal static class GrainsAgainstLoop
         return
         [
             new Figure($"bare loop, {each}", 1000 * Rounds.Median(results[0]), "ms/step"),
-            Figure.OfRounds($"through the grains, {each}", [.. results[1].Select(s => 1000 * s)], "ms/step", Rounds.Ratios(results[0], results[1]), "bare loop's time / grains' time", Target.AtLeast(0.92)),
+            Figure.OfRounds($"through the grains, {each}", [.. results[1].Select(s => 1000 * s)], "ms/step",
+                Rounds.Ratios(results[0], results[1]), "bare loop's time / grains' time", Target.AtLeast(0.92)),
             Idle("device idle in the bare loop", bareSteps),
             Idle("device idle under the grains", grainSteps),
         ];
@@ -48,5 +55,6 @@ internal static class GrainsAgainstLoop
     }
 
     private static Figure Idle(string name, List<Steps> steps) =>
-        Figure.OfRounds(name, [.. steps.Skip(1).Select(s => 1000 * s.Idle * s.SecondsPerStep)], "ms/step", [.. steps.Skip(1).Select(s => s.Idle)], "of the step's time");
+        Figure.OfRounds(name, [.. steps.Skip(1).Select(s => 1000 * s.Idle * s.SecondsPerStep)], "ms/step",
+            [.. steps.Skip(1).Select(s => s.Idle)], "of the step's time");
 }

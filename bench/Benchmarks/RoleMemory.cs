@@ -34,13 +34,16 @@ internal static class RoleMemory
         return
         [
             new Figure("one model, tensors", tensors[0], "MB"),
-            new Figure("policy, reference, judge by adapter, tensors", adapterTensors[0], "MB", adapterTensors[0] / tensors[0], ofOne, Target.AtMost(1.1)),
+            new Figure("policy, reference, judge by adapter, tensors", adapterTensors[0], "MB", adapterTensors[0] / tensors[0], ofOne,
+                Target.AtMost(1.1)),
             new Figure("policy, reference, judge by full weights, tensors", fullTensors[0], "MB", fullTensors[0] / tensors[0], ofOne),
             new Figure("packed copies while two models generate in turn", packed, "MB", packed / tensors[0], ofOne, Target.AtMost(1.1)),
             new Figure("packed copies once a step is made", afterwards, "MB", afterwards / tensors[0], ofOne, Target.AtMost(0)),
             new Figure("one model, resident", Rounds.Median(resident[0]), "MB"),
-            Figure.OfRounds("the three by adapter, trainer too, resident", resident[1], "MB", Rounds.Ratios(resident[1], resident[0]), ofOne, Target.AtMost(1.1)),
-            Figure.OfRounds("the three by full weights, trainer too, resident", resident[2], "MB", Rounds.Ratios(resident[2], resident[0]), ofOne),
+            Figure.OfRounds("the three by adapter, trainer too, resident", resident[1], "MB", Rounds.Ratios(resident[1], resident[0]),
+                ofOne, Target.AtMost(1.1)),
+            Figure.OfRounds("the three by full weights, trainer too, resident", resident[2], "MB", Rounds.Ratios(resident[2], resident[0]),
+                ofOne),
         ];
     }
 
@@ -51,7 +54,9 @@ internal static class RoleMemory
         GC.Collect();
         var before = Environment.WorkingSet;
         await host.LoadAsync(Base, Workbench.Llama15M(), CancellationToken.None);
-        await using var training = isTrained ? await host.OpenTrainingAsync(new TrainingSpec(Policy, Base, Base, lora, 1, new OptimizerOptions()), CancellationToken.None) : null;
+        await using var training = isTrained
+            ? await host.OpenTrainingAsync(new TrainingSpec(Policy, Base, Base, lora, 1, new OptimizerOptions()), CancellationToken.None)
+            : null;
         GC.Collect();
         var grown = Environment.WorkingSet - before;
         var (policy, reference, judge) = (isTrained ? Policy : Base, Base, Base);
@@ -59,17 +64,20 @@ internal static class RoleMemory
         return Megabytes(grown);
     }
 
-    // Megabytes of the copies that a CPU packs for generation: the most that are held while two models generate, and what a training step leaves.
+    // Megabytes of the copies that a CPU packs for generation: the most that are held while two models generate, and what a training step
+    // leaves.
     private static async Task<(double Most, double Afterwards)> Packed()
     {
         using var host = new ModelHost(new ModelHostOptions { Name = "bench-memory" });
         await host.LoadAsync(Base, Workbench.Llama15M(), CancellationToken.None);
-        await using var training = await host.OpenTrainingAsync(new TrainingSpec(Policy, Base, Base, null, 1, new OptimizerOptions()), CancellationToken.None);
+        await using var training = await host.OpenTrainingAsync(new TrainingSpec(Policy, Base, Base, null, 1, new OptimizerOptions()),
+            CancellationToken.None);
         double Held() => Megabytes(host.Find(Base).Model.PreparedBytes + host.Find(Policy).Model.PreparedBytes);
         var most = 0.0;
         foreach (var model in new[] { Base, Policy, Base })
         {
-            await host.SampleAsync(model, new SamplePrompt([1, 2, 3], [1], new SamplingOptions { MaxNewTokens = 4 }), null, CancellationToken.None);
+            await host.SampleAsync(model, new SamplePrompt([1, 2, 3], [1], new SamplingOptions { MaxNewTokens = 4 }), null,
+                CancellationToken.None);
             most = Math.Max(most, Held());
         }
         await training.StepAsync(new PreferenceObjective([new PreferencePair([1, 2], [3], [4])], new PreferenceLoss()), 0);
@@ -77,7 +85,8 @@ internal static class RoleMemory
     }
 
     private static long TensorBytes(ModelHost host, params string[] roles) => roles.Select(r => host.Find(r).Model)
-        .SelectMany(m => new[] { m.Weights.Buffer, m.Adapter?.Buffer }).OfType<FlatBuffer>().Distinct().Sum(b => b.Flat.NumberOfElements * b.Flat.ElementSize);
+        .SelectMany(m => new[] { m.Weights.Buffer, m.Adapter?.Buffer }).OfType<FlatBuffer>().Distinct()
+            .Sum(b => b.Flat.NumberOfElements * b.Flat.ElementSize);
 
     private static double Megabytes(long bytes) => bytes / 1e6;
 }

@@ -23,15 +23,21 @@ internal static class SamplerDraw
             foreach (var (shape, deviation, peaks) in new[] { ("flat", 0.9f, 0), ("deviation 3", 3f, 0), ("peaked", 1.5f, 40) })
                 foreach (var topP in new[] { 0.9, 1 })
                 {
-                    var logits = Enumerable.Range(1, Distributions).Select(seed => Logits(vocabulary, deviation, peaks, (ulong)seed)).ToArray();
+                    var logits = Enumerable.Range(1, Distributions).Select(seed => Logits(vocabulary, deviation, peaks, (ulong)seed))
+                        .ToArray();
                     var options = new SamplingOptions { TopP = topP };
                     var (sampler, sorting) = (new TokenSampler(), new SortingSampler(vocabulary));
-                    Task<double> Sampler() => Microseconds(i => sampler.Draw(logits[i % Distributions], options, CounterRandom.Uniform(1, (ulong)i)));
-                    Task<double> Sorting() => Microseconds(i => sorting.Draw(logits[i % Distributions], options, CounterRandom.Uniform(1, (ulong)i)));
-                    for (var started = Stopwatch.GetTimestamp(); figures.Count == 0 && Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsToWarm;)
+                    Task<double> Sampler() => Microseconds(i =>
+                        sampler.Draw(logits[i % Distributions], options, CounterRandom.Uniform(1, (ulong)i)));
+                    Task<double> Sorting() => Microseconds(i =>
+                        sorting.Draw(logits[i % Distributions], options, CounterRandom.Uniform(1, (ulong)i)));
+                    for (var started = Stopwatch.GetTimestamp(); figures.Count == 0
+                        && Stopwatch.GetElapsedTime(started).TotalSeconds < SecondsToWarm;)
                         await Rounds.Alternate(1, Sampler, Sorting);
                     var results = await Rounds.Alternate(RoundCount, Sampler, Sorting);
-                    figures.Add(Figure.OfRounds($"vocabulary {vocabulary:#,0}, {shape}, top-p {topP}", results[0], "µs", Rounds.Ratios(results[1], results[0]), $"sorting's {Rounds.Median(results[1]):#,0.0} µs / sampler's", Target.AtLeast(1)));
+                    figures.Add(Figure.OfRounds($"vocabulary {vocabulary:#,0}, {shape}, top-p {topP}", results[0], "µs",
+                        Rounds.Ratios(results[1], results[0]), $"sorting's {Rounds.Median(results[1]):#,0.0} µs / sampler's",
+                        Target.AtLeast(1)));
                 }
         return figures;
     }

@@ -30,7 +30,8 @@ internal static class Soak
         var started = Stopwatch.GetTimestamp();
         var numbers = await PeakMemory.InProcessOfItsOwn(Command, steps.ToString(CultureInfo.InvariantCulture));
         var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        var samples = numbers.Chunk(3).Select(n => (Step: (double)n[0], Resident: (double)n[1], Heap: (double)n[2])).Where(s => s.Step >= steps / 2).ToList();
+        var samples = numbers.Chunk(3).Select(n => (Step: (double)n[0], Resident: (double)n[1], Heap: (double)n[2]))
+            .Where(s => s.Step >= steps / 2).ToList();
         var resident = Line([.. samples.Select(s => (s.Step, s.Resident))]);
         var heap = Line([.. samples.Select(s => (s.Step, s.Heap))]);
         double At((double Slope, double Start) line, double step) => line.Start + line.Slope * step;
@@ -50,7 +51,13 @@ internal static class Soak
     public static async Task Run(int steps)
     {
         var folder = Directory.CreateTempSubdirectory("selfjudge-soak-").FullName;
-        await using (var server = SelfJudgeServer.Build(new ServerOptions { Storage = Path.Combine(folder, "grains.db"), ModelHost = new ModelHostOptions { Name = Name }, LogToConsole = false }))
+        await using (var server = SelfJudgeServer.Build(
+            new ServerOptions
+            {
+                Storage = Path.Combine(folder, "grains.db"),
+                ModelHost = new ModelHostOptions { Name = Name },
+                LogToConsole = false
+            }))
         {
             await server.StartAsync();
             var run = server.Grains.GetGrain<IRunGrain>(Name);
@@ -65,7 +72,8 @@ internal static class Soak
                 sampled = (int)((long)status.Step * Samples / steps);
                 var heap = GC.GetTotalMemory(forceFullCollection: true);
                 var resident = PeakMemory.Resident();
-                await Console.Error.WriteLineAsync($"step {status.Step,7:N0}  resident {resident / 1e6,7:0.0} MB  live {heap / 1e6,6:0.0} MB");
+                await Console.Error.WriteLineAsync(
+                    $"step {status.Step,7:N0}  resident {resident / 1e6,7:0.0} MB  live {heap / 1e6,6:0.0} MB");
                 Console.Write($"{status.Step} {resident} {heap} ");
             }
         }
@@ -76,7 +84,18 @@ internal static class Soak
     {
         Name = Name,
         Data = new DataRecipe { WorldPairs = 200 },
-        Model = new ModelRecipe { Init = new InitRecipe { HiddenSize = 16, IntermediateSize = 32, Layers = 1, Heads = 2, KeyValueHeads = 2, MaxPositions = 256 } },
+        Model = new ModelRecipe
+        {
+            Init = new InitRecipe
+            {
+                HiddenSize = 16,
+                IntermediateSize = 32,
+                Layers = 1,
+                Heads = 2,
+                KeyValueHeads = 2,
+                MaxPositions = 256
+            }
+        },
         Sampling = new() { MaxNewTokens = 4 },
         Stages =
         [

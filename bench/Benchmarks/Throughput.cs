@@ -23,12 +23,15 @@ internal static class Throughput
             () => Gigaflops(workloads.SampleLarge, largeSampling));
 
         var limit = results[0];
-        Figure Of(string name, List<Work> work, double[] gigaflops, Target? target) => Figure.OfRounds(name, [.. work.Skip(1).Select(w => w.TokensPerSecond)], "tokens/s",
-            Rounds.Ratios(gigaflops, limit), $"of the machine's limit: {Rounds.Median(gigaflops):0} of {Rounds.Median(limit):0} GFLOP/s", target);
+        Figure Of(string name, List<Work> work, double[] gigaflops, Target? target) =>
+            Figure.OfRounds(name, [.. work.Skip(1).Select(w => w.TokensPerSecond)], "tokens/s",
+            Rounds.Ratios(gigaflops, limit), $"of the machine's limit: {Rounds.Median(gigaflops):0} of {Rounds.Median(limit):0} GFLOP/s",
+                target);
         return
         [
             new Figure("machine's limit, float32", Rounds.Median(limit), "GFLOP/s"),
-            Figure.OfRounds("matmul peak, LibTorch float32", results[1], "GFLOP/s", Rounds.Ratios(results[1], limit), "of the machine's limit"),
+            Figure.OfRounds("matmul peak, LibTorch float32", results[1], "GFLOP/s", Rounds.Ratios(results[1], limit),
+                "of the machine's limit"),
             Of($"{workloads.DemoName}, training", demoTraining, results[2], Target.AtLeast(0.45)),
             Of($"{workloads.DemoName}, sampling", demoSampling, results[3], null),
             Of($"{Workloads.LargeName}, training", largeTraining, results[4], Target.AtLeast(0.70)),

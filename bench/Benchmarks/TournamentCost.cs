@@ -27,7 +27,8 @@ internal static class TournamentCost
             () => Rounds.Seconds(() => Sample(bench, Entrants)),
             () => Rounds.Seconds(() => Play(bench, answers, played++)));
         double[] single = results[0], sampling = results[1], judging = results[2], whole = [.. sampling.Zip(judging, (s, j) => s + j)];
-        Figure Of(string name, double[] seconds, double[] by, string ratioOf, Target? target = null) => Figure.OfRounds(name, PerPrompt(seconds), "ms/prompt", Rounds.Ratios(seconds, by), ratioOf, target);
+        Figure Of(string name, double[] seconds, double[] by, string ratioOf, Target? target = null) =>
+            Figure.OfRounds(name, PerPrompt(seconds), "ms/prompt", Rounds.Ratios(seconds, by), ratioOf, target);
         return
         [
             new Figure("a single sample", Rounds.Median(PerPrompt(single)), "ms/prompt"),
@@ -41,19 +42,23 @@ internal static class TournamentCost
     private static async Task<string[][]> Sample(Workbench bench, int samples, int round = 0)
     {
         var sampled = await Task.WhenAll(Enumerable.Range(0, Prompts).Select(i =>
-            bench.Host.SampleAsync(Workbench.Demo, bench.Prompt(round * Prompts + i, samples), new Cohort($"tournament/{samples}", Prompts, i), CancellationToken.None)));
+            bench.Host.SampleAsync(Workbench.Demo, bench.Prompt(round * Prompts + i, samples),
+                new Cohort($"tournament/{samples}", Prompts, i), CancellationToken.None)));
         return [.. sampled.Select(s => s.Select(c => bench.Encoder.Tokenizer.Decode(c.Ids)).ToArray())];
     }
 
     private static Task Play(Workbench bench, List<string[][]> answers, int round) => Task.WhenAll(answers[round].Select(async (texts, i) =>
     {
         var (encoder, turns, template) = (bench.Encoder, bench.Data.Prompt(round * Prompts + i), bench.Templates[0]);
-        EncodedJudgePrompt Judged(int first, int second) => encoder.EncodeJudge(template, template.Context(turns), texts[first], texts[second]);
+        EncodedJudgePrompt Judged(int first, int second) =>
+            encoder.EncodeJudge(template, template.Context(turns), texts[first], texts[second]);
         for (var bracket = Bracket.Of(Entrants, (ulong)i); !bracket.IsDecided;)
         {
-            var probabilities = await bench.Host.JudgeAsync(Workbench.Demo, [.. bracket.NextRound.SelectMany(p => new[] { Judged(p.First, p.Second), Judged(p.Second, p.First) })],
+            var probabilities = await bench.Host.JudgeAsync(Workbench.Demo,
+                [.. bracket.NextRound.SelectMany(p => new[] { Judged(p.First, p.Second), Judged(p.Second, p.First) })],
                 new Cohort($"tournament/round {bracket.Round}", Prompts, i), CancellationToken.None);
-            bracket = bracket.Play([.. probabilities.Chunk(2).Select(orders => Verdict.Of([new TemplateJudgment(null, orders[0], orders[1])]))]);
+            bracket = bracket.Play([.. probabilities.Chunk(2)
+                .Select(orders => Verdict.Of([new TemplateJudgment(null, orders[0], orders[1])]))]);
         }
     }));
 

@@ -46,23 +46,29 @@ internal static class TrainingMemory
         var figures = new List<Figure>();
         foreach (var (method, name, lora) in new[] { ("dpo", "DPO step by adapter", Adapter), ("sft", "SFT step on all weights", null) })
         {
-            double kept = (await PeakMemory.InProcessOfItsOwn(Command, method))[0], recomputed = (await PeakMemory.InProcessOfItsOwn(Command, method, "checkpointing"))[0];
+            double kept = (await PeakMemory.InProcessOfItsOwn(Command, method))[0],
+                recomputed = (await PeakMemory.InProcessOfItsOwn(Command, method, "checkpointing"))[0];
             figures.Add(new Figure($"{name}, peak beside weights and optimizer", Megabytes(kept), "MB"));
-            figures.Add(new Figure($"{name}, with gradient checkpointing", Megabytes(recomputed), "MB", recomputed / kept, "of without", Target.AtMost(0.5)));
+            figures.Add(new Figure($"{name}, with gradient checkpointing", Megabytes(recomputed), "MB", recomputed / kept, "of without",
+                Target.AtMost(0.5)));
             // Either step passes two sequences at once.
-            double counted = ModelMemory.Training(Model, lora, Sequences * Length, checkpointing: false), countedRecomputed = ModelMemory.Training(Model, lora, Sequences * Length, checkpointing: true);
+            double counted = ModelMemory.Training(Model, lora, Sequences * Length, checkpointing: false),
+                countedRecomputed = ModelMemory.Training(Model, lora, Sequences * Length, checkpointing: true);
             figures.Add(new Figure($"{name}, as plan counts it", Megabytes(counted), "MB", counted / kept, "of measured"));
-            figures.Add(new Figure($"{name}, with gradient checkpointing, as plan counts it", Megabytes(countedRecomputed), "MB", countedRecomputed / recomputed, "of measured"));
+            figures.Add(new Figure($"{name}, with gradient checkpointing, as plan counts it", Megabytes(countedRecomputed), "MB",
+                countedRecomputed / recomputed, "of measured"));
         }
         var logits = (await PeakMemory.InProcessOfItsOwn(Command, "logits"))[0];
         var whole = (double)Length * Model.VocabSize * sizeof(float);
-        figures.Add(new Figure("log-probabilities and gradient of 1,024 tokens, peak", Megabytes(logits), "MB", logits / whole, $"of [1024, 32000] logits: {Megabytes(whole):0} MB", Target.AtMost(0.5)));
+        figures.Add(new Figure("log-probabilities and gradient of 1,024 tokens, peak", Megabytes(logits), "MB", logits / whole,
+            $"of [1024, 32000] logits: {Megabytes(whole):0} MB", Target.AtMost(0.5)));
         foreach (var dtype in new[] { WeightDtype.Float32, WeightDtype.BFloat16 })
         {
             var roles = await PeakMemory.InProcessOfItsOwn(Command, "roles", dtype.ToString());
             var (resident, weights) = ((double)roles[0], roles[1]);
             figures.Add(new Figure($"base model's bytes, {dtype.ToString().ToLowerInvariant()}", Megabytes(weights), "MB"));
-            figures.Add(new Figure($"policy, reference, judge, optimizer by adapter, {dtype.ToString().ToLowerInvariant()}, resident", Megabytes(resident), "MB", resident / weights, "of the base model's bytes", Target.AtMost(1.15)));
+            figures.Add(new Figure($"policy, reference, judge, optimizer by adapter, {dtype.ToString().ToLowerInvariant()}, resident",
+                Megabytes(resident), "MB", resident / weights, "of the base model's bytes", Target.AtMost(1.15)));
         }
         return figures;
     }
@@ -72,8 +78,11 @@ internal static class TrainingMemory
     {
         var numbers = arguments switch
         {
-            ["dpo", ..] => [await Step(Adapter, arguments.Contains("checkpointing"), (training, length) => training.StepAsync(new PreferenceObjective([Pair(length)], new PreferenceLoss()), 1e-6))],
-            ["sft", ..] => [await Step(null, arguments.Contains("checkpointing"), (training, length) => training.StepAsync(new SupervisedObjective([.. Enumerable.Range(0, Sequences).Select(i => Example(length, i))], new PartWeights(1)), 1e-6))],
+            ["dpo", ..] => [await Step(Adapter, arguments.Contains("checkpointing"), (training, length) =>
+                training.StepAsync(new PreferenceObjective([Pair(length)], new PreferenceLoss()), 1e-6))],
+            ["sft", ..] => [await Step(null, arguments.Contains("checkpointing"), (training, length) =>
+                training.StepAsync(new SupervisedObjective([.. Enumerable.Range(0, Sequences).Select(i => Example(length, i))],
+                    new PartWeights(1)), 1e-6))],
             ["logits"] => [await Logits()],
             ["roles", var dtype] => await Roles(Enum.Parse<WeightDtype>(dtype)),
             _ => throw new ArgumentException($"no such case: {string.Join(' ', arguments)}"),
@@ -118,26 +127,41 @@ internal static class TrainingMemory
     {
         using var host = NewHost(dtype);
         // What any host takes is not the model's: a small one goes first.
-        await host.LoadAsync("small", Source(Model with { HiddenSize = 48, IntermediateSize = 64, NumAttentionHeads = 2, NumKeyValueHeads = 2, HeadDim = 24, VocabSize = 64 }), CancellationToken.None);
-        await using (var small = await host.OpenTrainingAsync(new TrainingSpec("small policy", "small", "small", Adapter, 1, new OptimizerOptions()), CancellationToken.None))
+        await host.LoadAsync("small",
+            Source(Model with
+            {
+                HiddenSize = 48,
+                IntermediateSize = 64,
+                NumAttentionHeads = 2,
+                NumKeyValueHeads = 2,
+                HeadDim = 24,
+                VocabSize = 64
+            }), CancellationToken.None);
+        await using (var small = await host.OpenTrainingAsync(
+            new TrainingSpec("small policy", "small", "small", Adapter, 1, new OptimizerOptions()), CancellationToken.None))
             await small.StepAsync(new PreferenceObjective([new PreferencePair([1, 2], [3, 4], [5])], new PreferenceLoss()), 1e-6);
         var before = PeakMemory.Resident();
         await host.LoadAsync(Base, Source(Model), CancellationToken.None);
         await using var training = await Open(host, Adapter, checkpointing: false);
         var grown = PeakMemory.Resident() - before;
-        return [grown, await host.RunExclusive(Base, () => host.Find(Base).Model.Weights.Buffer.Flat is var flat ? flat.NumberOfElements * flat.ElementSize : 0)];
+        return [grown, await host.RunExclusive(Base, () =>
+            host.Find(Base).Model.Weights.Buffer.Flat is var flat ? flat.NumberOfElements * flat.ElementSize : 0)];
     }
 
-    private static ModelHost NewHost(WeightDtype dtype) => new(new ModelHostOptions { Name = "bench-training-memory", Workers = 1, Dtype = dtype });
+    private static ModelHost NewHost(WeightDtype dtype) =>
+        new(new ModelHostOptions { Name = "bench-training-memory", Workers = 1, Dtype = dtype });
 
-    private static ModelSource Source(DecoderConfig config) => new(null, new InitialModel(config, 1, WorldTokenizer.Create()), null, "world");
+    private static ModelSource Source(DecoderConfig config) =>
+        new(null, new InitialModel(config, 1, WorldTokenizer.Create()), null, "world");
 
     private static Task<IPolicyTraining> Open(ModelHost host, LoraConfig? lora, bool checkpointing) =>
-        host.OpenTrainingAsync(new TrainingSpec(Policy, Base, Base, lora, 1, new OptimizerOptions(GradientCheckpointing: checkpointing)), CancellationToken.None);
+        host.OpenTrainingAsync(new TrainingSpec(Policy, Base, Base, lora, 1, new OptimizerOptions(GradientCheckpointing: checkpointing)),
+            CancellationToken.None);
 
     private static PreferencePair Pair(int length) => new(Tokens(length / 2, 1), Tokens(length / 2, 2), Tokens(length / 2, 3));
 
-    private static SupervisedExample Example(int length, int seed) => new(Tokens(length, seed), [.. Enumerable.Repeat(TokenPart.Response, length)]);
+    private static SupervisedExample Example(int length, int seed) =>
+        new(Tokens(length, seed), [.. Enumerable.Repeat(TokenPart.Response, length)]);
 
     private static int[] Tokens(int count, int seed)
     {

@@ -33,8 +33,10 @@ internal sealed class BareLoop(IModelHost host, string start, Recipe recipe, Sta
 
     public async Task<Steps> Run()
     {
-        var training = await host.OpenTrainingAsync(new TrainingSpec(Policy, start, start, null, 1, new OptimizerOptions()), CancellationToken.None);
-        var schedule = new LearningRateSchedule(stage.LearningRate, (int)Math.Round(stage.Warmup * stage.Steps), stage.Schedule, stage.Steps);
+        var training = await host.OpenTrainingAsync(new TrainingSpec(Policy, start, start, null, 1, new OptimizerOptions()),
+            CancellationToken.None);
+        var schedule = new LearningRateSchedule(stage.LearningRate, (int)Math.Round(stage.Warmup * stage.Steps), stage.Schedule,
+            stage.Steps);
         var losses = new List<double>();
         var (since, before) = (0L, host.Status.Totals);
         for (var step = 1; step <= stage.Steps; step++)
@@ -63,12 +65,16 @@ internal sealed class BareLoop(IModelHost host, string start, Recipe recipe, Sta
         var turns = data.Prompt((long)(step - 1) * stage.Prompts + index);
         var prompt = encoder.EncodePrompt(turns);
         var seeds = Enumerable.Range(0, stage.Samples).Select(i => Seeds.Derive(seed, i)).ToArray();
-        var sampled = await host.SampleAsync(Policy, new SamplePrompt(prompt, seeds, recipe.Sampling), Together("sample"), CancellationToken.None);
+        var sampled = await host.SampleAsync(Policy, new SamplePrompt(prompt, seeds, recipe.Sampling), Together("sample"),
+            CancellationToken.None);
         var texts = sampled.Select(s => encoder.Tokenizer.Decode(s.Ids)).ToArray();
         var bracket = Bracket.Of(stage.Samples, Seeds.Derive(seed, "bracket"));
         while (!bracket.IsDecided)
-            bracket = bracket.Play(await HostJudge.Verdicts(host, start, [.. bracket.NextRound.Select(p => new Comparison(turns, texts[p.First], texts[p.Second]))], _templates, Together($"round {bracket.Round}"), CancellationToken.None));
-        return [.. TripletSelection.From(bracket, stage.Triplets).Preferences.Select(p => new PreferencePair(prompt, sampled[p.Chosen].Ids, sampled[p.Rejected].Ids))];
+            bracket = bracket.Play(await HostJudge.Verdicts(host, start,
+                [.. bracket.NextRound.Select(p => new Comparison(turns, texts[p.First], texts[p.Second]))], _templates,
+                Together($"round {bracket.Round}"), CancellationToken.None));
+        return [.. TripletSelection.From(bracket, stage.Triplets).Preferences.Select(p =>
+            new PreferencePair(prompt, sampled[p.Chosen].Ids, sampled[p.Rejected].Ids))];
     }
 
     private static double Busy(HostTotals totals) => totals.SamplingSeconds + totals.JudgingSeconds + totals.TrainingSeconds;

@@ -32,6 +32,7 @@ internal sealed class GrainRun(SelfJudgeServer server, Recipe recipe, string fol
         // The first step's time holds the opening of the stage.
         var rows = MetricsLog.Read(files.Metrics).Select(r => r.Values).ToList();
         var seconds = rows.Skip(1).Sum(r => r["step_time"]);
-        return new Steps(seconds / (rows.Count - 1), rows.Skip(1).Sum(r => r["idle_ratio/device"] * r["step_time"]) / seconds, [.. rows.Select(r => r["loss"])]);
+        return new Steps(seconds / (rows.Count - 1), rows.Skip(1).Sum(r => r["idle_ratio/device"] * r["step_time"]) / seconds,
+            [.. rows.Select(r => r["loss"])]);
     }
 }

@@ -24,11 +24,13 @@ internal sealed record ModelFlops(DecoderConfig Config)
     /// <param name="seen">Tokens that each of them sees, summed.</param>
     /// <param name="predicted">Positions whose logits are needed.</param>
     public double Forward(double tokens, double seen, double predicted) =>
-        2 * Matrices * tokens + 4.0 * Config.NumHiddenLayers * Config.Heads.QueryWidth * seen + 2.0 * Config.HiddenSize * Config.VocabSize * predicted;
+        2 * Matrices * tokens + 4.0 * Config.NumHiddenLayers * Config.Heads.QueryWidth * seen
+            + 2.0 * Config.HiddenSize * Config.VocabSize * predicted;
 
     public double Training(double tokens, double seen, double predicted) => 3 * Forward(tokens, seen, predicted);
 
-    /// <summary>Of sampling once after a prompt: prompt and answer pass through the layers but for the last token, which nothing follows.</summary>
+    /// <summary>Of sampling once after a prompt: prompt and answer pass through the layers but for the last token, which nothing
+    /// follows.</summary>
     public double Sampling(int prompt, int answer) => Forward(prompt + answer - 1, Seen(prompt + answer - 1), answer);
 
     /// <summary>Of a further sample of the same prompt, whose prefill is shared.</summary>

@@ -26,14 +26,19 @@ internal static partial class PeakMemory
         return Read("VmHWM") - before;
     }
 
-    /// <summary>Measures something in a process of its own, where nothing is left over of what others have allocated: runs this program with the arguments and returns the numbers that it prints.</summary>
+    /// <summary>Measures something in a process of its own, where nothing is left over of what others have allocated: runs this program
+    /// with the arguments and returns the numbers that it prints.</summary>
     public static async Task<long[]> InProcessOfItsOwn(params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, typeof(PeakMemory).Assembly.GetName().Name!), arguments) { RedirectStandardOutput = true })!;
+        using var process = Process.Start(new ProcessStartInfo(
+            Path.Combine(AppContext.BaseDirectory, typeof(PeakMemory).Assembly.GetName().Name!),
+            arguments)
+        { RedirectStandardOutput = true })!;
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         return process.ExitCode == 0
-            ? [.. output.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(n => long.Parse(n, CultureInfo.InvariantCulture))]
+            ? [.. output.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .Select(n => long.Parse(n, CultureInfo.InvariantCulture))]
             : throw new InvalidOperationException($"measuring {string.Join(' ', arguments)} failed with exit code {process.ExitCode}");
     }
 

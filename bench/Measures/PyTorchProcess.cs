@@ -21,7 +21,13 @@ internal sealed class PyTorchProcess : IDisposable
     /// <exception cref="NotAvailableException">There is no such interpreter, or it has no PyTorch.</exception>
     public static async Task<PyTorchProcess> Start(string python, int threads)
     {
-        var start = new ProcessStartInfo(python, [Path.Combine(AppContext.BaseDirectory, "pytorch", "llama.py")]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(python,
+            [Path.Combine(AppContext.BaseDirectory, "pytorch", "llama.py")])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         // PyTorch does not pass its number of threads on to every library that it may have been built with.
         foreach (var library in new[] { "OMP", "OPENBLAS", "MKL" })
             start.Environment[$"{library}_NUM_THREADS"] = threads.ToString(CultureInfo.InvariantCulture);
@@ -32,7 +38,8 @@ internal sealed class PyTorchProcess : IDisposable
         }
         catch (Win32Exception)
         {
-            throw new NotAvailableException($"--python: {python} is no program that can be started; name a Python interpreter that has PyTorch");
+            throw new NotAvailableException(
+                $"--python: {python} is no program that can be started; name a Python interpreter that has PyTorch");
         }
         try
         {
@@ -49,10 +56,12 @@ internal sealed class PyTorchProcess : IDisposable
     }
 
     /// <summary>Seconds that optimizer steps take, on batches of sequences of random tokens.</summary>
-    public Task<double> Train(DecoderConfig config, int batch, int length, int repeat) => Work(new { work = "train", shape = Shape(config), batch, length, repeat });
+    public Task<double> Train(DecoderConfig config, int batch, int length, int repeat) =>
+        Work(new { work = "train", shape = Shape(config), batch, length, repeat });
 
     /// <summary>Seconds that it takes to sample new tokens after prompts, with a cache of keys and values.</summary>
-    public Task<double> Sample(DecoderConfig config, int batch, int prompt, int @new, double topP) => Work(new { work = "sample", shape = Shape(config), batch, prompt, @new, top_p = topP });
+    public Task<double> Sample(DecoderConfig config, int batch, int prompt, int @new, double topP) =>
+        Work(new { work = "sample", shape = Shape(config), batch, prompt, @new, top_p = topP });
 
     public void Dispose()
     {
@@ -77,7 +86,8 @@ internal sealed class PyTorchProcess : IDisposable
         if (await process.StandardOutput.ReadLineAsync() is { } line)
             return JsonSerializer.Deserialize<JsonElement>(line);
         var said = (await process.StandardError.ReadToEndAsync()).Trim();
-        throw new NotAvailableException($"--python: {(said.Length > 0 ? said[(said.LastIndexOf('\n') + 1)..] : "the interpreter ended without a word")}");
+        throw new NotAvailableException(
+            $"--python: {(said.Length > 0 ? said[(said.LastIndexOf('\n') + 1)..] : "the interpreter ended without a word")}");
     }
 
     private static object Shape(DecoderConfig config) => new

@@ -3,7 +3,8 @@ using SelfJudge.Preferences.Sampling;
 
 namespace SelfJudge.Bench.Measures;
 
-/// <summary>Draws as the sampler does, the customary way: by sorting what can be in the nucleus. Not safe for use by several threads at once.</summary>
+/// <summary>Draws as the sampler does, the customary way: by sorting what can be in the nucleus. Not safe for use by several threads at
+/// once.</summary>
 internal sealed class SortingSampler(int vocabulary)
 {
     private readonly float[] _weights = new float[vocabulary];

@@ -9,7 +9,8 @@ using SelfJudge.Preferences.Sampling;
 
 namespace SelfJudge.Bench.Measures;
 
-/// <summary>The training and sampling whose speed is measured: of the demo's model as the demo does it, and of a Llama of 15.2 million parameters.</summary>
+/// <summary>The training and sampling whose speed is measured: of the demo's model as the demo does it, and of a Llama of 15.2 million
+/// parameters.</summary>
 internal sealed class Workloads : IAsyncDisposable
 {
     public const int DemoSteps = 12;
@@ -38,7 +39,9 @@ internal sealed class Workloads : IAsyncDisposable
     public static async Task<Workloads> Open(Workbench bench)
     {
         await bench.Host.LoadAsync(Large, Workbench.Llama15M(), CancellationToken.None);
-        return new Workloads(bench, await bench.Host.OpenTrainingAsync(new TrainingSpec(Large + "/trained", Large, null, null, 1, new OptimizerOptions()), CancellationToken.None));
+        return new Workloads(bench,
+            await bench.Host.OpenTrainingAsync(new TrainingSpec(Large + "/trained", Large, null, null, 1, new OptimizerOptions()),
+            CancellationToken.None));
     }
 
     /// <summary>Steps of the demo's JSFT stage. At a learning rate of zero the model stays what it is.</summary>
@@ -53,17 +56,22 @@ internal sealed class Workloads : IAsyncDisposable
                 await _bench.Train(batch, learningRate: 0);
         });
         return new Work(seconds, examples.Count, 0, examples.Sum(e => e.Tokens.Length),
-            examples.Sum(e => flops.Training(e.Tokens.Length, ModelFlops.Seen(e.Tokens.Length), e.Parts.Skip(1).Count(p => _bench.LossWeights[p] > 0))));
+            examples.Sum(e => flops.Training(e.Tokens.Length, ModelFlops.Seen(e.Tokens.Length),
+                e.Parts.Skip(1).Count(p => _bench.LossWeights[p] > 0))));
     }
 
     /// <summary>Answers to prompts of the demo, as long as they come.</summary>
-    public Task<Work> SampleDemo() => Sample(Workbench.Demo, [.. Enumerable.Range(0, DemoPrompts).Select(i => _bench.Prompt(i, DemoSamples))]);
+    public Task<Work> SampleDemo() =>
+        Sample(Workbench.Demo, [.. Enumerable.Range(0, DemoPrompts).Select(i => _bench.Prompt(i, DemoSamples))]);
 
     /// <summary>A step on sequences of random tokens, all learned.</summary>
     public async Task<Work> TrainLarge()
     {
-        var examples = Enumerable.Range(0, LargeSequences).Select(i => new SupervisedExample(RandomTokens(LargeLength, i), [.. Enumerable.Repeat(TokenPart.Response, LargeLength)])).ToList();
-        return new Work(await Rounds.Seconds(() => _training.StepAsync(new SupervisedObjective(examples, AllTokens), 0)), LargeSequences, 0, LargeSequences * LargeLength,
+        var examples = Enumerable.Range(0, LargeSequences)
+            .Select(i => new SupervisedExample(RandomTokens(LargeLength, i), [.. Enumerable.Repeat(TokenPart.Response, LargeLength)]))
+            .ToList();
+        return new Work(await Rounds.Seconds(() => _training.StepAsync(new SupervisedObjective(examples, AllTokens), 0)), LargeSequences, 0,
+            LargeSequences * LargeLength,
             LargeSequences * new ModelFlops(LargeConfig).Training(LargeLength, ModelFlops.Seen(LargeLength), LargeLength - 1));
     }
 
@@ -82,9 +90,13 @@ internal sealed class Workloads : IAsyncDisposable
     {
         var flops = new ModelFlops(_bench.Host.DescriptionOf(model).Config);
         SampledSequence[][] answers = [];
-        var seconds = await Rounds.Seconds(async () => answers = await Task.WhenAll(prompts.Select((p, i) => _bench.Host.SampleAsync(model, p, new Cohort($"workload/{model}", prompts.Count, i), CancellationToken.None))));
-        return new Work(seconds, answers.Sum(a => a.Length), prompts.Sum(p => p.Prompt.Length), answers.SelectMany(a => a).Sum(a => a.Ids.Length), prompts.Zip(answers, (prompt, sampled) =>
-            flops.Sampling(prompt.Prompt.Length, sampled[0].Ids.Length) + sampled.Skip(1).Sum(s => flops.SamplingAgain(prompt.Prompt.Length, s.Ids.Length))).Sum());
+        var seconds = await Rounds.Seconds(async () =>
+            answers = await Task.WhenAll(prompts.Select((p, i) =>
+                _bench.Host.SampleAsync(model, p, new Cohort($"workload/{model}", prompts.Count, i), CancellationToken.None))));
+        return new Work(seconds, answers.Sum(a => a.Length), prompts.Sum(p => p.Prompt.Length),
+            answers.SelectMany(a => a).Sum(a => a.Ids.Length), prompts.Zip(answers, (prompt, sampled) =>
+            flops.Sampling(prompt.Prompt.Length, sampled[0].Ids.Length) + sampled.Skip(1)
+                .Sum(s => flops.SamplingAgain(prompt.Prompt.Length, s.Ids.Length))).Sum());
     }
 
     private int[] RandomTokens(int count, int seed)

@@ -37,7 +37,8 @@ internal static class ChatCommand
                     if (await Task.Run(Console.In.ReadLine, CancellationToken.None).WaitAsync(cancellation) is not { Length: > 0 } said)
                         return RunExecutor.Succeeded;
                     turns.Add(new Turn(Role.User, said));
-                    turns.Add(new Turn(Role.Assistant, await Answer(loaded, encoder, turns, Seeds.Derive(parse.GetValue(sampling.Seed), turn), settings, cancellation)));
+                    turns.Add(new Turn(Role.Assistant, await Answer(loaded, encoder, turns,
+                        Seeds.Derive(parse.GetValue(sampling.Seed), turn), settings, cancellation)));
                 }
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -50,7 +51,8 @@ internal static class ChatCommand
     }
 
     // A dialogue that outgrows the model loses its oldest exchanges, and says so; what is said last loses its beginning only.
-    private static async Task<string> Answer(LoadedModel loaded, PromptEncoder? encoder, List<Turn> turns, ulong seed, SamplingOptions settings, CancellationToken cancellation)
+    private static async Task<string> Answer(LoadedModel loaded, PromptEncoder? encoder, List<Turn> turns, ulong seed,
+        SamplingOptions settings, CancellationToken cancellation)
     {
         while (turns.Count > 2 && encoder is not null && encoder.IsCut(turns, settings.MaxNewTokens))
         {
@@ -58,7 +60,8 @@ internal static class ChatCommand
             await Console.Error.WriteLineAsync("(the dialogue is longer than the model's context: its oldest exchange is left out)");
         }
         var answer = new StringBuilder();
-        await foreach (var piece in loaded.Policy.Stream(new SampleRequest(loaded.Model.Id, [.. turns], [seed], settings, null), cancellation).WithCancellation(cancellation))
+        await foreach (var piece in loaded.Policy.Stream(new SampleRequest(loaded.Model.Id, [.. turns], [seed], settings, null),
+            cancellation).WithCancellation(cancellation))
         {
             answer.Append(piece);
             await Terminal.Data.WriteAsync(piece);

@@ -15,7 +15,8 @@ internal static class DemoCommand
         var quick = new Option<bool>("--quick") { Description = "A shorter run with smaller numbers, under a minute." };
         var output = CommonOptions.Out();
         var device = new DeviceOptions();
-        var command = new Command("demo", "Align a small model by self-judgment, from nothing, and show that it worked.") { seed, seeds, quick, output };
+        var command = new Command("demo", "Align a small model by self-judgment, from nothing, and show that it worked.") { seed, seeds,
+            quick, output };
         device.AddTo(command);
         command.SetAction((parse, cancellation) =>
         {
@@ -26,9 +27,12 @@ internal static class DemoCommand
                 Console.WriteLine("--quick: fewer steps and prompts; its figures are not the demo's");
             return parse.GetValue(seeds) switch
             {
-                var count when parse.GetValue(seed) > ulong.MaxValue - (ulong)count => throw new UserError($"--seeds {count}: there are not so many seeds from --seed {parse.GetValue(seed)} on"),
-                1 => Run(name, parse.GetValue(seed), parse.GetValue(output), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation),
-                var count => RunSeeds(name, parse.GetValue(seed), count, parse.GetValue(output), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation),
+                var count when parse.GetValue(seed) > ulong.MaxValue - (ulong)count =>
+                    throw new UserError($"--seeds {count}: there are not so many seeds from --seed {parse.GetValue(seed)} on"),
+                1 => Run(name, parse.GetValue(seed), parse.GetValue(output), computing, parse.GetValue(CommandLineProgram.Verbose),
+                    cancellation),
+                var count => RunSeeds(name, parse.GetValue(seed), count, parse.GetValue(output), computing,
+                    parse.GetValue(CommandLineProgram.Verbose), cancellation),
             };
         });
         return command;
@@ -41,7 +45,8 @@ internal static class DemoCommand
     }
 
     // One after the other: each run has the machine to itself, as a single demo does.
-    private static async Task<int> RunSeeds(string name, ulong first, int count, string? output, DeviceChoice device, bool verbose, CancellationToken cancellation)
+    private static async Task<int> RunSeeds(string name, ulong first, int count, string? output, DeviceChoice device, bool verbose,
+        CancellationToken cancellation)
     {
         var folder = RunNames.New(output, name, RunMarker.Runs);
         RunMarker.Claim(folder, RunMarker.Runs);

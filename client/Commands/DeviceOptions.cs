@@ -15,7 +15,8 @@ internal sealed record DeviceChoice(string Device, WeightDtype Dtype)
 /// <summary>The options of commands that run a model in their own process.</summary>
 internal sealed class DeviceOptions
 {
-    private readonly Option<string?> _device = new("--device") { Description = "What to compute on: cpu, or cuda:0 and so on; cpu if left out." };
+    private readonly Option<string?> _device =
+        new("--device") { Description = "What to compute on: cpu, or cuda:0 and so on; cpu if left out." };
     private readonly Option<string?> _dtype = Options.Choice("--dtype", WeightDtypes.Meaning, Options.NamesOf<WeightDtype>(), null);
 
     public void AddTo(Command command)
@@ -30,7 +31,8 @@ internal sealed class DeviceOptions
     {
         var (device, dtype) = (parse.GetValue(_device), parse.GetValue(_dtype));
         if (cluster is not null && (device ?? dtype) is not null)
-            throw new UserError($"{(device is null ? $"--dtype {dtype}" : $"--device {device}")} and --cluster {cluster} contradict each other: the cluster's models are where its silos have them; start the silo with these options");
+            throw new UserError($"{(device is null ? $"--dtype {dtype}" : $"--device {device}")} and --cluster {cluster} contradict each "
+                + $"other: the cluster's models are where its silos have them; start the silo with these options");
         try
         {
             var resolved = TorchDevices.Resolve(device ?? TorchDevices.Cpu);

@@ -22,7 +22,9 @@ internal static class GenerateCommand
             await using var loaded = await model.Open(parse, resolved);
             try
             {
-                await foreach (var piece in loaded.Policy.Stream(new SampleRequest(resolved.Id, [new Turn(Role.User, parse.GetValue(prompt)!)], [parse.GetValue(sampling.Seed)], settings, null), cancellation).WithCancellation(cancellation))
+                await foreach (var piece in loaded.Policy.Stream(
+                    new SampleRequest(resolved.Id, [new Turn(Role.User, parse.GetValue(prompt)!)], [parse.GetValue(sampling.Seed)],
+                    settings, null), cancellation).WithCancellation(cancellation))
                     await Terminal.Data.WriteAsync(piece);
                 await Terminal.Data.WriteLineAsync();
                 return RunExecutor.Succeeded;

@@ -7,7 +7,8 @@ namespace SelfJudge.Client.Commands;
 /// <summary>The options by which a command is told which model to ask, and where.</summary>
 internal sealed class ModelOptions
 {
-    public Option<string?> Model { get; } = new("--model") { Description = "A run, or the folder of a model or an adapter; the newest completed run if left out." };
+    public Option<string?> Model { get; } =
+        new("--model") { Description = "A run, or the folder of a model or an adapter; the newest completed run if left out." };
     public Option<string?> Adapter { get; } = new("--adapter") { Description = "The folder of a PEFT adapter to put onto the model." };
     public Option<string?> Template { get; } = new("--template") { Description = "The dialogue template by name." };
     public Option<string?> Cluster { get; } = CommonOptions.Cluster();
@@ -28,16 +29,22 @@ internal sealed class ModelOptions
         return SubmittedModel.Resolve(parse.GetValue(Model), parse.GetValue(Template) ?? template, judgeTemplate, parse.GetValue(Adapter));
     }
 
-    public Task<LoadedModel> Open(ParseResult parse, SubmittedModel model) => LoadedModel.Open(model, parse.GetValue(Cluster), Device.Resolve(parse, parse.GetValue(Cluster)), parse.GetValue(CommandLineProgram.Verbose));
+    public Task<LoadedModel> Open(ParseResult parse, SubmittedModel model) =>
+        LoadedModel.Open(model, parse.GetValue(Cluster), Device.Resolve(parse, parse.GetValue(Cluster)),
+            parse.GetValue(CommandLineProgram.Verbose));
 }
 
 /// <summary>The options that say how text is drawn; what is left out is as the run's recipe, or else the paper, has it.</summary>
 internal sealed class SamplingChoices
 {
-    private readonly Option<double?> _temperature = Options.OptionalNumber<double>("--temperature", Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.Temperature)));
-    private readonly Option<double?> _topP = Options.OptionalNumber<double>("--top-p", Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.TopP)));
-    private readonly Option<int?> _topK = Options.OptionalNumber<int>("--top-k", Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.TopK)));
-    private readonly Option<int?> _maxNewTokens = Options.OptionalNumber<int>("--max-new-tokens", Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.MaxNewTokens)));
+    private readonly Option<double?> _temperature =
+        Options.OptionalNumber<double>("--temperature", Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.Temperature)));
+    private readonly Option<double?> _topP =
+        Options.OptionalNumber<double>("--top-p", Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.TopP)));
+    private readonly Option<int?> _topK = Options.OptionalNumber<int>("--top-k",
+        Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.TopK)));
+    private readonly Option<int?> _maxNewTokens =
+        Options.OptionalNumber<int>("--max-new-tokens", Options.SettingOf<SamplingOptions>(nameof(SamplingOptions.MaxNewTokens)));
 
     public Option<ulong> Seed { get; } = CommonOptions.Seed("Seed of all samples and brackets.");
 
@@ -48,5 +55,6 @@ internal sealed class SamplingChoices
     }
 
     public SamplingOptions Resolve(ParseResult parse, SamplingOptions defaults) =>
-        new(parse.GetValue(_temperature) ?? defaults.Temperature, parse.GetValue(_topP) ?? defaults.TopP, parse.GetValue(_topK) ?? defaults.TopK, parse.GetValue(_maxNewTokens) ?? defaults.MaxNewTokens);
+        new(parse.GetValue(_temperature) ?? defaults.Temperature, parse.GetValue(_topP) ?? defaults.TopP,
+            parse.GetValue(_topK) ?? defaults.TopK, parse.GetValue(_maxNewTokens) ?? defaults.MaxNewTokens);
 }

@@ -16,12 +16,19 @@ internal static class RecipesCommand
         {
             var recipe = RunRecipe.Read(parse.GetValue(file)!, null, [], [], parse.GetValue(settings) ?? []);
             Terminal.Data.Write(RecipeFile.Render(recipe));
-            Terminal.Data.WriteLine($"# {parse.GetValue(file)} is valid: {recipe.Stages.Count} stages, {recipe.Stages.Sum(s => s.Steps)} steps{(recipe.Stages.Sum(s => s.Epochs) is > 0 and var epochs ? $" and {epochs} epochs of the data" : "")}");
+            Terminal.Data.WriteLine(
+                $"# {parse.GetValue(file)} is valid: {recipe.Stages.Count} stages, {recipe.Stages.Sum(s => s.Steps)} "
+                + $"steps{(recipe.Stages.Sum(s => s.Epochs) is > 0 and var epochs ? $" and {epochs} epochs of the data" : "")}");
         });
         var schema = new Command("schema", "Print the JSON schema of recipes, for editors and other programs.");
         schema.SetAction(_ => Terminal.Data.WriteLine(RecipeSchema.Render()));
-        var about = new Argument<string?>("key") { Description = "A part of the keys to explain, such as learning_rate; all if left out.", Arity = ArgumentArity.ZeroOrOne };
-        var explain = new Command("explain", "Say what the keys of a recipe mean, which values they take, and the stages of which methods have them.") { about };
+        var about = new Argument<string?>("key")
+        {
+            Description = "A part of the keys to explain, such as learning_rate; all if left out.",
+            Arity = ArgumentArity.ZeroOrOne
+        };
+        var explain = new Command("explain",
+            "Say what the keys of a recipe mean, which values they take, and the stages of which methods have them.") { about };
         explain.SetAction(parse =>
         {
             var part = parse.GetValue(about) ?? "";
@@ -71,5 +78,6 @@ internal static class RecipesCommand
         return copy;
     }
 
-    private static Argument<string> Name() => new("name") { Description = "A recipe that comes with the program, such as smoke or paper/hh-jsft." };
+    private static Argument<string> Name() =>
+        new("name") { Description = "A recipe that comes with the program, such as smoke or paper/hh-jsft." };
 }

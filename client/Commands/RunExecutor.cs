@@ -12,9 +12,11 @@ internal static class RunExecutor
     public const int Succeeded = 0, Failed = CommandLineProgram.Failed, Cancelled = CommandLineProgram.Cancelled;
 
     /// <summary>Starts a run, or goes on with it, and follows it to its end. Returns the exit code.</summary>
-    public static async Task<int> Execute(Recipe recipe, RunFolder folder, string? cluster, DeviceChoice device, bool verbose, CancellationToken cancellation)
+    public static async Task<int> Execute(Recipe recipe, RunFolder folder, string? cluster, DeviceChoice device, bool verbose,
+        CancellationToken cancellation)
     {
-        await using var session = cluster is null ? await Session.Embed(folder, device, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster), folder);
+        await using var session = cluster is null ? await Session.Embed(folder, device, verbose)
+            : await Session.Connect(CommonOptions.ParseGateway(cluster), folder);
         Console.WriteLine($"run {folder.Name} in {folder.Path}{(session.Dashboard is null ? "" : $"; dashboard {session.Dashboard}")}");
         var run = session.Grains.GetGrain<IRunGrain>(folder.Id);
         await run.Start(new RunRequest(RecipeFile.Render(recipe), folder.Path));
@@ -35,7 +37,9 @@ internal static class RunExecutor
                 Console.WriteLine($"cancelled after step {status.Step} of {status.Stage}; go on with: resume {folder.Path}");
                 return Cancelled;
             case RunState.Failed:
-                await Console.Error.WriteLineAsync($"the run failed: {status.Message}{(Directory.Exists(folder.Path) ? $"\nwhat it made is in {folder.Path}; {WhatNext(status, folder)}" : "")}");
+                await Console.Error.WriteLineAsync(
+                    $"the run failed: "
+                    + $"{status.Message}{(Directory.Exists(folder.Path) ? $"\nwhat it made is in {folder.Path}; {WhatNext(status, folder)}" : "")}");
                 return Failed;
             default:
                 return Succeeded; // The watcher has seen enough; the run goes on.

@@ -52,7 +52,8 @@ internal static class RunsCommands
         {
             var folder = RunNames.Find(parse.GetValue(run)!);
             var summary = RunSummary.Read(folder);
-            Console.WriteLine($"run {folder.Name}: {summary.State}, {(summary.Stage.Length == 0 ? "before its first step" : $"{summary.Stage} {summary.Position}")}");
+            Console.WriteLine($"run {folder.Name}: {summary.State}, "
+                + $"{(summary.Stage.Length == 0 ? "before its first step" : $"{summary.Stage} {summary.Position}")}");
             if (File.Exists(folder.Result))
             {
                 ResultView.Print(RunResult.Load(folder.Result), folder.Path, folder.Report);
@@ -81,7 +82,8 @@ internal static class RunsCommands
             catch (Exception e) when (e is OrleansException or TimeoutException)
             {
                 var end = await RemoteRun.ReadEnd(folder, e);
-                Console.WriteLine(end.State == RunSummary.Completed ? $"run {folder.Name} is completed: 'show {folder.Path}' prints its result"
+                Console.WriteLine(end.State == RunSummary.Completed
+                    ? $"run {folder.Name} is completed: 'show {folder.Path}' prints its result"
                     : $"{end.State} after step {end.Step} of {end.Stage}; go on with: resume {folder.Path}");
                 return end.State == RunSummary.Completed ? RunExecutor.Succeeded : RunExecutor.Cancelled;
             }
@@ -105,7 +107,8 @@ internal static class RunsCommands
                 RunStatus status;
                 while (!RunView.IsOver((status = await RemoteRun.GetStatus(grain, folder)).State))
                     await Task.Delay(TimeSpan.FromMilliseconds(100), cancellation);
-                Console.WriteLine($"run {folder.Name} is {status.State.ToString().ToLowerInvariant()} after step {status.Step} of {status.Stage}");
+                Console.WriteLine($"run {folder.Name} is {status.State.ToString().ToLowerInvariant()} after step {status.Step} of "
+                    + $"{status.Stage}");
             }
             catch (Exception e) when (e is OrleansException or TimeoutException)
             {
@@ -130,19 +133,23 @@ internal static class RunsCommands
             if (File.Exists(folder.Result))
                 throw new UserError($"run {folder.Name} is completed: 'show {folder.Path}' prints its result");
             if (!RunMarker.IsRun(folder))
-                throw new UserError($"no run was ever started in {folder.Path}: it has a recipe.yaml, but no {Path.GetFileName(folder.Marker)}; start one by 'train --recipe {folder.Recipe}', with --out for another folder");
+                throw new UserError($"no run was ever started in {folder.Path}: it has a recipe.yaml, but no "
+                    + $"{Path.GetFileName(folder.Marker)}; start one by 'train --recipe {folder.Recipe}', with --out for another folder");
             RunMarker.Check(folder, RunMarker.Run);
             await CheckClusterIsDone(folder, parse.GetValue(cluster) is { } named ? CommonOptions.ParseGateway(named) : null);
-            return await RunExecutor.Execute(RecipeFile.LoadOfRun(folder.Recipe), folder, parse.GetValue(cluster), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation);
+            return await RunExecutor.Execute(RecipeFile.LoadOfRun(folder.Recipe), folder, parse.GetValue(cluster), computing,
+                parse.GetValue(CommandLineProgram.Verbose), cancellation);
         });
         return command;
     }
 
     private static RunAddress AddressOf(RunFolder folder) => RunAddress.Find(folder) is { } address
-        ? address.IsStarting ? throw new UserError($"process {address.ProcessId} is about to execute run {folder.Name}: ask again in a moment") : address
+        ? address.IsStarting ? throw new UserError(
+            $"process {address.ProcessId} is about to execute run {folder.Name}: ask again in a moment") : address
         : throw new UserError(File.Exists(folder.Result)
             ? $"no process is executing run {folder.Name}: it is completed; 'show {folder.Path}' prints its result"
-            : $"no process is executing run {folder.Name}; 'show {folder.Path}' says where it stands, 'resume {folder.Path}' goes on with it");
+            : $"no process is executing run {folder.Name}; 'show {folder.Path}' says where it stands, 'resume {folder.Path}' goes on "
+                + $"with it");
 
     // An embedded silo is known by the lock on the folder; a cluster, whose client need not live as long as its runs, must be asked.
     private static async Task CheckClusterIsDone(RunFolder folder, IPEndPoint? named)
@@ -161,6 +168,7 @@ internal static class RunsCommands
             return; // The cluster is gone, and its runs with it.
         }
         if (state is RunState.Running or RunState.Cancelling)
-            throw new UserError($"the cluster at {address.Gateway} is executing run {folder.Name}; watch it with 'watch {folder.Path}', or stop it with 'cancel {folder.Path}'");
+            throw new UserError($"the cluster at {address.Gateway} is executing run {folder.Name}; watch it with 'watch {folder.Path}', "
+                + $"or stop it with 'cancel {folder.Path}'");
     }
 }

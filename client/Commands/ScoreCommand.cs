@@ -10,7 +10,8 @@ using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Client.Commands;
 
-/// <summary>How likely the responses of preference rows are under a policy and its reference, and what the preference losses make of it (section 3.2).</summary>
+/// <summary>How likely the responses of preference rows are under a policy and its reference, and what the preference losses make of it
+/// (section 3.2).</summary>
 internal static class ScoreCommand
 {
     private const int ChunkRows = 32;
@@ -19,13 +20,30 @@ internal static class ScoreCommand
 
     public static Command Create()
     {
-        var data = new Option<string>("--data") { Description = "Preference rows: a file or a folder, as training takes them, or rows of token ids such as a run's last-step.jsonl.", Required = true };
-        var noTemplate = new Option<bool>("--no-template") { Description = "Take the texts as they stand: no dialogue template, no end token." };
+        var data = new Option<string>(
+            "--data")
+        {
+            Description =
+            "Preference rows: a file or a folder, as training takes them, or rows of token ids such as a run's last-step.jsonl.",
+            Required = true
+        };
+        var noTemplate = new Option<bool>("--no-template")
+        {
+            Description =
+            "Take the texts as they stand: no dialogue template, no end token."
+        };
         var beta = Options.Number("--beta", Options.SettingOf<PreferenceLoss>(nameof(PreferenceLoss.Beta)), 0.1);
-        var loss = Options.Choice("--loss", "The loss whose mean is printed; the file has all three.", ["sigmoid", "hinge", "ipo"], "sigmoid");
-        var output = new Option<string>("--out") { Description = "The file for the scores, one JSON line per row and one of means.", Required = true };
+        var loss = Options.Choice("--loss", "The loss whose mean is printed; the file has all three.", ["sigmoid", "hinge", "ipo"],
+            "sigmoid");
+        var output = new Option<string>("--out")
+        {
+            Description = "The file for the scores, one JSON line per row and one of means.",
+            Required = true
+        };
         var model = new ModelOptions();
-        var command = new Command("score", "Log-probabilities of chosen and rejected responses under model and adapter (policy) and under the model alone (reference), and the losses.") { data, noTemplate, beta, loss, output };
+        var command = new Command("score",
+            "Log-probabilities of chosen and rejected responses under model and adapter (policy) and under the model alone (reference), "
+            + "and the losses.") { data, noTemplate, beta, loss, output };
         model.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
@@ -41,16 +59,21 @@ internal static class ScoreCommand
             try
             {
                 await using var loaded = await model.Open(parse, resolved);
-                var (means, recorded) = await Score(loaded, ScoredRows.Read(path, verbatim, vocabulary), verbatim, parse.GetValue(beta), file, cancellation);
+                var (means, recorded) = await Score(loaded, ScoredRows.Read(path, verbatim, vocabulary), verbatim, parse.GetValue(beta),
+                    file, cancellation);
                 var mean = Enum.Parse<PreferenceLossKind>(parse.GetValue(loss)!, ignoreCase: true) switch
                 {
                     PreferenceLossKind.Sigmoid => means.Sigmoid,
                     PreferenceLossKind.Hinge => means.Hinge,
                     _ => means.Ipo,
                 };
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count} rows in {parse.GetValue(output)}: mean {parse.GetValue(loss)} loss {mean:0.000000}, margin {means.Margin:0.000000}, accuracy {means.Accuracy:0.0000}"));
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"{count} rows in {parse.GetValue(output)}: mean {parse.GetValue(loss)} loss {mean:0.000000}, margin "
+                    + $"{means.Margin:0.000000}, accuracy {means.Accuracy:0.0000}"));
                 if (recorded.Rows > 0)
-                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{recorded.Rows} rows bring log-probabilities of their own; the largest difference from them is {recorded.Policy:0.0e+00} under the policy, {recorded.Reference:0.0e+00} under the reference"));
+                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                        $"{recorded.Rows} rows bring log-probabilities of their own; the largest difference from them is "
+                        + $"{recorded.Policy:0.0e+00} under the policy, {recorded.Reference:0.0e+00} under the reference"));
                 return RunExecutor.Succeeded;
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -65,7 +88,8 @@ internal static class ScoreCommand
         return command;
     }
 
-    private static async Task<(ScoreMeans Means, RecordedDifference Recorded)> Score(LoadedModel loaded, IEnumerable<ScoredRow> rows, bool verbatim, double beta, string output, CancellationToken cancellation)
+    private static async Task<(ScoreMeans Means, RecordedDifference Recorded)> Score(LoadedModel loaded, IEnumerable<ScoredRow> rows,
+        bool verbatim, double beta, string output, CancellationToken cancellation)
     {
         var (total, count, tooLong, positions) = (new ScoreMeans(0, 0, 0, 0, 0), 0, 0, 0);
         var difference = new RecordedDifference(0, 0, 0);
@@ -77,7 +101,8 @@ internal static class ScoreCommand
                 foreach (var chunk in rows.Chunk(ChunkRows))
                 {
                     var responses = chunk.SelectMany(Responses).ToList();
-                    Task<LogProbsResponse> Ask(string id) => loaded.Policy.LogProbs(new LogProbsRequest(id, responses, verbatim), cancellation);
+                    Task<LogProbsResponse> Ask(string id) =>
+                        loaded.Policy.LogProbs(new LogProbsRequest(id, responses, verbatim), cancellation);
                     var policy = await Ask(loaded.Model.Id);
                     // Without an adapter policy and reference are one model.
                     var reference = loaded.Model.BaseId == loaded.Model.Id ? policy : await Ask(loaded.Model.BaseId);
@@ -85,9 +110,12 @@ internal static class ScoreCommand
                     for (var i = 0; i < chunk.Length; i++)
                     {
                         ResponseLogProb chosen = policy.Responses[2 * i], rejected = policy.Responses[2 * i + 1];
-                        var score = RowScore.Of(chunk[i].Row, new PairLogProbs(chosen.LogProb, rejected.LogProb, reference.Responses[2 * i].LogProb, reference.Responses[2 * i + 1].LogProb, chosen.Tokens, rejected.Tokens), beta);
+                        var score = RowScore.Of(chunk[i].Row, new PairLogProbs(chosen.LogProb, rejected.LogProb,
+                            reference.Responses[2 * i].LogProb, reference.Responses[2 * i + 1].LogProb, chosen.Tokens, rejected.Tokens),
+                            beta);
                         if (!double.IsFinite(score.Sigmoid + score.Hinge + score.Ipo))
-                            throw new UserError($"row {score.Row}: the model gives no finite log-probability (chosen {chosen.LogProb}, rejected {rejected.LogProb})");
+                            throw new UserError($"row {score.Row}: the model gives no finite log-probability (chosen {chosen.LogProb}, "
+                                + $"rejected {rejected.LogProb})");
                         await file.WriteLineAsync(JsonSerializer.Serialize(score, Json));
                         total = total.Add(score);
                         difference = difference.With(score, chunk[i].Recorded);
@@ -106,7 +134,9 @@ internal static class ScoreCommand
             File.Delete(temporary);
         }
         if (tooLong > 0)
-            await Console.Error.WriteLineAsync($"{tooLong} of {count} rows are longer than the model's {positions} positions; they are scored whole, beyond what the model was made for");
+            await Console.Error.WriteLineAsync(
+                $"{tooLong} of {count} rows are longer than the model's {positions} positions; they are scored whole, beyond what the "
+                + $"model was made for");
         return (total, difference);
     }
 
@@ -146,7 +176,8 @@ internal static class ScoreCommand
 
 /// <summary>A line of the output of <c>score</c>: sums over tokens, in nats.</summary>
 /// <param name="Margin">β·Δ, the difference of the implicit rewards.</param>
-internal sealed record RowScore(int Row, double PolicyChosenLogp, double PolicyRejectedLogp, double RefChosenLogp, double RefRejectedLogp, int ChosenTokens, int RejectedTokens, double Margin, double Sigmoid, double Hinge, double Ipo)
+internal sealed record RowScore(int Row, double PolicyChosenLogp, double PolicyRejectedLogp, double RefChosenLogp, double RefRejectedLogp,
+    int ChosenTokens, int RejectedTokens, double Margin, double Sigmoid, double Hinge, double Ipo)
 {
     /// <summary>How every line begins.</summary>
     public const string Beginning = "{\"row\":";
@@ -155,7 +186,8 @@ internal sealed record RowScore(int Row, double PolicyChosenLogp, double PolicyR
     {
         PairLoss Loss(PreferenceLossKind kind) => new PreferenceLoss(kind, beta).Of(pair);
         var sigmoid = Loss(PreferenceLossKind.Sigmoid);
-        return new RowScore(row, pair.PolicyChosen, pair.PolicyRejected, pair.ReferenceChosen, pair.ReferenceRejected, pair.ChosenTokens, pair.RejectedTokens,
+        return new RowScore(row, pair.PolicyChosen, pair.PolicyRejected, pair.ReferenceChosen, pair.ReferenceRejected, pair.ChosenTokens,
+            pair.RejectedTokens,
             sigmoid.Margin, sigmoid.Loss, Loss(PreferenceLossKind.Hinge).Loss, Loss(PreferenceLossKind.Ipo).Loss);
     }
 }
@@ -172,7 +204,8 @@ internal sealed record RecordedDifference(int Rows, double Policy, double Refere
 /// <param name="Accuracy">The share of rows whose margin is above 0.</param>
 internal sealed record ScoreMeans(double Sigmoid, double Hinge, double Ipo, double Margin, double Accuracy)
 {
-    public ScoreMeans Add(RowScore r) => new(Sigmoid + r.Sigmoid, Hinge + r.Hinge, Ipo + r.Ipo, Margin + r.Margin, Accuracy + (r.Margin > 0 ? 1 : 0));
+    public ScoreMeans Add(RowScore r) =>
+        new(Sigmoid + r.Sigmoid, Hinge + r.Hinge, Ipo + r.Ipo, Margin + r.Margin, Accuracy + (r.Margin > 0 ? 1 : 0));
 
     public ScoreMeans Over(int rows) => new(Sigmoid / rows, Hinge / rows, Ipo / rows, Margin / rows, Accuracy / rows);
 }

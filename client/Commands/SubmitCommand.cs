@@ -13,12 +13,29 @@ internal static class SubmitCommand
 
     public static Command Create()
     {
-        var prompts = new Argument<string>("prompts") { Description = "JSON Lines, each with a \"prompt\": a string, or a list of {role, content}." };
+        var prompts = new Argument<string>("prompts")
+        {
+            Description =
+            "JSON Lines, each with a \"prompt\": a string, or a list of {role, content}."
+        };
         var samples = CommonOptions.Samples("Completions per prompt.", 16);
-        var model = new Option<string?>("--model") { Description = "A run, or the folder of a model or an adapter; the newest completed run if left out." };
-        var output = new Option<string>("--out") { Description = "The file for the results, one JSON line per prompt. If it holds some already, the rest is done.", Required = true };
+        var model = new Option<string?>("--model")
+        {
+            Description =
+            "A run, or the folder of a model or an adapter; the newest completed run if left out."
+        };
+        var output = new Option<string>("--out")
+        {
+            Description =
+            "The file for the results, one JSON line per prompt. If it holds some already, the rest is done.",
+            Required = true
+        };
         var template = CommonOptions.Template();
-        var judgeTemplate = new Option<string?>("--judge-template") { Description = "The judge template by name or .yaml file; the run's own, or that of Table 14, if left out." };
+        var judgeTemplate = new Option<string?>("--judge-template")
+        {
+            Description =
+            "The judge template by name or .yaml file; the run's own, or that of Table 14, if left out."
+        };
         var sampling = new SamplingChoices();
         var cluster = CommonOptions.Cluster();
         var device = new DeviceOptions();
@@ -34,13 +51,16 @@ internal static class SubmitCommand
             var file = OutputFile.Check(parse.GetValue(output)!, parse.GetValue(prompts));
             var batch = PreferenceFiles.ReadPrompts(parse.GetValue(prompts)!).ToList();
             var resolved = SubmittedModel.Resolve(parse.GetValue(model), parse.GetValue(template), parse.GetValue(judgeTemplate));
-            var submission = new Submission(batch, resolved, sampling.Resolve(parse, resolved.Sampling), parse.GetValue(samples), parse.GetValue(sampling.Seed), file);
-            return await Run(submission, batch.Count, file, resolved.Name, parse.GetValue(cluster), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation);
+            var submission = new Submission(batch, resolved, sampling.Resolve(parse, resolved.Sampling), parse.GetValue(samples),
+                parse.GetValue(sampling.Seed), file);
+            return await Run(submission, batch.Count, file, resolved.Name, parse.GetValue(cluster), computing,
+                parse.GetValue(CommandLineProgram.Verbose), cancellation);
         });
         return command;
     }
 
-    private static async Task<int> Run(Submission submission, int count, string file, string model, string? cluster, DeviceChoice device, bool verbose, CancellationToken cancellation)
+    private static async Task<int> Run(Submission submission, int count, string file, string model, string? cluster, DeviceChoice device,
+        bool verbose, CancellationToken cancellation)
     {
         var results = submission.ReadDone().ToList();
         var before = results.Count;
@@ -48,7 +68,8 @@ internal static class SubmitCommand
             Console.WriteLine($"{file} holds {before} of {count} results already");
         if (before < count)
         {
-            await using var session = cluster is null ? await Session.Embed(device, verbose) : await Session.Connect(CommonOptions.ParseGateway(cluster));
+            await using var session = cluster is null ? await Session.Embed(device, verbose)
+                : await Session.Connect(CommonOptions.ParseGateway(cluster));
             Console.WriteLine($"{count - before} prompts to {model}{(session.Dashboard is null ? "" : $"; dashboard {session.Dashboard}")}");
             var clock = Stopwatch.StartNew();
             var said = TimeSpan.Zero;
@@ -60,7 +81,8 @@ internal static class SubmitCommand
                     if (clock.Elapsed - said < LinePeriod)
                         return;
                     said = clock.Elapsed;
-                    Console.WriteLine($"{clock.Elapsed.TotalSeconds,6:0} s  {results.Count}/{count} prompts  {(results.Count - before) / clock.Elapsed.TotalSeconds:0.0} prompts/s");
+                    Console.WriteLine($"{clock.Elapsed.TotalSeconds,6:0} s  {results.Count}/{count} prompts  "
+                        + $"{(results.Count - before) / clock.Elapsed.TotalSeconds:0.0} prompts/s");
                 }, cancellation);
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
@@ -72,9 +94,13 @@ internal static class SubmitCommand
         }
         var health = JudgeHealth.Of(results.SelectMany(r => r.Matches.Select(m => m.Verdict)));
         Console.WriteLine($"{count} answers by tournament in {file}");
-        Console.WriteLine($"mean length: {results.Average(r => r.Completions[r.Winner].Tokens):0.0} tokens of winners, {results.Average(r => r.Completions.Average(c => c.Tokens)):0.0} of all completions");
+        Console.WriteLine($"mean length: {results.Average(r => r.Completions[r.Winner].Tokens):0.0} tokens of winners, "
+            + $"{results.Average(r => r.Completions.Average(c => c.Tokens)):0.0} of all completions");
         var identical = results.Sum(r => r.Matches.Count) - health.Judged;
-        Console.WriteLine($"judge: {health.Judged} matches judged, {identical} between identical completions" + (health.Judged == 0 ? "" : $"; swap consistency {health.SwapConsistency:0.000}, position bias {health.PositionBias:+0.000;-0.000;0.000}, ties {health.TieRate:0.000}, mass on A and B {health.JudgeMass:0.000}"));
+        Console.WriteLine($"judge: {health.Judged} matches judged, {identical} between identical completions"
+            + (health.Judged == 0 ? ""
+            : $"; swap consistency {health.SwapConsistency:0.000}, position bias {health.PositionBias:+0.000;-0.000;0.000}, ties "
+            + $"{health.TieRate:0.000}, mass on A and B {health.JudgeMass:0.000}"));
         return RunExecutor.Succeeded;
     }
 }

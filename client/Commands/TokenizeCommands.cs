@@ -16,20 +16,30 @@ internal static class TokenizeCommands
 
     public static IEnumerable<Command> Create()
     {
-        var special = new Option<bool>("--special") { Description = "Put the begin and end tokens around each text that the model's configuration asks for." };
+        var special = new Option<bool>("--special")
+        {
+            Description =
+            "Put the begin and end tokens around each text that the model's configuration asks for."
+        };
         var tokenize = Create("tokenize", "Text to token ids: of each line, a JSON string, a JSON array of ids.", (parse, tokenizer) =>
         {
             var isSpecial = parse.GetValue(special);
             return line => Encode(tokenizer, line, isSpecial);
         });
         tokenize.Add(special);
-        return [tokenize, Create("detokenize", "Token ids to text: of each line, a JSON array of ids, a JSON string. Special tokens have no text.", (_, tokenizer) => line => Decode(tokenizer, line))];
+        return [tokenize, Create("detokenize",
+            "Token ids to text: of each line, a JSON array of ids, a JSON string. Special tokens have no text.", (_, tokenizer) => line =>
+            Decode(tokenizer, line))];
     }
 
     private static Command Create(string name, string description, Func<ParseResult, TextTokenizer, Func<string, string>> convert)
     {
         var model = new Option<string>("--model") { Description = "The model's folder, for its tokenizer.", Required = true };
-        var input = new Option<string>("--in") { Description = "The file to read; - or left out: standard input.", DefaultValueFactory = _ => "-" };
+        var input = new Option<string>("--in")
+        {
+            Description = "The file to read; - or left out: standard input.",
+            DefaultValueFactory = _ => "-"
+        };
         var command = new Command(name, description) { model, input };
         command.SetAction((parse, cancellation) =>
         {
@@ -55,7 +65,8 @@ internal static class TokenizeCommands
             try
             {
                 // Nothing but a line ends the reading of standard input: who is to stop leaves it to itself.
-                if (await (isStandard ? Task.Run(reader.ReadLine, CancellationToken.None).WaitAsync(cancellation) : reader.ReadLineAsync(cancellation).AsTask()) is not { } line)
+                if (await (isStandard ? Task.Run(reader.ReadLine, CancellationToken.None).WaitAsync(cancellation)
+                    : reader.ReadLineAsync(cancellation).AsTask()) is not { } line)
                     return RunExecutor.Succeeded;
                 var converted = convert(line);
                 await writer.WriteLineAsync(Console.IsOutputRedirected ? converted : VisibleText.Of(converted));
@@ -63,9 +74,11 @@ internal static class TokenizeCommands
                 if (isStandard)
                     await writer.FlushAsync(cancellation);
             }
-            catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or DecoderFallbackException or InvalidDataException)
+            catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or DecoderFallbackException
+                or InvalidDataException)
             {
-                throw new UserError($"{(isStandard ? "standard input" : file)}:{number}: {(e is DecoderFallbackException ? "not UTF-8" : e.Message)}");
+                throw new UserError($"{(isStandard ? "standard input" : file)}:{number}: "
+                    + $"{(e is DecoderFallbackException ? "not UTF-8" : e.Message)}");
             }
     }
 
@@ -84,7 +97,8 @@ internal static class TokenizeCommands
         var ids = new List<int>();
         foreach (var element in json.RootElement.EnumerateArray())
         {
-            var id = element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out var number) ? number : throw new FormatException($"{element.GetRawText()} is not a token id");
+            var id = element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out var number) ? number
+                : throw new FormatException($"{element.GetRawText()} is not a token id");
             ids.Add(tokenizer.Contains(id) ? id : throw new FormatException($"{id} is not an id of this vocabulary"));
         }
         return JsonSerializer.Serialize(tokenizer.Decode(ids), Readable);

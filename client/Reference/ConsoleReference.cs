@@ -13,7 +13,8 @@ internal static class ConsoleReference
         var page = new StringBuilder();
         page.Append("# Console reference\n\n")
             .Append("<!-- Made by `selfjudge reference --out docs/reference`; a test fails where it is out of date. -->\n\n")
-            .Append("`dotnet run -c Release --project client -- COMMAND`, or the built program `selfjudge COMMAND`. Every command says the\n")
+            .Append("`dotnet run -c Release --project client -- COMMAND`, or the built program `selfjudge COMMAND`. Every command says "
+                + "the\n")
             .Append("same with `--help`, and with `--verbose` it logs to the console and shows where in the program an error arose.\n\n")
             .Append("Exit codes: 0 done; 1 an error, which is said on standard error; 3 stopped in order; 130 (Ctrl-C) or 143 (SIGTERM)\n")
             .Append("ended at once.\n");
@@ -23,29 +24,34 @@ internal static class ConsoleReference
     }
 
     private static IEnumerable<Command> Leaves(Command command) =>
-        command.Subcommands.Where(c => !c.Hidden).SelectMany(c => c.Subcommands.Count == 0 ? [c] : c.Action is null ? Leaves(c) : Leaves(c).Prepend(c));
+        command.Subcommands.Where(c => !c.Hidden)
+            .SelectMany(c => c.Subcommands.Count == 0 ? [c] : c.Action is null ? Leaves(c) : Leaves(c).Prepend(c));
 
     private static void Append(StringBuilder page, Command command)
     {
         List<Option> options = [.. command.Options.Where(o => !o.Hidden && o is not HelpOption)];
-        List<string> usage = [PathOf(command), .. command.Arguments.Select(Usage), .. options.Where(o => o.Required).Select(o => $"{o.Name} {Value(o)}")];
+        List<string> usage = [PathOf(command), .. command.Arguments.Select(Usage),
+            .. options.Where(o => o.Required).Select(o => $"{o.Name} {Value(o)}")];
         if (options.Any(o => !o.Required))
             usage.Add("[options]");
-        page.Append(CultureInfo.InvariantCulture, $"\n## {PathOf(command)}\n\n{Markdown.Text(command.Description ?? "")}\n\n```\nselfjudge {string.Join(' ', usage)}\n```\n");
+        page.Append(CultureInfo.InvariantCulture,
+            $"\n## {PathOf(command)}\n\n{Markdown.Text(command.Description ?? "")}\n\n```\nselfjudge {string.Join(' ', usage)}\n```\n");
         if (command.Arguments.Count + options.Count == 0)
             return;
         page.Append("\n| | meaning | default |\n|---|---|---|\n");
         foreach (var argument in command.Arguments)
             Row(page, argument.Name.ToUpperInvariant(), argument.Description, Default(argument.HasDefaultValue, argument.GetDefaultValue));
         foreach (var option in options)
-            Row(page, $"{option.Name} {Value(option)}".TrimEnd(), option.Description, option.Required ? "required" : Default(option.HasDefaultValue, option.GetDefaultValue));
+            Row(page, $"{option.Name} {Value(option)}".TrimEnd(), option.Description,
+                option.Required ? "required" : Default(option.HasDefaultValue, option.GetDefaultValue));
     }
 
     private static void Row(StringBuilder page, string name, string? meaning, string byDefault) =>
         page.Append(CultureInfo.InvariantCulture, $"| `{name}` | {Markdown.Cell(meaning ?? "")} | {byDefault} |\n");
 
     private static string PathOf(Command command) =>
-        command.Parents.OfType<Command>().FirstOrDefault() is { } parent and not RootCommand ? $"{PathOf(parent)} {command.Name}" : command.Name;
+        command.Parents.OfType<Command>().FirstOrDefault() is { } parent and not RootCommand ? $"{PathOf(parent)} {command.Name}"
+            : command.Name;
 
     private static string Usage(Argument argument)
     {

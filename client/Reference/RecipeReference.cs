@@ -14,18 +14,23 @@ internal static class RecipeReference
         var page = new StringBuilder();
         page.Append("# Recipe reference\n\n")
             .Append("<!-- Made by `selfjudge reference --out docs/reference`; a test fails where it is out of date. -->\n\n")
-            .Append("A recipe is a YAML file. Every key that it may have is listed here; an unknown key, a value out of its range, or a key\n")
+            .Append("A recipe is a YAML file. Every key that it may have is listed here; an unknown key, a value out of its range, or a "
+                + "key\n")
             .Append("that the stage's method does not have is refused with its line before anything runs. A key that is left out has its\n")
-            .Append("default. `selfjudge recipes explain KEY` says the same on the terminal, `selfjudge recipes schema` prints a JSON schema\n")
+            .Append("default. `selfjudge recipes explain KEY` says the same on the terminal, `selfjudge recipes schema` prints a JSON "
+                + "schema\n")
             .Append("for editors. On the command line `--set stages.NAME.learning_rate=1e-4` sets a key.\n");
         foreach (var group in RecipeHelp.All.GroupBy(h => GroupOf(h.Key)))
         {
             page.Append(CultureInfo.InvariantCulture, $"\n## {(group.Key.Length == 0 ? "The run" : $"`{group.Key}`")}\n\n");
             if (RecipeHelp.All.FirstOrDefault(h => h.Key == group.Key) is { } about)
-                page.Append(CultureInfo.InvariantCulture, $"{Markdown.Text(about.Meaning)}{(about.Methods.Count == 0 ? "" : $" Methods: {string.Join(", ", about.Methods)}.")}\n\n");
+                page.Append(CultureInfo.InvariantCulture,
+                    $"{Markdown.Text(about.Meaning)}{(about.Methods.Count == 0 ? "" : $" Methods: {string.Join(", ", about.Methods)}.")}\n\n");
             page.Append("| key | meaning | values | default | methods |\n|---|---|---|---|---|\n");
             foreach (var key in group)
-                page.Append(CultureInfo.InvariantCulture, $"| `{key.Key[(group.Key.Length == 0 ? 0 : group.Key.Length + 1)..]}` | {Markdown.Cell(key.Meaning)} | {Markdown.Cell(key.Allowed)} | {Default(schema, key.Key)} | {string.Join(", ", key.Methods)} |\n");
+                page.Append(CultureInfo.InvariantCulture,
+                    $"| `{key.Key[(group.Key.Length == 0 ? 0 : group.Key.Length + 1)..]}` | {Markdown.Cell(key.Meaning)} | "
+                    + $"{Markdown.Cell(key.Allowed)} | {Default(schema, key.Key)} | {string.Join(", ", key.Methods)} |\n");
         }
         return page.ToString();
     }

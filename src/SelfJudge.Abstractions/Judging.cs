@@ -20,7 +20,8 @@ public sealed record JudgeRequest(
 /// <summary>Asks a judge replica for the rewards of responses to one prompt.</summary>
 /// <param name="Model">The id of a reward model on the model host.</param>
 /// <param name="PromptIds">The prompt as the policy saw it.</param>
-/// <param name="Tokenizer">The fingerprint of the policy's tokenizer. A reward model of the same one reads the ids that were sampled; any other reads the texts.</param>
+/// <param name="Tokenizer">The fingerprint of the policy's tokenizer. A reward model of the same one reads the ids that were sampled; any
+/// other reads the texts.</param>
 [GenerateSerializer, Immutable, Alias("sj.RewardRequest")]
 public sealed record RewardRequest(
     [property: Id(0)] string Model,
@@ -39,7 +40,8 @@ public sealed record RewardCandidate([property: Id(0)] string Text, [property: I
 /// <summary>Asks a tournament for its champion.</summary>
 /// <param name="Responses">The completions' texts, by index.</param>
 /// <param name="Seed">Shuffles the order of entry.</param>
-/// <param name="BatchKey">With it, round r of every tournament of the same key is one device batch of <paramref name="BatchSize"/> requests.</param>
+/// <param name="BatchKey">With it, round r of every tournament of the same key is one device batch of <paramref name="BatchSize"/>
+/// requests.</param>
 /// <param name="IsOneOfMany">The same grain is asked again soon, and stays.</param>
 [GenerateSerializer, Immutable, Alias("sj.TournamentRequest")]
 public sealed record TournamentRequest(

@@ -8,7 +8,8 @@ namespace SelfJudge.Abstractions;
 /// <param name="Index">The prompt's place in its batch.</param>
 /// <param name="Samples">Completions to sample.</param>
 /// <param name="Seed">Of this prompt in this round; the completions' seeds and the bracket's derive from it.</param>
-/// <param name="BatchKey">With it, the requests of all <paramref name="BatchSize"/> prompts of the key form device batches of fixed composition.</param>
+/// <param name="BatchKey">With it, the requests of all <paramref name="BatchSize"/> prompts of the key form device batches of fixed
+/// composition.</param>
 /// <param name="Training">Null where the answer alone is wanted.</param>
 /// <param name="Evaluation">How the completions are compared.</param>
 /// <param name="AcceptanceBeta">The temperature of rejection sampling.</param>
@@ -49,7 +50,8 @@ public enum EvaluationKind
 /// <summary>What becomes of a prompt's bracket in training.</summary>
 /// <param name="RunId">The key of the trainer that gets the triplets.</param>
 /// <param name="PolicyVersion">The version that the step is to learn from.</param>
-/// <param name="MaxStaleness">Completions more versions older than <paramref name="PolicyVersion"/> are sampled again; null accepts any.</param>
+/// <param name="MaxStaleness">Completions more versions older than <paramref name="PolicyVersion"/> are sampled again; null accepts
+/// any.</param>
 /// <param name="RequireAgreement">Comparisons whose two orders of presentation disagree make no preference.</param>
 [GenerateSerializer, Immutable, Alias("sj.TripletRequest")]
 public sealed record TripletRequest(
@@ -87,7 +89,8 @@ public sealed record Triplet(
     [property: Id(6)] bool OrdersAgree,
     [property: Id(7)] string Prompt);
 
-/// <summary>All triplets of one prompt in one step: one event of the triplet stream. It is unique by run, stage, step and prompt; within it, each triplet by its match.</summary>
+/// <summary>All triplets of one prompt in one step: one event of the triplet stream. It is unique by run, stage, step and prompt; within
+/// it, each triplet by its match.</summary>
 /// <param name="PromptGrain">Whom to acknowledge.</param>
 /// <param name="Identical">Matches between identical completions, which make no preference.</param>
 /// <param name="Verdicts">Of every match that was judged, for the judge's health.</param>
@@ -109,10 +112,13 @@ public sealed record TripletBatch(
 
 /// <summary>A completion and what it is worth to an evaluator.</summary>
 [GenerateSerializer, Immutable, Alias("sj.RewardedCompletion")]
-public sealed record RewardedCompletion([property: Id(0)] int[] PromptIds, [property: Id(1)] Completion Completion, [property: Id(2)] double Reward, [property: Id(3)] string Prompt);
+public sealed record RewardedCompletion([property: Id(0)] int[] PromptIds, [property: Id(1)] Completion Completion,
+    [property: Id(2)] double Reward, [property: Id(3)] string Prompt);
 
 /// <summary>What a prompt's completions looked like.</summary>
 /// <param name="Stopped">How many ended with an end token.</param>
-/// <param name="NegativeLogProbSum">Over all their tokens; divided by <paramref name="Tokens"/>, an estimate of the policy's entropy per token.</param>
+/// <param name="NegativeLogProbSum">Over all their tokens; divided by <paramref name="Tokens"/>, an estimate of the policy's entropy per
+/// token.</param>
 [GenerateSerializer, Immutable, Alias("sj.CompletionSummary")]
-public sealed record CompletionSummary([property: Id(0)] int Count, [property: Id(1)] int Tokens, [property: Id(2)] int Shortest, [property: Id(3)] int Longest, [property: Id(4)] int Stopped, [property: Id(5)] double NegativeLogProbSum);
+public sealed record CompletionSummary([property: Id(0)] int Count, [property: Id(1)] int Tokens, [property: Id(2)] int Shortest,
+    [property: Id(3)] int Longest, [property: Id(4)] int Stopped, [property: Id(5)] double NegativeLogProbSum);

@@ -42,7 +42,8 @@ public sealed record RunStatus(
 /// <param name="StaleRefused">Came from too old a policy.</param>
 /// <param name="IdenticalSkipped">Matches of identical completions, which make no triplet.</param>
 /// <param name="DuplicatesDropped">Arrived again.</param>
-/// <param name="InconsistentSkipped">Comparisons whose two orders of presentation disagree, where the recipe requires that they agree.</param>
+/// <param name="InconsistentSkipped">Comparisons whose two orders of presentation disagree, where the recipe requires that they
+/// agree.</param>
 [GenerateSerializer, Immutable, Alias("sj.TripletCounts")]
 public sealed record TripletCounts(
     [property: Id(0)] long Made,
@@ -55,5 +56,6 @@ public sealed record TripletCounts(
     public static TripletCounts None { get; } = new(0, 0, 0, 0, 0);
 
     public static TripletCounts operator +(TripletCounts a, TripletCounts b) =>
-        new(a.Made + b.Made, a.Trained + b.Trained, a.StaleRefused + b.StaleRefused, a.IdenticalSkipped + b.IdenticalSkipped, a.DuplicatesDropped + b.DuplicatesDropped, a.InconsistentSkipped + b.InconsistentSkipped);
+        new(a.Made + b.Made, a.Trained + b.Trained, a.StaleRefused + b.StaleRefused, a.IdenticalSkipped + b.IdenticalSkipped,
+            a.DuplicatesDropped + b.DuplicatesDropped, a.InconsistentSkipped + b.InconsistentSkipped);
 }

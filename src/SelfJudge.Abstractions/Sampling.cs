@@ -34,13 +34,15 @@ public sealed record SampleRequest(
 /// <summary>Completions in the order of the seeds, and the prompt as the policy saw it.</summary>
 /// <param name="Tokenizer">The fingerprint of the tokenizer whose ids they are.</param>
 [GenerateSerializer, Immutable, Alias("sj.SampleResponse")]
-public sealed record SampleResponse([property: Id(0)] int[] PromptIds, [property: Id(1)] IReadOnlyList<Completion> Completions, [property: Id(2)] string? Tokenizer = null);
+public sealed record SampleResponse([property: Id(0)] int[] PromptIds, [property: Id(1)] IReadOnlyList<Completion> Completions,
+    [property: Id(2)] string? Tokenizer = null);
 
 /// <summary>A response and what it answers.</summary>
 /// <param name="Turns">The dialogue up to the response.</param>
 /// <param name="Ids">Both as token ids, which are then taken as they stand; null where the texts are to be tokenized.</param>
 [GenerateSerializer, Immutable, Alias("sj.GivenResponse")]
-public sealed record GivenResponse([property: Id(0)] IReadOnlyList<Turn> Turns, [property: Id(1)] string Response, [property: Id(2)] ResponseIds? Ids = null);
+public sealed record GivenResponse([property: Id(0)] IReadOnlyList<Turn> Turns, [property: Id(1)] string Response,
+    [property: Id(2)] ResponseIds? Ids = null);
 
 /// <summary>The token ids of a prompt, begin token included, and of a response to it.</summary>
 [GenerateSerializer, Immutable, Alias("sj.ResponseIds")]
@@ -48,16 +50,20 @@ public sealed record ResponseIds([property: Id(0)] int[] Prompt, [property: Id(1
 
 /// <summary>Asks a policy replica how likely given responses are.</summary>
 /// <param name="Model">The id of the model on the host.</param>
-/// <param name="Verbatim">Take the texts as they stand: the turns' contents, joined, are the prompt, after a begin token where the tokenizer has one; no template, no end token. Otherwise the model's dialogue template is filled, and a response ends with the end token.</param>
+/// <param name="Verbatim">Take the texts as they stand: the turns' contents, joined, are the prompt, after a begin token where the
+/// tokenizer has one; no template, no end token. Otherwise the model's dialogue template is filled, and a response ends with the end
+/// token.</param>
 [GenerateSerializer, Immutable, Alias("sj.LogProbsRequest")]
-public sealed record LogProbsRequest([property: Id(0)] string Model, [property: Id(1)] IReadOnlyList<GivenResponse> Responses, [property: Id(2)] bool Verbatim);
+public sealed record LogProbsRequest([property: Id(0)] string Model, [property: Id(1)] IReadOnlyList<GivenResponse> Responses,
+    [property: Id(2)] bool Verbatim);
 
 /// <summary>How likely one response is.</summary>
 /// <param name="LogProb">Summed over its tokens, in nats.</param>
 /// <param name="Tokens">Of the response.</param>
 /// <param name="PromptTokens">Before it, the begin token included.</param>
 [GenerateSerializer, Immutable, Alias("sj.ResponseLogProb")]
-public readonly record struct ResponseLogProb([property: Id(0)] double LogProb, [property: Id(1)] int Tokens, [property: Id(2)] int PromptTokens);
+public readonly record struct ResponseLogProb([property: Id(0)] double LogProb, [property: Id(1)] int Tokens,
+    [property: Id(2)] int PromptTokens);
 
 /// <summary>In the order of the request.</summary>
 /// <param name="MaxPositions">The longest sequence that the model was made for, in tokens; longer ones are computed all the same.</param>
@@ -66,10 +72,12 @@ public sealed record LogProbsResponse([property: Id(0)] IReadOnlyList<ResponseLo
 
 /// <summary>A model that hosts can load. Exactly one of <see cref="Folder"/> and <see cref="Initial"/> is given.</summary>
 /// <param name="Id">What requests call it.</param>
-/// <param name="Folder">A Hugging Face model folder, or a PEFT adapter folder on top of <paramref name="BaseId"/>, on a file system that the host sees.</param>
+/// <param name="Folder">A Hugging Face model folder, or a PEFT adapter folder on top of <paramref name="BaseId"/>, on a file system that
+/// the host sees.</param>
 /// <param name="Initial">The shape of a model of random weights.</param>
 /// <param name="MaxLength">The longest sequence in tokens, where it is to be shorter than the model's positions.</param>
-/// <param name="MaxActiveSequences">Sequences that a worker generates from it at once, where that is to be fewer than the host's bound.</param>
+/// <param name="MaxActiveSequences">Sequences that a worker generates from it at once, where that is to be fewer than the host's
+/// bound.</param>
 [GenerateSerializer, Immutable, Alias("sj.ModelReference")]
 public sealed record ModelReference(
     [property: Id(0)] string Id,

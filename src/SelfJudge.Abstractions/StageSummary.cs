@@ -5,7 +5,8 @@ namespace SelfJudge.Abstractions;
 /// <param name="Judge">Figures of its model as a judge on held-out pairs; empty where it was not measured.</param>
 /// <param name="Device">What its model was trained on, among so many workers.</param>
 /// <param name="Seal">The hash of the seal on its model; null where an earlier version of this program left one without.</param>
-/// <param name="JudgeCheck">Figures of the judge that it learned from, measured on held-out pairs before its first step; null where it was not measured.</param>
+/// <param name="JudgeCheck">Figures of the judge that it learned from, measured on held-out pairs before its first step; null where it was
+/// not measured.</param>
 [GenerateSerializer, Immutable, Alias("sj.StageSummary")]
 public sealed record StageSummary(
     [property: Id(0)] string Name,

@@ -32,7 +32,8 @@ public sealed class SamplingOptionsConverter : IConverter<SamplingOptions, Sampl
     public SamplingOptions ConvertFromSurrogate(in SamplingOptionsSurrogate surrogate) =>
         new(surrogate.Temperature, surrogate.TopP, surrogate.TopK, surrogate.MaxNewTokens);
 
-    public SamplingOptionsSurrogate ConvertToSurrogate(in SamplingOptions value) => new(value.Temperature, value.TopP, value.TopK, value.MaxNewTokens);
+    public SamplingOptionsSurrogate ConvertToSurrogate(in SamplingOptions value) =>
+        new(value.Temperature, value.TopP, value.TopK, value.MaxNewTokens);
 }
 
 /// <summary>The probabilities of both judge tokens as they travel, each in [0, 1].</summary>
@@ -50,52 +51,64 @@ public sealed class JudgeProbabilitiesConverter : IConverter<JudgeProbabilities,
 
 /// <summary>A template's judgment as it travels: the principle, null for an overall template, and both orders.</summary>
 [GenerateSerializer, Alias("sj.TemplateJudgment")]
-public record struct TemplateJudgmentSurrogate([property: Id(0)] string? Principle, [property: Id(1)] JudgeProbabilities Forward, [property: Id(2)] JudgeProbabilities Swapped);
+public record struct TemplateJudgmentSurrogate([property: Id(0)] string? Principle, [property: Id(1)] JudgeProbabilities Forward,
+    [property: Id(2)] JudgeProbabilities Swapped);
 
 /// <summary>Turns a <see cref="TemplateJudgment"/> into the form that travels, and back.</summary>
 [RegisterConverter]
 public sealed class TemplateJudgmentConverter : IConverter<TemplateJudgment, TemplateJudgmentSurrogate>
 {
-    public TemplateJudgment ConvertFromSurrogate(in TemplateJudgmentSurrogate surrogate) => new(surrogate.Principle, surrogate.Forward, surrogate.Swapped);
+    public TemplateJudgment ConvertFromSurrogate(in TemplateJudgmentSurrogate surrogate) =>
+        new(surrogate.Principle, surrogate.Forward, surrogate.Swapped);
 
     public TemplateJudgmentSurrogate ConvertToSurrogate(in TemplateJudgment value) => new(value.Principle, value.Forward, value.Swapped);
 }
 
 /// <summary>A verdict travels with what it came to: an oracle's has no judgments from which that would follow.</summary>
 [GenerateSerializer, Alias("sj.Verdict")]
-public record struct VerdictSurrogate([property: Id(0)] List<TemplateJudgment> Judgments, [property: Id(1)] int Winner, [property: Id(2)] int VotesFirst, [property: Id(3)] int VotesSecond, [property: Id(4)] double ScoreFirst, [property: Id(5)] double ScoreSecond);
+public record struct VerdictSurrogate([property: Id(0)] List<TemplateJudgment> Judgments, [property: Id(1)] int Winner,
+    [property: Id(2)] int VotesFirst, [property: Id(3)] int VotesSecond, [property: Id(4)] double ScoreFirst,
+    [property: Id(5)] double ScoreSecond);
 
 /// <summary>Turns a <see cref="Verdict"/> into the form that travels, and back.</summary>
 [RegisterConverter]
 public sealed class VerdictConverter : IConverter<Verdict, VerdictSurrogate>
 {
-    public Verdict ConvertFromSurrogate(in VerdictSurrogate surrogate) => new(surrogate.Winner, surrogate.VotesFirst, surrogate.VotesSecond, surrogate.ScoreFirst, surrogate.ScoreSecond, surrogate.Judgments);
+    public Verdict ConvertFromSurrogate(in VerdictSurrogate surrogate) =>
+        new(surrogate.Winner, surrogate.VotesFirst, surrogate.VotesSecond, surrogate.ScoreFirst, surrogate.ScoreSecond,
+            surrogate.Judgments);
 
-    public VerdictSurrogate ConvertToSurrogate(in Verdict value) => new([.. value.Judgments], value.Winner, value.VotesFirst, value.VotesSecond, value.ScoreFirst, value.ScoreSecond);
+    public VerdictSurrogate ConvertToSurrogate(in Verdict value) =>
+        new([.. value.Judgments], value.Winner, value.VotesFirst, value.VotesSecond, value.ScoreFirst, value.ScoreSecond);
 }
 
 /// <summary>A match as it travels: its round, from 0, its two completions and the winner by index, and the verdict.</summary>
 [GenerateSerializer, Alias("sj.Match")]
-public record struct MatchSurrogate([property: Id(0)] int Round, [property: Id(1)] int First, [property: Id(2)] int Second, [property: Id(3)] int Winner, [property: Id(4)] Verdict Verdict);
+public record struct MatchSurrogate([property: Id(0)] int Round, [property: Id(1)] int First, [property: Id(2)] int Second,
+    [property: Id(3)] int Winner, [property: Id(4)] Verdict Verdict);
 
 /// <summary>Turns a <see cref="Match"/> into the form that travels, and back.</summary>
 [RegisterConverter]
 public sealed class MatchConverter : IConverter<Match, MatchSurrogate>
 {
-    public Match ConvertFromSurrogate(in MatchSurrogate surrogate) => new(surrogate.Round, surrogate.First, surrogate.Second, surrogate.Winner, surrogate.Verdict);
+    public Match ConvertFromSurrogate(in MatchSurrogate surrogate) =>
+        new(surrogate.Round, surrogate.First, surrogate.Second, surrogate.Winner, surrogate.Verdict);
 
     public MatchSurrogate ConvertToSurrogate(in Match value) => new(value.Round, value.First, value.Second, value.Winner, value.Verdict);
 }
 
 /// <summary>A bracket as it travels, with the matches played so far.</summary>
 [GenerateSerializer, Alias("sj.Bracket")]
-public record struct BracketSurrogate([property: Id(0)] int[] Seeding, [property: Id(1)] int[] Standing, [property: Id(2)] List<Match> Matches, [property: Id(3)] int Round);
+public record struct BracketSurrogate([property: Id(0)] int[] Seeding, [property: Id(1)] int[] Standing,
+    [property: Id(2)] List<Match> Matches, [property: Id(3)] int Round);
 
 /// <summary>Turns a <see cref="Bracket"/> into the form that travels, and back.</summary>
 [RegisterConverter]
 public sealed class BracketConverter : IConverter<Bracket, BracketSurrogate>
 {
-    public Bracket ConvertFromSurrogate(in BracketSurrogate surrogate) => new(surrogate.Seeding, surrogate.Standing, surrogate.Matches, surrogate.Round);
+    public Bracket ConvertFromSurrogate(in BracketSurrogate surrogate) =>
+        new(surrogate.Seeding, surrogate.Standing, surrogate.Matches, surrogate.Round);
 
-    public BracketSurrogate ConvertToSurrogate(in Bracket value) => new([.. value.Seeding], [.. value.Standing], [.. value.Matches], value.Round);
+    public BracketSurrogate ConvertToSurrogate(in Bracket value) =>
+        new([.. value.Seeding], [.. value.Standing], [.. value.Matches], value.Round);
 }

@@ -7,22 +7,33 @@ using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.CommandLine;
 
-/// <summary>Options whose values are checked where they are given: one error names the option, the value and what it takes, and the help says the same.</summary>
+/// <summary>Options whose values are checked where they are given: one error names the option, the value and what it takes, and the help
+/// says the same.</summary>
 public static class Options
 {
     private static readonly (string Unit, decimal Bytes)[] Units =
-        [("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40), ("KB", 1e3m), ("MB", 1e6m), ("GB", 1e9m), ("TB", 1e12m)];
+        [("KiB", 1L << 10), ("MiB", 1L << 20), ("GiB", 1L << 30), ("TiB", 1L << 40), ("KB", 1e3m), ("MB", 1e6m), ("GB", 1e9m),
+            ("TB", 1e12m)];
 
     /// <summary>The meaning and range of a recipe's key, for an option that stands in its place.</summary>
-    public static SettingAttribute SettingOf<T>(string property) => typeof(T).GetProperty(property)!.GetCustomAttribute<SettingAttribute>()!;
+    public static SettingAttribute SettingOf<T>(string property) =>
+        typeof(T).GetProperty(property)!.GetCustomAttribute<SettingAttribute>()!;
 
     /// <summary>A number that has a default.</summary>
     /// <param name="meaning">In place of the setting's.</param>
-    public static Option<T> Number<T>(string name, SettingAttribute setting, T byDefault, string? meaning = null) where T : struct, INumber<T> =>
-        new(name) { Description = Help<T>(meaning ?? setting.Meaning, setting), CustomParser = result => Parse<T>(name, setting, result) ?? default, DefaultValueFactory = _ => byDefault };
+    public static Option<T> Number<T>(string name, SettingAttribute setting, T byDefault, string? meaning = null) where T : struct,
+        INumber<T> =>
+        new(name)
+        {
+            Description = Help<T>(meaning ?? setting.Meaning, setting),
+            CustomParser = result =>
+            Parse<T>(name, setting, result) ?? default,
+            DefaultValueFactory = _ => byDefault
+        };
 
     /// <summary>A number that may be left out.</summary>
-    public static Option<T?> OptionalNumber<T>(string name, SettingAttribute setting, string? meaning = null) where T : struct, INumber<T> =>
+    public static Option<T?> OptionalNumber<T>(string name, SettingAttribute setting, string? meaning = null) where T : struct,
+        INumber<T> =>
         new(name) { Description = Help<T>(meaning ?? setting.Meaning, setting), CustomParser = result => Parse<T>(name, setting, result) };
 
     /// <summary>One of several words; may be left out where it has no default.</summary>
@@ -31,7 +42,8 @@ public static class Options
         var option = new Option<string?>(name) { Description = $"{meaning} One of {string.Join(", ", known)}." };
         if (byDefault is not null)
             option.DefaultValueFactory = _ => byDefault;
-        option.Validators.Add(result => Refuse(result, value => known.Contains(value) ? null : $"known are {string.Join(", ", known.SkipLast(1))} and {known[^1]}"));
+        option.Validators.Add(result => Refuse(result, value =>
+            known.Contains(value) ? null : $"known are {string.Join(", ", known.SkipLast(1))} and {known[^1]}"));
         option.CompletionSources.Add([.. known]);
         return option;
     }
@@ -77,7 +89,8 @@ public static class Options
     internal static long? ParseSize(string text)
     {
         foreach (var (unit, bytes) in Units)
-            if (text.EndsWith(unit, StringComparison.OrdinalIgnoreCase) && decimal.TryParse(text[..^unit.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count)
+            if (text.EndsWith(unit, StringComparison.OrdinalIgnoreCase)
+                && decimal.TryParse(text[..^unit.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var count)
                 && count <= long.MaxValue / bytes && count * bytes >= 1)
                 return (long)(count * bytes);
         return null;
@@ -93,13 +106,15 @@ public static class Options
     private static T? Parse<T>(string name, SettingAttribute setting, ArgumentResult result) where T : struct, INumber<T>
     {
         var text = result.Tokens[0].Value;
-        if (T.TryParse(text, IsWhole<T>() ? NumberStyles.AllowLeadingSign : NumberStyles.Float, CultureInfo.InvariantCulture, out var value) && setting.Allows(double.CreateChecked(value)))
+        if (T.TryParse(text, IsWhole<T>() ? NumberStyles.AllowLeadingSign : NumberStyles.Float, CultureInfo.InvariantCulture, out var value)
+            && setting.Allows(double.CreateChecked(value)))
             return value;
         result.AddError($"{name} {Shown(text)}: must be {Allowed<T>(setting)}");
         return null;
     }
 
-    private static string Help<T>(string meaning, SettingAttribute setting) where T : struct, INumber<T> => $"{meaning} {char.ToUpperInvariant(Allowed<T>(setting)[0])}{Allowed<T>(setting)[1..]}.";
+    private static string Help<T>(string meaning, SettingAttribute setting) where T : struct, INumber<T> =>
+        $"{meaning} {char.ToUpperInvariant(Allowed<T>(setting)[0])}{Allowed<T>(setting)[1..]}.";
 
     private static string Allowed<T>(SettingAttribute setting) where T : struct, INumber<T> => setting.Numbers(IsWhole<T>());
 

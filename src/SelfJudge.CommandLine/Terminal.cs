@@ -12,9 +12,14 @@ public static class Terminal
 
     private static volatile bool _isGone;
 
-    /// <summary>For data that another program may read: exact in a file or a pipe, and UTF-8 there whatever the terminal's language.</summary>
+    /// <summary>For data that another program may read: exact in a file or a pipe, and UTF-8 there whatever the terminal's
+    /// language.</summary>
     public static TextWriter Data { get; } = Console.IsOutputRedirected
-        ? new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { AutoFlush = true, NewLine = "\n" }
+        ? new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false))
+        {
+            AutoFlush = true,
+            NewLine = "\n"
+        }
         : new TerminalWriter(Console.Out, isTerminal: true, isVisible: true);
 
     /// <summary>For who makes the controls of a terminal itself, and everything else visible.</summary>

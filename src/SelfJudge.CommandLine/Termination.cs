@@ -22,12 +22,15 @@ public sealed class Termination : IDisposable
     private readonly List<PosixSignalRegistration> _handlers;
     private int _wasAsked;
 
-    public Termination() => _handlers = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Where(s => !IsIgnored(s)).Select(s => PosixSignalRegistration.Create(s, Receive))];
+    public Termination() =>
+        _handlers = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Where(s => !IsIgnored(s))
+            .Select(s => PosixSignalRegistration.Create(s, Receive))];
 
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _stop.Token;
 
-    /// <summary>Whether somebody says what an orderly end waits for, and <see cref="AtOnce"/>; else that is said here in general words, once the wait is felt.</summary>
+    /// <summary>Whether somebody says what an orderly end waits for, and <see cref="AtOnce"/>; else that is said here in general words,
+    /// once the wait is felt.</summary>
     public static bool IsExplained { get; set; }
 
     public void Dispose()

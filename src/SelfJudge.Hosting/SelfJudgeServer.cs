@@ -60,7 +60,8 @@ public sealed class SelfJudgeServer : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, OwnersLifetime>();
         // Without colours: what others wrote into a message stays visible, and so would these.
         if (options.LogToConsole)
-            builder.Logging.AddSimpleConsole(c => (c.SingleLine, c.ColorBehavior) = (true, LoggerColorBehavior.Disabled)).SetMinimumLevel(LogLevel.Warning).AddFilter("SelfJudge", LogLevel.Information);
+            builder.Logging.AddSimpleConsole(c => (c.SingleLine, c.ColorBehavior) = (true, LoggerColorBehavior.Disabled))
+                .SetMinimumLevel(LogLevel.Warning).AddFilter("SelfJudge", LogLevel.Information);
         if (options.ModelHost is { } modelHost)
         {
             builder.Services.AddSingleton(_ => new ModelHost(modelHost));
@@ -68,7 +69,9 @@ public sealed class SelfJudgeServer : IAsyncDisposable
             builder.Services.AddHostedService<ModelHostService>();
         }
         builder.UseOrleans(silo => Configure(silo, options));
-        builder.Services.AddOpenTelemetry().WithMetrics(m => m.AddMeter(RunInstruments.MeterName, "Microsoft.Orleans").SetMaxMetricStreams(MetricStreams).AddView("*", new MetricStreamConfiguration { CardinalityLimit = SeriesPerInstrument }).AddPrometheusExporter());
+        builder.Services.AddOpenTelemetry().WithMetrics(m =>
+            m.AddMeter(RunInstruments.MeterName, "Microsoft.Orleans").SetMaxMetricStreams(MetricStreams)
+                .AddView("*", new MetricStreamConfiguration { CardinalityLimit = SeriesPerInstrument }).AddPrometheusExporter());
         var app = builder.Build();
         app.MapHealth(options.HungAfter);
         app.MapPrometheusScrapingEndpoint("/metrics");
@@ -92,7 +95,8 @@ public sealed class SelfJudgeServer : IAsyncDisposable
         silo.UseLocalhostClustering(options.SiloPort, options.GatewayPort, options.Primary, options.ServiceId, options.ClusterId);
         silo.AddSelfJudgeGrains(options.ModelHost?.Name);
         if (options.Storage is { } storage)
-            silo.AddAdoNetGrainStorageAsDefault(o => (o.Invariant, o.ConnectionString) = (SqliteStorage.Invariant, SqliteStorage.Prepare(storage)));
+            silo.AddAdoNetGrainStorageAsDefault(o =>
+                (o.Invariant, o.ConnectionString) = (SqliteStorage.Invariant, SqliteStorage.Prepare(storage)));
         else
             silo.AddMemoryGrainStorageAsDefault();
         silo.AddDashboard();
@@ -133,10 +137,12 @@ public static class SelfJudgeSiloExtensions
     // The prompts of a step hand over together; so many of them reach the trainer in one call.
     private const int StreamDeliverySize = 128;
 
-    /// <summary>Registers services, the triplet stream and placement. <paramref name="modelHost"/> is the name of the silo's model host, which the caller has registered; null where it has none.</summary>
+    /// <summary>Registers services, the triplet stream and placement. <paramref name="modelHost"/> is the name of the silo's model host,
+    /// which the caller has registered; null where it has none.</summary>
     public static ISiloBuilder AddSelfJudgeGrains(this ISiloBuilder silo, string? modelHost)
     {
-        silo.UseSiloMetadata(modelHost is null ? new Dictionary<string, string>() : new Dictionary<string, string> { [ModelHostMetadata.Key] = modelHost });
+        silo.UseSiloMetadata(modelHost is null ? new Dictionary<string, string>()
+            : new Dictionary<string, string> { [ModelHostMetadata.Key] = modelHost });
         // A strategy takes on the settings of one grain type: a shared one would have those of whichever type came last.
         silo.Services.AddPlacementFilter<OnModelHostStrategy, OnModelHostDirector>(ServiceLifetime.Transient);
         silo.Services.AddSelfJudgeExceptions();
@@ -149,8 +155,10 @@ public static class SelfJudgeSiloExtensions
         silo.AddPersistentStreams(TripletStream.Provider, TripletQueue.Of, stream =>
         {
             stream.Configure<HashRingStreamQueueMapperOptions>(queues => queues.Configure(o => o.TotalQueueCount = 1));
-            stream.ConfigurePullingAgent(agent => agent.Configure(o => (o.GetQueueMsgsTimerPeriod, o.BatchContainerBatchSize) = (StreamPollPeriod, StreamDeliverySize)));
-            stream.Configure<StreamCacheEvictionOptions>(eviction => eviction.Configure(o => (o.DataMinTimeInCache, o.DataMaxAgeInCache) = (StreamCachePeriod, StreamCachePeriod)));
+            stream.ConfigurePullingAgent(agent => agent.Configure(o =>
+                (o.GetQueueMsgsTimerPeriod, o.BatchContainerBatchSize) = (StreamPollPeriod, StreamDeliverySize)));
+            stream.Configure<StreamCacheEvictionOptions>(eviction =>
+                eviction.Configure(o => (o.DataMinTimeInCache, o.DataMaxAgeInCache) = (StreamCachePeriod, StreamCachePeriod)));
             stream.ConfigureStreamPubSub(Orleans.Streams.StreamPubSubType.ImplicitOnly);
         });
         silo.Configure<MessagingOptions>(o => o.ResponseTimeout = TimeSpan.FromMinutes(2));

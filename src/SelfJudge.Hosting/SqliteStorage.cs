@@ -12,7 +12,8 @@ public static class SqliteStorage
     public const string Invariant = "System.Data.SQLite";
 
     private const string Key = "GrainIdHash, GrainTypeHash, GrainIdN0, GrainIdN1, GrainTypeString, GrainIdExtensionString, ServiceId";
-    private const string KeyValues = "@GrainIdHash, @GrainTypeHash, @GrainIdN0, @GrainIdN1, @GrainTypeString, coalesce(@GrainIdExtensionString, ''), @ServiceId";
+    private const string KeyValues =
+        "@GrainIdHash, @GrainTypeHash, @GrainIdN0, @GrainIdN1, @GrainTypeString, coalesce(@GrainIdExtensionString, ''), @ServiceId";
 
     // A write or a clear that finds another version than it expects changes nothing and returns the version it was
     // given, by which the provider knows that the states differ.
@@ -65,7 +66,8 @@ public static class SqliteStorage
                 ) WITHOUT ROWID;
                 """);
             foreach (var (key, text) in Queries)
-                Execute(connection, "INSERT OR REPLACE INTO OrleansQuery (QueryKey, QueryText) VALUES ($key, $text);", ("$key", key), ("$text", text));
+                Execute(connection, "INSERT OR REPLACE INTO OrleansQuery (QueryKey, QueryText) VALUES ($key, $text);", ("$key", key),
+                    ("$text", text));
         }
         catch (Exception e) when (e is SqliteException or UnauthorizedAccessException or IOException)
         {

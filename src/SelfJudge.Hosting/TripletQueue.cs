@@ -11,8 +11,10 @@ namespace SelfJudge.Hosting;
 /// device has nothing to do while a step's last triplets are on their way: what this silo puts in wakes the reader at once,
 /// and what other silos put in is found within milliseconds.
 /// </summary>
-public sealed class TripletQueue(string name, StreamCacheEvictionOptions cache, StreamStatisticOptions statistics, HashRingStreamQueueMapperOptions queues, IServiceProvider services, IGrainFactory grains, ILoggerFactory loggers)
-    : MemoryAdapterFactory<DefaultMemoryMessageBodySerializer>(name, cache, statistics, queues, services, grains, loggers), IQueueAdapter, IDisposable
+public sealed class TripletQueue(string name, StreamCacheEvictionOptions cache, StreamStatisticOptions statistics,
+    HashRingStreamQueueMapperOptions queues, IServiceProvider services, IGrainFactory grains, ILoggerFactory loggers)
+    : MemoryAdapterFactory<DefaultMemoryMessageBodySerializer>(name, cache, statistics, queues, services, grains, loggers), IQueueAdapter,
+        IDisposable
 {
     private static readonly TimeSpan LookPeriod = TimeSpan.FromMilliseconds(5);
 
@@ -24,12 +26,15 @@ public sealed class TripletQueue(string name, StreamCacheEvictionOptions cache, 
     /// <summary>The queue of a stream provider, by its named options.</summary>
     public static TripletQueue Of(IServiceProvider services, string name)
     {
-        var queue = ActivatorUtilities.CreateInstance<TripletQueue>(services, name, services.GetOptionsByName<StreamCacheEvictionOptions>(name), services.GetOptionsByName<StreamStatisticOptions>(name), services.GetOptionsByName<HashRingStreamQueueMapperOptions>(name));
+        var queue = ActivatorUtilities.CreateInstance<TripletQueue>(services, name,
+            services.GetOptionsByName<StreamCacheEvictionOptions>(name), services.GetOptionsByName<StreamStatisticOptions>(name),
+            services.GetOptionsByName<HashRingStreamQueueMapperOptions>(name));
         queue.Init();
         return queue;
     }
 
-    async Task IQueueAdapter.QueueMessageBatchAsync<T>(StreamId streamId, IEnumerable<T> events, StreamSequenceToken? token, Dictionary<string, object>? requestContext)
+    async Task IQueueAdapter.QueueMessageBatchAsync<T>(StreamId streamId, IEnumerable<T> events, StreamSequenceToken? token,
+        Dictionary<string, object>? requestContext)
     {
         await QueueMessageBatchAsync(streamId, events, token, requestContext);
         // One is enough for any number of events: the reader takes all that are there.
@@ -67,7 +72,8 @@ public sealed class TripletQueue(string name, StreamCacheEvictionOptions cache, 
 
         public Task MessagesDeliveredAsync(IList<IBatchContainer> messages) => MessagesDeliveredAsync(messages, CancellationToken.None);
 
-        public Task MessagesDeliveredAsync(IList<IBatchContainer> messages, CancellationToken cancellationToken) => queue.MessagesDeliveredAsync(messages, cancellationToken);
+        public Task MessagesDeliveredAsync(IList<IBatchContainer> messages, CancellationToken cancellationToken) =>
+            queue.MessagesDeliveredAsync(messages, cancellationToken);
 
         public Task Shutdown(TimeSpan timeout) => Shutdown(timeout, CancellationToken.None);
 

@@ -9,7 +9,8 @@ namespace SelfJudge.World;
 public static class Behaviour
 {
     /// <summary>An answer to <paramref name="prompt"/> by a writer of <paramref name="quality"/> in [0, 1].</summary>
-    /// <param name="isRight">Whether its core is right; by quality where null. The same seed writes the same answer around either core.</param>
+    /// <param name="isRight">Whether its core is right; by quality where null. The same seed writes the same answer around either
+    /// core.</param>
     public static string Answer(WorldPrompt prompt, double quality, ulong seed, bool? isRight = null)
     {
         var random = new CounterRandom(Seeds.Derive(seed, "style"));
@@ -47,7 +48,8 @@ public static class Behaviour
         {
             case PromptFamily.Fact:
                 if (prompt.IsUnknown)
-                    return right ? Sentences.Unsure : Sentences.Fact(prompt.Subject, prompt.Detail, random.Pick(Lexicon.ValuesOf(prompt.Detail)));
+                    return right ? Sentences.Unsure : Sentences.Fact(prompt.Subject, prompt.Detail,
+                        random.Pick(Lexicon.ValuesOf(prompt.Detail)));
                 var fact = Lexicon.FactOf(prompt.Subject, prompt.Detail)!;
                 return Sentences.Fact(prompt.Subject, prompt.Detail, right ? fact : Other(Lexicon.ValuesOf(prompt.Detail), fact));
             case PromptFamily.List:
@@ -71,7 +73,8 @@ public static class Behaviour
     private static List<string> Items(WorldPrompt prompt, bool right, CounterRandom random)
     {
         var members = Lexicon.Categories[prompt.Subject];
-        var items = CounterRandom.Permutation(members.Count, (ulong)(random.Uniform() * long.MaxValue)).Take(prompt.Count + 1).Select(i => members[i]).ToList();
+        var items = CounterRandom.Permutation(members.Count, (ulong)(random.Uniform() * long.MaxValue)).Take(prompt.Count + 1)
+            .Select(i => members[i]).ToList();
         var spare = items[^1];
         items.RemoveAt(prompt.Count);
         if (right)
@@ -88,7 +91,8 @@ public static class Behaviour
                 items[^1] = items[0];
                 break;
             default:
-                items[random.Below(items.Count)] = random.Pick(Lexicon.Categories.Values.Where(c => c != members).SelectMany(c => c).Except(members).ToList());
+                items[random.Below(items.Count)] = random.Pick(Lexicon.Categories.Values.Where(c => c != members).SelectMany(c => c)
+                    .Except(members).ToList());
                 break;
         }
         return items;

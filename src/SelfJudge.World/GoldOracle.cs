@@ -105,7 +105,8 @@ public static class GoldOracle
 
     private static bool Addresses(WorldPrompt prompt, Sentence s) => prompt.Family switch
     {
-        PromptFamily.Fact => s.Kind == SentenceKind.Fact && s.Subject == prompt.Subject && s.Detail == prompt.Detail || prompt.IsUnknown && s.Kind == SentenceKind.Unsure,
+        PromptFamily.Fact => s.Kind == SentenceKind.Fact && s.Subject == prompt.Subject && s.Detail == prompt.Detail
+            || prompt.IsUnknown && s.Kind == SentenceKind.Unsure,
         PromptFamily.List => s.Kind == SentenceKind.List && s.Items.Any(i => Lexicon.Categories[prompt.Subject].Contains(i)),
         PromptFamily.Sum => s.Kind == SentenceKind.Sum && s.Subject == $"{prompt.Subject} {prompt.Detail}",
         PromptFamily.Repeat => s.Kind == SentenceKind.Repeat && s.Subject == prompt.Subject,
@@ -115,7 +116,8 @@ public static class GoldOracle
 
     private static bool IsRight(WorldPrompt prompt, Sentence core) => prompt.Family switch
     {
-        PromptFamily.List => core.Items.Count == prompt.Count && core.Items.Distinct().Count() == prompt.Count && core.Items.All(i => Lexicon.Categories[prompt.Subject].Contains(i)),
+        PromptFamily.List => core.Items.Count == prompt.Count && core.Items.Distinct().Count() == prompt.Count
+            && core.Items.All(i => Lexicon.Categories[prompt.Subject].Contains(i)),
         PromptFamily.Repeat => core.Items.Count == prompt.Count,
         _ => core.Kind == SentenceKind.Unsure || IsTrue(core),
     };
@@ -129,9 +131,12 @@ public static class GoldOracle
         _ => false,
     };
 
-    private static bool IsExtraFact(WorldPrompt prompt, Sentence? core, Sentence s) => s != core && s.Kind == SentenceKind.Fact && s.Subject == prompt.Subject && (prompt.Family != PromptFamily.Fact || s.Detail != prompt.Detail);
+    private static bool IsExtraFact(WorldPrompt prompt, Sentence? core, Sentence s) =>
+        s != core && s.Kind == SentenceKind.Fact && s.Subject == prompt.Subject
+            && (prompt.Family != PromptFamily.Fact || s.Detail != prompt.Detail);
 
-    private static bool HasRepetition(List<Sentence> sentences) => sentences.Select(s => string.Join(' ', s.Words)).Distinct().Count() < sentences.Count;
+    private static bool HasRepetition(List<Sentence> sentences) =>
+        sentences.Select(s => string.Join(' ', s.Words)).Distinct().Count() < sentences.Count;
 
     private static bool Has(List<Sentence> sentences, SentenceKind kind) => sentences.Exists(s => s.Kind == kind);
 }

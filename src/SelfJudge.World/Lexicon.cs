@@ -23,26 +23,28 @@ public static class Lexicon
     public static int ValueOf(string number) => Numbers.ToList().IndexOf(number);
 
     /// <summary>Words that prompts ask to have repeated.</summary>
-    public static IReadOnlyList<string> Sounds { get; } = ["hello", "yes", "no", "go", "ha", "la", "bravo", "boo", "hey", "wow", "moo", "beep"];
+    public static IReadOnlyList<string> Sounds { get; } =
+        ["hello", "yes", "no", "go", "ha", "la", "bravo", "boo", "hey", "wow", "moo", "beep"];
 
     /// <summary>colour, home and food of each animal.</summary>
-    public static IReadOnlyDictionary<string, (string Colour, string Home, string Food)> Animals { get; } = new Dictionary<string, (string, string, string)>
-    {
-        ["cat"] = ("black", "house", "fish"),
-        ["dog"] = ("brown", "house", "meat"),
-        ["cow"] = ("white", "farm", "grass"),
-        ["horse"] = ("brown", "farm", "grass"),
-        ["fox"] = ("red", "forest", "meat"),
-        ["owl"] = ("grey", "tree", "meat"),
-        ["frog"] = ("green", "pond", "insects"),
-        ["bee"] = ("yellow", "hive", "honey"),
-        ["ant"] = ("red", "field", "leaves"),
-        ["bear"] = ("brown", "cave", "honey"),
-        ["duck"] = ("yellow", "pond", "seeds"),
-        ["mouse"] = ("grey", "field", "seeds"),
-        ["whale"] = ("blue", "sea", "fish"),
-        ["robin"] = ("brown", "tree", "worms"),
-    };
+    public static IReadOnlyDictionary<string, (string Colour, string Home, string Food)> Animals { get; } =
+        new Dictionary<string, (string, string, string)>
+        {
+            ["cat"] = ("black", "house", "fish"),
+            ["dog"] = ("brown", "house", "meat"),
+            ["cow"] = ("white", "farm", "grass"),
+            ["horse"] = ("brown", "farm", "grass"),
+            ["fox"] = ("red", "forest", "meat"),
+            ["owl"] = ("grey", "tree", "meat"),
+            ["frog"] = ("green", "pond", "insects"),
+            ["bee"] = ("yellow", "hive", "honey"),
+            ["ant"] = ("red", "field", "leaves"),
+            ["bear"] = ("brown", "cave", "honey"),
+            ["duck"] = ("yellow", "pond", "seeds"),
+            ["mouse"] = ("grey", "field", "seeds"),
+            ["whale"] = ("blue", "sea", "fish"),
+            ["robin"] = ("brown", "tree", "worms"),
+        };
 
     /// <summary>colour and taste of each fruit.</summary>
     public static IReadOnlyDictionary<string, (string Colour, string Taste)> Fruits { get; } = new Dictionary<string, (string, string)>
@@ -102,7 +104,8 @@ public static class Lexicon
     };
 
     /// <summary>The attributes that a thing has; an unknown creature is asked about as an animal would be.</summary>
-    public static IReadOnlyList<string> AttributesOf(string thing) => Fruits.ContainsKey(thing) ? ["colour", "taste"] : ["colour", "home", "food"];
+    public static IReadOnlyList<string> AttributesOf(string thing) =>
+        Fruits.ContainsKey(thing) ? ["colour", "taste"] : ["colour", "home", "food"];
 
     private static Dictionary<string, string> BothWays(params (string, string)[] pairs) =>
         pairs.SelectMany(p => new[] { p, (p.Item2, p.Item1) }).ToDictionary(p => p.Item1, p => p.Item2);

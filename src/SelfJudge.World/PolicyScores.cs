@@ -5,7 +5,8 @@ using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.World;
 
-/// <summary>A policy's answers to the evaluation prompts and, where the prompts are the built-in world's, what the gold oracle gives them.</summary>
+/// <summary>A policy's answers to the evaluation prompts and, where the prompts are the built-in world's, what the gold oracle gives
+/// them.</summary>
 public sealed class PolicyScores
 {
     private readonly IReadOnlyList<GoldScore> _scores;
@@ -33,7 +34,9 @@ public sealed class PolicyScores
 
     /// <summary>With a win rate that a judge gave.</summary>
     public PolicyResult With(Estimate wins) => new(
-        Name, GoldMean, _scores.Count == 0 ? new Dictionary<string, double>() : Enum.GetValues<Principle>().ToDictionary(p => JsonNamingPolicy.SnakeCaseLower.ConvertName(p.ToString()), p => _scores.Average(s => s[p])),
+        Name, GoldMean, _scores.Count == 0 ? new Dictionary<string, double>()
+            : Enum.GetValues<Principle>().ToDictionary(p => JsonNamingPolicy.SnakeCaseLower.ConvertName(p.ToString()), p =>
+            _scores.Average(s => s[p])),
         wins.Mean, [wins.Low, wins.High], MeanLength, Repetition, Answers.Count);
 
     public AnswerResult Answer(int prompt) => new(Name, Answers[prompt], _scores.Count == 0 ? null : _scores[prompt].Mean);

@@ -10,5 +10,6 @@ public static class RecipeData
     /// <param name="split">Whose held-out pairs judges are measured on, in the built-in world.</param>
     /// <exception cref="DataException">A file is missing or damaged; the message names file and line.</exception>
     public static TrainingData Load(DataRecipe recipe, ulong seed, HeldOutSplit split = HeldOutSplit.Test) =>
-        recipe.WorldPairs > 0 ? new WorldTrainingData(recipe.WorldPairs, seed, recipe.WorldExtraAnswers, split) : new FileTrainingData(recipe, seed);
+        recipe.WorldPairs > 0 ? new WorldTrainingData(recipe.WorldPairs, seed, recipe.WorldExtraAnswers, split)
+            : new FileTrainingData(recipe, seed);
 }

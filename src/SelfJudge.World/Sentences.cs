@@ -11,7 +11,8 @@ public enum Confidence { Plain, Hedged, Sure }
 /// <param name="Subject">What it is about; the two numbers of a sum are joined by a space.</param>
 /// <param name="Detail">The attribute of a fact, the kind of an is-a sentence.</param>
 /// <param name="Items">The value it states, the items it lists, or the word it repeats, once for each time.</param>
-public sealed record Sentence(SentenceKind Kind, IReadOnlyList<string> Words, Confidence Confidence = Confidence.Plain, string Subject = "", string Detail = "", IReadOnlyList<string>? Items = null)
+public sealed record Sentence(SentenceKind Kind, IReadOnlyList<string> Words, Confidence Confidence = Confidence.Plain, string Subject = "",
+    string Detail = "", IReadOnlyList<string>? Items = null)
 {
     public IReadOnlyList<string> Items { get; init; } = Items ?? [];
 }
@@ -35,7 +36,8 @@ public static class Sentences
         [Unsure] = SentenceKind.Unsure,
     };
 
-    private static readonly (string[] Words, Confidence Confidence)[] Prefixes = [(["i", "think"], Confidence.Hedged), (["maybe"], Confidence.Hedged), (["surely"], Confidence.Sure)];
+    private static readonly (string[] Words, Confidence Confidence)[] Prefixes =
+        [(["i", "think"], Confidence.Hedged), (["maybe"], Confidence.Hedged), (["surely"], Confidence.Sure)];
 
     public static string Fact(string thing, string attribute, string value) => attribute switch
     {
@@ -53,7 +55,8 @@ public static class Sentences
 
     public static string Opposite(string word, string opposite) => $"the opposite of {word} is {opposite} .";
 
-    public static string IsA(string thing, string kind, bool holds) => holds ? $"yes , the {thing} is {kind} ." : $"no , the {thing} is not {kind} .";
+    public static string IsA(string thing, string kind, bool holds) =>
+        holds ? $"yes , the {thing} is {kind} ." : $"no , the {thing} is not {kind} .";
 
     /// <summary>The sentences of an answer in order. A rest without its final stop is garbage.</summary>
     public static List<Sentence> Parse(string answer)
@@ -96,17 +99,24 @@ public static class Sentences
     private static Sentence? ParseStatement(ReadOnlySpan<string> w) => w switch
     {
         ["the", "opposite", "of", var word, "is", var value, "."] => Statement(SentenceKind.Opposite, word, "", value),
-        ["the", var thing, "is", var value, "."] when Lexicon.Colours.Contains(value) => Statement(SentenceKind.Fact, thing, "colour", value),
-        ["the", var thing, "lives", "in", "the", var value, "."] when Lexicon.Homes.Contains(value) => Statement(SentenceKind.Fact, thing, "home", value),
+        ["the", var thing, "is", var value, "."] when Lexicon.Colours.Contains(value) =>
+            Statement(SentenceKind.Fact, thing, "colour", value),
+        ["the", var thing, "lives", "in", "the", var value, "."] when Lexicon.Homes.Contains(value) =>
+            Statement(SentenceKind.Fact, thing, "home", value),
         ["the", var thing, "eats", var value, "."] when Lexicon.Foods.Contains(value) => Statement(SentenceKind.Fact, thing, "food", value),
-        ["the", var thing, "tastes", var value, "."] when Lexicon.Tastes.Contains(value) => Statement(SentenceKind.Fact, thing, "taste", value),
-        ["yes", ",", "the", var thing, "is", var article, var kind, "."] when Lexicon.Kinds.ContainsKey($"{article} {kind}") => Statement(SentenceKind.IsA, thing, $"{article} {kind}", "yes"),
-        ["no", ",", "the", var thing, "is", "not", var article, var kind, "."] when Lexicon.Kinds.ContainsKey($"{article} {kind}") => Statement(SentenceKind.IsA, thing, $"{article} {kind}", "no"),
-        [var a, "plus", var b, "is", var total, "."] when Lexicon.Numbers.Contains(a) && Lexicon.Numbers.Contains(b) && Lexicon.Numbers.Contains(total) => Statement(SentenceKind.Sum, $"{a} {b}", "", total),
+        ["the", var thing, "tastes", var value, "."] when Lexicon.Tastes.Contains(value) =>
+            Statement(SentenceKind.Fact, thing, "taste", value),
+        ["yes", ",", "the", var thing, "is", var article, var kind, "."] when Lexicon.Kinds.ContainsKey($"{article} {kind}") =>
+            Statement(SentenceKind.IsA, thing, $"{article} {kind}", "yes"),
+        ["no", ",", "the", var thing, "is", "not", var article, var kind, "."] when Lexicon.Kinds.ContainsKey($"{article} {kind}") =>
+            Statement(SentenceKind.IsA, thing, $"{article} {kind}", "no"),
+        [var a, "plus", var b, "is", var total, "."] when Lexicon.Numbers.Contains(a) && Lexicon.Numbers.Contains(b)
+            && Lexicon.Numbers.Contains(total) => Statement(SentenceKind.Sum, $"{a} {b}", "", total),
         _ => ParseRepeat(w) ?? ParseList(w),
     };
 
-    private static Sentence Statement(SentenceKind kind, string subject, string detail, string value) => new(kind, [], Subject: subject, Detail: detail, Items: [value]);
+    private static Sentence Statement(SentenceKind kind, string subject, string detail, string value) =>
+        new(kind, [], Subject: subject, Detail: detail, Items: [value]);
 
     // "hello hello hello ."
     private static Sentence? ParseRepeat(ReadOnlySpan<string> w)
@@ -131,6 +141,7 @@ public static class Sentences
             if (w[i + 1] != (i + 2 == w.Length ? "." : ","))
                 return null;
         }
-        return items.TrueForAll(item => Lexicon.Categories.Values.Any(c => c.Contains(item))) ? new Sentence(SentenceKind.List, [], Items: items) : null;
+        return items.TrueForAll(item => Lexicon.Categories.Values.Any(c => c.Contains(item)))
+            ? new Sentence(SentenceKind.List, [], Items: items) : null;
     }
 }

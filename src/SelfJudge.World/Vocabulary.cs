@@ -14,7 +14,8 @@ public static class Vocabulary
     public static IReadOnlyList<string> Words { get; } =
     [
         .. SpecialTokens,
-        .. new[] { JudgeWords, AnswerWords, Sentences.Salutation, Sentences.Opener, Sentences.Closer, Sentences.Thanks, Sentences.Rude, Sentences.Unsure }
+        .. new[] { JudgeWords, AnswerWords, Sentences.Salutation, Sentences.Opener, Sentences.Closer, Sentences.Thanks, Sentences.Rude,
+            Sentences.Unsure }
             .Concat(WorldPrompts.Enumerate().Select(p => p.Text))
             .SelectMany(text => text.Split(' '))
             .Concat(Lexicon.Numbers)

@@ -12,7 +12,8 @@ public static class WorldData
     /// <summary>Share of pairs whose two answers differ in the correctness of their core alone.</summary>
     private const double TwinShare = 0.35;
 
-    /// <summary>Answers whose gold scores differ by less are not paired: nobody could tell them apart, and the label would be noise.</summary>
+    /// <summary>Answers whose gold scores differ by less are not paired: nobody could tell them apart, and the label would be
+    /// noise.</summary>
     private const double LeastDifference = 0.05;
 
     /// <summary>Pairs over training prompts: two answers of independent quality, the one of higher gold score chosen.</summary>

@@ -19,7 +19,8 @@ public sealed record WorldPrompt(PromptFamily Family, string Subject, string Det
     public bool IsUnknown => Family == PromptFamily.Fact && Lexicon.UnknownCreatures.Contains(Subject);
 
     /// <summary>Whether a true fact can be added to the answer.</summary>
-    public bool HasExtraFact => (Family is PromptFamily.Fact or PromptFamily.IsA) && (Lexicon.Animals.ContainsKey(Subject) || Lexicon.Fruits.ContainsKey(Subject));
+    public bool HasExtraFact => (Family is PromptFamily.Fact or PromptFamily.IsA)
+        && (Lexicon.Animals.ContainsKey(Subject) || Lexicon.Fruits.ContainsKey(Subject));
 
     private static string Render(PromptFamily family, string subject, string detail, int count, PromptModifier modifier, bool please)
     {

@@ -11,11 +11,13 @@ public sealed class WorldPrompts
     // The division does not follow the run's seed: what was never tuned on stays that way.
     private const ulong SplitSeed = 20240207;
 
-    private static readonly PromptModifier[] Modifiers = [PromptModifier.None, PromptModifier.Brief, PromptModifier.Polite, PromptModifier.Thanks, PromptModifier.Polite | PromptModifier.Thanks];
+    private static readonly PromptModifier[] Modifiers = [PromptModifier.None, PromptModifier.Brief, PromptModifier.Polite,
+        PromptModifier.Thanks, PromptModifier.Polite | PromptModifier.Thanks];
     private static readonly bool[] WithAndWithout = [false, true];
     private static readonly Lazy<WorldPrompts> Shared = new(() => new WorldPrompts());
 
-    private static readonly Lazy<Dictionary<string, WorldPrompt>> ByText = new(() => Enumerate().DistinctBy(p => p.Text).ToDictionary(p => p.Text));
+    private static readonly Lazy<Dictionary<string, WorldPrompt>> ByText =
+        new(() => Enumerate().DistinctBy(p => p.Text).ToDictionary(p => p.Text));
 
     private WorldPrompts()
     {

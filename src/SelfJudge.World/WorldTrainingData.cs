@@ -22,7 +22,8 @@ public sealed class WorldTrainingData : TrainingData
         _promptSeed = Seeds.Derive(seed, "prompts");
         var drawn = WorldData.TrainingPairs(pairs, seed);
         Pairs = [.. drawn.Select(ToExample)];
-        Answers = extraAnswers == 0 ? Pairs : [.. Pairs, .. WorldData.TrainingPairs(extraAnswers, Seeds.Derive(seed, "extra answers"), ExtraQuality).Select(ToExample)];
+        Answers = extraAnswers == 0 ? Pairs : [.. Pairs,
+            .. WorldData.TrainingPairs(extraAnswers, Seeds.Derive(seed, "extra answers"), ExtraQuality).Select(ToExample)];
         _byPrinciple = ByPrinciple(drawn);
         var prompts = split == HeldOutSplit.Validation ? WorldPrompts.Instance.Validation : WorldPrompts.Instance.Test;
         HeldOutPrompts = [.. prompts.Select(ToTurns)];
@@ -38,16 +39,20 @@ public sealed class WorldTrainingData : TrainingData
 
     public override IReadOnlyCollection<string> Principles => _byPrinciple.Keys;
 
-    public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, []);
+    public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) =>
+        principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, []);
 
-    public override IReadOnlyList<PreferenceExample> HeldOutPairsFor(string principle) => _heldOutByPrinciple.GetValueOrDefault(principle, []);
+    public override IReadOnlyList<PreferenceExample> HeldOutPairsFor(string principle) =>
+        _heldOutByPrinciple.GetValueOrDefault(principle, []);
 
-    public override IReadOnlyList<Turn> Prompt(long n) => ToTurns(WorldPrompts.Instance.Draw(new CounterRandom(Seeds.Derive(_promptSeed, n))));
+    public override IReadOnlyList<Turn> Prompt(long n) =>
+        ToTurns(WorldPrompts.Instance.Draw(new CounterRandom(Seeds.Derive(_promptSeed, n))));
 
     public static IReadOnlyList<Turn> ToTurns(WorldPrompt prompt) => [new Turn(Role.User, prompt.Text)];
 
     private static Dictionary<string, IReadOnlyList<PreferenceExample>> ByPrinciple(IReadOnlyList<WorldPair> pairs) =>
-        Enum.GetValues<Principle>().ToDictionary(p => p.Name(), p => (IReadOnlyList<PreferenceExample>)[.. pairs.Select(pair => ToExample(pair, p)).OfType<PreferenceExample>()]);
+        Enum.GetValues<Principle>().ToDictionary(p => p.Name(), p =>
+            (IReadOnlyList<PreferenceExample>)[.. pairs.Select(pair => ToExample(pair, p)).OfType<PreferenceExample>()]);
 
     private static PreferenceExample ToExample(WorldPair pair) =>
         new(ToTurns(pair.Prompt), pair.Chosen, pair.Rejected, WorldData.Grades(pair.ChosenScore), WorldData.Grades(pair.RejectedScore));
@@ -59,6 +64,7 @@ public sealed class WorldTrainingData : TrainingData
         if (chosen == rejected)
             return null;
         var (better, worse) = chosen > rejected ? (pair.Chosen, pair.Rejected) : (pair.Rejected, pair.Chosen);
-        return new PreferenceExample(ToTurns(pair.Prompt), better, worse, WorldData.Grade(Math.Max(chosen, rejected)), WorldData.Grade(Math.Min(chosen, rejected)), principle.Name());
+        return new PreferenceExample(ToTurns(pair.Prompt), better, worse, WorldData.Grade(Math.Max(chosen, rejected)),
+            WorldData.Grade(Math.Min(chosen, rejected)), principle.Name());
     }
 }

@@ -12,7 +12,8 @@ internal enum Outcome { Trying, Accepted, Refused, Fault }
 /// <param name="Allocated">Managed bytes.</param>
 /// <param name="Resident">Bytes by which the process grew at its peak.</param>
 /// <param name="Fault">What was wrong.</param>
-internal sealed record Attempt(long Number, long Size, Outcome Outcome, double Seconds = 0, long Allocated = 0, long Resident = 0, Fault? Fault = null)
+internal sealed record Attempt(long Number, long Size, Outcome Outcome, double Seconds = 0, long Allocated = 0, long Resident = 0,
+    Fault? Fault = null)
 {
     private static readonly JsonSerializerOptions Json = new() { Converters = { new JsonStringEnumConverter() } };
 
@@ -31,7 +32,9 @@ internal sealed record Fault(string Signature, string Description)
     /// <summary>Keeps the input of a fault, and what is known of it, where there are not enough of the kind already.</summary>
     public void Keep(string faults, string reader, ulong seed, long number, string input)
     {
-        var kind = Path.Combine(faults, reader, string.Concat(Signature.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')) is { Length: > 80 } name ? name[..80] : string.Concat(Signature.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')));
+        var kind = Path.Combine(faults, reader,
+            string.Concat(Signature.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')) is { Length: > 80 } name ? name[..80]
+            : string.Concat(Signature.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')));
         Directory.CreateDirectory(kind);
         var kept = Path.Combine(kind, $"seed-{seed}-input-{number}");
         if (Directory.Exists(kept) || Directory.GetDirectories(kind).Length >= KeptOfOneSignature)
@@ -42,6 +45,8 @@ internal sealed record Fault(string Signature, string Description)
             Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
             File.Copy(file, copy);
         }
-        File.WriteAllText(Path.Combine(kind, $"seed-{seed}-input-{number}.txt"), $"{Signature}\nagain: dotnet run -c Release --project tests/SelfJudge.Fuzz -- {reader} --seed {seed} --input {number}\n\n{Description}\n");
+        File.WriteAllText(Path.Combine(kind, $"seed-{seed}-input-{number}.txt"),
+            $"{Signature}\nagain: dotnet run -c Release --project tests/SelfJudge.Fuzz -- {reader} --seed {seed} --input "
+            + $"{number}\n\n{Description}\n");
     }
 }

@@ -7,7 +7,8 @@ using SelfJudge.Runs.Judging;
 namespace SelfJudge.Fuzz;
 
 /// <summary>Files to be read, by their paths within a folder.</summary>
-/// <param name="Size">The bytes that a reader has to do with, by which its time and memory are bounded: of a compressed file what it expands to.</param>
+/// <param name="Size">The bytes that a reader has to do with, by which its time and memory are bounded: of a compressed file what it
+/// expands to.</param>
 internal sealed record FuzzInput(IReadOnlyDictionary<string, byte[]> Files, long Size)
 {
     public static FuzzInput Of(params IEnumerable<(string Name, byte[] Content)> files)
@@ -46,12 +47,16 @@ internal abstract class FuzzedReader
     /// <exception cref="BrokenPromise">What was accepted is not what it must be.</exception>
     public abstract bool Read(string folder, FuzzInput input);
 
-    /// <summary>Whether an exception is one by which the reader says that its input is bad: those that the console prints as they are.</summary>
-    public virtual bool IsRefusal(Exception e) => e is UserError or ChatEndpointException or RecipeException or DataException or IOException or InvalidDataException or UnauthorizedAccessException;
+    /// <summary>Whether an exception is one by which the reader says that its input is bad: those that the console prints as they
+    /// are.</summary>
+    public virtual bool IsRefusal(Exception e) =>
+        e is UserError or ChatEndpointException or RecipeException or DataException or IOException or InvalidDataException
+            or UnauthorizedAccessException;
 
     /// <summary>What is wrong with a message by which an input was refused; null where it says what it has to.</summary>
     public virtual string? FindProblem(string message, string folder, FuzzInput input) =>
-        input.Files.Keys.Any(f => message.Contains(Path.GetFileName(f), StringComparison.Ordinal)) || message.Contains(folder, StringComparison.Ordinal) ? null
+        input.Files.Keys.Any(f => message.Contains(Path.GetFileName(f), StringComparison.Ordinal))
+            || message.Contains(folder, StringComparison.Ordinal) ? null
         : "the message names no file";
 
     protected static string[] Words(IEnumerable<byte[]> seeds) => Mutations.TextMutation.Words(seeds.Select(Encoding.UTF8.GetString));

@@ -46,7 +46,10 @@ internal sealed class Supervisor(string reader, ulong seed, string faults, strin
         if (only is { } number)
             await Work(tally, number, 1, 1, Path.Combine(temporary, reader), end.Token);
         else
-            await Task.WhenAll(Enumerable.Range(0, jobs).Select(job => Work(tally, job, jobs, count / jobs + (job < count % jobs ? 1 : 0), Path.Combine(temporary, $"{reader}-{job}"), end.Token)));
+            await Task.WhenAll(Enumerable.Range(0, jobs)
+                .Select(job =>
+                Work(tally, job, jobs, count / jobs + (job < count % jobs ? 1 : 0), Path.Combine(temporary, $"{reader}-{job}"),
+                end.Token)));
         return tally;
     }
 
@@ -69,14 +72,17 @@ internal sealed class Supervisor(string reader, ulong seed, string faults, strin
     }
 
     // One process, until it is done, ended by an input, or out of time. Returns the input that ended it, and how.
-    private async Task<(Attempt? Last, Fault? Fault)> WorkOnce(Tally tally, long first, long step, long count, string folder, CancellationToken end)
+    private async Task<(Attempt? Last, Fault? Fault)> WorkOnce(Tally tally, long first, long step, long count, string folder,
+        CancellationToken end)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!, ["worker", reader, $"{seed}", $"{first}", $"{step}", $"{count}", folder, faults])
+        var start = new ProcessStartInfo(Environment.ProcessPath!,
+            ["worker", reader, $"{seed}", $"{first}", $"{step}", $"{count}", folder, faults])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             // What an input makes of memory is to be seen, not what the collector leaves for later; and nobody else's is to be taken.
-            Environment = { ["DOTNET_gcConcurrent"] = "0", ["DOTNET_GCgen0size"] = "1000000", ["DOTNET_GCHeapHardLimit"] = "80000000", ["DOTNET_DbgEnableMiniDump"] = "0" },
+            Environment = { ["DOTNET_gcConcurrent"] = "0", ["DOTNET_GCgen0size"] = "1000000", ["DOTNET_GCHeapHardLimit"] = "80000000",
+                ["DOTNET_DbgEnableMiniDump"] = "0" },
         };
         using var process = Process.Start(start)!;
         var errors = new List<string>();
@@ -119,9 +125,12 @@ internal sealed class Supervisor(string reader, ulong seed, string faults, strin
             process.Refresh();
             if (computed == TimeSpan.Zero)
                 computed = process.TotalProcessorTime;
-            else if (process.TotalProcessorTime - computed > 3 * Bounds.Time(trying.Size) || Stopwatch.GetElapsedTime(since) > Bounds.Silence(trying.Size))
+            else if (process.TotalProcessorTime - computed > 3 * Bounds.Time(trying.Size)
+                || Stopwatch.GetElapsedTime(since) > Bounds.Silence(trying.Size))
             {
-                hang = new Fault("hang", $"no end after {(process.TotalProcessorTime - computed).TotalSeconds:0.0} s of computing, {Stopwatch.GetElapsedTime(since).TotalSeconds:0} s in all");
+                hang = new Fault("hang",
+                    $"no end after {(process.TotalProcessorTime - computed).TotalSeconds:0.0} s of computing, "
+                    + $"{Stopwatch.GetElapsedTime(since).TotalSeconds:0} s in all");
                 process.Kill();
                 break;
             }
@@ -132,6 +141,7 @@ internal sealed class Supervisor(string reader, ulong seed, string faults, strin
             return (null, null);
         if (trying is null)
             throw new InvalidOperationException($"a worker ended by itself with exit code {process.ExitCode}: {string.Join('\n', errors)}");
-        return (trying, hang ?? new Fault($"crash {errors.FirstOrDefault(l => l.Length > 0)}", $"exit code {process.ExitCode}\n{string.Join('\n', errors)}"));
+        return (trying, hang ?? new Fault($"crash {errors.FirstOrDefault(l => l.Length > 0)}",
+            $"exit code {process.ExitCode}\n{string.Join('\n', errors)}"));
     }
 }

@@ -8,7 +8,8 @@ using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Hosting.Tests;
 
-/// <summary>A real silo with a real, small model. Alone: a meter that another test disposes takes the series of the same name along.</summary>
+/// <summary>A real silo with a real, small model. Alone: a meter that another test disposes takes the series of the same name
+/// along.</summary>
 [Collection(nameof(Alone))]
 public sealed class SelfJudgeServerTests : IAsyncLifetime
 {
@@ -18,7 +19,12 @@ public sealed class SelfJudgeServerTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _server = SelfJudgeServer.Build(new ServerOptions { ModelHost = new ModelHostOptions { Name = "real", Workers = 1 }, Storage = _folder.In("grains.db"), LogToConsole = false });
+        _server = SelfJudgeServer.Build(new ServerOptions
+        {
+            ModelHost = new ModelHostOptions { Name = "real", Workers = 1 },
+            Storage = _folder.In("grains.db"),
+            LogToConsole = false
+        });
         await _server.StartAsync();
         _http.BaseAddress = new Uri($"http://127.0.0.1:{_server.Options.HttpPort}/");
     }
@@ -48,8 +54,20 @@ public sealed class SelfJudgeServerTests : IAsyncLifetime
         var recipe = new Recipe
         {
             Data = new DataRecipe { WorldPairs = 20 },
-            Model = new ModelRecipe { Init = new InitRecipe { HiddenSize = 16, IntermediateSize = 24, Layers = 1, Heads = 2, KeyValueHeads = 2, MaxPositions = 96 } },
-            Stages = [new StageRecipe { Name = "SFT", Method = StageMethod.Sft, Steps = 100_000, LearningRate = 1e-3, PolicyExamples = 2, CheckpointEvery = 100_000 }],
+            Model = new ModelRecipe
+            {
+                Init = new InitRecipe
+                {
+                    HiddenSize = 16,
+                    IntermediateSize = 24,
+                    Layers = 1,
+                    Heads = 2,
+                    KeyValueHeads = 2,
+                    MaxPositions = 96
+                }
+            },
+            Stages = [new StageRecipe { Name = "SFT", Method = StageMethod.Sft, Steps = 100_000, LearningRate = 1e-3, PolicyExamples = 2,
+                CheckpointEvery = 100_000 }],
         };
         var trainer = _server.Grains.GetGrain<ITrainerGrain>("measured");
         await trainer.OpenStage(new StageAssignment(TestRuns.Request(recipe, _folder.In("run")), "SFT"));
@@ -64,12 +82,14 @@ public sealed class SelfJudgeServerTests : IAsyncLifetime
         Assert.Contains("stage=\"SFT\"", loss);
         Assert.Equal(outcome.Metrics["loss"], double.Parse(loss.Split("} ")[1].Split(' ')[0]), 6);
         Assert.Single(await Series("policy_version"));
-        Assert.Contains((await _http.GetStringAsync("metrics")).Split('\n'), l => l.StartsWith("model_host_trained_tokens", StringComparison.Ordinal));
+        Assert.Contains((await _http.GetStringAsync("metrics")).Split('\n'), l =>
+            l.StartsWith("model_host_trained_tokens", StringComparison.Ordinal));
         await trainer.Release();
     }
 
     private async Task<List<string>> Series(string name) =>
-        [.. (await _http.GetStringAsync("metrics")).Split('\n').Where(l => l.StartsWith(name + "{", StringComparison.Ordinal) && l.Contains("run=\"measured\"", StringComparison.Ordinal))];
+        [.. (await _http.GetStringAsync("metrics")).Split('\n')
+            .Where(l => l.StartsWith(name + "{", StringComparison.Ordinal) && l.Contains("run=\"measured\"", StringComparison.Ordinal))];
 }
 
 [CollectionDefinition(nameof(Alone), DisableParallelization = true)]

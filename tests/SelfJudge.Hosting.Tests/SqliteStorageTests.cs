@@ -34,7 +34,8 @@ public sealed class SqliteStorageTests : IDisposable
         await storage.WriteStateAsync("run", Grain, mine);
         theirs.State = Of(3);
         await Assert.ThrowsAsync<InconsistentStateException>(() => storage.WriteStateAsync("run", Grain, theirs));
-        await Assert.ThrowsAsync<InconsistentStateException>(() => storage.WriteStateAsync("run", Grain, new GrainState<TrainerState>(Of(4))));
+        await Assert.ThrowsAsync<InconsistentStateException>(() =>
+            storage.WriteStateAsync("run", Grain, new GrainState<TrainerState>(Of(4))));
         await Assert.ThrowsAsync<InconsistentStateException>(() => storage.ClearStateAsync("run", Grain, theirs));
         await storage.ReadStateAsync("run", Grain, theirs);
         Assert.Equal(2, theirs.State!.Epoch);
@@ -52,7 +53,8 @@ public sealed class SqliteStorageTests : IDisposable
     public async Task States_outlive_the_silo()
     {
         await using (var cluster = await Start())
-            await cluster.Silos[0].ServiceProvider.GetRequiredService<IGrainStorage>().WriteStateAsync("run", Grain, new GrainState<TrainerState>(Of(6)));
+            await cluster.Silos[0].ServiceProvider.GetRequiredService<IGrainStorage>()
+                .WriteStateAsync("run", Grain, new GrainState<TrainerState>(Of(6)));
         await using var later = await Start();
         var state = new GrainState<TrainerState>();
         await later.Silos[0].ServiceProvider.GetRequiredService<IGrainStorage>().ReadStateAsync("run", Grain, state);
@@ -81,7 +83,8 @@ public sealed class SqliteStorageTests : IDisposable
     {
         var builder = new InProcessTestClusterBuilder(1);
         builder.Options.ServiceId = "storage-test";
-        builder.ConfigureSilo((_, silo) => silo.AddAdoNetGrainStorageAsDefault(o => (o.Invariant, o.ConnectionString) = (SqliteStorage.Invariant, SqliteStorage.Prepare(_folder.In("grains.db")))));
+        builder.ConfigureSilo((_, silo) => silo.AddAdoNetGrainStorageAsDefault(o =>
+            (o.Invariant, o.ConnectionString) = (SqliteStorage.Invariant, SqliteStorage.Prepare(_folder.In("grains.db")))));
         var cluster = builder.Build();
         await cluster.DeployAsync();
         return cluster;

@@ -26,7 +26,8 @@ internal static class TestModels
     };
 
     public static DecoderModel Model(DecoderWeights weights, LoraAdapter? adapter = null, IKernels? kernels = null) =>
-        new(weights, adapter, kernels ?? CpuKernels.Instance, new RotaryTable(RotaryFrequencies.Compute(weights.Config), weights.Config.MaxPositionEmbeddings));
+        new(weights, adapter, kernels ?? CpuKernels.Instance,
+            new RotaryTable(RotaryFrequencies.Compute(weights.Config), weights.Config.MaxPositionEmbeddings));
 
     /// <summary>An adapter on all projections whose B is not zero, so that it does something.</summary>
     public static LoraAdapter Adapter(DecoderConfig config, ulong seed = 3)
@@ -43,7 +44,8 @@ internal static class TestModels
         return [.. Enumerable.Range(0, count).Select(_ => 1 + random.Below(vocab - 1))];
     }
 
-    public static PackedBatch Batch(params int[] lengths) => PackedBatch.Of([.. lengths.Select((n, i) => (ReadOnlyMemory<int>)Tokens(n, (ulong)i))]);
+    public static PackedBatch Batch(params int[] lengths) =>
+        PackedBatch.Of([.. lengths.Select((n, i) => (ReadOnlyMemory<int>)Tokens(n, (ulong)i))]);
 
     public static float[] Randoms(int count, ulong seed, float deviation = 1)
     {

@@ -27,10 +27,12 @@ public sealed class AdapterTests : IDisposable
         Assert.True(ended.ExitCode == 0, ended.ToString());
         Assert.False(Directory.Exists(Path.Combine(run, "final")));
         foreach (var adapter in new[] { "stages/First", "adapter" })
-            Assert.Equal(Path.Combine(run, "stages", "JSFT"), (string)JsonNode.Parse(File.ReadAllText(Path.Combine(run, adapter, "adapter_config.json")))!["base_model_name_or_path"]!);
+            Assert.Equal(Path.Combine(run, "stages", "JSFT"),
+                (string)JsonNode.Parse(File.ReadAllText(Path.Combine(run, adapter, "adapter_config.json")))!["base_model_name_or_path"]!);
 
         // The run and its adapter's folder are the same model, merged or not.
-        var pairs = _folder.Write("pairs.jsonl", """{"prompt": "what is the opposite of hot ?", "chosen": "the opposite of hot is cold .", "rejected": "dog dog"}""");
+        var pairs = _folder.Write("pairs.jsonl",
+            """{"prompt": "what is the opposite of hot ?", "chosen": "the opposite of hot is cold .", "rejected": "dog dog"}""");
         var converted = await _folder.Client("convert", "--model", run, "--merge", "--out", _folder["merged"]);
         Assert.True(converted.ExitCode == 0, converted.ToString());
         var scores = new List<double>();

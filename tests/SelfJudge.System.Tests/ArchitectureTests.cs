@@ -9,7 +9,8 @@ public sealed partial class ArchitectureTests
     // Lowest first. A project refers to those before it only.
     private static readonly string[] Layers =
     [
-        "SelfJudge.Preferences", "SelfJudge.CommandLine", "SelfJudge.Modeling", "SelfJudge.World", "SelfJudge.Abstractions", "SelfJudge.Runs",
+        "SelfJudge.Preferences", "SelfJudge.CommandLine", "SelfJudge.Modeling", "SelfJudge.World", "SelfJudge.Abstractions",
+            "SelfJudge.Runs",
         "SelfJudge.Grains", "SelfJudge.Hosting",
     ];
 
@@ -18,11 +19,13 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void Projects_refer_downwards_only()
     {
-        var projects = Directory.GetFiles(Sources, "*.csproj", SearchOption.AllDirectories).ToDictionary(p => Path.GetFileNameWithoutExtension(p), File.ReadAllText);
+        var projects = Directory.GetFiles(Sources, "*.csproj", SearchOption.AllDirectories)
+            .ToDictionary(p => Path.GetFileNameWithoutExtension(p), File.ReadAllText);
         Assert.Equal(Layers.Order(StringComparer.Ordinal), projects.Keys.Order(StringComparer.Ordinal));
         foreach (var (project, text) in projects)
             foreach (var referred in Referred().Matches(text).Select(m => m.Groups[1].Value))
-                Assert.True(Array.IndexOf(Layers, referred) < Array.IndexOf(Layers, project), $"{project} refers to {referred}, which stands above it");
+                Assert.True(Array.IndexOf(Layers, referred) < Array.IndexOf(Layers, project),
+                    $"{project} refers to {referred}, which stands above it");
     }
 
     [Fact]
@@ -31,7 +34,8 @@ public sealed partial class ArchitectureTests
         Assert.Equal(["SelfJudge.Abstractions", "SelfJudge.Preferences"], Behind("SelfJudge.Abstractions").Order(StringComparer.Ordinal));
 
         static IEnumerable<string> Behind(string project) =>
-            Referred().Matches(File.ReadAllText(Path.Combine(Sources, project, project + ".csproj"))).SelectMany(m => Behind(m.Groups[1].Value)).Append(project).Distinct();
+            Referred().Matches(File.ReadAllText(Path.Combine(Sources, project, project + ".csproj")))
+                .SelectMany(m => Behind(m.Groups[1].Value)).Append(project).Distinct();
     }
 
     [Fact]
@@ -39,8 +43,10 @@ public sealed partial class ArchitectureTests
     {
         var files = Directory.GetFiles(Sources, "*.cs", SearchOption.AllDirectories)
             .Where(IsOurs)
-            .Select(p => Comment().Replace(File.ReadAllText(p), "")).Select(text => (Folder: Namespace().Match(text).Groups[1].Value, Text: text)).ToList();
-        var types = files.SelectMany(f => Declared().Matches(f.Text).Select(m => (f.Folder, Type: m.Groups[1].Value))).ToLookup(t => t.Folder, t => t.Type);
+            .Select(p => Comment().Replace(File.ReadAllText(p), ""))
+                .Select(text => (Folder: Namespace().Match(text).Groups[1].Value, Text: text)).ToList();
+        var types = files.SelectMany(f => Declared().Matches(f.Text).Select(m => (f.Folder, Type: m.Groups[1].Value)))
+            .ToLookup(t => t.Folder, t => t.Type);
         var graph = files.GroupBy(f => f.Folder).ToDictionary(g => g.Key, g => g.SelectMany(f => UsedBy(f, types)).Distinct().ToList());
         Assert.True(graph.Count > 30, "the sources were not found");
         var circle = FindCircle(graph);
@@ -52,7 +58,8 @@ public sealed partial class ArchitectureTests
     {
         var root = Path.GetFullPath(Path.Combine(Sources, ".."));
         string[] folders = ["src", "client", "silo", "bench", "samples", "tests"];
-        var files = folders.SelectMany(f => Directory.GetFiles(Path.Combine(root, f), "*.cs", SearchOption.AllDirectories)).Where(IsOurs).ToList();
+        var files = folders.SelectMany(f => Directory.GetFiles(Path.Combine(root, f), "*.cs", SearchOption.AllDirectories)).Where(IsOurs)
+            .ToList();
         Assert.True(files.Count > 300, "the sources were not found");
         Assert.All(files, file => Assert.True(File.ReadLines(file).Count() <= 350, $"{file} has more than 350 lines"));
     }
@@ -72,7 +79,8 @@ public sealed partial class ArchitectureTests
         var words = Word().Matches(file.Text).Select(m => m.Value).ToHashSet();
         var open = Import().Matches(file.Text).Select(m => m.Groups[1].Value).ToHashSet();
         return types.Select(t => t.Key).Where(folder => folder != file.Folder
-            && (open.Contains(folder) || open.Any(o => o.StartsWith(folder + ".", StringComparison.Ordinal)) || file.Folder.StartsWith(folder + ".", StringComparison.Ordinal))
+            && (open.Contains(folder) || open.Any(o => o.StartsWith(folder + ".", StringComparison.Ordinal))
+                || file.Folder.StartsWith(folder + ".", StringComparison.Ordinal))
             && types[folder].Any(words.Contains));
     }
 
@@ -94,7 +102,8 @@ public sealed partial class ArchitectureTests
         }
     }
 
-    private static bool IsOurs(string file) => !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
+    private static bool IsOurs(string file) =>
+        !file.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal);
 
     private static string ThisFile([CallerFilePath] string file = "") => file;
 

@@ -19,7 +19,8 @@ public sealed class CheckpointTests : IDisposable
         var model = SharedData.Path("stories260k");
         var prompts = _folder.Write("prompts.jsonl", Prompts.Select(p => $$"""{"prompt": "{{p}}"}"""));
 
-        var submitted = await _folder.Client("submit", prompts, "--model", model, "--samples", "4", "--max-new-tokens", "16", "--out", _folder["answers.jsonl"]);
+        var submitted = await _folder.Client("submit", prompts, "--model", model, "--samples", "4", "--max-new-tokens", "16", "--out",
+            _folder["answers.jsonl"]);
         Assert.True(submitted.ExitCode == 0, submitted.ToString());
         Assert.Contains($"{model} has no chat_template, so its prompts are put by the dialogue template 'paper'", submitted.ToString());
         var lines = File.ReadLines(_folder["answers.jsonl"]).Select(l => JsonNode.Parse(l)!).ToList();
@@ -28,17 +29,20 @@ public sealed class CheckpointTests : IDisposable
 
         var run = _folder["run"];
         var trained = await _folder.Client(["train", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", model, "--out", run,
-            .. SmallRun.Set($"data.prompts={prompts}", "sampling.max_new_tokens=16", "stages.Self-Judge.steps=2", "stages.Self-Judge.prompts=4", "stages.Self-Judge.samples=4")]);
+            .. SmallRun.Set($"data.prompts={prompts}", "sampling.max_new_tokens=16", "stages.Self-Judge.steps=2",
+                "stages.Self-Judge.prompts=4", "stages.Self-Judge.samples=4")]);
         Assert.True(trained.ExitCode == 0, trained.ToString());
         var adapter = JsonNode.Parse(File.ReadAllText(Path.Combine(run, "adapter", "adapter_config.json")))!;
         Assert.Equal((model, 8, "LORA"), ((string)adapter["base_model_name_or_path"]!, (int)adapter["r"]!, (string)adapter["peft_type"]!));
         Assert.True(new FileInfo(Path.Combine(run, "adapter", "adapter_model.safetensors")).Length > 0);
         Assert.True(new FileInfo(Path.Combine(run, "report.html")).Length > 0);
         Assert.Equal([2], SmallRun.Checkpoints(run));
-        Assert.Equal(["rewards/margins", "loss"], new[] { "rewards/margins", "loss" }.Where(key => SmallRun.Metrics(run).All(r => double.IsFinite((double)r[key]!))));
+        Assert.Equal(["rewards/margins", "loss"],
+            new[] { "rewards/margins", "loss" }.Where(key => SmallRun.Metrics(run).All(r => double.IsFinite((double)r[key]!))));
 
         // The adapter is a model to submit to.
-        var again = await _folder.Client("submit", prompts, "--model", Path.Combine(run, "adapter"), "--template", "paper", "--samples", "2", "--max-new-tokens", "8", "--out", _folder["adapted.jsonl"]);
+        var again = await _folder.Client("submit", prompts, "--model", Path.Combine(run, "adapter"), "--template", "paper", "--samples",
+            "2", "--max-new-tokens", "8", "--out", _folder["adapted.jsonl"]);
         Assert.True(again.ExitCode == 0, again.ToString());
         Assert.Equal(4, File.ReadLines(_folder["adapted.jsonl"]).Count());
     }

@@ -28,8 +28,10 @@ public sealed class ClusterTests(UninterruptedRun uninterrupted) : IDisposable
         Assert.True(File.Exists(Path.Combine(run, "adapter", "adapter_model.safetensors")));
         Assert.False(File.Exists(Path.Combine(run, "silo.json")), "the address of a run that is over is still there");
 
-        var prompts = _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?"}""", """{"prompt": "what colour is the bear ?"}""");
-        var submitted = await _folder.Client("submit", prompts, "--model", run, "--samples", "2", "--max-new-tokens", "8", "--out", _folder["answers.jsonl"], "--cluster", coordinating.Gateway);
+        var prompts = _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?"}""",
+            """{"prompt": "what colour is the bear ?"}""");
+        var submitted = await _folder.Client("submit", prompts, "--model", run, "--samples", "2", "--max-new-tokens", "8", "--out",
+            _folder["answers.jsonl"], "--cluster", coordinating.Gateway);
         Assert.True(submitted.ExitCode == 0, submitted.ToString());
         Assert.Equal([0, 1], File.ReadLines(_folder["answers.jsonl"]).Select(l => (int)JsonNode.Parse(l)!["index"]!));
 
@@ -79,7 +81,8 @@ public sealed class ClusterTests(UninterruptedRun uninterrupted) : IDisposable
     {
         await using var silo = await Silo.Start(_folder, "--no-model-host");
         var prompts = _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?"}""");
-        var submitted = await _folder.Client("submit", prompts, "--model", SharedData.Path("stories260k"), "--template", "plain", "--out", _folder["answers.jsonl"], "--cluster", silo.Gateway);
+        var submitted = await _folder.Client("submit", prompts, "--model", SharedData.Path("stories260k"), "--template", "plain", "--out",
+            _folder["answers.jsonl"], "--cluster", silo.Gateway);
         Assert.True(submitted.ExitCode == 1, submitted.ToString());
         Assert.Equal("the cluster has no model host: start a silo with one\n", submitted.Errors);
     }
@@ -97,6 +100,7 @@ public sealed class ClusterTests(UninterruptedRun uninterrupted) : IDisposable
     private static string[] TrainOn(string prompts, string model, string run, int steps, Silo silo) =>
     [
         "train", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", model, "--out", run, "--cluster", silo.Gateway,
-        .. SmallRun.Set($"data.prompts={prompts}", "model.dialogue_template=world", "judge.templates=[world]", "sampling.max_new_tokens=8", $"stages.Self-Judge.steps={steps}", "stages.Self-Judge.prompts=4"),
+        .. SmallRun.Set($"data.prompts={prompts}", "model.dialogue_template=world", "judge.templates=[world]", "sampling.max_new_tokens=8",
+            $"stages.Self-Judge.steps={steps}", "stages.Self-Judge.prompts=4"),
     ];
 }

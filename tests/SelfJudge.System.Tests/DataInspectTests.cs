@@ -29,7 +29,8 @@ public sealed class DataInspectTests : IDisposable
     public async Task Judge_prompts_that_lose_text_are_counted_by_where_they_lose_it()
     {
         string Words(int n) => string.Join(' ', Enumerable.Repeat("dog", n));
-        string Row(int prompt, int chosen, int rejected) => $$"""{"prompt": "{{Words(prompt)}}", "chosen": "{{Words(chosen)}}", "rejected": "{{Words(rejected)}} cat"}""";
+        string Row(int prompt, int chosen, int rejected) =>
+            $$"""{"prompt": "{{Words(prompt)}}", "chosen": "{{Words(chosen)}}", "rejected": "{{Words(rejected)}} cat"}""";
         // Each word of the responses is more than a token of this vocabulary: 900 of them never fit into 512, 3 always do.
         var file = _folder.Write("rows.jsonl", Row(3, 3, 3), Row(900, 3, 3), Row(3, 900, 3), Row(3, 900, 900));
         var ended = await _folder.Client("data", "inspect", "--data", file, "--model", SharedData.Path("stories260k"), "--json");
@@ -43,7 +44,8 @@ public sealed class DataInspectTests : IDisposable
     [Fact]
     public async Task What_is_learned_of_real_rows_is_shown()
     {
-        var ended = await _folder.Client("data", "inspect", "--data", SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz"), "--model", SharedData.Path("stories260k"));
+        var ended = await _folder.Client("data", "inspect", "--data", SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz"), "--model",
+            SharedData.Path("stories260k"));
         Assert.True(ended.ExitCode == 0, ended.ToString());
         Assert.Contains("rows: 1500 read, 1487 kept", ended.Output);
         Assert.Contains("would be Assistant «A»", ended.Output);
@@ -62,9 +64,11 @@ public sealed class DataInspectTests : IDisposable
         Assert.Contains("rows: 3 read, 1 kept, 1 pairs", ended.Output);
         Assert.Contains($"{file}:2: unknown role '7': a turn is of system, user or assistant", ended.Output);
         Assert.Contains($"{file}:3: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}; it has \"Prompt\"", ended.Output);
-        Assert.Contains("2 of 3 rows are malformed, a share above 0.01: a run refuses this data unless data.max_malformed allows it", ended.Errors);
+        Assert.Contains("2 of 3 rows are malformed, a share above 0.01: a run refuses this data unless data.max_malformed allows it",
+            ended.Errors);
         var json = await _folder.Client("data", "inspect", "--data", file, "--json");
-        Assert.Equal([$"{file}:2", $"{file}:3"], JsonNode.Parse(json.Output)!["problems"]!.AsArray().Select(p => string.Join(':', ((string)p!).Split(':').Take(2))));
+        Assert.Equal([$"{file}:2", $"{file}:3"],
+            JsonNode.Parse(json.Output)!["problems"]!.AsArray().Select(p => string.Join(':', ((string)p!).Split(':').Take(2))));
     }
 
     [Fact]
@@ -96,7 +100,8 @@ public sealed class DataInspectTests : IDisposable
         Directory.CreateDirectory(model);
         foreach (var path in Directory.GetFiles(SharedData.Path("stories260k")))
             File.Copy(path, Path.Combine(model, Path.GetFileName(path)));
-        File.WriteAllText(Path.Combine(model, "tokenizer_config.json"), """{"bos_token": "<s>", "eos_token": "</s>", "chat_template": "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"}""");
+        File.WriteAllText(Path.Combine(model, "tokenizer_config.json"),
+            """{"bos_token": "<s>", "eos_token": "</s>", "chat_template": "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"}""");
         var file = _folder.Write("rows.jsonl", """{"prompt": "why ?", "chosen": "so .", "rejected": "no ."}""");
         var ended = await _folder.Client("data", "inspect", "--data", file, "--model", model);
         Assert.True(ended.ExitCode == 0, ended.ToString());

@@ -27,16 +27,19 @@ public sealed class DemoTests : IDisposable
 
         var stages = result["stages"]!.AsArray();
         Assert.Equal(["SFT", "JSFT", "DPO", "Off-policy", "Self-Judge"], Names(stages));
-        Assert.All(stages, stage => Assert.All(new[] { "seconds", "tokens", "tokens_per_second" }, key => Assert.True((double)stage![key]! > 0, key)));
+        Assert.All(stages, stage => Assert.All(new[] { "seconds", "tokens", "tokens_per_second" }, key =>
+            Assert.True((double)stage![key]! > 0, key)));
 
         var policies = result["policies"]!.AsArray();
         Assert.Equal(
-            ["DPO", "JSFT", "JSFT + rejection N=16", "JSFT + rejection N=4", "Off-policy", "SFT", "Self-Judge", "Self-Judge + rejection N=16", "Self-Judge + rejection N=4"],
+            ["DPO", "JSFT", "JSFT + rejection N=16", "JSFT + rejection N=4", "Off-policy", "SFT", "Self-Judge",
+                "Self-Judge + rejection N=16", "Self-Judge + rejection N=4"],
             Names(policies).Order(StringComparer.Ordinal));
         Assert.All(policies, policy =>
         {
             Assert.InRange((double)policy!["gold_mean"]!, 0, 1);
-            Assert.Equal(["helpfulness", "honesty", "instruction_following", "truthfulness"], policy["gold_by_principle"]!.AsObject().Select(p => p.Key));
+            Assert.Equal(["helpfulness", "honesty", "instruction_following", "truthfulness"],
+                policy["gold_by_principle"]!.AsObject().Select(p => p.Key));
             Assert.All(policy["gold_by_principle"]!.AsObject(), p => Assert.InRange((double)p.Value!, 0, 1));
             var interval = policy["win_rate_ci95"]!.AsArray().Select(v => (double)v!).ToList();
             Assert.Equal(2, interval.Count);
@@ -55,10 +58,12 @@ public sealed class DemoTests : IDisposable
         Assert.Equal(2 * 25 * 32, Count("made") + Count("identical_skipped"));
         Assert.Equal(Count("trained"), (await SmallRun.Triplets(Run)).Count);
 
-        foreach (var file in new[] { "report.html", "metrics.jsonl", "triplets.parquet", "recipe.yaml", "final/config.json", "final/model.safetensors", "final/tokenizer.json", "final/tokenizer_config.json" })
+        foreach (var file in new[] { "report.html", "metrics.jsonl", "triplets.parquet", "recipe.yaml", "final/config.json",
+            "final/model.safetensors", "final/tokenizer.json", "final/tokenizer_config.json" })
             Assert.True(new FileInfo(Path.Combine(Run, file)) is { Exists: true, Length: > 0 }, file);
         foreach (var stage in Names(stages))
-            Assert.True(new FileInfo(Assert.Single(Directory.GetFiles(Path.Combine(Run, "tensorboard", stage), "events.out.tfevents.*"))).Length > 0, stage);
+            Assert.True(new FileInfo(
+                Assert.Single(Directory.GetFiles(Path.Combine(Run, "tensorboard", stage), "events.out.tfevents.*"))).Length > 0, stage);
         Assert.NotEmpty(SmallRun.Checkpoints(Run));
         Assert.Equal(Enumerable.Range(1, 300 + 350 + 3 * 25), SmallRun.Metrics(Run).Select(r => (int)r["run_step"]!));
     }

@@ -12,9 +12,12 @@ public sealed partial class DocumentationTests : IDisposable
 
     public static TheoryData<string> Pages =>
     [
-        .. Directory.GetFiles(Repository, "*.md").Concat(Directory.GetFiles(Path.Combine(Repository, "docs"), "*.md", SearchOption.AllDirectories))
-            .Concat(((string[])["bench", "client", "samples", "src"]).SelectMany(f => Directory.GetFiles(Path.Combine(Repository, f), "README.md", SearchOption.AllDirectories)))
-            .Where(p => !p.Contains($"{Path.DirectorySeparatorChar}bin{Path.DirectorySeparatorChar}", StringComparison.Ordinal)).Select(p => Path.GetRelativePath(Repository, p)).Order(StringComparer.Ordinal),
+        .. Directory.GetFiles(Repository, "*.md")
+            .Concat(Directory.GetFiles(Path.Combine(Repository, "docs"), "*.md", SearchOption.AllDirectories))
+            .Concat(((string[])["bench", "client", "samples", "src"])
+                .SelectMany(f => Directory.GetFiles(Path.Combine(Repository, f), "README.md", SearchOption.AllDirectories)))
+            .Where(p => !p.Contains($"{Path.DirectorySeparatorChar}bin{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
+                .Select(p => Path.GetRelativePath(Repository, p)).Order(StringComparer.Ordinal),
     ];
 
     public void Dispose() => _folder.Dispose();
@@ -33,7 +36,8 @@ public sealed partial class DocumentationTests : IDisposable
     public void A_pages_links_lead_somewhere(string page)
     {
         var path = Path.Combine(Repository, page);
-        foreach (var target in Link().Matches(File.ReadAllText(path)).Select(m => m.Groups[1].Value).Where(t => !t.StartsWith("http", StringComparison.Ordinal)))
+        foreach (var target in Link().Matches(File.ReadAllText(path)).Select(m => m.Groups[1].Value)
+            .Where(t => !t.StartsWith("http", StringComparison.Ordinal)))
         {
             var parts = target.Split('#');
             var file = parts[0].Length == 0 ? path : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(path)!, parts[0]));
@@ -44,10 +48,12 @@ public sealed partial class DocumentationTests : IDisposable
     }
 
     [Fact]
-    public void A_newcomer_reads_the_readme_to_its_end() => Assert.InRange(File.ReadAllLines(Path.Combine(Repository, "README.md")).Length, 1, 150);
+    public void A_newcomer_reads_the_readme_to_its_end() =>
+        Assert.InRange(File.ReadAllLines(Path.Combine(Repository, "README.md")).Length, 1, 150);
 
     // As GitHub makes anchors of headings.
-    private static string? AnchorOf(string line) => line.StartsWith('#') ? NotInAnchors().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-') : null;
+    private static string? AnchorOf(string line) =>
+        line.StartsWith('#') ? NotInAnchors().Replace(line.TrimStart('#').Trim().ToLowerInvariant(), "").Replace(' ', '-') : null;
 
     private static string ThisFile([CallerFilePath] string file = "") => file;
 

@@ -15,14 +15,17 @@ public sealed class ErrorTests : IDisposable
     public async Task An_unknown_key_of_a_recipe_is_named_with_its_line()
     {
         var recipe = _folder.Write("recipe.yaml", "name: mine", "data:", "  world_pears: 100");
-        await AssertFails($"{recipe}:3: unknown key 'data.world_pears'; known here are world_pairs, pairs, prompts, sources, world_extra_answers, extra_answers, max_malformed", "train", "--recipe", recipe, "--out", Run);
+        await AssertFails($"{recipe}:3: unknown key 'data.world_pears'; known here are world_pairs, pairs, prompts, sources, "
+            + $"world_extra_answers, extra_answers, max_malformed", "train", "--recipe", recipe, "--out", Run);
     }
 
     [Fact]
     public async Task A_value_of_another_type_is_named_with_its_line()
     {
-        var recipe = _folder.Write("recipe.yaml", "data: {world_pairs: 100}", "stages:", "  - name: SFT", "    method: sft", "    steps: many");
-        await AssertFails($"{recipe}:5: stages[0].steps: must be a whole number, 0 or more, not 'many'", "train", "--recipe", recipe, "--out", Run);
+        var recipe = _folder.Write("recipe.yaml", "data: {world_pairs: 100}", "stages:", "  - name: SFT", "    method: sft",
+            "    steps: many");
+        await AssertFails($"{recipe}:5: stages[0].steps: must be a whole number, 0 or more, not 'many'", "train", "--recipe", recipe,
+            "--out", Run);
     }
 
     [Fact]
@@ -43,9 +46,12 @@ public sealed class ErrorTests : IDisposable
     [Fact]
     public async Task Template_files_of_stages_are_read_before_there_is_a_run_and_have_names_of_their_own()
     {
-        var (empty, named) = (_folder.Write("empty.yaml", "name: mine", "text:"), _folder.Write("named.yaml", "name: world", "text: \"{context} {response_a} {response_b} \""));
-        await AssertFails($"{empty}: the key text is missing; a judge template has name, text", SmallRun.Train(Run, "--set", $"stages.JSFT.judge_templates=[{empty}]"));
-        await AssertFails($"judge.templates: world and {named} have the same name, 'world'; give one of them another", SmallRun.Train(Run, "--set", $"stages.JSFT.judge_templates=[{named}]"));
+        var (empty, named) = (_folder.Write("empty.yaml", "name: mine", "text:"),
+            _folder.Write("named.yaml", "name: world", "text: \"{context} {response_a} {response_b} \""));
+        await AssertFails($"{empty}: the key text is missing; a judge template has name, text",
+            SmallRun.Train(Run, "--set", $"stages.JSFT.judge_templates=[{empty}]"));
+        await AssertFails($"judge.templates: world and {named} have the same name, 'world'; give one of them another",
+            SmallRun.Train(Run, "--set", $"stages.JSFT.judge_templates=[{named}]"));
         Assert.False(Directory.Exists(Run));
     }
 
@@ -57,7 +63,8 @@ public sealed class ErrorTests : IDisposable
     public async Task A_model_folder_without_a_configuration_is_named()
     {
         Directory.CreateDirectory(_folder["model"]);
-        await AssertFails($"{_folder["model"]} is not a model folder: it has no config.json", SmallRun.Train(Run, "--model", _folder["model"]));
+        await AssertFails($"{_folder["model"]} is not a model folder: it has no config.json",
+            SmallRun.Train(Run, "--model", _folder["model"]));
     }
 
     /// <summary>Wherever a model and a tokenizer come together.</summary>
@@ -71,10 +78,13 @@ public sealed class ErrorTests : IDisposable
     public async Task A_tokenizer_that_knows_more_tokens_than_its_model_is_refused(params string[] command)
     {
         WriteModelThatLacksAToken();
-        var recipe = _folder.Write("recipe.yaml", "name: mine", "data: {world_pairs: 100}", "stages: [{name: SFT, method: sft, steps: 1, policy_examples: 2, learning_rate: 1e-3}]");
+        var recipe = _folder.Write("recipe.yaml", "name: mine", "data: {world_pairs: 100}",
+            "stages: [{name: SFT, method: sft, steps: 1, policy_examples: 2, learning_rate: 1e-3}]");
         var prompts = _folder.Write("prompts.jsonl", """{"prompt": "cat"}""");
-        await AssertFails($"{_folder["model/tokenizer.json"]}: the token 'dog' has the id 3, but the model knows the ids 0 to 2 only (vocab_size 3 in config.json)*",
-            [.. command.Select(a => a switch { "MODEL" => _folder["model"], "RECIPE" => recipe, "PROMPTS" => prompts, "RUN" => Run, _ => a })]);
+        await AssertFails($"{_folder["model/tokenizer.json"]}: the token 'dog' has the id 3, but the model knows the ids 0 to 2 only "
+            + $"(vocab_size 3 in config.json)*",
+            [.. command.Select(a => a switch { "MODEL" => _folder["model"], "RECIPE" => recipe, "PROMPTS" => prompts, "RUN" => Run, _ =>
+                a })]);
     }
 
     [Theory]
@@ -88,8 +98,10 @@ public sealed class ErrorTests : IDisposable
         WriteModelThatLacksAToken();
         string Named(string text) => text.Replace("MODEL", _folder["model"], StringComparison.Ordinal);
         var recipe = _folder.Write("recipe.yaml", "name: mine", "data: {world_pairs: 100}",
-            "stages: [{name: SFT, method: sft, steps: 1, policy_examples: 2, learning_rate: 1e-3},", $"  {{name: Second, {method}, from: SFT, steps: 1, prompts: 2, learning_rate: 1e-3, {Named(key)}}}]", Named(evaluation));
-        await AssertFails($"{_folder["model/tokenizer.json"]}: the token 'dog' has the id 3, but the model knows the ids 0 to 2 only (vocab_size 3 in config.json)*",
+            "stages: [{name: SFT, method: sft, steps: 1, policy_examples: 2, learning_rate: 1e-3},",
+                $"  {{name: Second, {method}, from: SFT, steps: 1, prompts: 2, learning_rate: 1e-3, {Named(key)}}}]", Named(evaluation));
+        await AssertFails($"{_folder["model/tokenizer.json"]}: the token 'dog' has the id 3, but the model knows the ids 0 to 2 only "
+            + $"(vocab_size 3 in config.json)*",
             [command, "--recipe", recipe, .. command == "train" ? ["--out", Run] : Array.Empty<string>()]);
     }
 
@@ -98,7 +110,8 @@ public sealed class ErrorTests : IDisposable
     {
         Directory.CreateDirectory(_folder["model"]);
         File.WriteAllText(_folder["model/config.json"], """{"model_type": "gpt2"}""");
-        await AssertFails($"{_folder["model/config.json"]}: model_type is gpt2; supported are llama, mistral", SmallRun.Train(Run, "--model", _folder["model"]));
+        await AssertFails($"{_folder["model/config.json"]}: model_type is gpt2; supported are llama, mistral",
+            SmallRun.Train(Run, "--model", _folder["model"]));
     }
 
     [Theory]
@@ -113,9 +126,12 @@ public sealed class ErrorTests : IDisposable
     [Fact]
     public async Task A_malformed_line_of_prompts_is_named()
     {
-        var prompts = _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?"}""", """{"question": "what colour is it ?"}""");
-        await AssertFails($"{prompts}:2: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}; it has \"question\"", "submit", prompts, "--model", _folder["model"], "--out", Run);
-        await AssertFails($"{prompts}:2: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}; it has \"question\"", "train", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", Model(), "--set", $"data.prompts={prompts}", "--out", Run);
+        var prompts = _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?"}""",
+            """{"question": "what colour is it ?"}""");
+        await AssertFails($"{prompts}:2: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}; it has \"question\"", "submit",
+            prompts, "--model", _folder["model"], "--out", Run);
+        await AssertFails($"{prompts}:2: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}; it has \"question\"", "train",
+            "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", Model(), "--set", $"data.prompts={prompts}", "--out", Run);
         _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?""");
         await AssertFails($"{prompts}:1: *", "submit", prompts, "--model", _folder["model"], "--out", Run);
     }
@@ -125,7 +141,8 @@ public sealed class ErrorTests : IDisposable
     {
         var prompts = _folder.Write("prompts.jsonl");
         await AssertFails($"{prompts}: holds no rows", "submit", prompts, "--model", _folder["model"], "--out", Run);
-        await AssertFails($"{prompts}: holds no rows", "train", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", Model(), "--set", $"data.prompts={prompts}", "--out", Run);
+        await AssertFails($"{prompts}: holds no rows", "train", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", Model(),
+            "--set", $"data.prompts={prompts}", "--out", Run);
     }
 
     [Fact]
@@ -133,7 +150,8 @@ public sealed class ErrorTests : IDisposable
     {
         // Where tests run as root no mode forbids writing, but a file where a folder should be always does.
         var blocked = Path.Combine(_folder.Write("file", "in the way"), "run");
-        foreach (var command in new string[][] { SmallRun.Train(blocked), ["demo", "--quick", "--out", blocked], ["reproduce", "--out", blocked], ["convert", "--model", "none", "--out", blocked] })
+        foreach (var command in new string[][] { SmallRun.Train(blocked), ["demo", "--quick", "--out", blocked],
+            ["reproduce", "--out", blocked], ["convert", "--model", "none", "--out", blocked] })
             await AssertFails($"--out {blocked} cannot be written: {_folder["file"]} is a file, not a folder", command);
     }
 
@@ -141,16 +159,20 @@ public sealed class ErrorTests : IDisposable
     public async Task A_name_that_no_file_system_takes_is_said_before_anything_is_read()
     {
         string name = new('é', 128), folder = _folder[Path.Combine(name, "run")], file = _folder[name];
-        await AssertFails($"--out {folder} cannot be written: its name has 256 bytes, and a file system takes 255", "train", "--recipe", "none.yaml", "--out", folder);
-        await AssertFails($"--out {file} cannot be written: its name has 256 bytes, and a file system takes 255", "score", "--data", "none.jsonl", "--model", "none", "--out", file);
+        await AssertFails($"--out {folder} cannot be written: its name has 256 bytes, and a file system takes 255", "train", "--recipe",
+            "none.yaml", "--out", folder);
+        await AssertFails($"--out {file} cannot be written: its name has 256 bytes, and a file system takes 255", "score", "--data",
+            "none.jsonl", "--model", "none", "--out", file);
     }
 
     [Fact]
     public async Task A_file_that_cannot_be_written_is_named_before_anything_is_read()
     {
-        foreach (var command in new string[][] { ["submit", "none.jsonl"], ["compare", "none", "none", "--judge", "oracle"], ["score", "--data", "none.jsonl", "--model", "none"] })
+        foreach (var command in new string[][] { ["submit", "none.jsonl"], ["compare", "none", "none", "--judge", "oracle"],
+            ["score", "--data", "none.jsonl", "--model", "none"] })
         {
-            await AssertFails($"--out {_folder["none/out.jsonl"]} cannot be written: there is no folder {_folder["none"]}", [.. command, "--out", "none/out.jsonl"]);
+            await AssertFails($"--out {_folder["none/out.jsonl"]} cannot be written: there is no folder {_folder["none"]}",
+                [.. command, "--out", "none/out.jsonl"]);
             await AssertFails($"--out {_folder.Path} is a folder: name a file", [.. command, "--out", _folder.Path]);
         }
     }
@@ -162,12 +184,17 @@ public sealed class ErrorTests : IDisposable
         var pairs = _folder.Write("pairs.jsonl", """{"prompt": "a", "chosen": "b", "rejected": "c"}""");
         var answers = _folder.Write("given.jsonl", """{"prompt": "a", "answer": "b"}""");
         Directory.CreateDirectory(_folder["empty"]);
-        foreach (var command in new string[][] { ["generate", "--prompt", "x"], ["chat"], ["judge", "--prompt", "x", "--a", "b", "--b", "c"], ["score", "--data", pairs, "--out", "scores.jsonl"], ["submit", pairs, "--out", "answers.jsonl"], ["convert", "--out", "converted"] })
+        foreach (var command in new string[][] { ["generate", "--prompt", "x"], ["chat"],
+            ["judge", "--prompt", "x", "--a", "b", "--b", "c"], ["score", "--data", pairs, "--out", "scores.jsonl"],
+            ["submit", pairs, "--out", "answers.jsonl"], ["convert", "--out", "converted"] })
             await AssertFails($"--model nowhere: there is no such folder or run; {Wanted}", [.. command, "--model", "nowhere"]);
         await AssertFails($"--model {pairs}: is a file; {Wanted}", "chat", "--model", pairs);
-        await AssertFails("--model empty: the folder holds no model (config.json), no adapter (adapter_config.json) and no run (recipe.yaml)", "chat", "--model", "empty");
-        await AssertFails($"nowhere: there is no such folder or run; {Wanted}", "compare", answers, "nowhere", "--judge", "oracle", "--out", "compared.jsonl");
-        await AssertFails($"--judge nowhere: there is no such folder or run; {Wanted}", "compare", answers, answers, "--judge", "nowhere", "--out", "compared.jsonl");
+        await AssertFails("--model empty: the folder holds no model (config.json), no adapter (adapter_config.json) and no run "
+            + "(recipe.yaml)", "chat", "--model", "empty");
+        await AssertFails($"nowhere: there is no such folder or run; {Wanted}", "compare", answers, "nowhere", "--judge", "oracle", "--out",
+            "compared.jsonl");
+        await AssertFails($"--judge nowhere: there is no such folder or run; {Wanted}", "compare", answers, answers, "--judge", "nowhere",
+            "--out", "compared.jsonl");
         foreach (var command in new[] { "tokenize", "detokenize" })
             await AssertFails("--model nowhere: there is no such folder", command, "--model", "nowhere");
         await AssertFails("--model nowhere: there is no such folder", "data", "inspect", "--data", pairs, "--model", "nowhere");
@@ -176,7 +203,8 @@ public sealed class ErrorTests : IDisposable
     [Fact]
     public async Task Data_that_is_not_there_is_named_by_its_option()
     {
-        foreach (var command in new string[][] { SmallRun.Train(Run), ["jsft", "--model", Model(), "--out", Run], ["plan", "--recipe", SmallRun.Recipe("smoke.yaml")] })
+        foreach (var command in new string[][] { SmallRun.Train(Run), ["jsft", "--model", Model(), "--out", Run],
+            ["plan", "--recipe", SmallRun.Recipe("smoke.yaml")] })
             await AssertFails($"--data: there is no {_folder["none.jsonl"]}", [.. command, "--data", "none.jsonl"]);
     }
 
@@ -184,8 +212,10 @@ public sealed class ErrorTests : IDisposable
     public async Task A_judge_template_that_is_not_known_is_named_by_its_option()
     {
         var model = Model();
-        foreach (var command in new string[][] { ["judge", "--prompt", "x", "--a", "b", "--b", "c", "--model", model, "--template", "plain"], ["data", "inspect", "--data", "none.jsonl"], ["jsft", "--data", model, "--model", model, "--out", Run] })
-            await AssertFails("--judge-template: unknown judge template 'none'; known are world, *", [.. command, "--judge-template", "none"]);
+        foreach (var command in new string[][] { ["judge", "--prompt", "x", "--a", "b", "--b", "c", "--model", model, "--template",
+            "plain"], ["data", "inspect", "--data", "none.jsonl"], ["jsft", "--data", model, "--model", model, "--out", Run] })
+            await AssertFails("--judge-template: unknown judge template 'none'; known are world, *",
+                [.. command, "--judge-template", "none"]);
     }
 
     [Fact]
@@ -193,9 +223,11 @@ public sealed class ErrorTests : IDisposable
     {
         if (!OperatingSystem.IsLinux())
             Assert.Skip("needs /dev");
-        foreach (var command in new string[][] { ["submit", "none.jsonl"], ["compare", "none", "none", "--judge", "oracle"], ["score", "--data", "none.jsonl", "--model", "none"] })
+        foreach (var command in new string[][] { ["submit", "none.jsonl"], ["compare", "none", "none", "--judge", "oracle"],
+            ["score", "--data", "none.jsonl", "--model", "none"] })
             foreach (var device in new[] { "/dev/full", "/dev/stdout" })
-                await AssertFails($"--out {device} is a device, a pipe or the system's own: name a file elsewhere", [.. command, "--out", device]);
+                await AssertFails($"--out {device} is a device, a pipe or the system's own: name a file elsewhere",
+                    [.. command, "--out", device]);
     }
 
     [Fact]
@@ -203,8 +235,10 @@ public sealed class ErrorTests : IDisposable
     {
         Directory.CreateDirectory(Run);
         File.WriteAllText(Path.Combine(Run, "recipe.yaml"), "name: earlier");
-        await AssertFails($"{Run} holds a run already: go on with it by 'resume {Run}', or name another folder with --out", SmallRun.Train(Run));
-        await AssertFails($"{Run} holds a run already: go on with it by 'resume {Run}', or name another folder with --out", "demo", "--quick", "--out", Run);
+        await AssertFails($"{Run} holds a run already: go on with it by 'resume {Run}', or name another folder with --out",
+            SmallRun.Train(Run));
+        await AssertFails($"{Run} holds a run already: go on with it by 'resume {Run}', or name another folder with --out", "demo",
+            "--quick", "--out", Run);
         Assert.Equal(["recipe.yaml"], Directory.GetFileSystemEntries(Run).Select(Path.GetFileName));
     }
 
@@ -220,14 +254,18 @@ public sealed class ErrorTests : IDisposable
     [InlineData("localhost:")]
     [InlineData("localhost:99999")]
     public async Task A_cluster_without_a_port_is_refused(string cluster) =>
-        await AssertFails($"--cluster {cluster}: write the gateway of a silo as HOST:PORT, such as 127.0.0.1:30000", SmallRun.Train(Run, "--cluster", cluster));
+        await AssertFails($"--cluster {cluster}: write the gateway of a silo as HOST:PORT, such as 127.0.0.1:30000",
+            SmallRun.Train(Run, "--cluster", cluster));
 
     [Theory]
     [InlineData("--seeds 0: must be a whole number from 1 to 1000", "demo", "--seeds", "0")]
-    [InlineData("--seeds 2: there are not so many seeds from --seed 18446744073709551615 on", "demo", "--seed", "18446744073709551615", "--seeds", "2")]
-    [InlineData("--samples 0: must be a whole number from 1 to 1024", "submit", "prompts.jsonl", "--samples", "0", "--out", "answers.jsonl")]
+    [InlineData("--seeds 2: there are not so many seeds from --seed 18446744073709551615 on", "demo", "--seed", "18446744073709551615",
+        "--seeds", "2")]
+    [InlineData("--samples 0: must be a whole number from 1 to 1024", "submit", "prompts.jsonl", "--samples", "0", "--out",
+        "answers.jsonl")]
     [InlineData("--temperature 1e-39: must be a number, 0, or from 0.0001 to 1000", "generate", "--prompt", "x", "--temperature", "1e-39")]
-    [InlineData("--max-new-tokens 2147483647: must be a whole number from 1 to 1048576", "generate", "--prompt", "x", "--max-new-tokens", "2147483647")]
+    [InlineData("--max-new-tokens 2147483647: must be a whole number from 1 to 1048576", "generate", "--prompt", "x", "--max-new-tokens",
+        "2147483647")]
     [InlineData("--beta 1e-320: must be a number from 0.000001 to 1000", "score", "--data", "x", "--out", "x", "--beta", "1e-320")]
     [InlineData("--loss 1: known are sigmoid, hinge and ipo", "score", "--data", "x", "--out", "x", "--loss", "1")]
     [InlineData("--loss sigmoid, ipo: known are sigmoid, hinge and ipo", "score", "--data", "x", "--out", "x", "--loss", "sigmoid, ipo")]
@@ -237,12 +275,16 @@ public sealed class ErrorTests : IDisposable
     [InlineData("--out '': must not be empty", "train", "--recipe", "x", "--out", "")]
     [InlineData("--recipe '': must not be empty", "train", "--recipe", "")]
     [InlineData("prompts '': must not be empty", "submit", "", "--out", "x")]
-    [InlineData("tarin is no command of 'selfjudge': known are demo, jsft, train, plan, submit, compare, generate, chat, judge, score, convert, recipes, data, reproduce, runs, show, watch, cancel, resume, tokenize, detokenize", "tarin", "--recipe", "x")]
+    [InlineData("tarin is no command of 'selfjudge': known are demo, jsft, train, plan, submit, compare, generate, chat, judge, score, "
+        + "convert, recipes, data, reproduce, runs, show, watch, cancel, resume, tokenize, detokenize", "tarin", "--recipe", "x")]
     [InlineData("vali is no command of 'selfjudge recipes': known are list, show, copy, validate, schema, explain", "recipes", "vali", "x")]
-    [InlineData("--nonsense is no option of 'selfjudge recipes validate': known are --set, --verbose", "recipes", "validate", "x", "--nonsense", "1")]
-    [InlineData("two is more than 'selfjudge show' takes: put a text with spaces between quotes, or see 'selfjudge show --help'", "show", "one", "two")]
+    [InlineData("--nonsense is no option of 'selfjudge recipes validate': known are --set, --verbose", "recipes", "validate", "x",
+        "--nonsense", "1")]
+    [InlineData("two is more than 'selfjudge show' takes: put a text with spaces between quotes, or see 'selfjudge show --help'", "show",
+        "one", "two")]
     [InlineData("prompts.jsonl: no such file", "submit", "prompts.jsonl", "--out", "answers.jsonl")]
-    public async Task A_number_or_file_that_cannot_be_is_refused(string message, params string[] arguments) => await AssertFails(message, arguments);
+    public async Task A_number_or_file_that_cannot_be_is_refused(string message, params string[] arguments) =>
+        await AssertFails(message, arguments);
 
     [Theory]
     [InlineData("--silo-port 65536: must be a whole number from 0 to 65535", "--silo-port", "65536")]
@@ -272,33 +314,41 @@ public sealed class ErrorTests : IDisposable
     [Theory]
     [InlineData("--device tpu is unknown: write cpu, or cuda:N for the N-th GPU, counted from 0", "--device", "tpu")]
     [InlineData("--device cuda:99 *", "--device", "cuda:99")]
-    [InlineData("--dtype bfloat16 and --cluster localhost:1 contradict each other: the cluster's models are where its silos have them; start the silo with these options", "--dtype", "bfloat16", "--cluster", "localhost:1")]
+    [InlineData("--dtype bfloat16 and --cluster localhost:1 contradict each other: the cluster's models are where its silos have them; "
+        + "start the silo with these options", "--dtype", "bfloat16", "--cluster", "localhost:1")]
     public async Task A_device_that_is_not_there_or_not_the_clients_to_choose_is_said_first(string message, params string[] options)
     {
-        foreach (var command in new[] { SmallRun.Train(Run), ["generate", "--model", _folder["none"], "--prompt", "hello"], ["submit", "none.jsonl", "--out", Run], ["resume", Run] })
+        foreach (var command in new[] { SmallRun.Train(Run), ["generate", "--model", _folder["none"], "--prompt", "hello"],
+            ["submit", "none.jsonl", "--out", Run], ["resume", Run] })
             await AssertFails(message, [.. command, .. options]);
     }
 
     [Fact]
     public async Task Settings_that_need_one_another_are_checked_together()
     {
-        var ended = await _folder.Client(["recipes", "validate", SmallRun.Recipe("smoke.yaml"), .. SmallRun.Set("model.init.heads=4", "model.init.key_value_heads=4", "model.init.hidden_size=30", "model.init.hidden_size=32")]);
+        var ended = await _folder.Client(["recipes", "validate", SmallRun.Recipe("smoke.yaml"),
+            .. SmallRun.Set("model.init.heads=4", "model.init.key_value_heads=4", "model.init.hidden_size=30",
+            "model.init.hidden_size=32")]);
         Assert.True(ended.ExitCode == 0, ended.ToString());
-        await AssertFails("--set model.init.heads=3: model.init.heads: must divide hidden_size (64)", ["recipes", "validate", SmallRun.Recipe("smoke.yaml"), .. SmallRun.Set("model.init.heads=3", "seed=2")]);
+        await AssertFails("--set model.init.heads=3: model.init.heads: must divide hidden_size (64)",
+            ["recipes", "validate", SmallRun.Recipe("smoke.yaml"), .. SmallRun.Set("model.init.heads=3", "seed=2")]);
     }
 
     // A model as far as anybody looks before work is spent.
     private void WriteModelThatLacksAToken()
     {
         Directory.CreateDirectory(_folder["model"]);
-        File.WriteAllText(_folder["model/config.json"], """{"model_type": "llama", "vocab_size": 3, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}""");
-        File.WriteAllText(_folder["model/tokenizer.json"], """{"added_tokens": [], "model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1, "cat": 2, "dog": 3}, "unk_token": "<unk>"}}""");
+        File.WriteAllText(_folder["model/config.json"],
+            """{"model_type": "llama", "vocab_size": 3, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}""");
+        File.WriteAllText(_folder["model/tokenizer.json"],
+            """{"added_tokens": [], "model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1, "cat": 2, "dog": 3}, "unk_token": "<unk>"}}""");
     }
 
     private string Model()
     {
         Directory.CreateDirectory(_folder["model"]);
-        File.WriteAllText(_folder["model/config.json"], """{"model_type": "llama", "vocab_size": 2, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}""");
+        File.WriteAllText(_folder["model/config.json"],
+            """{"model_type": "llama", "vocab_size": 2, "hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}""");
         File.WriteAllText(_folder["model/tokenizer.json"], """{"model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1}}}""");
         return _folder["model"];
     }

@@ -22,13 +22,16 @@ public sealed class EvaluationTests : IDisposable
         var result = SmallRun.Result(_folder["own"]);
         Assert.Equal(("JSFT", false), ((string)result["evaluation_judge"]!["name"]!, (bool)result["evaluation_judge"]!["is_independent"]!));
         var prompts = (int)result["policies"]![0]!["n_prompts"]!;
-        Assert.Contains($"{prompts} held-out prompts, judged by JSFT, the model's own judge; not independent; win rate against JSFT, ties as half", own.Output, StringComparison.Ordinal);
+        Assert.Contains($"{prompts} held-out prompts, judged by JSFT, the model's own judge; not independent; win rate against JSFT, ties "
+            + $"as half", own.Output, StringComparison.Ordinal);
         Assert.Equal(["JSFT", "Self-Judge", "Self-Judge + rejection N=2"], result["policies"]!.AsArray().Select(p => (string)p!["name"]!));
         Assert.Equal(0.5, (double)result["policies"]![0]!["win_rate"]!);
-        Assert.All(result["policies"]!.AsArray(), p => Assert.True(p!["gold_mean"] is null && (double)p["win_rate"]! is >= 0 and <= 1 && (double)p["mean_length"]! > 0));
+        Assert.All(result["policies"]!.AsArray(), p =>
+            Assert.True(p!["gold_mean"] is null && (double)p["win_rate"]! is >= 0 and <= 1 && (double)p["mean_length"]! > 0));
         Assert.InRange((double)result["evaluation_judge"]!["judge_mass"]!, 0, 1);
         Assert.InRange((double)result["judge_accuracy"]!, 0, 1);
-        Assert.Contains("judged by JSFT, the model&#39;s own judge; not independent", File.ReadAllText(_folder["own/report.html"]), StringComparison.Ordinal);
+        Assert.Contains("judged by JSFT, the model&#39;s own judge; not independent", File.ReadAllText(_folder["own/report.html"]),
+            StringComparison.Ordinal);
 
         // The same run, judged by a model from elsewhere: the answers are the same, the verdicts are another's.
         Directory.CreateDirectory(_folder["elsewhere"]);
@@ -37,7 +40,8 @@ public sealed class EvaluationTests : IDisposable
         var other = await Train(model, "other", $"evaluation.judge={_folder["elsewhere"]}");
         Assert.True(other.ExitCode == 0, other.ToString());
         var judged = SmallRun.Result(_folder["other"]);
-        Assert.Equal((_folder["elsewhere"], true), ((string)judged["evaluation_judge"]!["name"]!, (bool)judged["evaluation_judge"]!["is_independent"]!));
+        Assert.Equal((_folder["elsewhere"], true),
+            ((string)judged["evaluation_judge"]!["name"]!, (bool)judged["evaluation_judge"]!["is_independent"]!));
         Assert.Equal(result["examples"]!.ToJsonString(), judged["examples"]!.ToJsonString());
         Assert.NotEqual((double)result["evaluation_judge"]!["judge_mass"]!, (double)judged["evaluation_judge"]!["judge_mass"]!);
     }
@@ -46,10 +50,13 @@ public sealed class EvaluationTests : IDisposable
     public async Task A_judge_that_cannot_judge_is_refused_before_the_run()
     {
         var model = SharedData.Path("stories260k");
-        await AssertRefused("--set evaluation.judge=oracle: evaluation.judge: only the built-in world has an oracle; name a stage or a model folder\n", model, "evaluation.judge=oracle");
+        await AssertRefused("--set evaluation.judge=oracle: evaluation.judge: only the built-in world has an oracle; name a stage or a "
+            + "model folder\n", model, "evaluation.judge=oracle");
         await AssertRefused($"evaluation.judge: there is no {_folder["none"]}\n", model, $"evaluation.judge={_folder["none"]}");
-        var file = _folder.Write("long.yaml", "name: long", $"text: \"{string.Concat(Enumerable.Repeat("word ", 600))}{{context}} {{response_a}} {{response_b}} \"");
-        await AssertRefused($"model.path {model} cannot judge: judge template 'long' alone is longer than the model's 512 tokens\n", model, $"judge.templates=[{file}]");
+        var file = _folder.Write("long.yaml", "name: long",
+            $"text: \"{string.Concat(Enumerable.Repeat("word ", 600))}{{context}} {{response_a}} {{response_b}} \"");
+        await AssertRefused($"model.path {model} cannot judge: judge template 'long' alone is longer than the model's 512 tokens\n", model,
+            $"judge.templates=[{file}]");
     }
 
     private async Task AssertRefused(string message, string model, string setting)
@@ -62,7 +69,8 @@ public sealed class EvaluationTests : IDisposable
 
     private Task<Ended> Train(string model, string name, params IEnumerable<string> settings)
     {
-        using (var rows = new StreamReader(new GZipStream(File.OpenRead(SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz")), CompressionMode.Decompress)))
+        using (var rows = new StreamReader(new GZipStream(File.OpenRead(SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz")),
+            CompressionMode.Decompress)))
             _folder.Write("hh.jsonl", Enumerable.Range(0, Rows).Select(_ => rows.ReadLine()!));
         var recipe = _folder.Write("recipe.yaml",
             "data: {pairs: hh.jsonl}",

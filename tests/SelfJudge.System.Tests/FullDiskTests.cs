@@ -21,7 +21,8 @@ public sealed class FullDiskTests : IDisposable
                 ballast.Write(new byte[(16 << 20) - (1 << 20)]);
             var failed = await _folder.Client(SmallRun.Train(run));
             Assert.True(failed.ExitCode == 1, failed.ToString());
-            Assert.Matches($"^the run failed: No space left on device : '{run}/.*'\nwhat it made is in {run}; once the cause is mended, go on with: resume {run}\n$", failed.Errors);
+            Assert.Matches($"^the run failed: No space left on device : '{run}/.*'\nwhat it made is in {run}; once the cause is mended, "
+                + $"go on with: resume {run}\n$", failed.Errors);
             var before = SmallRun.NewestCheckpoint(run);
             Assert.InRange(before, 1, SmallRun.Steps - 1);
 

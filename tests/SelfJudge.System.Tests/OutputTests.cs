@@ -20,7 +20,8 @@ public sealed class OutputTests : IDisposable
         Assert.Equal("\"\u202e\"\n", (await _folder.Client(command)).Output);
         if (!File.Exists("/usr/bin/script"))
             Assert.Skip("needs 'script', which makes a terminal");
-        var shown = await ConsoleProcess.Run("/usr/bin/script", _folder.Path, "-qec", string.Join(' ', command.Prepend(Programs.Client).Prepend("exec").Prepend(Programs.DotNet).Select(a => $"'{a}'")), "/dev/null");
+        var shown = await ConsoleProcess.Run("/usr/bin/script", _folder.Path, "-qec",
+            string.Join(' ', command.Prepend(Programs.Client).Prepend("exec").Prepend(Programs.DotNet).Select(a => $"'{a}'")), "/dev/null");
         Assert.EndsWith("\"\\u202e\"", shown.Output.TrimEnd(), StringComparison.Ordinal);
     }
 
@@ -29,8 +30,11 @@ public sealed class OutputTests : IDisposable
     {
         if (OperatingSystem.IsWindows())
             Assert.Skip("needs 'env'");
-        Task<Ended> InLatin1(params string[] command) => ConsoleProcess.Run("env", _folder.Path, ["LC_ALL=de_DE.ISO-8859-1", Programs.DotNet, "exec", Programs.Client, .. command]);
-        Assert.StartsWith("name: größer, Ωμέγα\nseed: 1\n", (await InLatin1("recipes", "validate", SmallRun.Recipe("smoke.yaml"), "--set", "name=größer, Ωμέγα")).Output, StringComparison.Ordinal);
+        Task<Ended> InLatin1(params string[] command) =>
+            ConsoleProcess.Run("env", _folder.Path, ["LC_ALL=de_DE.ISO-8859-1", Programs.DotNet, "exec", Programs.Client, .. command]);
+        Assert.StartsWith("name: größer, Ωμέγα\nseed: 1\n",
+            (await InLatin1("recipes", "validate", SmallRun.Recipe("smoke.yaml"), "--set", "name=größer, Ωμέγα")).Output,
+            StringComparison.Ordinal);
         using var schema = JsonDocument.Parse((await InLatin1("recipes", "schema")).Output);
         Assert.Equal("object", schema.RootElement.GetProperty("type").GetString());
     }

@@ -27,7 +27,8 @@ public sealed class PlanTests : IDisposable
         var plan = await Plan("--recipe", Recipe(recipe), "--model", Model(), "--device", "cuda:0", "--memory", "80GB");
         Assert.Equal(6_738_415_616, (long)plan["parameters"]!);
         var stage = plan["stages"]!.AsArray().Single()!;
-        Assert.Equal((sequences, 2048, trained), ((int)stage["batch"]!["sequences"]!, (int)stage["batch"]!["longest"]!, (long)stage["trained"]!));
+        Assert.Equal((sequences, 2048, trained),
+            ((int)stage["batch"]!["sequences"]!, (int)stage["batch"]!["longest"]!, (long)stage["trained"]!));
         Assert.True((bool)stage["fits"]!, stage.ToJsonString());
         Assert.Contains(plan["notes"]!.AsArray(), n => ((string)n!).Contains("every sequence is taken to be 2048 tokens long"));
     }
@@ -35,7 +36,8 @@ public sealed class PlanTests : IDisposable
     [Fact]
     public async Task All_weights_of_Llama_2_7B_do_not_and_it_is_said_what_would()
     {
-        var ended = await _folder.Client("plan", "--recipe", Recipe("hh-jsft"), "--model", Model(), "--device", "cuda:0", "--memory", "80GB", "--set", "stages.JSFT.adapter=null", "--set", "stages.JSFT.optimizer.gradient_checkpointing=false");
+        var ended = await _folder.Client("plan", "--recipe", Recipe("hh-jsft"), "--model", Model(), "--device", "cuda:0", "--memory",
+            "80GB", "--set", "stages.JSFT.adapter=null", "--set", "stages.JSFT.optimizer.gradient_checkpointing=false");
         Assert.True(ended.ExitCode == 0, ended.ToString());
         Assert.Matches(@"memory: in all +\S+ GB  cuda:0: does not fit into 80\.00 GB, \S+ GB too much", ended.Output);
         Assert.Matches(@"with +\S+ GB  an adapter", ended.Output);
@@ -45,7 +47,8 @@ public sealed class PlanTests : IDisposable
     [Fact]
     public async Task On_a_model_and_data_at_hand_it_measures()
     {
-        var plan = await Plan("--recipe", Recipe("hh-jsft"), "--model", SharedData.Path("stories260k"), "--data", SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz"),
+        var plan = await Plan("--recipe", Recipe("hh-jsft"), "--model", SharedData.Path("stories260k"), "--data",
+            SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz"),
             "--set", "stages.JSFT.policy_examples=4", "--set", "stages.JSFT.judge_pairs=2", "--set", "model.max_length=400");
         var stage = plan["stages"]!.AsArray().Single()!;
         // 8 of the 3 · n examples are a step, n the pairs that are not held out.
@@ -69,7 +72,8 @@ public sealed class PlanTests : IDisposable
     public async Task What_cannot_be_is_said(string arguments, string message)
     {
         var model = Model();
-        var ended = await _folder.Client(["plan", "--recipe", Recipe("hh-jsft"), .. arguments.Contains("--model", StringComparison.Ordinal) ? [] : new[] { "--model", model }, .. arguments.Split(' ')]);
+        var ended = await _folder.Client(["plan", "--recipe", Recipe("hh-jsft"),
+            .. arguments.Contains("--model", StringComparison.Ordinal) ? [] : new[] { "--model", model }, .. arguments.Split(' ')]);
         Assert.Equal(1, ended.ExitCode);
         Assert.Contains(message, ended.Errors);
         Assert.DoesNotContain("   at ", ended.Errors);
@@ -81,16 +85,19 @@ public sealed class PlanTests : IDisposable
     {
         // What a recipe may leave to its user: a model, of which the configuration is enough, and data.
         var model = Model();
-        var pairs = _folder.Write("pairs.jsonl", [.. Enumerable.Range(0, 40).Select(i => $$"""{"prompt": "a {{i}}", "chosen": "a", "rejected": "b"}""")]);
+        var pairs = _folder.Write("pairs.jsonl",
+            [.. Enumerable.Range(0, 40).Select(i => $$"""{"prompt": "a {{i}}", "chosen": "a", "rejected": "b"}""")]);
         var recipes = Directory.GetFiles(Path.GetDirectoryName(SmallRun.Recipe("smoke.yaml"))!, "*.yaml", SearchOption.AllDirectories);
         Assert.Contains(Recipe("hh-self-judge"), recipes);
-        await Parallel.ForEachAsync(recipes, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, async (recipe, _) =>
+        await Parallel.ForEachAsync(recipes, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount },
+            async (recipe, _) =>
         {
             var valid = await _folder.Client("recipes", "validate", recipe);
             Assert.True(valid.ExitCode == 0, valid.ToString());
             Assert.Matches($"\n# {recipe} is valid: [1-9][0-9]* stages, [0-9]+ steps( and [0-9.]+ epochs of the data)?\n$", valid.Output);
             var isOfWorld = !valid.Output.Contains("world_pairs: 0\n", StringComparison.Ordinal);
-            var planned = await _folder.Client(["plan", "--recipe", recipe, "--no-dry-run", .. isOfWorld ? [] : new[] { "--model", model, "--data", pairs }]);
+            var planned = await _folder.Client(["plan", "--recipe", recipe, "--no-dry-run",
+                .. isOfWorld ? [] : new[] { "--model", model, "--data", pairs }]);
             Assert.True(planned.ExitCode == 0, planned.ToString());
             Assert.Contains("memory: in all", planned.Output, StringComparison.Ordinal);
         });
@@ -100,9 +107,11 @@ public sealed class PlanTests : IDisposable
     public async Task A_recipes_automatic_template_is_the_models_as_in_a_run()
     {
         var prompts = _folder.Write("prompts.jsonl", """{"prompt": "a"}""");
-        var ended = await _folder.Client("plan", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model", SharedData.Path("stories260k"), "--no-dry-run", "--set", $"data.prompts={prompts}");
+        var ended = await _folder.Client("plan", "--recipe", SmallRun.Recipe("self-judge-lora.yaml"), "--model",
+            SharedData.Path("stories260k"), "--no-dry-run", "--set", $"data.prompts={prompts}");
         Assert.True(ended.ExitCode == 0, ended.ToString());
-        Assert.Contains("has no chat_template, so its prompts are put by the dialogue template 'paper'", ended.Errors, StringComparison.Ordinal);
+        Assert.Contains("has no chat_template, so its prompts are put by the dialogue template 'paper'", ended.Errors,
+            StringComparison.Ordinal);
     }
 
     private static string Recipe(string name) => SmallRun.Recipe($"paper/{name}.yaml");

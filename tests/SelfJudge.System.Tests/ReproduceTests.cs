@@ -12,7 +12,8 @@ public sealed class ReproduceTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private Task<Ended> Reproduce(params string[] what) => _folder.Client(["reproduce", .. what, "--quick", "--out", Out, "--set", "data.world_pairs=2000"]);
+    private Task<Ended> Reproduce(params string[] what) =>
+        _folder.Client(["reproduce", .. what, "--quick", "--out", Out, "--set", "data.world_pairs=2000"]);
 
     [Fact]
     public async Task A_table_is_run_once_and_further_tables_use_what_is_finished()
@@ -21,7 +22,8 @@ public sealed class ReproduceTests : IDisposable
         Assert.True(first.ExitCode == 0, first.ToString());
         Assert.Contains("10 runs for table 4 over 2 seeds; 0 are finished", first.Output, StringComparison.Ordinal);
         var rows = Rows();
-        Assert.Equal([("4", "Offline"), ("4", "Off-policy"), ("4", "On-policy")], rows.Select(r => ((string)r["table"]!, (string)r["row"]!)));
+        Assert.Equal([("4", "Offline"), ("4", "Off-policy"), ("4", "On-policy")],
+            rows.Select(r => ((string)r["table"]!, (string)r["row"]!)));
         Assert.All(rows, r =>
         {
             var interval = r["ci95"]!.AsArray().Select(v => (double)v!).ToList();
@@ -60,7 +62,8 @@ public sealed class ReproduceTests : IDisposable
         var ended = await Reproduce("--settings", "dpo-sft", "--seeds", "1");
         Assert.True(ended.ExitCode == 0, ended.ToString());
         Assert.Contains("11 runs for 10 settings over 1 seed; 0 are finished", ended.Output, StringComparison.Ordinal);
-        var rows = File.ReadAllLines(Path.Combine(Out, "settings.md")).Where(l => l.StartsWith("| dpo-sft |", StringComparison.Ordinal)).ToList();
+        var rows = File.ReadAllLines(Path.Combine(Out, "settings.md")).Where(l => l.StartsWith("| dpo-sft |", StringComparison.Ordinal))
+            .ToList();
         Assert.Equal(10, rows.Count);
         Assert.Single(rows, r => r.Contains(" * |", StringComparison.Ordinal));
         Assert.Single(rows, r => r.Contains("**", StringComparison.Ordinal));
@@ -97,5 +100,7 @@ public sealed class ReproduceTests : IDisposable
 
     private List<JsonNode> Rows() => [.. JsonNode.Parse(File.ReadAllText(Path.Combine(Out, "tables.json")))!.AsArray().Select(r => r!)];
 
-    private Dictionary<string, DateTime> Weights() => Directory.GetFiles(Out, "model.safetensors", SearchOption.AllDirectories).Where(f => f.Contains("/final/", StringComparison.Ordinal)).ToDictionary(f => f, File.GetLastWriteTimeUtc);
+    private Dictionary<string, DateTime> Weights() =>
+        Directory.GetFiles(Out, "model.safetensors", SearchOption.AllDirectories)
+            .Where(f => f.Contains("/final/", StringComparison.Ordinal)).ToDictionary(f => f, File.GetLastWriteTimeUtc);
 }

@@ -17,7 +17,9 @@ public sealed class ResumeTests(UninterruptedRun uninterrupted) : IDisposable
         var ended = await _folder.Client(SmallRun.Train(Run, "--set", "judge.gate=true"));
         Assert.True(ended.ExitCode == 1, ended.ToString());
         Assert.StartsWith("the run failed: stage Self-Judge learns from JSFT: its ", ended.Errors, StringComparison.Ordinal);
-        Assert.EndsWith("with judge.gate=false it trains all the same\n" + $"what it made is in {Run}; a resumed run would fail again: start one with other settings, in another folder\n", ended.Errors, StringComparison.Ordinal);
+        Assert.EndsWith("with judge.gate=false it trains all the same\n"
+            + $"what it made is in {Run}; a resumed run would fail again: start one with other settings, in another folder\n", ended.Errors,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -40,7 +42,8 @@ public sealed class ResumeTests(UninterruptedRun uninterrupted) : IDisposable
         var expected = await uninterrupted.Folder;
         await KillAt(SmallRun.Train(Run), () => File.Exists(Path.Combine(Run, "recipe.yaml")), "the first file");
         await KillAt(["resume", Run], () => SmallRun.NewestCheckpoint(Run) >= 3, "checkpoint 3");
-        await KillAt(["resume", Run], () => SmallRun.NewestCheckpoint(Run) > 5 && Directory.GetFiles(Path.Combine(Run, "checkpoints"), ".writing-step-*").Length > 0, "a checkpoint that is being written");
+        await KillAt(["resume", Run], () => SmallRun.NewestCheckpoint(Run) > 5
+            && Directory.GetFiles(Path.Combine(Run, "checkpoints"), ".writing-step-*").Length > 0, "a checkpoint that is being written");
         await KillAt(["resume", Run], () => Directory.Exists(Path.Combine(Run, "stages", "JSFT")), "the end of the first stage");
         await KillAt(["resume", Run], () => SmallRun.NewestCheckpoint(Run) > SmallRun.JsftSteps + 1, "the second stage");
         await KillAt(["resume", Run], () => File.Exists(Path.Combine(Run, "triplets.parquet")), "the evaluation");
@@ -72,14 +75,16 @@ public sealed class ResumeTests(UninterruptedRun uninterrupted) : IDisposable
         var resumed = await _folder.Client("resume", Run);
         Assert.True(resumed.ExitCode == 1, resumed.ToString());
         Assert.Matches(
-            $"^the run failed: no checkpoint in {Path.Combine(Run, "checkpoints")} can be used: {string.Join("; ", steps.Select(Damaged))}\n" +
+            $"^the run failed: no checkpoint in {Path.Combine(Run, "checkpoints")} can be used: "
+                + $"{string.Join("; ", steps.Select(Damaged))}\n" +
             $"what it made is in {Run}; once the cause is mended, go on with: resume {Run}\n$", resumed.Errors);
     }
 
     private string Checkpoint(int step) => Path.Combine(Run, "checkpoints", $"step-{step}.safetensors");
 
     // The pattern of what is said of a checkpoint that was cut in half.
-    private string Damaged(int step) => $@"checkpoint {Checkpoint(step)} is damaged: tensor [\w.]+ lies at \[\d+, \d+\], outside the file's \d+ bytes of data: the file is truncated or damaged";
+    private string Damaged(int step) =>
+        $@"checkpoint {Checkpoint(step)} is damaged: tensor [\w.]+ lies at \[\d+, \d+\], outside the file's \d+ bytes of data: the file is truncated or damaged";
 
     private void Truncate(int step)
     {

@@ -25,11 +25,13 @@ public sealed class RunsCommandTests(UninterruptedRun uninterrupted) : IDisposab
 
         // A folder in use is nobody else's.
         await AssertFails($"process {running.Id} is executing the run in {Run}; watch it with 'watch {Run}', or stop it with 'cancel {Run}'", "resume", "one");
-        await AssertFails("runs/one holds a run already: go on with it by 'resume runs/one', or name another folder with --out", SmallRun.Train("runs/one"));
+        await AssertFails("runs/one holds a run already: go on with it by 'resume runs/one', or name another folder with --out",
+            SmallRun.Train("runs/one"));
 
         var cancelled = await Succeed("cancel", "one");
         Assert.Matches("^run one is (cancelled|stopped) after step [0-9]+ of Self-Judge\n$", cancelled.Output);
-        var step = int.Parse(Regex.Match(cancelled.Output, "^run one is (cancelled|stopped) after step ([0-9]+) of Self-Judge\n$").Groups[2].Value);
+        var step = int.Parse(Regex.Match(cancelled.Output,
+            "^run one is (cancelled|stopped) after step ([0-9]+) of Self-Judge\n$").Groups[2].Value);
         Assert.InRange(step, 1, Steps - 1);
         var stopped = await running.End();
         var watched = await watching.End();
@@ -43,7 +45,8 @@ public sealed class RunsCommandTests(UninterruptedRun uninterrupted) : IDisposab
         // It stopped at a step boundary: the step is whole, and nothing is made of the next.
         Assert.Equal(SmallRun.JsftSteps + step, SmallRun.NewestCheckpoint(Run));
         Assert.Equal(SmallRun.JsftSteps + step, SmallRun.Metrics(Run).Count);
-        Assert.StartsWith($"run one: stopped, Self-Judge {step}/{Steps}\n", (await Succeed("show", "one")).Output, StringComparison.Ordinal);
+        Assert.StartsWith($"run one: stopped, Self-Judge {step}/{Steps}\n", (await Succeed("show", "one")).Output,
+            StringComparison.Ordinal);
 
         await Succeed("resume", "one");
         Assert.Equal(Enumerable.Range(1, SmallRun.JsftSteps + Steps), SmallRun.Metrics(Run).Select(r => (int)r["run_step"]!));
@@ -61,7 +64,8 @@ public sealed class RunsCommandTests(UninterruptedRun uninterrupted) : IDisposab
         var ended = await running.End();
         Assert.True(ended.ExitCode == 3, ended.ToString());
         var step = SmallRun.NewestCheckpoint(Run);
-        Assert.Matches($"\nstopping at the end of step {step} of JSFT; press Ctrl-C again to end at once: checkpoint step-{step - 1} is on disk\n", ended.Output);
+        Assert.Matches($"\nstopping at the end of step {step} of JSFT; press Ctrl-C again to end at once: checkpoint step-{step - 1} is "
+            + $"on disk\n", ended.Output);
         Assert.EndsWith($"\ncancelled after step {step} of JSFT; go on with: resume {Run}\n", ended.Output, StringComparison.Ordinal);
         Assert.Equal(Enumerable.Range(1, step), SmallRun.Metrics(Run).Select(r => (int)r["run_step"]!));
     }
@@ -84,7 +88,8 @@ public sealed class RunsCommandTests(UninterruptedRun uninterrupted) : IDisposab
     {
         var run = await uninterrupted.Folder;
         var shown = await Succeed("show", run);
-        Assert.StartsWith($"run reference: completed, Self-Judge {SmallRun.SelfJudgeSteps}/{SmallRun.SelfJudgeSteps}\n", shown.Output, StringComparison.Ordinal);
+        Assert.StartsWith($"run reference: completed, Self-Judge {SmallRun.SelfJudgeSteps}/{SmallRun.SelfJudgeSteps}\n", shown.Output,
+            StringComparison.Ordinal);
         Assert.Matches("\n +Self-Judge +[0-9.]+ ", shown.Output);
         await AssertFails($"run reference is completed: 'show {run}' prints its result", "resume", run);
         foreach (var command in new[] { "watch", "cancel" })
@@ -108,7 +113,8 @@ public sealed class RunsCommandTests(UninterruptedRun uninterrupted) : IDisposab
     {
         Assert.Equal("no runs here: 'demo' or 'train' makes one\n", (await Succeed("runs")).Output);
         foreach (var command in new[] { "show", "watch", "cancel", "resume" })
-            await AssertFails("there is no run 'nowhere': neither a run's folder nor an id under runs/; 'runs' lists those that are there", command, "nowhere");
+            await AssertFails("there is no run 'nowhere': neither a run's folder nor an id under runs/; 'runs' lists those that are there",
+                command, "nowhere");
     }
 
     private async Task<Ended> Succeed(params string[] arguments)

@@ -19,7 +19,8 @@ public sealed class ScoreTests : IDisposable
     {
         var model = SharedData.Path("stories260k");
         var rows = HhRows(20);
-        var ended = await _folder.Client("score", "--model", model, "--data", _folder.Write("rows.jsonl", rows), "--no-template", "--out", Scores);
+        var ended = await _folder.Client("score", "--model", model, "--data", _folder.Write("rows.jsonl", rows), "--no-template", "--out",
+            Scores);
         Assert.True(ended.ExitCode == 0, ended.ToString());
         var lines = Lines();
         Assert.Equal(21, lines.Count);
@@ -35,17 +36,23 @@ public sealed class ScoreTests : IDisposable
             var common = chosen[..chosen.AsSpan().CommonPrefixLength(rejected)];
             var prompt = common[..(common.LastIndexOf("Assistant:", StringComparison.Ordinal) + "Assistant:".Length)];
             int[] promptIds = [tokenizer.BeginningOfSentenceId, .. Encode(prompt)];
-            foreach (var (name, response) in new[] { ("chosen", Encode(chosen[prompt.Length..])), ("rejected", Encode(rejected[prompt.Length..])) })
+            foreach (var (name, response) in new[] { ("chosen", Encode(chosen[prompt.Length..])),
+                ("rejected", Encode(rejected[prompt.Length..])) })
             {
                 Assert.Equal((row.Index, response.Length), ((int)lines[row.Index]["row"]!, (int)lines[row.Index][$"{name}_tokens"]!));
                 var expected = direct.LogProb([.. promptIds, .. response], promptIds.Length);
                 foreach (var by in new[] { "policy", "ref" })
-                    Assert.True(Math.Abs(expected - (double)lines[row.Index][$"{by}_{name}_logp"]!) <= 1e-4 * Math.Max(1, Math.Abs(expected) / 100), $"row {row.Index} {name}: expected {expected}, got {lines[row.Index][$"{by}_{name}_logp"]}");
+                    Assert.True(Math.Abs(expected - (double)lines[row.Index][$"{by}_{name}_logp"]!) <= 1e-4
+                        * Math.Max(1, Math.Abs(expected) / 100),
+                        $"row {row.Index} {name}: expected {expected}, got {lines[row.Index][$"{by}_{name}_logp"]}");
             }
         });
         // Without an adapter policy and reference are one: ln 2, 1 and (1/(2β))².
-        Assert.All(lines.Take(20), l => Assert.Equal((0.0, Math.Log(2), 1.0, 25.0), ((double)l["margin"]!, (double)l["sigmoid"]!, (double)l["hinge"]!, (double)l["ipo"]!)));
-        Assert.Equal("""{"mean":{"sigmoid":0.6931471805599453,"hinge":1,"ipo":25,"margin":0,"accuracy":0},"rows":20}""", lines[20].ToJsonString());
+        Assert.All(lines.Take(20), l =>
+            Assert.Equal((0.0, Math.Log(2), 1.0, 25.0),
+                ((double)l["margin"]!, (double)l["sigmoid"]!, (double)l["hinge"]!, (double)l["ipo"]!)));
+        Assert.Equal("""{"mean":{"sigmoid":0.6931471805599453,"hinge":1,"ipo":25,"margin":0,"accuracy":0},"rows":20}""",
+            lines[20].ToJsonString());
     }
 
     [Fact]
@@ -57,7 +64,8 @@ public sealed class ScoreTests : IDisposable
         using (var file = new StreamWriter(new GZipStream(File.Create(rows), CompressionLevel.Fastest)))
             foreach (var row in HhRows(4))
                 file.WriteLine(row);
-        foreach (var arguments in new[] { new[] { "convert", "--model", model, "--adapter", adapter, "--merge", "--out", _folder["merged"] }, ["convert", "--model", model, "--adapter", adapter, "--out", _folder["beside"]] })
+        foreach (var arguments in new[] { new[] { "convert", "--model", model, "--adapter", adapter, "--merge", "--out",
+            _folder["merged"] }, ["convert", "--model", model, "--adapter", adapter, "--out", _folder["beside"]] })
             Assert.Equal(0, (await _folder.Client(arguments)).ExitCode);
         async Task<List<JsonNode>> Score(params string[] named)
         {
@@ -88,13 +96,15 @@ public sealed class ScoreTests : IDisposable
 
     [Theory]
     [InlineData("{\"chosen\": \"\\n\\nHuman: a\\n\\nAssistant: b\"}", "2: the row has no \"rejected\"")]
-    [InlineData("{\"chosen\": \"a\", \"rejected\": \"b\"}", "2: the row has no \"prompt\", and its two dialogues share no text up to an \"Assistant:\"")]
+    [InlineData("{\"chosen\": \"a\", \"rejected\": \"b\"}",
+        "2: the row has no \"prompt\", and its two dialogues share no text up to an \"Assistant:\"")]
     [InlineData("{\"prompt\": 1, \"chosen\": \"a\", \"rejected\": \"b\"}", "2: \"prompt\" is not a text")]
     [InlineData("{", "2: ")]
     public async Task A_row_that_cannot_be_scored_is_named_before_anything_runs(string row, string message)
     {
         var rows = _folder.Write("rows.jsonl", """{"prompt": "a", "chosen": "b", "rejected": "c"}""", row);
-        var ended = await _folder.Client("score", "--model", SharedData.Path("stories260k"), "--data", rows, "--no-template", "--out", Scores);
+        var ended = await _folder.Client("score", "--model", SharedData.Path("stories260k"), "--data", rows, "--no-template", "--out",
+            Scores);
         Assert.Equal(1, ended.ExitCode);
         Assert.StartsWith($"{rows}:{message}", ended.Errors, StringComparison.Ordinal);
         Assert.False(File.Exists(Scores));
@@ -104,7 +114,8 @@ public sealed class ScoreTests : IDisposable
     public async Task An_adapter_for_other_shapes_is_refused_before_anything_runs()
     {
         var rows = _folder.Write("rows.jsonl", """{"prompt": "a", "chosen": "b", "rejected": "c"}""");
-        var ended = await _folder.Client("score", "--model", SharedData.Path("stories260k"), "--adapter", Adapter(32, 4), "--data", rows, "--out", Scores);
+        var ended = await _folder.Client("score", "--model", SharedData.Path("stories260k"), "--adapter", Adapter(32, 4), "--data", rows,
+            "--out", Scores);
         Assert.Equal(1, ended.ExitCode);
         Assert.Contains("has the shape [4, 32], the configuration asks for [4, 64]", ended.Errors);
     }
@@ -113,17 +124,20 @@ public sealed class ScoreTests : IDisposable
     public async Task A_model_answers_talks_and_judges()
     {
         var model = SharedData.Path("stories260k");
-        var answer = await _folder.Client("generate", "--model", model, "--template", "plain", "--prompt", "Once upon a time", "--temperature", "0", "--max-new-tokens", "40");
+        var answer = await _folder.Client("generate", "--model", model, "--template", "plain", "--prompt", "Once upon a time",
+            "--temperature", "0", "--max-new-tokens", "40");
         Assert.Equal((0, ", there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball.\n"), (answer.ExitCode, answer.Output));
         var verdict = await _folder.Client("judge", "--model", model, "--prompt", "Hi", "--a", "one", "--b", "two");
         Assert.True(verdict.ExitCode == 0, verdict.ToString());
         Assert.Matches(@"(?s)template hh-helpful\n  a first:  p\(A\) 0\.\d{6}  p\(B\) 0\.\d{6}\n  b first: .*votes: a [01], b [01]; .*verdict: (a|b|tie)\n$", verdict.Output);
-        Assert.Equal("verdict: tie, the two responses are identical\n", (await _folder.Client("judge", "--model", model, "--prompt", "Hi", "--a", "one", "--b", "one")).Output);
+        Assert.Equal("verdict: tie, the two responses are identical\n",
+            (await _folder.Client("judge", "--model", model, "--prompt", "Hi", "--a", "one", "--b", "one")).Output);
     }
 
     private static List<string> HhRows(int count)
     {
-        using var file = new StreamReader(new GZipStream(File.OpenRead(SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz")), CompressionMode.Decompress));
+        using var file = new StreamReader(new GZipStream(File.OpenRead(SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz")),
+            CompressionMode.Decompress));
         return [.. Enumerable.Range(0, count).Select(_ => file.ReadLine()!)];
     }
 
@@ -133,7 +147,8 @@ public sealed class ScoreTests : IDisposable
     private string Adapter(int hidden, int rank)
     {
         var folder = Directory.CreateDirectory(_folder[$"adapter-{hidden}"]).FullName;
-        File.WriteAllText(Path.Combine(folder, "adapter_config.json"), $$"""{"peft_type": "LORA", "r": {{rank}}, "lora_alpha": 8, "target_modules": ["v_proj"], "use_rslora": true}""");
+        File.WriteAllText(Path.Combine(folder, "adapter_config.json"),
+            $$"""{"peft_type": "LORA", "r": {{rank}}, "lora_alpha": 8, "target_modules": ["v_proj"], "use_rslora": true}""");
         var (header, data) = (new JsonObject(), new List<byte>());
         for (var layer = 0; layer < 5; layer++)
             foreach (var (matrix, rows, columns) in new[] { ("A", rank, hidden), ("B", 32, rank) })
@@ -141,10 +156,16 @@ public sealed class ScoreTests : IDisposable
                 var start = data.Count;
                 for (var i = 0; i < rows * columns; i++)
                     data.AddRange(BitConverter.GetBytes((float)Math.Sin(i + layer) * 0.1f));
-                header[$"base_model.model.model.layers.{layer}.self_attn.v_proj.lora_{matrix}.weight"] = new JsonObject { ["dtype"] = "F32", ["shape"] = new JsonArray(rows, columns), ["data_offsets"] = new JsonArray(start, data.Count) };
+                header[$"base_model.model.model.layers.{layer}.self_attn.v_proj.lora_{matrix}.weight"] = new JsonObject
+                {
+                    ["dtype"] = "F32",
+                    ["shape"] = new JsonArray(rows, columns),
+                    ["data_offsets"] = new JsonArray(start, data.Count)
+                };
             }
         var text = System.Text.Encoding.UTF8.GetBytes(header.ToJsonString());
-        File.WriteAllBytes(Path.Combine(folder, "adapter_model.safetensors"), [.. BitConverter.GetBytes((long)text.Length), .. text, .. data]);
+        File.WriteAllBytes(Path.Combine(folder, "adapter_model.safetensors"),
+            [.. BitConverter.GetBytes((long)text.Length), .. text, .. data]);
         return folder;
     }
 }

@@ -7,7 +7,8 @@ public sealed class SubmitTests(UninterruptedRun uninterrupted) : IDisposable
 {
     private static readonly string[] Questions =
     [
-        "where does the dog live ?", "what colour is the bear ?", "how does the plum taste ?", "what colour is the duck ? be polite .", "please how does the plum taste ?", "what colour is the dog ? say thanks .",
+        "where does the dog live ?", "what colour is the bear ?", "how does the plum taste ?", "what colour is the duck ? be polite .",
+            "please how does the plum taste ?", "what colour is the dog ? say thanks .",
     ];
 
     private readonly TemporaryFolder _folder = new();
@@ -59,7 +60,8 @@ public sealed class SubmitTests(UninterruptedRun uninterrupted) : IDisposable
         Assert.InRange(done, 2, Count - 1);
         var ended = await _folder.Client(arguments);
         Assert.True(ended.ExitCode == 0, ended.ToString());
-        Assert.StartsWith($"{Answers} holds {done} of {Count} results already\n{Count - done} prompts to ", ended.Output, StringComparison.Ordinal);
+        Assert.StartsWith($"{Answers} holds {done} of {Count} results already\n{Count - done} prompts to ", ended.Output,
+            StringComparison.Ordinal);
         Assert.StartsWith(whole, File.ReadAllText(Answers), StringComparison.Ordinal);
         var lines = Lines();
         Assert.Equal(Enumerable.Range(0, Count), lines.Select(l => (int)l["index"]!));
@@ -77,10 +79,12 @@ public sealed class SubmitTests(UninterruptedRun uninterrupted) : IDisposable
         Assert.Equal(whole[..4], File.ReadAllLines(Answers)[..4]);
         Assert.Equal(Enumerable.Range(0, 6), Lines().Select(l => (int)l["index"]!));
         // By the same seeds the same is sampled.
-        Assert.Equal(whole.Select(l => JsonNode.Parse(l)!["completions"]!.AsArray().Select(c => (ulong)c!["seed"]!)), Lines().Select(l => l["completions"]!.AsArray().Select(c => (ulong)c!["seed"]!)));
+        Assert.Equal(whole.Select(l => JsonNode.Parse(l)!["completions"]!.AsArray().Select(c => (ulong)c!["seed"]!)),
+            Lines().Select(l => l["completions"]!.AsArray().Select(c => (ulong)c!["seed"]!)));
 
         var complete = await Submit(6, samples: 2);
-        Assert.StartsWith($"{Answers} holds 6 of 6 results already\n6 answers by tournament in {Answers}\n", complete.Output, StringComparison.Ordinal);
+        Assert.StartsWith($"{Answers} holds 6 of 6 results already\n6 answers by tournament in {Answers}\n", complete.Output,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -88,9 +92,12 @@ public sealed class SubmitTests(UninterruptedRun uninterrupted) : IDisposable
     {
         await Submit(2, samples: 2);
         var before = File.ReadAllText(Answers);
-        await AssertRefused("1: made with another model, template, sampling, number of samples or seed; name another file with --out", [.. await Arguments(2, samples: 3)]);
-        await AssertRefused("1: made with another model, template, sampling, number of samples or seed; name another file with --out", [.. await Arguments(2, samples: 2), "--seed", "2"]);
-        await AssertRefused("2: belongs to other prompts than those submitted; name another file with --out", [.. await Arguments(1, samples: 2)]);
+        await AssertRefused("1: made with another model, template, sampling, number of samples or seed; name another file with --out",
+            [.. await Arguments(2, samples: 3)]);
+        await AssertRefused("1: made with another model, template, sampling, number of samples or seed; name another file with --out",
+            [.. await Arguments(2, samples: 2), "--seed", "2"]);
+        await AssertRefused("2: belongs to other prompts than those submitted; name another file with --out",
+            [.. await Arguments(1, samples: 2)]);
         Assert.Equal(before, File.ReadAllText(Answers));
         File.WriteAllText(Answers, "{\"index\": true}\n");
         var ended = await _folder.Client([.. await Arguments(2, samples: 2)]);
@@ -103,18 +110,23 @@ public sealed class SubmitTests(UninterruptedRun uninterrupted) : IDisposable
     {
         await Submit(1, samples: 2);
         var builtIn = Assert.Single(Lines());
-        var template = _folder.Write("mine.yaml", "name: mine", "text: \"<judge> {context} A {response_a} B {response_b} better overall \"", "user: \"{content}\"");
+        var template = _folder.Write("mine.yaml", "name: mine", "text: \"<judge> {context} A {response_a} B {response_b} better overall \"",
+            "user: \"{content}\"");
         string[] arguments = [.. await Arguments(1, samples: 2), "--judge-template", "mine.yaml"];
-        await AssertRefused("1: made with another model, template, sampling, number of samples or seed; name another file with --out", arguments);
+        await AssertRefused("1: made with another model, template, sampling, number of samples or seed; name another file with --out",
+            arguments);
         File.Delete(Answers);
         var ended = await _folder.Client(arguments);
         Assert.True(ended.ExitCode == 0, ended.ToString());
-        double[] Probabilities(JsonNode line) => [.. new[] { "forward", "swapped" }.SelectMany(order => new[] { "a", "b" }.Select(token => (double)line["matches"]![0]!["judgments"]![0]![order]![token]!))];
+        double[] Probabilities(JsonNode line) =>
+            [.. new[] { "forward", "swapped" }.SelectMany(order =>
+                new[] { "a", "b" }.Select(token => (double)line["matches"]![0]!["judgments"]![0]![order]![token]!))];
         Assert.All(Probabilities(builtIn).Zip(Probabilities(Assert.Single(Lines()))), p => Assert.Equal(p.First, p.Second, 1e-5));
 
         _folder.Write("mine.yaml", "name: mine", "text: \"{context} {response_a}\"");
         var wrong = await _folder.Client(arguments);
-        Assert.Equal((1, $"--judge-template: {Path.GetFileName(template)}:2: text: the placeholder {{response_b}} must stand exactly once, but stands 0 times\n"), (wrong.ExitCode, wrong.Errors));
+        Assert.Equal((1, $"--judge-template: {Path.GetFileName(template)}:2: text: the placeholder {{response_b}} must stand exactly "
+            + $"once, but stands 0 times\n"), (wrong.ExitCode, wrong.Errors));
     }
 
     [Fact]
@@ -133,7 +145,8 @@ public sealed class SubmitTests(UninterruptedRun uninterrupted) : IDisposable
     [Fact]
     public async Task A_prompt_may_be_the_turns_of_a_chat()
     {
-        var prompts = _folder.Write("chat.jsonl", """{"prompt": [{"role": "user", "content": "where does the dog live ?"}, {"role": "assistant", "content": "the dog lives in the field ."}, {"role": "user", "content": "what colour is the dog ?"}]}""");
+        var prompts = _folder.Write("chat.jsonl",
+            """{"prompt": [{"role": "user", "content": "where does the dog live ?"}, {"role": "assistant", "content": "the dog lives in the field ."}, {"role": "user", "content": "what colour is the dog ?"}]}""");
         var ended = await _folder.Client("submit", prompts, "--model", await uninterrupted.Folder, "--samples", "2", "--out", Answers);
         Assert.True(ended.ExitCode == 0, ended.ToString());
         Assert.Equal(

@@ -23,7 +23,8 @@ public sealed class TerminationTests : IDisposable
         await using var running = _folder.StartClient(TrainWithLongSecondStage());
         await InTheLongStep(running);
         Signal(running, isTerminate);
-        Assert.Equal($"stopping at the end of step 1 of Self-Judge; press Ctrl-C again to end at once: checkpoint step-{SmallRun.JsftSteps} is on disk",
+        Assert.Equal($"stopping at the end of step 1 of Self-Judge; press Ctrl-C again to end at once: checkpoint "
+            + $"step-{SmallRun.JsftSteps} is on disk",
             await running.Line("stopping"));
         await AssertEndsAtOnce(running, () => Signal(running, isTerminate), exitCode);
         Assert.Equal(SmallRun.JsftSteps, SmallRun.NewestCheckpoint(Run));
@@ -52,7 +53,8 @@ public sealed class TerminationTests : IDisposable
     public async Task A_run_under_nohup_outlives_its_terminal()
     {
         SkipWithoutSignals();
-        await using var running = ConsoleProcess.Start("nohup", _folder.Path, [Programs.DotNet, "exec", Programs.Client, .. SmallRun.Train(Run)]);
+        await using var running = ConsoleProcess.Start("nohup", _folder.Path,
+            [Programs.DotNet, "exec", Programs.Client, .. SmallRun.Train(Run)]);
         await running.Until(() => SmallRun.NewestCheckpoint(Run) > 0, "a checkpoint");
         running.HangUp();
         var ended = await running.End();
@@ -78,7 +80,8 @@ public sealed class TerminationTests : IDisposable
     public async Task Ctrl_C_ends_a_dialogue_that_waits_for_its_user()
     {
         SkipWithoutSignals();
-        await using var chat = _folder.StartClient("chat", "--model", SharedData.Path("stories260k"), "--template", "plain", "--max-new-tokens", "4");
+        await using var chat = _folder.StartClient("chat", "--model", SharedData.Path("stories260k"), "--template", "plain",
+            "--max-new-tokens", "4");
         chat.Type("Once upon a time");
         await chat.Until(() => chat.Output.Length > 0, "an answer");
         chat.Interrupt();
@@ -105,10 +108,12 @@ public sealed class TerminationTests : IDisposable
     }
 
     // A second stage whose first step samples for minutes.
-    private string[] TrainWithLongSecondStage() => SmallRun.Train(Run, [.. SmallRun.Set("stages.Self-Judge.prompts=4000", "sampling.max_new_tokens=200")]);
+    private string[] TrainWithLongSecondStage() =>
+        SmallRun.Train(Run, [.. SmallRun.Set("stages.Self-Judge.prompts=4000", "sampling.max_new_tokens=200")]);
 
     // The line comes when the stage is entered, and again ten seconds later.
-    private static Task InTheLongStep(ConsoleProcess running) => running.Until(() => running.Output.Split("  Self-Judge 0/8").Length > 2, "the long step");
+    private static Task InTheLongStep(ConsoleProcess running) =>
+        running.Until(() => running.Output.Split("  Self-Judge 0/8").Length > 2, "the long step");
 
     private static void Signal(ConsoleProcess process, bool isTerminate)
     {

@@ -17,9 +17,11 @@ public sealed class TokenizeTests : IDisposable
         var tokenized = await _folder.Client("tokenize", "--model", model, "--in", texts);
         Assert.Equal("[15043,3186]", tokenized.Output.Split('\n')[0]);
         Assert.Equal("[]", tokenized.Output.Split('\n')[2]);
-        Assert.StartsWith("[1,15043,3186]\n", (await _folder.Client("tokenize", "--model", model, "--in", texts, "--special")).Output, StringComparison.Ordinal);
+        Assert.StartsWith("[1,15043,3186]\n", (await _folder.Client("tokenize", "--model", model, "--in", texts, "--special")).Output,
+            StringComparison.Ordinal);
         var ids = _folder.Write("ids.jsonl", tokenized.Output.Split('\n')[..3]);
-        Assert.Equal(File.ReadAllLines(texts), (await _folder.Client("detokenize", "--model", model, "--in", ids)).Output.Split('\n')[..3].Select(l => l.Replace("\\uD83E\\uDD99", "🦙")));
+        Assert.Equal(File.ReadAllLines(texts), (await _folder.Client("detokenize", "--model", model, "--in", ids)).Output.Split('\n')[..3]
+            .Select(l => l.Replace("\\uD83E\\uDD99", "🦙")));
     }
 
     [Theory]

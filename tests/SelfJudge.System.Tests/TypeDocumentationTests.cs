@@ -36,7 +36,8 @@ public sealed class TypeDocumentationTests
     {
         using var file = new PEReader(File.OpenRead(assembly));
         var metadata = file.GetMetadataReader();
-        return [.. metadata.TypeDefinitions.Select(metadata.GetTypeDefinition).Where(t => IsPublic(metadata, t)).Select(t => NameOf(metadata, t))
+        return [.. metadata.TypeDefinitions.Select(metadata.GetTypeDefinition).Where(t => IsPublic(metadata, t))
+            .Select(t => NameOf(metadata, t))
             .Where(n => n.StartsWith("SelfJudge.", StringComparison.Ordinal))];
     }
 

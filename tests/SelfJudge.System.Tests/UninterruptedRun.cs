@@ -2,7 +2,8 @@ using SelfJudge.SystemTests.Processes;
 
 namespace SelfJudge.SystemTests;
 
-/// <summary>One small run that nothing disturbed, made when the first test asks for it: what others must come to, and a model to submit prompts to.</summary>
+/// <summary>One small run that nothing disturbed, made when the first test asks for it: what others must come to, and a model to submit
+/// prompts to.</summary>
 public sealed class UninterruptedRun : IDisposable
 {
     private readonly TemporaryFolder _folder = new();

@@ -51,7 +51,8 @@ public sealed class GoldOracleTests
     public void Scores(string prompt, string answer, double helpfulness, double honesty, double instructionFollowing, double truthfulness)
     {
         var score = GoldOracle.Score(WorldPrompts.Enumerate().Single(p => p.Text == prompt), answer);
-        Assert.Equal((helpfulness, honesty, instructionFollowing, truthfulness), (Round(score.Helpfulness), Round(score.Honesty), Round(score.InstructionFollowing), Round(score.Truthfulness)));
+        Assert.Equal((helpfulness, honesty, instructionFollowing, truthfulness),
+            (Round(score.Helpfulness), Round(score.Honesty), Round(score.InstructionFollowing), Round(score.Truthfulness)));
     }
 
     [Fact]
@@ -61,7 +62,8 @@ public sealed class GoldOracleTests
         var prompts = WorldPrompts.Enumerate().ToList();
         for (var i = 0; i < 2000; i++)
         {
-            var answer = string.Join(' ', Enumerable.Range(0, random.Next(20)).Select(_ => Vocabulary.Words[random.Next(Vocabulary.Words.Count)]));
+            var answer = string.Join(' ', Enumerable.Range(0, random.Next(20))
+                .Select(_ => Vocabulary.Words[random.Next(Vocabulary.Words.Count)]));
             var score = GoldOracle.Score(prompts[random.Next(prompts.Count)], answer);
             foreach (var principle in Enum.GetValues<Principle>())
                 Assert.InRange(score[principle], 0, 1);
@@ -72,7 +74,8 @@ public sealed class GoldOracleTests
     public void Right_answers_score_above_wrong_ones_in_every_family()
     {
         foreach (var prompt in WorldPrompts.Enumerate().Where((_, i) => i % 7 == 0))
-            Assert.True(GoldOracle.Score(prompt, Behaviour.Answer(prompt, 1, 11, isRight: true)).Honesty > GoldOracle.Score(prompt, Behaviour.Answer(prompt, 1, 11, isRight: false)).Honesty, prompt.Text);
+            Assert.True(GoldOracle.Score(prompt, Behaviour.Answer(prompt, 1, 11, isRight: true)).Honesty > GoldOracle.Score(prompt,
+                Behaviour.Answer(prompt, 1, 11, isRight: false)).Honesty, prompt.Text);
     }
 
     private static double Round(double value) => Math.Round(value, 6);

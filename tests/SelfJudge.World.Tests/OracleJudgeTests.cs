@@ -21,7 +21,8 @@ public sealed class OracleJudgeTests
     [Fact]
     public async Task A_prompt_from_elsewhere_is_refused()
     {
-        var e = await Assert.ThrowsAsync<ArgumentException>(() => OracleJudge.Instance.Judge([new Turn(Role.User, "Why is the sky blue?")], "a", "b", default));
+        var e = await Assert.ThrowsAsync<ArgumentException>(() =>
+            OracleJudge.Instance.Judge([new Turn(Role.User, "Why is the sky blue?")], "a", "b", default));
         Assert.Equal("the oracle knows the built-in world's prompts only, and 'Why is the sky blue?' is none of them", e.Message);
     }
 }

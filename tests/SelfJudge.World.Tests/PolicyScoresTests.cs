@@ -10,7 +10,8 @@ public sealed class PolicyScoresTests
     {
         var policy = new PolicyScores("JSFT", null, ["a b c a b c", "one\ntwo"]);
         var result = policy.With(new Estimate(0.7, 0.6, 0.8));
-        Assert.Equal((null, 0, 0.7, 4.0, 0.125, 2), (result.GoldMean, result.GoldByPrinciple.Count, result.WinRate, result.MeanLength, result.Repetition, result.NPrompts));
+        Assert.Equal((null, 0, 0.7, 4.0, 0.125, 2),
+            (result.GoldMean, result.GoldByPrinciple.Count, result.WinRate, result.MeanLength, result.Repetition, result.NPrompts));
         Assert.Equal([0.6, 0.8], result.WinRateCi95);
         Assert.Equal(new AnswerResult("JSFT", "one\ntwo", null), policy.Answer(1));
     }

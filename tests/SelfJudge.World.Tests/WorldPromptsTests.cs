@@ -25,7 +25,8 @@ public sealed class WorldPromptsTests
         Assert.Equal(WorldPrompts.Enumerate().Count(), WorldPrompts.Enumerate().Select(p => p.Text).Distinct().Count());
 
     [Fact]
-    public void Every_family_is_tested() => Assert.Equal(Enum.GetValues<PromptFamily>(), Prompts.Test.Select(p => p.Family).Distinct().Order());
+    public void Every_family_is_tested() =>
+        Assert.Equal(Enum.GetValues<PromptFamily>(), Prompts.Test.Select(p => p.Family).Distinct().Order());
 
     [Fact]
     public void Training_pairs_are_over_training_prompts_only()

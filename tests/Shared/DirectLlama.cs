@@ -3,7 +3,8 @@ using System.Text.Json;
 
 namespace SelfJudge.Tests.Shared;
 
-/// <summary>A Llama forward pass in float64, written for plainness and sharing no code with the product: what the product's numbers are held against.</summary>
+/// <summary>A Llama forward pass in float64, written for plainness and sharing no code with the product: what the product's numbers are
+/// held against.</summary>
 internal sealed class DirectLlama
 {
     private readonly Dictionary<string, double[]> _weights = new(StringComparer.Ordinal);
@@ -16,11 +17,16 @@ internal sealed class DirectLlama
     {
         using var config = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "config.json")));
         int Of(string key) => config.RootElement.GetProperty(key).GetInt32();
-        (_hidden, _inner, _layers, _heads, _keyValueHeads, _vocabulary) = (Of("hidden_size"), Of("intermediate_size"), Of("num_hidden_layers"), Of("num_attention_heads"), Of("num_key_value_heads"), Of("vocab_size"));
+        (_hidden, _inner, _layers, _heads, _keyValueHeads, _vocabulary) = (Of("hidden_size"), Of("intermediate_size"),
+            Of("num_hidden_layers"), Of("num_attention_heads"), Of("num_key_value_heads"), Of("vocab_size"));
         _headDim = _hidden / _heads;
-        _windows = [.. Enumerable.Range(0, _layers).Select(l => config.RootElement.TryGetProperty("layer_types", out var types) && types[l].GetString() == "full_attention" ? int.MaxValue
-            : config.RootElement.TryGetProperty("sliding_window", out var window) && window.ValueKind == JsonValueKind.Number ? window.GetInt32() : int.MaxValue)];
-        (_eps, _theta) = (config.RootElement.GetProperty("rms_norm_eps").GetDouble(), config.RootElement.GetProperty("rope_theta").GetDouble());
+        _windows = [.. Enumerable.Range(0, _layers)
+            .Select(l => config.RootElement.TryGetProperty("layer_types", out var types) && types[l].GetString() == "full_attention"
+            ? int.MaxValue
+            : config.RootElement.TryGetProperty("sliding_window", out var window) && window.ValueKind == JsonValueKind.Number
+                ? window.GetInt32() : int.MaxValue)];
+        (_eps, _theta) = (config.RootElement.GetProperty("rms_norm_eps").GetDouble(),
+            config.RootElement.GetProperty("rope_theta").GetDouble());
         var bytes = File.ReadAllBytes(Path.Combine(folder, "model.safetensors"));
         var data = 8 + (int)BinaryPrimitives.ReadUInt64LittleEndian(bytes);
         using var header = JsonDocument.Parse(bytes.AsMemory(8, data - 8));
@@ -28,7 +34,8 @@ internal sealed class DirectLlama
         {
             var offsets = tensor.Value.GetProperty("data_offsets");
             int start = data + offsets[0].GetInt32(), count = (offsets[1].GetInt32() - offsets[0].GetInt32()) / 4;
-            _weights[tensor.Name] = [.. Enumerable.Range(0, count).Select(i => (double)BinaryPrimitives.ReadSingleLittleEndian(bytes.AsSpan(start + 4 * i)))];
+            _weights[tensor.Name] = [.. Enumerable.Range(0, count)
+                .Select(i => (double)BinaryPrimitives.ReadSingleLittleEndian(bytes.AsSpan(start + 4 * i)))];
         }
     }
 

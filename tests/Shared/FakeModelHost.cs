@@ -33,7 +33,8 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
 {
     private const string File = "fake-model.txt";
 
-    private static readonly string[] Content = [.. Vocabulary.Words.Skip(Vocabulary.SpecialTokens.Count).Where(w => w is not ("A" or "B" or "better"))];
+    private static readonly string[] Content =
+        [.. Vocabulary.Words.Skip(Vocabulary.SpecialTokens.Count).Where(w => w is not ("A" or "B" or "better"))];
 
     private static readonly DecoderConfig Config = new()
     {
@@ -89,7 +90,8 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     public Func<EncodedJudgePrompt, JudgeProbabilities>? Says { get; set; }
 
     /// <summary>A judge that always says A, now more surely, now less.</summary>
-    public static JudgeProbabilities AlwaysA(EncodedJudgePrompt prompt) => new(0.6 + prompt.Ids.Index().Sum(t => (t.Index + 1) * t.Item) % 100 / 1000.0, 0.2);
+    public static JudgeProbabilities AlwaysA(EncodedJudgePrompt prompt) =>
+        new(0.6 + prompt.Ids.Index().Sum(t => (t.Index + 1) * t.Item) % 100 / 1000.0, 0.2);
 
     public int OpenTrainings => _openTrainings;
     public string Name => name;
@@ -107,7 +109,12 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
 
     public Task LoadAsync(string model, ModelSource source, CancellationToken cancellation)
     {
-        _models.GetOrAdd(model, _ => new FakeModel { Weights = source.Initial?.Seed ?? ulong.Parse(System.IO.File.ReadAllText(Path.Combine(source.Folder!, File)), CultureInfo.InvariantCulture) });
+        _models.GetOrAdd(model, _ =>
+            new FakeModel
+            {
+                Weights = source.Initial?.Seed
+                ?? ulong.Parse(System.IO.File.ReadAllText(Path.Combine(source.Folder!, File)), CultureInfo.InvariantCulture)
+            });
         return Task.CompletedTask;
     }
 
@@ -143,7 +150,8 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
         return samples;
     }
 
-    public Task<JudgeProbabilities[]> JudgeAsync(string model, IReadOnlyList<EncodedJudgePrompt> prompts, Cohort? cohort, CancellationToken cancellation)
+    public Task<JudgeProbabilities[]> JudgeAsync(string model, IReadOnlyList<EncodedJudgePrompt> prompts, Cohort? cohort,
+        CancellationToken cancellation)
     {
         Find(model);
         Judged.Add(new JudgeCall(model, prompts.Count, cohort));
@@ -152,14 +160,16 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
         return Task.FromResult(prompts.Select(Compare).ToArray());
     }
 
-    public async IAsyncEnumerable<int> StreamAsync(string model, SamplePrompt prompt, [EnumeratorCancellation] CancellationToken cancellation)
+    public async IAsyncEnumerable<int> StreamAsync(string model, SamplePrompt prompt,
+        [EnumeratorCancellation] CancellationToken cancellation)
     {
         foreach (var id in (await SampleAsync(model, prompt, null, cancellation))[0].Ids)
             yield return id;
     }
 
     /// <summary>The longer the response, the higher its reward.</summary>
-    public Task<double[]> RewardsAsync(string model, IReadOnlyList<ResponseSequence> sequences, Cohort? cohort, CancellationToken cancellation)
+    public Task<double[]> RewardsAsync(string model, IReadOnlyList<ResponseSequence> sequences, Cohort? cohort,
+        CancellationToken cancellation)
     {
         Find(model);
         Rewarded.Add(sequences);
@@ -191,11 +201,13 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     public SampledSequence Complete(int[] prompt, ulong seed, long version)
     {
         var random = new CounterRandom(prompt.Aggregate(seed, (hash, id) => Seeds.Derive(hash, id)));
-        int[] ids = [.. Enumerable.Range(0, Length(seed)).Select(_ => _encoder.Tokenizer.IdOf(random.Pick(Content))!.Value), _encoder.Tokenizer.EosToken];
+        int[] ids = [.. Enumerable.Range(0, Length(seed)).Select(_ => _encoder.Tokenizer.IdOf(random.Pick(Content))!.Value),
+            _encoder.Tokenizer.EosToken];
         return new SampledSequence(ids, [.. ids.Select(_ => -0.5f)], FinishReason.Stop, seed, version);
     }
 
-    private FakeModel Find(string model) => _models.TryGetValue(model, out var found) ? found : throw new UnknownModelException(Name, model);
+    private FakeModel Find(string model) =>
+        _models.TryGetValue(model, out var found) ? found : throw new UnknownModelException(Name, model);
 
     private JudgeProbabilities Compare(EncodedJudgePrompt prompt)
     {
@@ -203,7 +215,8 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
             return Says(prompt);
         int At(string word) => Array.LastIndexOf(prompt.Ids, _encoder.Tokenizer.IdOf(word)!.Value);
         int first = At("B") - At("A"), second = At("better") - At("B");
-        return first == second ? new JudgeProbabilities(0.4, 0.4) : first > second ? new JudgeProbabilities(0.7, 0.1) : new JudgeProbabilities(0.1, 0.7);
+        return first == second ? new JudgeProbabilities(0.4, 0.4) : first > second ? new JudgeProbabilities(0.7, 0.1)
+            : new JudgeProbabilities(0.1, 0.7);
     }
 
     private sealed class FakeModel
@@ -249,7 +262,8 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
         public Task<TrainingSnapshot> SnapshotAsync(TrainingSnapshot? into = null)
         {
             var model = host.Find(policy);
-            NamedArray Array() => new("model.norm.weight", [4], [.. Enumerable.Range(0, 4).Select(i => (float)((model.Weights >> (16 * i)) & 0xFFFF))]);
+            NamedArray Array() => new("model.norm.weight", [4],
+                [.. Enumerable.Range(0, 4).Select(i => (float)((model.Weights >> (16 * i)) & 0xFFFF))]);
             return Task.FromResult(new TrainingSnapshot(null, [Array()], [Array()], [Array()], model.Version, model.Version));
         }
 
@@ -283,7 +297,8 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
             model.Weights = seen.Aggregate(model.Weights, (hash, token) => Seeds.Derive(hash, token));
             model.Version++;
             Interlocked.Add(ref host._trainedTokens, seen.Count);
-            return new StepReport(0.5 / model.Version, 1, seen.Count, new Dictionary<string, double> { ["rewards/margins"] = model.Version });
+            return new StepReport(0.5 / model.Version, 1, seen.Count,
+                new Dictionary<string, double> { ["rewards/margins"] = model.Version });
         }
     }
 }

@@ -2,7 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace SelfJudge.Tests.Shared;
 
-/// <summary>Files from outside the repository: real checkpoints, tokenizers, data sets and third-party numbers, in <c>../shared/data</c> beside it.</summary>
+/// <summary>Files from outside the repository: real checkpoints, tokenizers, data sets and third-party numbers, in <c>../shared/data</c>
+/// beside it.</summary>
 internal static class SharedData
 {
     /// <summary>The path of a shared file or folder. Skips the calling test where it is absent.</summary>

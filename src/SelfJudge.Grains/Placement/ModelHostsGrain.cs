@@ -10,6 +10,7 @@ public sealed class ModelHostsGrain(ISiloMetadataCache metadata) : Grain, IModel
     public async Task<IReadOnlyList<string>> List()
     {
         var silos = await GrainFactory.GetGrain<IManagementGrain>(0).GetHosts(onlyActive: true);
-        return [.. silos.Keys.Select(silo => metadata.GetSiloMetadata(silo).Metadata.GetValueOrDefault(ModelHostMetadata.Key)).OfType<string>().Order(StringComparer.Ordinal)];
+        return [.. silos.Keys.Select(silo => metadata.GetSiloMetadata(silo).Metadata.GetValueOrDefault(ModelHostMetadata.Key))
+            .OfType<string>().Order(StringComparer.Ordinal)];
     }
 }

@@ -38,7 +38,8 @@ public sealed class OnModelHostStrategy(bool byKey, int order) : PlacementFilter
     public override void AdditionalInitialize(GrainProperties properties) =>
         ByKey = bool.Parse(GetPlacementFilterGrainProperty(ByKeyProperty, properties) ?? bool.FalseString);
 
-    protected override IEnumerable<KeyValuePair<string, string>> GetAdditionalGrainProperties(IServiceProvider services, Type grainClass, GrainType grainType, IReadOnlyDictionary<string, string> existingProperties) =>
+    protected override IEnumerable<KeyValuePair<string, string>> GetAdditionalGrainProperties(IServiceProvider services, Type grainClass,
+        GrainType grainType, IReadOnlyDictionary<string, string> existingProperties) =>
         [KeyValuePair.Create(ByKeyProperty, ByKey.ToString())];
 }
 
@@ -48,6 +49,7 @@ public sealed class OnModelHostDirector(ISiloMetadataCache metadata) : IPlacemen
     public IEnumerable<SiloAddress> Filter(PlacementFilterStrategy filterStrategy, PlacementTarget target, IEnumerable<SiloAddress> silos)
     {
         var name = ((OnModelHostStrategy)filterStrategy).ByKey ? target.GrainIdentity.Key.ToString() : null;
-        return silos.Where(silo => metadata.GetSiloMetadata(silo).Metadata.TryGetValue(ModelHostMetadata.Key, out var host) && (name is null || host == name));
+        return silos.Where(silo => metadata.GetSiloMetadata(silo).Metadata.TryGetValue(ModelHostMetadata.Key, out var host)
+            && (name is null || host == name));
     }
 }

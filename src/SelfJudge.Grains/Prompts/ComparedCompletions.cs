@@ -8,11 +8,13 @@ namespace SelfJudge.Grains.Prompts;
 /// <param name="Identical">Comparisons of identical completions, which make no preference.</param>
 /// <param name="Verdicts">Of every pair that was judged.</param>
 /// <param name="Inconsistent">Comparisons that make no preference because their orders disagree.</param>
-internal sealed record ComparedCompletions(Bracket Bracket, IReadOnlyList<Triplet> Triplets, int Identical, IReadOnlyList<Verdict> Verdicts, IReadOnlyList<RewardedCompletion> Rewarded, int Inconsistent = 0)
+internal sealed record ComparedCompletions(Bracket Bracket, IReadOnlyList<Triplet> Triplets, int Identical, IReadOnlyList<Verdict> Verdicts,
+    IReadOnlyList<RewardedCompletion> Rewarded, int Inconsistent = 0)
 {
     /// <summary>The matches of a played bracket that a pattern makes preferences.</summary>
     /// <param name="requireAgreement">Only where both orders agree.</param>
-    public static ComparedCompletions Of(Bracket bracket, TripletPattern pattern, bool requireAgreement, SampleResponse sampled, string prompt)
+    public static ComparedCompletions Of(Bracket bracket, TripletPattern pattern, bool requireAgreement, SampleResponse sampled,
+        string prompt)
     {
         var (preferences, inconsistent) = TripletSelection.From(bracket, pattern, requireAgreement);
         var triplets = preferences.Select(p =>
@@ -24,7 +26,8 @@ internal sealed record ComparedCompletions(Bracket Bracket, IReadOnlyList<Triple
                 verdict.OrdersAgree, prompt);
         }).ToList();
         var judged = Judged(bracket.Matches.Select(m => m.Verdict));
-        return new ComparedCompletions(bracket, triplets, bracket.Matches.Count(m => sampled.Completions[m.First].Text == sampled.Completions[m.Second].Text), judged, [], inconsistent);
+        return new ComparedCompletions(bracket, triplets,
+            bracket.Matches.Count(m => sampled.Completions[m.First].Text == sampled.Completions[m.Second].Text), judged, [], inconsistent);
     }
 
     /// <summary>The preference of rejection sampling; none where the two are identical.</summary>
@@ -35,13 +38,16 @@ internal sealed record ComparedCompletions(Bracket Bracket, IReadOnlyList<Triple
         var isIdentical = accepted.Text == rejected.Text;
         var isDropped = !isIdentical && requireAgreement && !selection.OrdersAgree;
         return new ComparedCompletions(Unplayed(sampled), isIdentical || isDropped ? [] :
-            [new Triplet(0, sampled.PromptIds, accepted, rejected, selection.Scores[selection.Accepted], selection.Scores[selection.Rejected], selection.OrdersAgree, prompt)],
+            [new Triplet(0, sampled.PromptIds, accepted, rejected, selection.Scores[selection.Accepted],
+                selection.Scores[selection.Rejected], selection.OrdersAgree, prompt)],
             isIdentical ? 1 : 0, Judged(selection.Verdicts), [], isDropped ? 1 : 0);
     }
 
     /// <summary>Rewards, one for each completion.</summary>
-    public static ComparedCompletions Of(IReadOnlyList<double> rewards, IReadOnlyList<Verdict> verdicts, SampleResponse sampled, string prompt) =>
-        new(Unplayed(sampled), [], 0, Judged(verdicts), [.. sampled.Completions.Zip(rewards, (c, r) => new RewardedCompletion(sampled.PromptIds, c, r, prompt))]);
+    public static ComparedCompletions Of(IReadOnlyList<double> rewards, IReadOnlyList<Verdict> verdicts, SampleResponse sampled,
+        string prompt) =>
+        new(Unplayed(sampled), [], 0, Judged(verdicts),
+            [.. sampled.Completions.Zip(rewards, (c, r) => new RewardedCompletion(sampled.PromptIds, c, r, prompt))]);
 
     private static List<Verdict> Judged(IEnumerable<Verdict> verdicts) => [.. verdicts.Where(v => v.Judgments.Count > 0)];
 

@@ -66,7 +66,8 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         if (request.Training is { } training)
         {
             var batch = new TripletBatch(training.RunId, training.Stage, training.Step, request.Index, this.GetPrimaryKeyString(),
-                compared.Triplets, compared.Identical, compared.Verdicts, Summary(sampled.Completions), compared.Rewarded, compared.Inconsistent);
+                compared.Triplets, compared.Identical, compared.Verdicts, Summary(sampled.Completions), compared.Rewarded,
+                    compared.Inconsistent);
             var handover = _unacknowledged[training.Step] = new Handover(batch);
             var again = new GrainTimerCreationOptions(options.ResendAfter, options.ResendAfter) { Interleave = true, KeepAlive = true };
             handover.Timer = this.RegisterGrainTimer(Resend, handover, again);
@@ -75,19 +76,22 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         return new PromptOutcome(request.Index, sampled.Completions, compared.Bracket);
     }
 
-    private Task<ComparedCompletions> Compare(PromptRequest request, SampleResponse sampled, CancellationToken cancellation) => request.Evaluation switch
-    {
-        EvaluationKind.Tournament => PlayBracket(request, sampled, cancellation),
-        EvaluationKind.RejectionSampling => Accept(request, sampled, cancellation),
-        _ => Reward(request, sampled, cancellation),
-    };
+    private Task<ComparedCompletions> Compare(PromptRequest request, SampleResponse sampled, CancellationToken cancellation) =>
+        request.Evaluation switch
+        {
+            EvaluationKind.Tournament => PlayBracket(request, sampled, cancellation),
+            EvaluationKind.RejectionSampling => Accept(request, sampled, cancellation),
+            _ => Reward(request, sampled, cancellation),
+        };
 
     private async Task<ComparedCompletions> PlayBracket(PromptRequest request, SampleResponse sampled, CancellationToken cancellation)
     {
         var bracket = await GrainFactory.GetGrain<ITournamentGrain>(this.GetPrimaryKeyString()).Play(new TournamentRequest(
             request.JudgeHost, request.JudgeModel, request.Turns, [.. sampled.Completions.Select(c => c.Text)], request.JudgeTemplates,
-            Seeds.Derive(request.Seed, "bracket"), request.BatchKey is null ? null : $"{request.BatchKey}/judge", request.BatchSize, request.Index, IsOneOfMany: request.Training is not null), cancellation);
-        return ComparedCompletions.Of(bracket, request.Training?.Pattern ?? TripletPattern.Final, request.Training?.RequireAgreement ?? false, sampled, request.Turns[^1].Content);
+            Seeds.Derive(request.Seed, "bracket"), request.BatchKey is null ? null : $"{request.BatchKey}/judge", request.BatchSize,
+                request.Index, IsOneOfMany: request.Training is not null), cancellation);
+        return ComparedCompletions.Of(bracket, request.Training?.Pattern ?? TripletPattern.Final,
+            request.Training?.RequireAgreement ?? false, sampled, request.Turns[^1].Content);
     }
 
     // RSO: one of the samples, drawn at random, is what the judge compares all others with.
@@ -95,8 +99,10 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
     {
         var texts = sampled.Completions.Select(c => c.Text).ToList();
         var baseline = RejectionSelection.Baseline(texts.Count, request.Seed);
-        var verdicts = await Judge(request, [.. texts.Where((_, i) => i != baseline).Select(t => new ResponsePair(t, texts[baseline]))], cancellation);
-        return ComparedCompletions.Of(RejectionSelection.Of(texts, baseline, verdicts, request.AcceptanceBeta, request.Seed), request.Training?.RequireAgreement ?? false, sampled, request.Turns[^1].Content);
+        var verdicts = await Judge(request, [.. texts.Where((_, i) => i != baseline).Select(t => new ResponsePair(t, texts[baseline]))],
+            cancellation);
+        return ComparedCompletions.Of(RejectionSelection.Of(texts, baseline, verdicts, request.AcceptanceBeta, request.Seed),
+            request.Training?.RequireAgreement ?? false, sampled, request.Turns[^1].Content);
     }
 
     private async Task<ComparedCompletions> Reward(PromptRequest request, SampleResponse sampled, CancellationToken cancellation)
@@ -104,7 +110,10 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         var completions = sampled.Completions;
         if (request.Evaluation == EvaluationKind.RewardModel)
         {
-            var rewards = await Replica(request).Reward(new RewardRequest(request.JudgeModel, request.Turns, [.. completions.Select(c => new RewardCandidate(c.Text, c.Finish == FinishReason.Stop, c.Ids))], MembershipOf(request, "reward"), sampled.PromptIds, sampled.Tokenizer), cancellation);
+            var rewards = await Replica(request)
+                .Reward(new RewardRequest(request.JudgeModel, request.Turns,
+                [.. completions.Select(c => new RewardCandidate(c.Text, c.Finish == FinishReason.Stop, c.Ids))],
+                MembershipOf(request, "reward"), sampled.PromptIds, sampled.Tokenizer), cancellation);
             return ComparedCompletions.Of(rewards, [], sampled, request.Turns[^1].Content);
         }
         // Table 3: the likelihood that the judge token names the response and not a blank one.
@@ -113,11 +122,13 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
     }
 
     private Task<IReadOnlyList<Verdict>> Judge(PromptRequest request, IReadOnlyList<ResponsePair> pairs, CancellationToken cancellation) =>
-        Replica(request).Judge(new JudgeRequest(request.JudgeModel, request.Turns, pairs, request.JudgeTemplates, MembershipOf(request, "judge")), cancellation);
+        Replica(request).Judge(new JudgeRequest(request.JudgeModel, request.Turns, pairs, request.JudgeTemplates,
+            MembershipOf(request, "judge")), cancellation);
 
     private IJudgeReplicaGrain Replica(PromptRequest request) => GrainFactory.GetGrain<IJudgeReplicaGrain>(request.JudgeHost);
 
-    private static BatchMembership? MembershipOf(PromptRequest request, string what) => request.BatchKey is null ? null : new BatchMembership($"{request.BatchKey}/{what}", request.BatchSize, request.Index);
+    private static BatchMembership? MembershipOf(PromptRequest request, string what) =>
+        request.BatchKey is null ? null : new BatchMembership($"{request.BatchKey}/{what}", request.BatchSize, request.Index);
 
     // On-policy is checked, not hoped for: completions of too old a policy are asked for again, and the trainer checks
     // what arrives once more.
@@ -129,7 +140,8 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         {
             // A second attempt is this prompt's own: the others of its batch may have what they need.
             var batch = attempt > 1 ? null : MembershipOf(request, "sample");
-            var sampled = await replica.Sample(new SampleRequest(request.PolicyModel, request.Turns, seeds, request.Sampling, batch), cancellation);
+            var sampled = await replica.Sample(new SampleRequest(request.PolicyModel, request.Turns, seeds, request.Sampling, batch),
+                cancellation);
             if (attempt == options.SampleAttempts || !IsStale(sampled.Completions, request))
                 return sampled;
             LogStale(this.GetPrimaryKeyString(), sampled.Completions.Min(c => c.PolicyVersion), request.Training!.PolicyVersion);
@@ -137,9 +149,11 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
     }
 
     private static bool IsStale(IReadOnlyList<Completion> completions, PromptRequest request) =>
-        request.Training is { MaxStaleness: { } allowed } training && training.PolicyVersion - completions.Min(c => c.PolicyVersion) > allowed;
+        request.Training is { MaxStaleness: { } allowed } training
+            && training.PolicyVersion - completions.Min(c => c.PolicyVersion) > allowed;
 
-    private static CompletionSummary Summary(IReadOnlyList<Completion> completions) => new(completions.Count, completions.Sum(c => c.Ids.Length), completions.Min(c => c.Ids.Length), completions.Max(c => c.Ids.Length),
+    private static CompletionSummary Summary(IReadOnlyList<Completion> completions) =>
+        new(completions.Count, completions.Sum(c => c.Ids.Length), completions.Min(c => c.Ids.Length), completions.Max(c => c.Ids.Length),
         completions.Count(c => c.Finish == FinishReason.Stop), -completions.Sum(c => c.LogProbs.Sum(p => (double)p)));
 
     private async Task Resend(Handover handover, CancellationToken cancellation)
@@ -174,10 +188,12 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         public int Resent { get; set; }
     }
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Prompt}: sampled from policy version {Version}, but the step is to learn from version {Wanted}; sampling again")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Prompt}: sampled from policy version {Version}, but the step is to learn from version {Wanted}; sampling again")]
     private partial void LogStale(string prompt, long version, long wanted);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "{Prompt}: no trainer has acknowledged its triplets after {Count} repetitions; dropping them")]
+    [LoggerMessage(Level = LogLevel.Warning,
+        Message = "{Prompt}: no trainer has acknowledged its triplets after {Count} repetitions; dropping them")]
     private partial void LogGivenUp(string prompt, int count);
 }
 

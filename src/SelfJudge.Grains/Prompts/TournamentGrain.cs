@@ -18,8 +18,10 @@ public sealed class TournamentGrain : Grain, ITournamentGrain
         while (!bracket.IsDecided)
         {
             var pairs = bracket.NextRound.Select(p => new ResponsePair(request.Responses[p.First], request.Responses[p.Second])).ToList();
-            var batch = request.BatchKey is null ? null : new BatchMembership($"{request.BatchKey}/round-{bracket.Round}", request.BatchSize, request.BatchOrdinal);
-            bracket = bracket.Play(await judge.Judge(new JudgeRequest(request.JudgeModel, request.Turns, pairs, request.Templates, batch), cancellation));
+            var batch = request.BatchKey is null ? null
+                : new BatchMembership($"{request.BatchKey}/round-{bracket.Round}", request.BatchSize, request.BatchOrdinal);
+            bracket = bracket.Play(await judge.Judge(new JudgeRequest(request.JudgeModel, request.Turns, pairs, request.Templates, batch),
+                cancellation));
         }
         if (!request.IsOneOfMany)
             DeactivateOnIdle();

@@ -10,7 +10,8 @@ using SelfJudge.Runs.Judging;
 
 namespace SelfJudge.Grains.Replicas;
 
-/// <summary>The judging face of its silo's model host, and of the judges that are no models on it. Calls interleave, so that many tournaments' rounds reach the host together.</summary>
+/// <summary>The judging face of its silo's model host, and of the judges that are no models on it. Calls interleave, so that many
+/// tournaments' rounds reach the host together.</summary>
 [Reentrant, OnModelHost(byKey: true), Immovable, GrainType("judge-replica")]
 public sealed class JudgeReplicaGrain(IModelHost host, ChatJudges chats) : Grain, IJudgeReplicaGrain
 {
@@ -19,7 +20,8 @@ public sealed class JudgeReplicaGrain(IModelHost host, ChatJudges chats) : Grain
         var turns = request.Turns;
         // An answer that names neither response prefers neither.
         if (chats.Find(request.Model) is { } external)
-            return [.. (await Task.WhenAll(request.Pairs.Select(p => external.Judge(turns, p.First, p.Second, cancellation)))).Select(j => j.Verdict ?? Verdict.Unreadable)];
+            return [.. (await Task.WhenAll(request.Pairs.Select(p => external.Judge(turns, p.First, p.Second, cancellation))))
+                .Select(j => j.Verdict ?? Verdict.Unreadable)];
         return await HostJudge.Verdicts(host, request.Model, [.. request.Pairs.Select(p => new Comparison(turns, p.First, p.Second))],
             [.. request.Templates.Select(JudgeTemplate.ByName)], request.Batch.ToCohort(), cancellation);
     }
@@ -33,9 +35,11 @@ public sealed class JudgeReplicaGrain(IModelHost host, ChatJudges chats) : Grain
         var sequences = request.Responses.Select(r =>
         {
             var response = asSampled ? r.Ids : r.IsComplete ? encoder.EncodeAnswer(r.Text) : encoder.Tokenizer.Encode(r.Text);
-            var prompt = asSampled && request.PromptIds.Length + response.Length <= encoder.MaxLength ? request.PromptIds : encoder.EncodePrompt(turns, response.Length);
+            var prompt = asSampled && request.PromptIds.Length + response.Length <= encoder.MaxLength ? request.PromptIds
+                : encoder.EncodePrompt(turns, response.Length);
             return new ResponseSequence(prompt, response[..Math.Min(response.Length, encoder.MaxLength - prompt.Length)]);
         }).ToList();
-        return await HostCalls.WithBackOff(() => host.RewardsAsync(request.Model, sequences, request.Batch.ToCohort(), cancellation), cancellation);
+        return await HostCalls.WithBackOff(() =>
+            host.RewardsAsync(request.Model, sequences, request.Batch.ToCohort(), cancellation), cancellation);
     }
 }

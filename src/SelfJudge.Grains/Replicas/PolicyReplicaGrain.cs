@@ -21,8 +21,12 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
     {
         var encoder = host.EncoderOf(request.Model);
         var prompt = encoder.EncodePrompt(request.Turns, request.Sampling.MaxNewTokens);
-        var sampled = await HostCalls.WithBackOff(() => host.SampleAsync(request.Model, new SamplePrompt(prompt, request.Seeds, request.Sampling), request.Batch.ToCohort(), cancellation), cancellation);
-        return new SampleResponse(prompt, [.. sampled.Select(s => new Completion(s.Ids, s.LogProbs, s.Finish, s.Seed, s.PolicyVersion, encoder.Tokenizer.Decode(s.Ids)))], encoder.Tokenizer.Fingerprint);
+        var sampled = await HostCalls.WithBackOff(() =>
+            host.SampleAsync(request.Model, new SamplePrompt(prompt, request.Seeds, request.Sampling), request.Batch.ToCohort(),
+                cancellation), cancellation);
+        return new SampleResponse(prompt,
+            [.. sampled.Select(s => new Completion(s.Ids, s.LogProbs, s.Finish, s.Seed, s.PolicyVersion, encoder.Tokenizer.Decode(s.Ids)))],
+            encoder.Tokenizer.Fingerprint);
     }
 
     public async IAsyncEnumerable<string> Stream(SampleRequest request, [EnumeratorCancellation] CancellationToken cancellation)
@@ -50,9 +54,11 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
         var encoder = host.EncoderOf(request.Model);
         var sequences = request.Responses.Select(r => r.Ids is { } ids ? new ResponseSequence(ids.Prompt, ids.Response)
             : request.Verbatim
-            ? new ResponseSequence(encoder.Encode([new TemplatePart(string.Concat(r.Turns.Select(t => t.Content)), false)], begin: true), encoder.Tokenizer.Encode(r.Response))
+            ? new ResponseSequence(encoder.Encode([new TemplatePart(string.Concat(r.Turns.Select(t => t.Content)), false)], begin: true),
+                encoder.Tokenizer.Encode(r.Response))
             : new ResponseSequence(encoder.EncodePrompt(r.Turns), encoder.EncodeAnswer(r.Response))).ToList();
         var logProbs = await HostCalls.WithBackOff(() => host.LogProbsAsync(request.Model, sequences, cancellation), cancellation);
-        return new LogProbsResponse([.. sequences.Zip(logProbs, (s, p) => new ResponseLogProb(p, s.Response.Length, s.Prompt.Length))], host.DescriptionOf(request.Model).Config.MaxPositionEmbeddings);
+        return new LogProbsResponse([.. sequences.Zip(logProbs, (s, p) => new ResponseLogProb(p, s.Response.Length, s.Prompt.Length))],
+            host.DescriptionOf(request.Model).Config.MaxPositionEmbeddings);
     }
 }

@@ -21,12 +21,15 @@ public sealed class ReplicaJudge(IReadOnlyList<IJudgeReplicaGrain> replicas, str
         return new ReplicaJudge([.. hosts.Select(h => grains.GetGrain<IJudgeReplicaGrain>(h))], source.Id, templates);
     }
 
-    public Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, CancellationToken cancellation) => Judge(prompt, first, second, null, cancellation);
+    public Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, CancellationToken cancellation) =>
+        Judge(prompt, first, second, null, cancellation);
 
     /// <param name="batch">With it, the pairs of its key are one device batch of fixed composition.</param>
-    public async Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, BatchMembership? batch, CancellationToken cancellation)
+    public async Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, BatchMembership? batch,
+        CancellationToken cancellation)
     {
         var replica = replicas[(int)((uint)Interlocked.Increment(ref _asked) % (uint)replicas.Count)];
-        return new PairJudgment((await replica.Judge(new JudgeRequest(model, prompt, [new ResponsePair(first, second)], templates, batch), cancellation))[0]);
+        return new PairJudgment(
+            (await replica.Judge(new JudgeRequest(model, prompt, [new ResponsePair(first, second)], templates, batch), cancellation))[0]);
     }
 }

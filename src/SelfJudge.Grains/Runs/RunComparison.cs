@@ -13,7 +13,8 @@ using SelfJudge.World;
 namespace SelfJudge.Grains.Runs;
 
 /// <summary>Win rates of a run's policies against its baseline, by the judge that its recipe names.</summary>
-internal sealed class RunComparison(string runId, RunRequest request, Recipe recipe, EvaluationJudge judge, IReadOnlyList<IReadOnlyList<Turn>> prompts, PolicyScores baseline, IGrainFactory grains) : IDisposable
+internal sealed class RunComparison(string runId, RunRequest request, Recipe recipe, EvaluationJudge judge,
+    IReadOnlyList<IReadOnlyList<Turn>> prompts, PolicyScores baseline, IGrainFactory grains) : IDisposable
 {
     private readonly Dictionary<PolicyScores, Estimate> _known = new() { [baseline] = new Estimate(0.5, 0.5, 0.5) };
     private readonly List<PairJudgment> _judgments = [];
@@ -29,15 +30,19 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
             return known;
         List<PairJudgment> judgments = [.. (await Judge(policy)).Select(j => j.Under(_inconsistent))];
         _judgments.AddRange(judgments);
-        return _known[policy] = ComparisonSummary.Of(judgments, 0) is { WinRate: { } rate, WinRateCi95: { } interval } ? new Estimate(rate, interval[0], interval[1])
-            : throw new InvalidDataException($"{judge.Description} names neither response in any of its answers, such as '{judgments.SelectMany(j => j.Unreadable).FirstOrDefault()}'");
+        return _known[policy] = ComparisonSummary.Of(judgments, 0) is { WinRate: { } rate, WinRateCi95: { } interval }
+            ? new Estimate(rate, interval[0], interval[1])
+            : throw new InvalidDataException(
+                $"{judge.Description} names neither response in any of its answers, such as "
+                + $"'{judgments.SelectMany(j => j.Unreadable).FirstOrDefault()}'");
     }
 
     /// <summary>The judge, and what its verdicts so far say of it.</summary>
     public EvaluationJudgeResult Judge()
     {
         var summary = ComparisonSummary.Of(_judgments, 0);
-        return new EvaluationJudgeResult(judge.Name, judge.Description, judge.IsIndependent, _judgments.Count(j => j.Verdict is { Judgments.Count: > 0 }), summary.SwapConsistency, summary.PositionBias, summary.JudgeMass,
+        return new EvaluationJudgeResult(judge.Name, judge.Description, judge.IsIndependent,
+            _judgments.Count(j => j.Verdict is { Judgments.Count: > 0 }), summary.SwapConsistency, summary.PositionBias, summary.JudgeMass,
             summary.InconsistentRate, summary.InconsistentRate is null ? null : _inconsistent);
     }
 

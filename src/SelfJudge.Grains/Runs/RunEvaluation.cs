@@ -16,8 +16,10 @@ using SelfJudge.World;
 
 namespace SelfJudge.Grains.Runs;
 
-/// <summary>The end of a run: every stage's model answers held-out prompts, some of them by tournament too, a judge compares the answers, and result and report are written.</summary>
-internal sealed class RunEvaluation(string runId, RunRequest request, Recipe recipe, RunFolder folder, IReadOnlyList<StageSummary> stages, TrainingData data, IGrainFactory grains)
+/// <summary>The end of a run: every stage's model answers held-out prompts, some of them by tournament too, a judge compares the answers,
+/// and result and report are written.</summary>
+internal sealed class RunEvaluation(string runId, RunRequest request, Recipe recipe, RunFolder folder, IReadOnlyList<StageSummary> stages,
+    TrainingData data, IGrainFactory grains)
 {
     private const int ExamplePrompts = 6, BracketSamples = 8, TripletsOfStage = 3;
 
@@ -44,7 +46,8 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
         var evaluation = recipe.Evaluation;
         // Prompts alone hold none out: what became of some of them is shown, and nothing is measured.
         var isShownOnly = evaluation is null && _worldPrompts is null;
-        _prompts = isShownOnly ? [.. Enumerable.Range(0, Math.Min(ExamplePrompts, data.PromptCount ?? ExamplePrompts)).Select(i => data.Prompt(i))]
+        _prompts = isShownOnly ? [.. Enumerable.Range(0, Math.Min(ExamplePrompts, data.PromptCount ?? ExamplePrompts))
+            .Select(i => data.Prompt(i))]
             : evaluation is null ? [] : _worldPrompts is not null ? [.. _worldPrompts.Select(WorldTrainingData.ToTurns)]
             : [.. data.HeldOutPrompts.Take(recipe.EvaluatedPrompts ?? int.MaxValue)];
         if (isShownOnly || evaluation is not null && Names(EvaluationRecipe.Start))
@@ -61,18 +64,24 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
 
     private async Task Report(Func<double> elapsed)
     {
-        var judges = stages.Where(s => s.Judge.Count > 0).Select(s => new JudgeResult(s.Name, s.Judge["judge/accuracy"], s.Judge["judge/swap_consistency"], s.Judge["judge/position_bias"], s.Judge["judge/tie_rate"], s.Judge["judge/ab_mass"],
-            s.Judge.Where(f => f.Key.StartsWith(JudgeMetrics.AccuracyOf, StringComparison.Ordinal)).ToDictionary(f => f.Key[JudgeMetrics.AccuracyOf.Length..], f => f.Value))).ToList();
+        var judges = stages.Where(s => s.Judge.Count > 0)
+            .Select(s =>
+            new JudgeResult(s.Name, s.Judge["judge/accuracy"], s.Judge["judge/swap_consistency"], s.Judge["judge/position_bias"],
+            s.Judge["judge/tie_rate"], s.Judge["judge/ab_mass"],
+            s.Judge.Where(f => f.Key.StartsWith(JudgeMetrics.AccuracyOf, StringComparison.Ordinal))
+                .ToDictionary(f => f.Key[JudgeMetrics.AccuracyOf.Length..], f => f.Value))).ToList();
         var mainJudge = judges.Find(j => recipe.Stages.Any(s => s.Name == j.Stage && s.Spec.TeachesJudging));
         var triplets = stages.Aggregate(TripletCounts.None, (sum, s) => sum + s.Triplets);
         var baseline = _scores.Find(s => s.Name == recipe.Evaluation?.Baseline);
-        using var comparison = baseline is null ? null : new RunComparison(runId, request, recipe, EvaluationJudge.Of(recipe), _prompts, baseline, grains);
+        using var comparison = baseline is null ? null
+            : new RunComparison(runId, request, recipe, EvaluationJudge.Of(recipe), _prompts, baseline, grains);
         var policies = new List<PolicyResult>();
         foreach (var scores in comparison is null ? [] : _scores)
             policies.Add(scores.With(await comparison!.WinRateOf(scores)));
         var rejection = new List<RejectionPoint>();
         foreach (var (stage, n, scores) in _rejection)
-            rejection.Add(new RejectionPoint(stage, n, scores.GoldMean, scores.MeanLength, scores.Repetition, comparison is null ? null : (await comparison.WinRateOf(scores)).Mean));
+            rejection.Add(new RejectionPoint(stage, n, scores.GoldMean, scores.MeanLength, scores.Repetition,
+                comparison is null ? null : (await comparison.WinRateOf(scores)).Mean));
         var checks = stages.Where(s => s.JudgeCheck is not null).Select(s => CheckOf(s.Name, JudgeCheck.Of(s.JudgeCheck!))).ToList();
         List<MetricsRow> metrics = [.. MetricsLog.Read(folder.Metrics)];
         var result = new RunResult
@@ -83,20 +92,28 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
             TotalSeconds = elapsed(),
             JudgeAccuracy = mainJudge?.Accuracy,
             JudgeSwapConsistency = mainJudge?.SwapConsistency,
-            Stages = [.. stages.Select(s => new StageResult(s.Name, recipe.Stages.Single(r => r.Name == s.Name).Spec.Name, s.Seconds, s.Tokens, s.Tokens / Math.Max(1e-9, s.Seconds), s.TrainedParameters, s.Output))],
+            Stages = [.. stages.Select(s =>
+                new StageResult(s.Name, recipe.Stages.Single(r => r.Name == s.Name).Spec.Name, s.Seconds, s.Tokens,
+                    s.Tokens / Math.Max(1e-9, s.Seconds), s.TrainedParameters, s.Output))],
             Judges = judges,
             JudgeChecks = checks,
             Health = RunHealth.Of(recipe, checks, metrics),
             Policies = policies,
             EvaluationJudge = comparison?.Judge(),
             Rejection = rejection,
-            Triplets = new TripletResult(triplets.Made, triplets.Trained, triplets.StaleRefused, triplets.IdenticalSkipped, triplets.DuplicatesDropped, triplets.InconsistentSkipped),
-            Examples = _scores.Count == 0 ? [] : [.. Enumerable.Range(0, Math.Min(ExamplePrompts, _prompts.Count)).Select(i => i * _prompts.Count / Math.Min(ExamplePrompts, _prompts.Count)).Select(i => new ExampleResult(_prompts[i][^1].Content, [.. _scores.Select(s => s.Answer(i))]))],
+            Triplets = new TripletResult(triplets.Made, triplets.Trained, triplets.StaleRefused, triplets.IdenticalSkipped,
+                triplets.DuplicatesDropped, triplets.InconsistentSkipped),
+            Examples = _scores.Count == 0 ? []
+                : [.. Enumerable.Range(0, Math.Min(ExamplePrompts, _prompts.Count))
+                .Select(i => i * _prompts.Count / Math.Min(ExamplePrompts, _prompts.Count))
+                .Select(i => new ExampleResult(_prompts[i][^1].Content, [.. _scores.Select(s => s.Answer(i))]))],
             Bracket = _bracket,
             SampledTriplets = await SampledTriplets(),
             IsHeldOut = recipe.Evaluation is not null || _prompts.Count == 0,
             Recipe = RecipeFile.Render(recipe),
-            Environment = new EnvironmentResult(string.Join(", ", stages.Select(s => s.Device).Distinct()), stages.Max(s => s.Workers), System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription, typeof(RunEvaluation).Assembly.GetName().Version!.ToString(3)),
+            Environment = new EnvironmentResult(string.Join(", ", stages.Select(s => s.Device).Distinct()), stages.Max(s => s.Workers),
+                System.Runtime.InteropServices.RuntimeInformation.FrameworkDescription,
+                typeof(RunEvaluation).Assembly.GetName().Version!.ToString(3)),
         };
         if (_answers.Count > 0)
             AtomicFolder.WriteFile(folder.Answers, string.Concat(_answers.Select(a => a.ToJson() + "\n")));
@@ -131,7 +148,8 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
                 _rejection.Add((stage, 1, first));
                 continue;
             }
-            var champions = n == samples ? [.. outcomes.Select(o => o.Champion)] : await Task.WhenAll(outcomes.Select((o, i) => Champion(model, stage, o, i, n)));
+            var champions = n == samples ? [.. outcomes.Select(o => o.Champion)]
+                : await Task.WhenAll(outcomes.Select((o, i) => Champion(model, stage, o, i, n)));
             var scores = Score($"{stage} + rejection N={n}", champions);
             _rejection.Add((stage, n, scores));
             Note(stage, n, scores);
@@ -140,13 +158,16 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
         }
         if (samples > 1 && _bracket is null)
         {
-            var shown = outcomes.Index().First(o => o.Item.Bracket.Matches.All(m => m.Verdict.Winner != 0) || o.Index == outcomes.Length - 1).Item;
+            var shown = outcomes.Index().First(o =>
+                o.Item.Bracket.Matches.All(m => m.Verdict.Winner != 0) || o.Index == outcomes.Length - 1).Item;
             _bracket = BracketOf(stage, shown);
         }
     }
 
-    private JudgeCheckResult CheckOf(string stage, JudgeCheck check) => new(stage, recipe.JudgeOf(recipe.Stages.Single(s => s.Name == stage)).Called, check.Pairs, check.Seconds,
-        check.Accuracy, [check.Interval.Low, check.Interval.High], check.SwapConsistency, check.PositionBias, check.TieRate, check.FindProblem(recipe.Judge.GateSwapConsistency));
+    private JudgeCheckResult CheckOf(string stage, JudgeCheck check) =>
+        new(stage, recipe.JudgeOf(recipe.Stages.Single(s => s.Name == stage)).Called, check.Pairs, check.Seconds,
+        check.Accuracy, [check.Interval.Low, check.Interval.High], check.SwapConsistency, check.PositionBias, check.TieRate,
+            check.FindProblem(recipe.Judge.GateSwapConsistency));
 
     private static List<WorldPrompt> WorldPromptsOf(Recipe recipe)
     {
@@ -158,23 +179,30 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     private async Task<BracketResult> BracketOf(string stage)
     {
         var model = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, StageOf(stage));
-        var outcome = await grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/bracket").Play(Request(model, stage, _prompts[0], 0, BracketSamples) with { BatchKey = null }, CancellationToken.None);
+        var outcome = await grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/bracket")
+            .Play(Request(model, stage, _prompts[0], 0, BracketSamples) with { BatchKey = null }, CancellationToken.None);
         return BracketOf(stage, outcome);
     }
 
-    private BracketResult BracketOf(string stage, PromptOutcome outcome) => new(stage, _prompts[outcome.Index][^1].Content, [.. outcome.Completions.Select(c => c.Text)], outcome.Bracket);
+    private BracketResult BracketOf(string stage, PromptOutcome outcome) =>
+        new(stage, _prompts[outcome.Index][^1].Content, [.. outcome.Completions.Select(c => c.Text)], outcome.Bracket);
 
     // Of every stage that made any, those that came first, in the middle and last.
     private async Task<IReadOnlyList<TripletExample>> SampledTriplets() =>
         [.. (await TripletLog.ReadAll(folder)).GroupBy(t => t.Stage).SelectMany(g => g.DistinctBy(t => t.Step).ToList() is var steps
-            ? Enumerable.Range(0, TripletsOfStage).Select(i => i * (steps.Count - 1) / (TripletsOfStage - 1)).Distinct().Select(i => steps[i]) : [])
-            .Select(t => new TripletExample(t.Stage, t.Step, t.Prompt, t.Chosen, t.Rejected, t.ChosenScore, t.RejectedScore, t.OrdersAgree))];
+            ? Enumerable.Range(0, TripletsOfStage).Select(i => i * (steps.Count - 1) / (TripletsOfStage - 1)).Distinct()
+                .Select(i => steps[i]) : [])
+            .Select(t => new TripletExample(t.Stage, t.Step, t.Prompt, t.Chosen, t.Rejected, t.ChosenScore, t.RejectedScore,
+                t.OrdersAgree))];
 
     // 1, 2, 4, … and the number itself.
-    private static IEnumerable<int> Powers(int samples) => samples == 1 ? [] : Enumerable.Range(0, 31).Select(i => 1 << i).TakeWhile(n => n < samples).Append(samples);
+    private static IEnumerable<int> Powers(int samples) =>
+        samples == 1 ? [] : Enumerable.Range(0, 31).Select(i => 1 << i).TakeWhile(n => n < samples).Append(samples);
 
-    private Task<PromptOutcome> Answer(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples, CancellationToken cancellation) =>
-        grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/{index}").Play(Request(model, stage, prompt, index, samples), cancellation);
+    private Task<PromptOutcome> Answer(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples,
+        CancellationToken cancellation) =>
+        grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/{index}")
+            .Play(Request(model, stage, prompt, index, samples), cancellation);
 
     private PromptRequest Request(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples) => new(
         index, prompt, model.Host, model.Id, model.Host, model.Id, Templates(stage), samples,
@@ -191,9 +219,11 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     }
 
     private void Note(string stage, int samples, PolicyScores scores) =>
-        _answers.AddRange(Enumerable.Range(0, _prompts.Count).Select(i => new AnswerRow(stage, samples, i, _prompts[i][^1].Content, scores.Answer(i).Answer, scores.Answer(i).Gold)));
+        _answers.AddRange(Enumerable.Range(0, _prompts.Count)
+            .Select(i => new AnswerRow(stage, samples, i, _prompts[i][^1].Content, scores.Answer(i).Answer, scores.Answer(i).Gold)));
 
     private PolicyScores Score(string name, IEnumerable<Completion> answers) => new(name, _worldPrompts, [.. answers.Select(a => a.Text)]);
 
-    private IReadOnlyList<string> Templates(string stage) => stage == EvaluationRecipe.Start ? recipe.Judge.Templates : recipe.TemplatesOf(recipe.Stages.Single(s => s.Name == stage));
+    private IReadOnlyList<string> Templates(string stage) =>
+        stage == EvaluationRecipe.Start ? recipe.Judge.Templates : recipe.TemplatesOf(recipe.Stages.Single(s => s.Name == stage));
 }

@@ -16,11 +16,18 @@ using SelfJudge.Runs.Stages;
 namespace SelfJudge.Grains.Runs;
 
 /// <summary>One execution of a run, from where its folder stands to its end, its cancellation or its failure.</summary>
-internal sealed class RunExecution(string runId, RunRequest request, Recipe recipe, IGrainFactory grains, DataCatalog catalog, TimeProvider time, Action<string> warn)
+internal sealed class RunExecution(string runId, RunRequest request, Recipe recipe, IGrainFactory grains, DataCatalog catalog,
+    TimeProvider time, Action<string> warn)
 {
     private const int PlayAttempts = 3;
 
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true
+    };
 
     private readonly RunFolder _folder = new(request.Folder);
     private volatile bool _cancelRequested;
@@ -54,9 +61,12 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
             // Whatever failed then failed for that, and says so in its own way.
             var isGone = !File.Exists(_folder.Marker);
             // What ended the run is what its user hears of, whatever else fails now.
-            await Trainer.Release().ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+            await Trainer.Release().ConfigureAwait(
+                ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
             if (isGone)
-                throw new RunFolderException($"the run's folder {_folder.Path} is gone: it was deleted or moved while the run was executed. Where it was moved, go on with it by 'resume' there ({e.Message})");
+                throw new RunFolderException(
+                    $"the run's folder {_folder.Path} is gone: it was deleted or moved while the run was executed. Where it was moved, go "
+                    + $"on with it by 'resume' there ({e.Message})");
             throw;
         }
         finally
@@ -78,7 +88,8 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         Enter(remaining.FirstOrDefault());
         var data = await catalog.Get(runId, recipe);
         if (recipe.Stages.FirstOrDefault(s => s.Steps == 0) is { } open)
-            throw new RecipeException($"stage {open.Name} has epochs but no steps: a run is started with the steps that its data makes of them");
+            throw new RecipeException(
+                $"stage {open.Name} has epochs but no steps: a run is started with the steps that its data makes of them");
         data.Check(recipe);
         foreach (var note in DataFit.Steps(recipe, data))
             warn(note.Text);
@@ -100,7 +111,8 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     // An endpoint that cannot judge is to be heard of now, not when the stages before it have been trained.
     private async Task TryEndpoints(List<StageRecipe> remaining, TrainingData data)
     {
-        foreach (var endpoint in remaining.Select(recipe.JudgeOf).Append(recipe.EvaluationJudge()).OfType<JudgeRef.Endpoint>().Select(j => j.At).Distinct())
+        foreach (var endpoint in remaining.Select(recipe.JudgeOf).Append(recipe.EvaluationJudge()).OfType<JudgeRef.Endpoint>()
+            .Select(j => j.At).Distinct())
         {
             using var judge = ChatEndpoint.Judge(endpoint);
             await judge.Judge(data.Prompt(0), "yes .", "no .", CancellationToken.None);
@@ -112,8 +124,10 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         var done = _last?.Step ?? 0;
         double? left = _secondsPerStep > 0 && _activity == _stage.Name ? (_stage.Steps - done) * _secondsPerStep : null;
         var triplets = _finished.Aggregate(_last?.Triplets ?? TripletCounts.None, (sum, s) => sum + s.Triplets);
-        return new RunStatus(runId, state, request.Folder, recipe.Name, [.. recipe.Stages.Select(s => s.Name)], _activity, recipe.Stages.ToList().IndexOf(_stage), done, _stage.Steps,
-            Elapsed(), _tokensPerSecond, left, _last?.Metrics ?? new Dictionary<string, double>(), triplets, message ?? (_warnings.Count == 0 ? null : string.Join('\n', _warnings)), canResume);
+        return new RunStatus(runId, state, request.Folder, recipe.Name, [.. recipe.Stages.Select(s => s.Name)], _activity,
+            recipe.Stages.ToList().IndexOf(_stage), done, _stage.Steps,
+            Elapsed(), _tokensPerSecond, left, _last?.Metrics ?? new Dictionary<string, double>(), triplets,
+                message ?? (_warnings.Count == 0 ? null : string.Join('\n', _warnings)), canResume);
     }
 
     // A stage, or after the last of them the evaluation: nothing of what came before is said of it.
@@ -195,7 +209,8 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
             opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Evaluator, recipe.TemplatesOf(stage),
             stage.Samples, recipe.Sampling, Seeds.Derive(seed, i),
             recipe.Deterministic ? $"{runId}/{stage.Name}/{step}" : null, stage.Prompts,
-            new TripletRequest(runId, stage.Name, step, stage.Triplets, version, isOnPolicy ? stage.MaxStaleness : null, recipe.Judge.RequireAgreement), opening.Evaluation, stage.AcceptanceBeta), cancellation)));
+            new TripletRequest(runId, stage.Name, step, stage.Triplets, version, isOnPolicy ? stage.MaxStaleness : null,
+                recipe.Judge.RequireAgreement), opening.Evaluation, stage.AcceptanceBeta), cancellation)));
     }
 
     // A prompt whose silo died is played again: by the same seeds it samples the same, and what the trainer has
@@ -250,13 +265,17 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         }
         if (finished is null || finished.Contains(null))
             throw Damaged("it is no list of stages");
-        var kept = finished.OfType<StageSummary>().Zip(recipe.Stages).TakeWhile(p => p.First.Name == p.Second.Name && Directory.Exists(folder.OutputOf(recipe, p.Second))).ToList();
+        var kept = finished.OfType<StageSummary>().Zip(recipe.Stages)
+            .TakeWhile(p => p.First.Name == p.Second.Name && Directory.Exists(folder.OutputOf(recipe, p.Second))).ToList();
         foreach (var (summary, stage) in kept)
             if (summary.Seal is not null && FolderSeal.HashOf(folder.OutputOf(recipe, stage)) != summary.Seal)
-                throw new CheckpointException($"{folder.OutputOf(recipe, stage)} is not what stage {stage.Name} left, by its {FolderSeal.FileName} and {folder.StageResults}: put it back, or delete it and {folder.Checkpoints}, and the run goes on from that stage");
+                throw new CheckpointException(
+                    $"{folder.OutputOf(recipe, stage)} is not what stage {stage.Name} left, by its {FolderSeal.FileName} and "
+                    + $"{folder.StageResults}: put it back, or delete it and {folder.Checkpoints}, and the run goes on from that stage");
         return [.. kept.Select(p => p.First)];
 
         CheckpointException Damaged(string how) =>
-            new($"{folder.StageResults}, which says which stages are finished, is damaged: {how}; put it back from a copy, or delete it and {folder.Checkpoints}, and the run begins anew");
+            new($"{folder.StageResults}, which says which stages are finished, is damaged: {how}; put it back from a copy, or delete it "
+                + $"and {folder.Checkpoints}, and the run begins anew");
     }
 }

@@ -12,7 +12,8 @@ namespace SelfJudge.Grains.Runs;
 /// started again on the same folder, by whatever process, it goes on from its last durable step.
 /// </summary>
 [Reentrant, GrainType("run")]
-public sealed partial class RunGrain([PersistentState("run")] IPersistentState<RunGrainState> state, DataCatalog catalog, TimeProvider time, ILogger<RunGrain> logger) : Grain, IRunGrain
+public sealed partial class RunGrain([PersistentState("run")] IPersistentState<RunGrainState> state, DataCatalog catalog, TimeProvider time,
+    ILogger<RunGrain> logger) : Grain, IRunGrain
 {
     private static readonly TimeSpan KeepAlivePeriod = TimeSpan.FromMinutes(1);
 
@@ -26,16 +27,23 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
         if (_execution is { IsOver: false } running)
         {
             if (RunId.RealPath(running.Request.Folder) != RunId.RealPath(request.Folder))
-                throw new RunFolderException($"run {this.GetPrimaryKeyString()} is being executed in {running.Request.Folder}, not in {request.Folder}: start the other one under another id");
+                throw new RunFolderException(
+                    $"run {this.GetPrimaryKeyString()} is being executed in {running.Request.Folder}, not in {request.Folder}: start the "
+                    + $"other one under another id");
             if (RecipeFile.Render(running.Recipe) != RecipeFile.Render(recipe))
-                throw new RunFolderException($"run {this.GetPrimaryKeyString()} is being executed in {request.Folder} by another recipe: wait for its end, or start the other recipe in another folder");
+                throw new RunFolderException(
+                    $"run {this.GetPrimaryKeyString()} is being executed in {request.Folder} by another recipe: wait for its end, or "
+                    + $"start the other recipe in another folder");
             return;
         }
         RunMarker.Claim(folder, RunMarker.Run);
         if (File.Exists(folder.Recipe) && RecipeFile.Render(RecipeFile.LoadOfRun(folder.Recipe)) != RecipeFile.Render(recipe))
-            throw new RunFolderException($"{request.Folder} holds a run of another recipe: start this one in another folder, or go on with that one by 'resume {request.Folder}'");
+            throw new RunFolderException(
+                $"{request.Folder} holds a run of another recipe: start this one in another folder, or go on with that one by 'resume "
+                + $"{request.Folder}'");
         // Taken before the first wait, so that a second call that comes meanwhile finds it.
-        var execution = _execution = new RunExecution(this.GetPrimaryKeyString(), request, recipe, GrainFactory, catalog, time, warning => LogWarning(this.GetPrimaryKeyString(), warning));
+        var execution = _execution = new RunExecution(this.GetPrimaryKeyString(), request, recipe, GrainFactory, catalog, time, warning =>
+            LogWarning(this.GetPrimaryKeyString(), warning));
         state.State.Request = request;
         try
         {
@@ -47,7 +55,8 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
             throw;
         }
         // A run outlasts any call. It goes on in this activation's turns, and the timer keeps the activation.
-        _keepAlive = this.RegisterGrainTimer(() => Task.CompletedTask, new GrainTimerCreationOptions(KeepAlivePeriod, KeepAlivePeriod) { KeepAlive = true });
+        _keepAlive = this.RegisterGrainTimer(() =>
+            Task.CompletedTask, new GrainTimerCreationOptions(KeepAlivePeriod, KeepAlivePeriod) { KeepAlive = true });
         Execute(execution).Ignore();
     }
 
@@ -61,7 +70,8 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
 
     public Task<RunStatus> GetStatus() => Task.FromResult(
         _execution?.Status(state.State.State, state.State.Message, !state.State.IsRecipesFault)
-        ?? new RunStatus(this.GetPrimaryKeyString(), state.State.State, state.State.Request?.Folder ?? "", "", [], "", 0, 0, 0, 0, 0, null, new Dictionary<string, double>(), TripletCounts.None, state.State.Message, !state.State.IsRecipesFault));
+        ?? new RunStatus(this.GetPrimaryKeyString(), state.State.State, state.State.Request?.Folder ?? "", "", [], "", 0, 0, 0, 0, 0, null,
+            new Dictionary<string, double>(), TripletCounts.None, state.State.Message, !state.State.IsRecipesFault));
 
     public async Task<string?> GetResult()
     {
@@ -94,7 +104,8 @@ public sealed partial class RunGrain([PersistentState("run")] IPersistentState<R
     private Task Record(RunState reached, Exception? failure)
     {
         // What is no number comes out of the same recipe again, as a judge does that its gate keeps out.
-        (state.State.State, state.State.Message, state.State.IsRecipesFault) = (reached, failure?.Message, failure is JudgeGateException or ArithmeticException);
+        (state.State.State, state.State.Message, state.State.IsRecipesFault) =
+            (reached, failure?.Message, failure is JudgeGateException or ArithmeticException);
         return _recording = WriteAfter(_recording);
     }
 

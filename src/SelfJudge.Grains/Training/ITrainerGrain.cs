@@ -6,11 +6,13 @@ namespace SelfJudge.Grains.Training;
 [Alias("sj.ITrainerGrain")]
 public interface ITrainerGrain : IGrainWithStringKey
 {
-    /// <summary>Opens a stage, from its newest checkpoint if it has one, and takes over the run's checkpoints: no earlier activation can write any more.</summary>
+    /// <summary>Opens a stage, from its newest checkpoint if it has one, and takes over the run's checkpoints: no earlier activation can
+    /// write any more.</summary>
     [Alias("OpenStage"), ResponseTimeout("00:10:00")]
     Task<StageOpening> OpenStage(StageAssignment assignment);
 
-    /// <summary>Measures the stage's judge on held-out pairs before the first step; once. Says what is to be said of it, or null; fails where the recipe lets no such judge through.</summary>
+    /// <summary>Measures the stage's judge on held-out pairs before the first step; once. Says what is to be said of it, or null; fails
+    /// where the recipe lets no such judge through.</summary>
     [Alias("CheckJudge"), ResponseTimeout("02:00:00")]
     Task<string?> CheckJudge();
 
@@ -33,7 +35,8 @@ public interface ITrainerGrain : IGrainWithStringKey
     [Alias("FinishStage"), ResponseTimeout("00:10:00")]
     Task<StageSummary> FinishStage();
 
-    /// <summary>The run is over, or stops here: closes the open stage where it stands and frees the run's models on the host. Its folder keeps everything.</summary>
+    /// <summary>The run is over, or stops here: closes the open stage where it stands and frees the run's models on the host. Its folder
+    /// keeps everything.</summary>
     [Alias("Release"), ResponseTimeout("00:10:00")]
     Task Release();
 

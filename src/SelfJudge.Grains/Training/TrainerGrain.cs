@@ -21,7 +21,8 @@ namespace SelfJudge.Grains.Training;
 /// </summary>
 [Reentrant, OnModelHost, Immovable, GrainType("trainer"), ImplicitStreamSubscription(TripletStream.Namespace)]
 public sealed partial class TrainerGrain(
-    [PersistentState("trainer")] IPersistentState<TrainerState> state, IModelHost host, ChatJudges chats, DataCatalog catalog, RunInstruments instruments, TrainerGrainOptions options, ILogger<TrainerGrain> logger)
+    [PersistentState("trainer")] IPersistentState<TrainerState> state, IModelHost host, ChatJudges chats, DataCatalog catalog,
+        RunInstruments instruments, TrainerGrainOptions options, ILogger<TrainerGrain> logger)
     : Grain, ITrainerGrain, IStreamSubscriptionObserver
 {
     private StageTraining? _stage;
@@ -32,12 +33,14 @@ public sealed partial class TrainerGrain(
     private Task _stepping = Task.CompletedTask;
     private Task _leaving = Task.CompletedTask;
     private long _duplicatesCounted;
-    private (int Step, Task<StepOutcome> Outcome) _begun = (0, Task.FromException<StepOutcome>(new InvalidOperationException("no step was begun")));
+    private (int Step, Task<StepOutcome> Outcome) _begun =
+        (0, Task.FromException<StepOutcome>(new InvalidOperationException("no step was begun")));
 
     private string Run => this.GetPrimaryKeyString();
     private StageTraining Stage => _stage ?? throw new InvalidOperationException($"run {Run} has no open stage");
 
-    public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => await handleFactory.Create<TripletBatch>().ResumeAsync((batch, _) => Receive(batch));
+    public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) =>
+        await handleFactory.Create<TripletBatch>().ResumeAsync((batch, _) => Receive(batch));
 
     public async Task<StageOpening> OpenStage(StageAssignment assignment)
     {
@@ -50,7 +53,8 @@ public sealed partial class TrainerGrain(
         _duplicatesCounted = 0;
         foreach (var warning in warnings)
             LogWarning(Run, warning);
-        return new StageOpening(host.Name, _stage.Policy, _stage.InitialModel, _stage.Progress.Step, _stage.PolicyVersion, _stage.Progress.Triplets, warnings, _stage.Progress.Seconds, _stage.Evaluator.Model, _stage.Evaluator.Kind);
+        return new StageOpening(host.Name, _stage.Policy, _stage.InitialModel, _stage.Progress.Step, _stage.PolicyVersion,
+            _stage.Progress.Triplets, warnings, _stage.Progress.Seconds, _stage.Evaluator.Model, _stage.Evaluator.Kind);
     }
 
     public async Task<string?> CheckJudge()
@@ -86,7 +90,9 @@ public sealed partial class TrainerGrain(
         }
         catch (Exception e) when (e is TimeoutException or ArgumentOutOfRangeException)
         {
-            throw new TimeoutException($"step {step}: only {inbox.Arrived(step)} of {prompts} prompts handed over their triplets within {options.TripletTimeout.TotalSeconds:0} s");
+            throw new TimeoutException(
+                $"step {step}: only {inbox.Arrived(step)} of {prompts} prompts handed over their triplets within "
+                + $"{options.TripletTimeout.TotalSeconds:0} s");
         }
         if (inbox != _inbox)
             throw new InvalidOperationException($"step {step}: the stage was left while it waited for triplets");
@@ -131,7 +137,8 @@ public sealed partial class TrainerGrain(
     }
 
     public async Task<LoadedModel> EnsureLoaded(RunRequest run, string? stage) =>
-        new(host.Name, await RunModels.EnsureLoaded(host, this.GetPrimaryKeyString(), RequestedRecipes.Of(run), new RunFolder(run.Folder), stage));
+        new(host.Name, await RunModels.EnsureLoaded(host, this.GetPrimaryKeyString(), RequestedRecipes.Of(run), new RunFolder(run.Folder),
+            stage));
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => LeaveStage();
 
@@ -161,7 +168,8 @@ public sealed partial class TrainerGrain(
         // Without an open stage nothing is kept and nothing acknowledged: the prompt sends it again.
         var arrival = _inbox?.Add(batch);
         // Stages come one after the other: nobody asks for another one's triplets any more.
-        if (arrival == Arrival.OtherStage || arrival == Arrival.Duplicate && batch.Step <= Stage.Progress.Step && Stage.Durable.IsCompletedSuccessfully)
+        if (arrival == Arrival.OtherStage || arrival == Arrival.Duplicate && batch.Step <= Stage.Progress.Step
+            && Stage.Durable.IsCompletedSuccessfully)
             await Acknowledge(batch);
         if (arrival == Arrival.Kept && batch.Step == _awaited.Step && _inbox!.Arrived(batch.Step) >= _awaited.Prompts)
             Arrived();

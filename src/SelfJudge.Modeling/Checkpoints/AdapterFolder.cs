@@ -20,7 +20,8 @@ public static class AdapterFolder
     // Keys that are read above, or that say nothing of what the adapter computes.
     private static readonly string[] Harmless =
     [
-        "peft_type", "task_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode", "r", "lora_alpha", "lora_dropout", "target_modules", "bias",
+        "peft_type", "task_type", "auto_mapping", "peft_version", "base_model_name_or_path", "revision", "inference_mode", "r",
+            "lora_alpha", "lora_dropout", "target_modules", "bias",
         "use_rslora", "init_lora_weights", "qalora_group_size", "megatron_core", "eva_config", "runtime_config",
     ];
 
@@ -34,7 +35,8 @@ public static class AdapterFolder
     // Of any model: shapes play no part in names.
     private static readonly (string Name, Projection Projection)[] AllNames =
     [
-        .. from projection in Projection.All(new DecoderConfig { VocabSize = 1, HiddenSize = 1, IntermediateSize = 1, NumHiddenLayers = 1, NumAttentionHeads = 1, NumKeyValueHeads = 1, HeadDim = 1, MaxPositionEmbeddings = 1 })
+        .. from projection in Projection.All(new DecoderConfig { VocabSize = 1, HiddenSize = 1, IntermediateSize = 1, NumHiddenLayers = 1,
+            NumAttentionHeads = 1, NumKeyValueHeads = 1, HeadDim = 1, MaxPositionEmbeddings = 1 })
            from layer in Enumerable.Range(0, MostLayers)
            select (projection.NameIn(layer), projection),
     ];
@@ -54,7 +56,8 @@ public static class AdapterFolder
     }
 
     /// <summary>Checks from the headers that an adapter fits a model. Allocates nothing for it.</summary>
-    /// <exception cref="InvalidDataException">A file or tensor is missing, of another shape than the model asks for, of a type that is not supported, or unknown.</exception>
+    /// <exception cref="InvalidDataException">A file or tensor is missing, of another shape than the model asks for, of a type that is not
+    /// supported, or unknown.</exception>
     public static void Check(string folder, DecoderConfig model)
     {
         using var tensors = OpenWeights(folder, model, ReadConfig(folder).Config);
@@ -83,7 +86,9 @@ public static class AdapterFolder
     {
         var path = Path.Combine(folder, WeightsFile);
         if (!File.Exists(path))
-            throw new InvalidDataException($"{folder} holds no {WeightsFile}{(File.Exists(Path.Combine(folder, "adapter_model.bin")) ? "; adapter_model.bin is not supported: save the adapter with safe_serialization=True" : "")}");
+            throw new InvalidDataException(
+                $"{folder} holds no "
+                + $"{WeightsFile}{(File.Exists(Path.Combine(folder, "adapter_model.bin")) ? "; adapter_model.bin is not supported: save the adapter with safe_serialization=True" : "")}");
         var tensors = CheckpointTensors.OfFile(path);
         try
         {
@@ -110,21 +115,27 @@ public static class AdapterFolder
         if (json.Text("bias") is not (null or "none"))
             throw new InvalidDataException($"bias {json["bias"]} is not supported");
         // Initialisations that change the base weights leave an adapter that does not fit the base as it was.
-        if (json["init_lora_weights"] is JsonValue init && init.TryGetValue<string>(out var way) && way is not ("gaussian" or "orthogonal" or "eva"))
+        if (json["init_lora_weights"] is JsonValue init && init.TryGetValue<string>(out var way)
+            && way is not ("gaussian" or "orthogonal" or "eva"))
             throw new InvalidDataException($"init_lora_weights {way} is not supported: it changes the base weights");
         // Whatever else is switched on would change the result in a way that is not known here.
-        var scalarHead = json.Text("task_type") == "SEQ_CLS" && json["modules_to_save"] is JsonArray saved && saved.Count > 0 && saved.All(m => m is JsonValue v && v.TryGetValue<string>(out var name) && ScalarHeads.Contains(name));
-        if (json.FirstOrDefault(p => !Harmless.Contains(p.Key) && JsonFile.IsSet(p.Value) && !(scalarHead && p.Key == "modules_to_save")) is { Key: { } unknown } feature)
+        var scalarHead = json.Text("task_type") == "SEQ_CLS" && json["modules_to_save"] is JsonArray saved && saved.Count > 0
+            && saved.All(m => m is JsonValue v && v.TryGetValue<string>(out var name) && ScalarHeads.Contains(name));
+        if (json.FirstOrDefault(p => !Harmless.Contains(p.Key) && JsonFile.IsSet(p.Value) && !(scalarHead && p.Key == "modules_to_save"))
+            is { Key: { } unknown } feature)
             throw new InvalidDataException($"{unknown} is not supported (it is {JsonFile.Shown(feature.Value!)})");
         var targets = json["target_modules"] switch
         {
-            JsonArray list => list.Select(t => t is JsonValue v && v.TryGetValue<string>(out var name) ? name : throw new InvalidDataException("target_modules is not a list of names")).Distinct().ToList(),
-            JsonValue v when v.TryGetValue<string>(out var all) && all.Equals("all-linear", StringComparison.OrdinalIgnoreCase) => [.. Projection.Modules],
+            JsonArray list => list.Select(t => t is JsonValue v && v.TryGetValue<string>(out var name) ? name
+                : throw new InvalidDataException("target_modules is not a list of names")).Distinct().ToList(),
+            JsonValue v when v.TryGetValue<string>(out var all) && all.Equals("all-linear", StringComparison.OrdinalIgnoreCase) =>
+                [.. Projection.Modules],
             JsonValue v when v.TryGetValue<string>(out var pattern) => Matching(pattern),
             _ => throw new InvalidDataException("target_modules is neither a list of names nor a pattern"),
         };
         if (targets.Find(t => !AllNames.Any(n => Projection.Means(t, n.Name))) is { } other)
-            throw new InvalidDataException($"target module {other} is not supported; supported are {string.Join(", ", Projection.Modules)}");
+            throw new InvalidDataException(
+                $"target module {other} is not supported; supported are {string.Join(", ", Projection.Modules)}");
         if (targets.Count == 0)
             throw new InvalidDataException("target_modules is empty");
         var rank = json.Value<int>("r") ?? throw new InvalidDataException("r is missing");
@@ -144,10 +155,14 @@ public static class AdapterFolder
         {
             var regex = new Regex($@"\A(?:{pattern})\z", RegexOptions.CultureInvariant, PatternTimeout);
             if (Array.Find(OtherModules, regex.IsMatch) is { } other)
-                throw new InvalidDataException($"target_modules is the pattern {pattern}, which means {other} too; supported are {string.Join(", ", Projection.Modules)}");
+                throw new InvalidDataException(
+                    $"target_modules is the pattern {pattern}, which means {other} too; supported are "
+                    + $"{string.Join(", ", Projection.Modules)}");
             var matched = AllNames.Where(n => regex.IsMatch(n.Name)).ToLookup(n => n.Projection);
-            var targets = matched.SelectMany(p => p.Count() == MostLayers ? [$"{p.Key.Block}.{p.Key.Module}"] : p.Select(n => n.Name)).ToList();
-            return targets.Count > 0 ? targets : throw new InvalidDataException($"target_modules is the pattern {pattern}, which means no projection");
+            var targets = matched.SelectMany(p => p.Count() == MostLayers ? [$"{p.Key.Block}.{p.Key.Module}"] : p.Select(n => n.Name))
+                .ToList();
+            return targets.Count > 0 ? targets
+                : throw new InvalidDataException($"target_modules is the pattern {pattern}, which means no projection");
         }
         catch (Exception e) when (e is RegexParseException or RegexMatchTimeoutException)
         {

@@ -19,15 +19,24 @@ internal static class CheckpointFile
     private const int ChecksumBytes = 8;
     private const int ReadBuffer = 1 << 20;
 
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true
+    };
 
     /// <summary>Writes a checkpoint straight from the arrays of its snapshot.</summary>
     public static void Write(Stream file, CheckpointState state, TrainingSnapshot snapshot)
     {
-        (string Prefix, IReadOnlyList<NamedArray> Arrays)[] parts = [("", snapshot.Weights), (Mean, snapshot.Mean), (Variance, snapshot.Variance)];
+        (string Prefix, IReadOnlyList<NamedArray> Arrays)[] parts =
+            [("", snapshot.Weights), (Mean, snapshot.Mean), (Variance, snapshot.Variance)];
         var whole = state with { Version = snapshot.Version, OptimizerSteps = snapshot.OptimizerSteps, Lora = snapshot.Lora };
         var metadata = new Dictionary<string, string> { [VersionKey] = Version, [StateKey] = JsonSerializer.Serialize(whole, Json) };
-        var tensors = parts.SelectMany(p => p.Arrays.Select(a => new WrittenTensor(p.Prefix + a.Name, "F32", a.Shape, sizeof(float) * (long)a.Values.Length)));
+        var tensors = parts.SelectMany(p => p.Arrays.Select(a =>
+            new WrittenTensor(p.Prefix + a.Name, "F32", a.Shape, sizeof(float) * (long)a.Values.Length)));
         var hash = new XxHash3();
         Put(SafeTensors.Head(tensors.Append(new WrittenTensor(Checksum, "U8", [ChecksumBytes], ChecksumBytes)), metadata));
         foreach (var (_, arrays) in parts)
@@ -57,9 +66,11 @@ internal static class CheckpointFile
         }
         catch (InvalidDataException e)
         {
-            throw Damaged(path, e.Message.StartsWith(path, StringComparison.Ordinal) ? e.Message[path.Length..].TrimStart(':', ' ') : e.Message);
+            throw Damaged(path, e.Message.StartsWith(path, StringComparison.Ordinal) ? e.Message[path.Length..].TrimStart(':', ' ')
+                : e.Message);
         }
-        catch (Exception e) when (e is JsonException or KeyNotFoundException or UnauthorizedAccessException or IOException and not CheckpointException)
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or UnauthorizedAccessException or IOException
+            and not CheckpointException)
         {
             throw Damaged(path, e.Message);
         }
@@ -71,7 +82,9 @@ internal static class CheckpointFile
         using var reader = new SafeTensorsReader(path);
         var all = reader.Tensors.Values.Where(t => t.Name != Checksum).OrderBy(t => t.Start).ToList();
         List<NamedArray> Under(string prefix) =>
-            [.. all.Where(t => prefix.Length > 0 ? t.Name.StartsWith(prefix, StringComparison.Ordinal) : !t.Name.StartsWith(Mean, StringComparison.Ordinal) && !t.Name.StartsWith(Variance, StringComparison.Ordinal)).Select(t => new NamedArray(t.Name[prefix.Length..], t.Shape, reader.ReadFloats(t.Name)))];
+            [.. all.Where(t => prefix.Length > 0 ? t.Name.StartsWith(prefix, StringComparison.Ordinal)
+                : !t.Name.StartsWith(Mean, StringComparison.Ordinal) && !t.Name.StartsWith(Variance, StringComparison.Ordinal))
+                .Select(t => new NamedArray(t.Name[prefix.Length..], t.Shape, reader.ReadFloats(t.Name)))];
         return new TrainingSnapshot(state.Lora, Under(""), Under(Mean), Under(Variance), state.Version, state.OptimizerSteps);
     }
 

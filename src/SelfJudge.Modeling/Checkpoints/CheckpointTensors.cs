@@ -45,11 +45,15 @@ internal sealed class CheckpointTensors : IDisposable
             return OfFile(single);
         if (!File.Exists(index))
         {
-            var found = Directory.Exists(folder) ? Directory.GetFiles(folder).Select(f => Path.GetFileName(f)!).Where(IsOtherFormat).Order(StringComparer.Ordinal).ToList() : [];
-            throw new InvalidDataException($"{folder} holds neither {WeightsFile} nor {IndexFile}; {(found.Count > 0 ? $"found {string.Join(", ", found)}, but other weight formats are not supported: save the model with safe_serialization=True" : "other weight formats are not supported")}");
+            var found = Directory.Exists(folder) ? Directory.GetFiles(folder).Select(f => Path.GetFileName(f)!).Where(IsOtherFormat)
+                .Order(StringComparer.Ordinal).ToList() : [];
+            throw new InvalidDataException(
+                $"{folder} holds neither {WeightsFile} nor {IndexFile}; "
+                + $"{(found.Count > 0 ? $"found {string.Join(", ", found)}, but other weight formats are not supported: save the model with safe_serialization=True" : "other weight formats are not supported")}");
         }
         var map = JsonFile.Read(index, json => (json["weight_map"] as JsonObject ?? throw new InvalidDataException("weight_map is missing"))
-            .Select(p => (Tensor: p.Key, Shard: p.Value is JsonValue v && v.TryGetValue<string>(out var name) ? name : throw new InvalidDataException($"weight_map places {p.Key} in no file")))
+            .Select(p => (Tensor: p.Key, Shard: p.Value is JsonValue v && v.TryGetValue<string>(out var name) ? name
+                : throw new InvalidDataException($"weight_map places {p.Key} in no file")))
             .ToList());
         var tensors = new CheckpointTensors(index);
         try
@@ -59,10 +63,12 @@ internal sealed class CheckpointTensors : IDisposable
                 if (shard.Key != Path.GetFileName(shard.Key))
                     throw new InvalidDataException($"{index} names the shard {shard.Key}; a shard lies beside its index");
                 var path = Path.Combine(folder, shard.Key);
-                var reader = File.Exists(path) ? new SafeTensorsReader(path) : throw new InvalidDataException($"{index} names the shard {shard.Key}, which is not there");
+                var reader = File.Exists(path) ? new SafeTensorsReader(path)
+                    : throw new InvalidDataException($"{index} names the shard {shard.Key}, which is not there");
                 tensors._files.Add(reader);
                 foreach (var (name, _) in shard)
-                    tensors._fileOf[name] = reader.Tensors.ContainsKey(name) ? reader : throw new InvalidDataException($"{path}: the tensor {name} is missing, though {IndexFile} places it there");
+                    tensors._fileOf[name] = reader.Tensors.ContainsKey(name) ? reader
+                        : throw new InvalidDataException($"{path}: the tensor {name} is missing, though {IndexFile} places it there");
             }
             return tensors;
         }
@@ -91,23 +97,30 @@ internal sealed class CheckpointTensors : IDisposable
     {
         foreach (var name in _fileOf.Keys.Order(StringComparer.Ordinal))
             if (Array.Find(QuantizedBy, q => name.EndsWith(q.Suffix, StringComparison.Ordinal)) is { By: { } by })
-                throw new InvalidDataException($"{_fileOf[name].Path}: the weights are quantized by {by} (tensor {name}), which is not supported: use the model's F32, F16 or BF16 files");
+                throw new InvalidDataException(
+                    $"{_fileOf[name].Path}: the weights are quantized by {by} (tensor {name}), which is not supported: use the model's "
+                    + $"F32, F16 or BF16 files");
         foreach (var parameter in layout.Parameters)
         {
             if (!_fileOf.TryGetValue(parameter.Name, out var file))
                 throw new InvalidDataException($"{_origin}: the tensor {parameter.Name} is missing");
             var entry = file.Tensors[parameter.Name];
             if (!entry.Shape.SequenceEqual(parameter.Shape))
-                throw new InvalidDataException($"{file.Path}: tensor {parameter.Name} has the shape [{string.Join(", ", entry.Shape)}], the configuration asks for [{string.Join(", ", parameter.Shape)}]");
+                throw new InvalidDataException(
+                    $"{file.Path}: tensor {parameter.Name} has the shape [{string.Join(", ", entry.Shape)}], the configuration asks for "
+                    + $"[{string.Join(", ", parameter.Shape)}]");
             if (!FloatTypes.Contains(entry.DType))
-                throw new InvalidDataException($"{file.Path}: tensor {parameter.Name} is of type {entry.DType}; supported are {string.Join(", ", FloatTypes)}");
+                throw new InvalidDataException(
+                    $"{file.Path}: tensor {parameter.Name} is of type {entry.DType}; supported are {string.Join(", ", FloatTypes)}");
         }
         var known = layout.Parameters.Select(p => p.Name).ToHashSet(StringComparer.Ordinal);
         if (_fileOf.Keys.Order(StringComparer.Ordinal).FirstOrDefault(name => !known.Contains(name) && !mayBeExtra(name)) is { } extra)
-            throw new InvalidDataException($"{_fileOf[extra].Path}: tensor {extra} has no place in what is supported; without it the results would be wrong");
+            throw new InvalidDataException(
+                $"{_fileOf[extra].Path}: tensor {extra} has no place in what is supported; without it the results would be wrong");
     }
 
-    /// <summary>Copies every parameter of a buffer from the map into its place. Nothing else is held meanwhile, but for a block where the buffer is elsewhere than in host memory.</summary>
+    /// <summary>Copies every parameter of a buffer from the map into its place. Nothing else is held meanwhile, but for a block where the
+    /// buffer is elsewhere than in host memory.</summary>
     /// <exception cref="InvalidDataException">A weight is not finite: everything computed from it would be NaN.</exception>
     public void ReadInto(FlatBuffer buffer)
     {
@@ -134,5 +147,6 @@ internal sealed class CheckpointTensors : IDisposable
 
     public void Dispose() => _files.ForEach(f => f.Dispose());
 
-    private static bool IsOtherFormat(string file) => Path.GetExtension(file) is ".bin" or ".gguf" or ".ggml" or ".pth" or ".pt" or ".h5" or ".msgpack" or ".onnx" or ".safetensors";
+    private static bool IsOtherFormat(string file) =>
+        Path.GetExtension(file) is ".bin" or ".gguf" or ".ggml" or ".pth" or ".pt" or ".h5" or ".msgpack" or ".onnx" or ".safetensors";
 }

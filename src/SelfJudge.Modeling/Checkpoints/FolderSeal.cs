@@ -16,7 +16,14 @@ public static class FolderSeal
 
     private const int Version = 1;
 
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true
+    };
 
     /// <summary>What a file must be to be trusted.</summary>
     private sealed record FileSeal(long Length, string Hash);
@@ -30,12 +37,14 @@ public static class FolderSeal
         File.WriteAllText(Path.Combine(folder, FileName), JsonSerializer.Serialize(new Content(Version, files, HashOf(files)), Json));
     }
 
-    /// <summary>The hash of a folder's seal, which tells it from every other; null where it has none. Nothing but the seal is looked at.</summary>
+    /// <summary>The hash of a folder's seal, which tells it from every other; null where it has none. Nothing but the seal is looked
+    /// at.</summary>
     /// <exception cref="CheckpointException">The seal is damaged.</exception>
     public static string? HashOf(string folder) => File.Exists(Path.Combine(folder, FileName)) ? Read(folder).Hash : null;
 
     /// <summary>Checks a folder's files against its seal, or those of them whose names are asked for.</summary>
-    /// <exception cref="CheckpointException">It has no seal, or is not what was sealed; the message begins with the folder and names the file.</exception>
+    /// <exception cref="CheckpointException">It has no seal, or is not what was sealed; the message begins with the folder and names the
+    /// file.</exception>
     public static void Check(string folder, Func<string, bool>? isAskedFor = null)
     {
         if (!File.Exists(Path.Combine(folder, FileName)))
@@ -57,7 +66,8 @@ public static class FolderSeal
         Content content;
         try
         {
-            content = JsonSerializer.Deserialize<Content>(File.ReadAllText(Path.Combine(folder, FileName)), Json) ?? throw new JsonException("it is empty");
+            content = JsonSerializer.Deserialize<Content>(File.ReadAllText(Path.Combine(folder, FileName)), Json)
+                ?? throw new JsonException("it is empty");
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
@@ -71,7 +81,8 @@ public static class FolderSeal
     }
 
     private static string HashOf(IReadOnlyDictionary<string, FileSeal> files) =>
-        Text(XxHash3.Hash(Encoding.UTF8.GetBytes(string.Concat(files.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{f.Key}\n{f.Value.Length}\n{f.Value.Hash}\n")))));
+        Text(XxHash3.Hash(Encoding.UTF8.GetBytes(
+            string.Concat(files.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"{f.Key}\n{f.Value.Length}\n{f.Value.Hash}\n")))));
 
     private static FileSeal Of(string path)
     {

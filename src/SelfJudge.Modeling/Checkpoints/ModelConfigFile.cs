@@ -7,7 +7,8 @@ namespace SelfJudge.Modeling.Checkpoints;
 /// <summary>A Hugging Face <c>config.json</c>, in the older and the newer spelling of its keys.</summary>
 internal static class ModelConfigFile
 {
-    private const int MaxLayers = 1024, MaxDimension = 1 << 24; // far beyond any model: a damaged file must not ask for more than memory has
+    // far beyond any model: a damaged file must not ask for more than memory has
+    private const int MaxLayers = 1024, MaxDimension = 1 << 24;
 
     private const string SequenceClassification = "ForSequenceClassification";
 
@@ -16,21 +17,27 @@ internal static class ModelConfigFile
     // Of this family's kin: factors that change nothing where they are 1 ...
     private static readonly string[] Factors =
     [
-        "embedding_multiplier", "residual_multiplier", "logits_scaling", "logit_scale", "scale_emb", "embedding_scale", "lm_head_multiplier", "key_multiplier",
+        "embedding_multiplier", "residual_multiplier", "logits_scaling", "logit_scale", "scale_emb", "embedding_scale",
+            "lm_head_multiplier", "key_multiplier",
         "attention_in_multiplier", "attention_out_multiplier", "partial_rotary_factor", "rotary_pct", "rotary_percent",
     ];
 
     // ... and what changes nothing where it is absent, null, false, 0 or empty.
     private static readonly string[] Switches =
     [
-        "qkv_bias", "use_bias", "bias", "add_bias_linear", "use_qk_norm", "qk_norm", "qk_layernorm", "use_qk_layernorm", "final_logit_softcapping", "attn_logit_softcapping",
-        "logits_soft_cap", "clip_qkv", "alibi", "use_alibi", "parallel_attn", "use_parallel_residual", "no_rope_layers", "no_rope_layer_interval", "num_local_experts", "num_experts",
-        "n_routed_experts", "num_experts_per_tok", "attention_chunk_size", "attn_temperature_tuning", "sliding_window_pattern", "rope_interleaved", "rope_interleave",
-        "is_encoder_decoder", "add_cross_attention", "cross_attention_layers", "kv_lora_rank", "q_lora_rank", "rope_local_base_freq", "dual_chunk_attention_config", "scale_depth",
+        "qkv_bias", "use_bias", "bias", "add_bias_linear", "use_qk_norm", "qk_norm", "qk_layernorm", "use_qk_layernorm",
+            "final_logit_softcapping", "attn_logit_softcapping",
+        "logits_soft_cap", "clip_qkv", "alibi", "use_alibi", "parallel_attn", "use_parallel_residual", "no_rope_layers",
+            "no_rope_layer_interval", "num_local_experts", "num_experts",
+        "n_routed_experts", "num_experts_per_tok", "attention_chunk_size", "attn_temperature_tuning", "sliding_window_pattern",
+            "rope_interleaved", "rope_interleave",
+        "is_encoder_decoder", "add_cross_attention", "cross_attention_layers", "kv_lora_rank", "q_lora_rank", "rope_local_base_freq",
+            "dual_chunk_attention_config", "scale_depth",
         "dim_model_base", "scale_attn_by_inverse_layer_idx", "compression_config",
     ];
 
-    /// <exception cref="InvalidDataException">A key is missing, damaged, or asks for what is not supported; the message names the key.</exception>
+    /// <exception cref="InvalidDataException">A key is missing, damaged, or asks for what is not supported; the message names the
+    /// key.</exception>
     public static DecoderConfig Parse(JsonObject json)
     {
         var type = json.Text("model_type");
@@ -51,7 +58,8 @@ internal static class ModelConfigFile
             throw new InvalidDataException($"num_attention_heads ({heads}) is not a multiple of num_key_value_heads ({keyValueHeads})");
         var headDim = json["head_dim"] is not null ? Dimension(json, "head_dim")
             : hidden % heads == 0 ? hidden / heads
-            : throw new InvalidDataException($"hidden_size ({hidden}) is not a multiple of num_attention_heads ({heads}), and head_dim is missing");
+            : throw new InvalidDataException(
+                $"hidden_size ({hidden}) is not a multiple of num_attention_heads ({heads}), and head_dim is missing");
         if (headDim % 2 != 0)
             throw new InvalidDataException($"head_dim is {headDim}; rotary positions need an even one");
         if ((long)heads * headDim > MaxDimension)
@@ -91,7 +99,9 @@ internal static class ModelConfigFile
         if (json["quantization"] is { } mlx)
             throw new InvalidDataException($"the weights are quantized by MLX (quantization: {JsonFile.Shown(mlx)}), {Instead}");
         if (json["quantization_config"] is { } quantization)
-            throw new InvalidDataException($"the weights are quantized (quantization_config: {(quantization as JsonObject)?["quant_method"]?.ToJsonString() ?? "of no named method"}), {Instead}");
+            throw new InvalidDataException(
+                $"the weights are quantized (quantization_config: "
+                + $"{(quantization as JsonObject)?["quant_method"]?.ToJsonString() ?? "of no named method"}), {Instead}");
     }
 
     // The class that the model was saved as; a language model where none is named.
@@ -100,12 +110,15 @@ internal static class ModelConfigFile
         var named = json["architectures"] switch
         {
             null => [],
-            JsonArray list when list.All(a => a is JsonValue v && v.TryGetValue<string>(out _)) => list.Select(a => a!.GetValue<string>()).ToList(),
+            JsonArray list when list.All(a => a is JsonValue v && v.TryGetValue<string>(out _)) =>
+                list.Select(a => a!.GetValue<string>()).ToList(),
             var other => throw new InvalidDataException($"architectures is {JsonFile.Shown(other)}, which is no list of names"),
         };
         var known = family.KindredClasses.Append(family.ClassName).SelectMany(c => Heads.Select(h => c + h)).ToList();
         return named.Find(a => !known.Contains(a)) is { } unknown
-            ? throw new InvalidDataException($"architectures names {unknown}; supported are {string.Join(", ", Heads.Where(h => h != "Model").Select(h => family.ClassName + h))}")
+            ? throw new InvalidDataException(
+                $"architectures names {unknown}; supported are "
+                + $"{string.Join(", ", Heads.Where(h => h != "Model").Select(h => family.ClassName + h))}")
             : named.FirstOrDefault() ?? "";
     }
 
@@ -135,12 +148,16 @@ internal static class ModelConfigFile
     {
         if (family.Window == WindowKeys.None)
             return (null, null);
-        var window = json.ContainsKey("sliding_window") ? json["sliding_window"] is null ? null : Dimension(json, "sliding_window") : family.DefaultWindow;
+        var window = json.ContainsKey("sliding_window") ? json["sliding_window"] is null ? null : Dimension(json, "sliding_window")
+            : family.DefaultWindow;
         IReadOnlyList<bool>? sliding = json["layer_types"] switch
         {
             null => null,
-            JsonArray types => [.. types.Select(t => t is JsonValue v && v.TryGetValue<string>(out var name) && name is "full_attention" or "sliding_attention" ? name == "sliding_attention"
-                : throw new InvalidDataException($"layer_types names {t?.ToJsonString() ?? "null"}; supported are full_attention and sliding_attention"))],
+            JsonArray types => [.. types.Select(t =>
+                t is JsonValue v && v.TryGetValue<string>(out var name) && name is "full_attention" or "sliding_attention"
+                    ? name == "sliding_attention"
+                : throw new InvalidDataException(
+                    $"layer_types names {t?.ToJsonString() ?? "null"}; supported are full_attention and sliding_attention"))],
             var other => throw new InvalidDataException($"layer_types is {JsonFile.Shown(other)}, which is no list"),
         };
         if (sliding is not null && sliding.Count != layers)
@@ -169,11 +186,15 @@ internal static class ModelConfigFile
         IReadOnlyList<int> ids = json["eos_token_id"] switch
         {
             null => [],
-            JsonArray several => [.. several.Select(id => id is JsonValue v && v.TryGetValue<int>(out var found) ? found : throw new InvalidDataException($"eos_token_id is {JsonFile.Shown(several)}, which is no list of integers"))],
+            JsonArray several => [.. several.Select(id =>
+                id is JsonValue v && v.TryGetValue<int>(out var found) ? found
+                    : throw new InvalidDataException($"eos_token_id is {JsonFile.Shown(several)}, which is no list of integers"))],
             _ => [json.Value<int>("eos_token_id")!.Value],
         };
         return ids.All(id => id >= 0 && id < vocabulary) ? ids
-            : throw new InvalidDataException($"eos_token_id is {JsonFile.Shown(json["eos_token_id"]!)}; the model knows the ids 0 to {vocabulary - 1} only (vocab_size {vocabulary})");
+            : throw new InvalidDataException(
+                $"eos_token_id is {JsonFile.Shown(json["eos_token_id"]!)}; the model knows the ids 0 to {vocabulary - 1} only (vocab_size "
+                + $"{vocabulary})");
     }
 
     private static RopeScaling? ParseScaling(JsonObject? rope)
@@ -181,7 +202,8 @@ internal static class ModelConfigFile
         if (rope is null)
             return null;
         var type = rope.Text("rope_type") ?? rope.Text("type") ?? "default";
-        double Factor(string key) => Positive(rope.Value<double>(key) ?? throw new InvalidDataException($"{key} of the rope scaling is missing"), key);
+        double Factor(string key) =>
+            Positive(rope.Value<double>(key) ?? throw new InvalidDataException($"{key} of the rope scaling is missing"), key);
         string[] own = type switch
         {
             "default" => [],
@@ -190,7 +212,9 @@ internal static class ModelConfigFile
             _ => throw new InvalidDataException($"rope scaling of type {type} is not supported; supported are linear and llama3"),
         };
         CheckFactor(rope, "partial_rotary_factor", 1);
-        if (rope.FirstOrDefault(p => p.Value is not null && !own.Contains(p.Key) && p.Key is not ("rope_type" or "type" or "rope_theta" or "partial_rotary_factor" or "original_max_position_embeddings")) is { Key: { } unknown })
+        if (rope.FirstOrDefault(p => p.Value is not null && !own.Contains(p.Key)
+            && p.Key is not ("rope_type" or "type" or "rope_theta" or "partial_rotary_factor" or "original_max_position_embeddings"))
+            is { Key: { } unknown })
             throw new InvalidDataException($"{unknown} of the rope scaling is not supported where its type is {type}");
         switch (type)
         {
@@ -199,7 +223,8 @@ internal static class ModelConfigFile
             case "llama3":
                 var (low, high) = (Factor("low_freq_factor"), Factor("high_freq_factor"));
                 return high > low ? new RopeScaling(type, Factor("factor"), low, high, Dimension(rope, "original_max_position_embeddings"))
-                    : throw new InvalidDataException($"high_freq_factor ({high}) of the rope scaling must be more than low_freq_factor ({low})");
+                    : throw new InvalidDataException(
+                        $"high_freq_factor ({high}) of the rope scaling must be more than low_freq_factor ({low})");
             default:
                 return null;
         }
@@ -216,7 +241,8 @@ internal static class ModelConfigFile
     private static double Positive(double value, string key) => value is >= 1e-30 and <= 1e30 ? value
         : throw new InvalidDataException($"{key} is {value}; it must be more than 0{(value > 0 ? ", and between 1E-30 and 1E+30" : "")}");
 
-    private static float NotNegative(float value, string key) => value >= 0 && float.IsFinite(value) ? value : throw new InvalidDataException($"{key} is {value}; it must be 0 or more");
+    private static float NotNegative(float value, string key) =>
+        value >= 0 && float.IsFinite(value) ? value : throw new InvalidDataException($"{key} is {value}; it must be 0 or more");
 
     public static JsonObject Render(DecoderConfig config)
     {
@@ -228,7 +254,8 @@ internal static class ModelConfigFile
         else if (config.SlidingWindow is not null)
             throw new ArgumentException($"a {config.Architecture.ModelType} has no sliding window");
         if (config.SlidingLayers is { } layers)
-            json["layer_types"] = new JsonArray([.. layers.Select(sliding => (JsonNode)(sliding ? "sliding_attention" : "full_attention"))]);
+            json["layer_types"] = new JsonArray(
+                [.. layers.Select(sliding => (JsonNode)(sliding ? "sliding_attention" : "full_attention"))]);
         return json;
     }
 

@@ -7,17 +7,20 @@ using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Modeling.Checkpoints;
 
-/// <summary>Writes models as Hugging Face folders, a tensor's block at a time: it needs no more memory than the adapter and a block.</summary>
+/// <summary>Writes models as Hugging Face folders, a tensor's block at a time: it needs no more memory than the adapter and a
+/// block.</summary>
 public static class ModelConversion
 {
     private static readonly string[] TokenizerFiles =
-        ["tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "vocab.json", "merges.txt"];
+        ["tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+            "chat_template.jinja", "vocab.json", "merges.txt"];
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Writes a folder that transformers loads; it then exists whole or not at all.</summary>
     /// <param name="model">The model folder.</param>
-    /// <param name="adapter">An adapter's folder, or null. Merged: W + scale·B·A. Else it goes into <c>adapter/</c> of the target, standing on the target.</param>
+    /// <param name="adapter">An adapter's folder, or null. Merged: W + scale·B·A. Else it goes into <c>adapter/</c> of the target, standing
+    /// on the target.</param>
     /// <param name="bf16">Write BF16, rounded to nearest, instead of F32.</param>
     /// <param name="maxShardBytes">More weights than that are divided among several files; see <see cref="ShardedSafeTensors"/>.</param>
     /// <exception cref="InvalidDataException">A folder is damaged, not supported, or the two do not fit.</exception>
@@ -30,14 +33,16 @@ public static class ModelConversion
         using var weights = ModelFolder.OpenWeights(model, config);
         var lora = adapter is null ? null : AdapterFolder.ReadConfig(adapter).Config;
         using var adapterWeights = lora is null ? null : AdapterFolder.OpenWeights(adapter!, config, lora);
-        var adapterArrays = lora is null ? [] : ParameterLayout.Of(config, lora).Parameters.Select(p => ReadWhole(adapterWeights!, p)).ToList();
+        var adapterArrays = lora is null ? [] : ParameterLayout.Of(config, lora).Parameters.Select(p => ReadWhole(adapterWeights!, p))
+            .ToList();
         var deltas = lora is not null && merge ? Deltas(config, lora, adapterArrays) : [];
         AtomicFolder.Write(target, temporary =>
         {
             WriteConfig(model, config, bf16, temporary);
             foreach (var file in TokenizerFiles.Where(f => File.Exists(Path.Combine(model, f))))
                 File.Copy(Path.Combine(model, file), Path.Combine(temporary, file));
-            ShardedSafeTensors.Write(temporary, [.. ParameterLayout.Of(config).Parameters.Select(p => new TensorSource(p.Name, p.Shape, (first, block) =>
+            ShardedSafeTensors.Write(temporary,
+                [.. ParameterLayout.Of(config).Parameters.Select(p => new TensorSource(p.Name, p.Shape, (first, block) =>
             {
                 weights.Read(p.Name, first, block);
                 if (deltas.TryGetValue(p.Name, out var delta))
@@ -81,7 +86,8 @@ public static class ModelConversion
         if (File.Exists(generation))
             File.Copy(generation, Path.Combine(folder, "generation_config.json"));
         else
-            File.WriteAllText(Path.Combine(folder, "generation_config.json"), ModelConfigFile.RenderGeneration(config).ToJsonString(Indented));
+            File.WriteAllText(Path.Combine(folder, "generation_config.json"),
+                ModelConfigFile.RenderGeneration(config).ToJsonString(Indented));
         // Without this file transformers guesses the tokenizer's class, and not always well.
         if (File.Exists(Path.Combine(model, "tokenizer.model")) && !File.Exists(Path.Combine(model, "tokenizer_config.json")))
             File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), new JsonObject

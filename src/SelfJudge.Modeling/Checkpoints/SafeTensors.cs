@@ -105,7 +105,8 @@ public static class SafeTensors
         if (!BitsOf.TryGetValue(dtype, out var bits))
             throw bad($"tensor {property.Name} has the unknown type {dtype}");
         if (offsets.Length != 2 || offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > fileLength - dataStart)
-            throw bad($"tensor {property.Name} lies at [{string.Join(", ", offsets)}], outside the file's {fileLength - dataStart} bytes of data: the file is truncated or damaged");
+            throw bad($"tensor {property.Name} lies at [{string.Join(", ", offsets)}], outside the file's {fileLength - dataStart} bytes "
+                + $"of data: the file is truncated or damaged");
         long elements = 1;
         foreach (var dimension in shape)
             if (dimension < 0 || dimension > 0 && elements > long.MaxValue / 64 / dimension)
@@ -113,23 +114,28 @@ public static class SafeTensors
             else
                 elements *= dimension;
         if (elements * bits / 8 != offsets[1] - offsets[0])
-            throw bad($"tensor {property.Name} of type {dtype} and shape [{string.Join(", ", shape)}] does not have {offsets[1] - offsets[0]} bytes");
+            throw bad($"tensor {property.Name} of type {dtype} and shape [{string.Join(", ", shape)}] does not have "
+                + $"{offsets[1] - offsets[0]} bytes");
         return new TensorEntry(property.Name, dtype, shape, dataStart + offsets[0], offsets[1] - offsets[0]);
     }
 
-    /// <summary>Writes float32 tensors, as <see cref="Write(string, IReadOnlyList{TensorSource}, bool, IReadOnlyDictionary{string, string}?)"/>.</summary>
+    /// <summary>Writes float32 tensors, as
+    /// <see cref="Write(string, IReadOnlyList{TensorSource}, bool, IReadOnlyDictionary{string, string}?)"/>.</summary>
     public static void Write(string path, IReadOnlyList<NamedArray> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
-        Write(path, [.. tensors.Select(t => new TensorSource(t.Name, t.Shape, (first, target) => t.Values.AsSpan((int)first, target.Length).CopyTo(target)))], bf16: false, metadata);
+        Write(path, [.. tensors.Select(t => new TensorSource(t.Name, t.Shape, (first, target) =>
+            t.Values.AsSpan((int)first, target.Length).CopyTo(target)))], bf16: false, metadata);
 
     /// <summary>
     /// Writes tensors, a block at a time. The file is complete when the call returns; to rename it into place and to have
     /// it on disk is the caller's to do.
     /// </summary>
     /// <param name="bf16">Round to BF16, to the nearest and to even in the middle, instead of writing F32.</param>
-    public static void Write(string path, IReadOnlyList<TensorSource> tensors, bool bf16, IReadOnlyDictionary<string, string>? metadata = null)
+    public static void Write(string path, IReadOnlyList<TensorSource> tensors, bool bf16,
+        IReadOnlyDictionary<string, string>? metadata = null)
     {
         using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16);
-        file.Write(Head(tensors.Select(t => new WrittenTensor(t.Name, bf16 ? "BF16" : "F32", t.Shape, (bf16 ? 2 : 4) * t.Elements)), metadata));
+        file.Write(Head(tensors.Select(t => new WrittenTensor(t.Name, bf16 ? "BF16" : "F32", t.Shape, (bf16 ? 2 : 4) * t.Elements)),
+            metadata));
         foreach (var tensor in tensors)
         {
             var width = tensor.Shape.Length == 0 ? 1 : Math.Max(1, tensor.Shape[^1]);

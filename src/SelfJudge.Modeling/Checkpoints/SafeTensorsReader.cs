@@ -23,13 +23,15 @@ public sealed class SafeTensorsReader : IDisposable
     public IReadOnlyDictionary<string, TensorEntry> Tensors { get; }
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
-    /// <summary>Elements of a floating-point tensor, from index <paramref name="first"/> on, as float32: straight from the map into their place. What they are, NaNs too, is the caller's to judge.</summary>
+    /// <summary>Elements of a floating-point tensor, from index <paramref name="first"/> on, as float32: straight from the map into their
+    /// place. What they are, NaNs too, is the caller's to judge.</summary>
     /// <exception cref="InvalidDataException">The tensor is missing, or is not F32, F16 or BF16.</exception>
     public unsafe void ReadFloats(string name, long first, Span<float> target)
     {
         var entry = Find(name);
         if (first < 0 || first > entry.Elements - target.Length)
-            throw new ArgumentOutOfRangeException(nameof(first), $"tensor {name} has {entry.Elements} elements; asked for are {target.Length} from {first} on");
+            throw new ArgumentOutOfRangeException(nameof(first),
+                $"tensor {name} has {entry.Elements} elements; asked for are {target.Length} from {first} on");
         byte* start = null;
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref start);
         try
@@ -57,7 +59,8 @@ public sealed class SafeTensorsReader : IDisposable
         _file.Dispose();
     }
 
-    private TensorEntry Find(string name) => Tensors.TryGetValue(name, out var found) ? found : throw new InvalidDataException($"{Path}: no tensor named {name}");
+    private TensorEntry Find(string name) =>
+        Tensors.TryGetValue(name, out var found) ? found : throw new InvalidDataException($"{Path}: no tensor named {name}");
 
     private unsafe void Convert(TensorEntry entry, byte* bytes, long first, Span<float> target)
     {

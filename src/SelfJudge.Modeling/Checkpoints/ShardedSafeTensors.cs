@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace SelfJudge.Modeling.Checkpoints;
 
-/// <summary>Weights as Hugging Face divides them: <c>model-00001-of-00003.safetensors</c> and so on, and <c>model.safetensors.index.json</c>, which says where each tensor is.</summary>
+/// <summary>Weights as Hugging Face divides them: <c>model-00001-of-00003.safetensors</c> and so on, and
+/// <c>model.safetensors.index.json</c>, which says where each tensor is.</summary>
 internal static class ShardedSafeTensors
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };

@@ -4,14 +4,16 @@ using SelfJudge.Modeling.Files;
 
 namespace SelfJudge.Modeling.Checkpoints;
 
-/// <summary>Where training stood when a checkpoint was written. All randomness derives from the run's seed and these counters, so no generator's state is needed.</summary>
+/// <summary>Where training stood when a checkpoint was written. All randomness derives from the run's seed and these counters, so no
+/// generator's state is needed.</summary>
 /// <param name="RunStep">Optimizer steps of the whole run.</param>
 /// <param name="Stage">The stage by name.</param>
 /// <param name="StageStep">Optimizer steps of that stage; the learning-rate schedule's position.</param>
 /// <param name="Epoch">The writer's: a later activation of the trainer has a higher one.</param>
 /// <param name="Workers">Among which batches were divided. Another number changes the last bits.</param>
 /// <param name="Counters">What else is counted, by name.</param>
-public sealed record CheckpointState(long RunStep, string Stage, int StageStep, long Epoch, int Workers, IReadOnlyDictionary<string, double> Counters)
+public sealed record CheckpointState(long RunStep, string Stage, int StageStep, long Epoch, int Workers,
+    IReadOnlyDictionary<string, double> Counters)
 {
     public long Version { get; init; }
     public long OptimizerSteps { get; init; }
@@ -45,7 +47,9 @@ public sealed class CheckpointStore(string folder, int keep)
         if (!File.Exists(path))
             return null;
         return long.TryParse(File.ReadAllText(path), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch) ? epoch
-            : throw new CheckpointException($"{path} is damaged: it holds no number. Delete it, once no process executes the run: the run then goes on from its newest checkpoint");
+            : throw new CheckpointException(
+                $"{path} is damaged: it holds no number. Delete it, once no process executes the run: the run then goes on from its "
+                + $"newest checkpoint");
     }
 
     /// <summary>Takes over the run: returns an epoch higher than any before, which alone may write from now on.</summary>
@@ -64,10 +68,13 @@ public sealed class CheckpointStore(string folder, int keep)
     public void Write(CheckpointState state, TrainingSnapshot snapshot)
     {
         // Whoever takes over writes it anew in one rename: it is never away while the folder is there.
-        var current = CurrentEpoch() ?? throw new CheckpointException($"{Path.Combine(folder, EpochFile)} is gone: the folder was deleted or moved while the run was executed");
+        var current = CurrentEpoch()
+            ?? throw new CheckpointException(
+            $"{Path.Combine(folder, EpochFile)} is gone: the folder was deleted or moved while the run was executed");
         if (current != state.Epoch)
             throw new FencedException(state.Epoch, current);
-        AtomicFolder.WriteFile(Path.Combine(folder, $"{Prefix}{state.RunStep}{Extension}"), file => CheckpointFile.Write(file, state, snapshot));
+        AtomicFolder.WriteFile(Path.Combine(folder, $"{Prefix}{state.RunStep}{Extension}"), file =>
+            CheckpointFile.Write(file, state, snapshot));
         foreach (var (step, path) in Steps().SkipLast(keep))
             if (step < state.RunStep)
                 File.Delete(path);
@@ -77,11 +84,14 @@ public sealed class CheckpointStore(string folder, int keep)
     /// The newest checkpoint that is whole, or null if there is none. <paramref name="warn"/> is told of each newer one
     /// that is not.
     /// </summary>
-    /// <exception cref="CheckpointException">There are checkpoints, and all are damaged; or an earlier version of this program wrote them.</exception>
+    /// <exception cref="CheckpointException">There are checkpoints, and all are damaged; or an earlier version of this program wrote
+    /// them.</exception>
     public (CheckpointState State, Func<TrainingSnapshot> Load)? Newest(Action<string> warn)
     {
         if (Directory.Exists(folder) && Directory.EnumerateDirectories(folder, $"{Prefix}*").FirstOrDefault() is { } earlier)
-            throw new CheckpointException($"{earlier} is a checkpoint of an earlier version of this program, which wrote folders: go on with the run by that version, or delete {folder}, and its stage begins anew");
+            throw new CheckpointException(
+                $"{earlier} is a checkpoint of an earlier version of this program, which wrote folders: go on with the run by that "
+                + $"version, or delete {folder}, and its stage begins anew");
         var damaged = new List<string>();
         foreach (var (_, path) in Steps().Reverse())
             try
@@ -103,5 +113,8 @@ public sealed class CheckpointStore(string folder, int keep)
     public long? NewestStep => Steps() is [.., var newest] ? newest.Step : null;
 
     private (long Step, string Path)[] Steps() => !Directory.Exists(folder) ? [] :
-        [.. Directory.GetFiles(folder, $"{Prefix}*{Extension}").Select(p => (Step: long.TryParse(Path.GetFileNameWithoutExtension(p)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var step) ? step : -1, p)).Where(s => s.Step >= 0).OrderBy(s => s.Step)];
+        [.. Directory.GetFiles(folder, $"{Prefix}*{Extension}")
+            .Select(p =>
+            (Step: long.TryParse(Path.GetFileNameWithoutExtension(p)[Prefix.Length..], NumberStyles.None, CultureInfo.InvariantCulture,
+            out var step) ? step : -1, p)).Where(s => s.Step >= 0).OrderBy(s => s.Step)];
 }

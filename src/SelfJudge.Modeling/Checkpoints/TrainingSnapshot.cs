@@ -7,4 +7,5 @@ namespace SelfJudge.Modeling.Checkpoints;
 /// <param name="Lora">The adapter's shape; null where all weights are trained.</param>
 /// <param name="Version">The policy's version.</param>
 /// <param name="OptimizerSteps">Steps that Adam's bias correction counts.</param>
-public sealed record TrainingSnapshot(LoraConfig? Lora, IReadOnlyList<NamedArray> Weights, IReadOnlyList<NamedArray> Mean, IReadOnlyList<NamedArray> Variance, long Version, long OptimizerSteps);
+public sealed record TrainingSnapshot(LoraConfig? Lora, IReadOnlyList<NamedArray> Weights, IReadOnlyList<NamedArray> Mean,
+    IReadOnlyList<NamedArray> Variance, long Version, long OptimizerSteps);

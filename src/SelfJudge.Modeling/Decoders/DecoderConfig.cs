@@ -46,4 +46,5 @@ public sealed record DecoderConfig
 
 /// <summary>How rotary frequencies are stretched for contexts longer than the model was trained on.</summary>
 /// <param name="Type"><c>linear</c> or <c>llama3</c>.</param>
-public sealed record RopeScaling(string Type, double Factor, double LowFreqFactor = 1, double HighFreqFactor = 4, int OriginalMaxPositionEmbeddings = 8192);
+public sealed record RopeScaling(string Type, double Factor, double LowFreqFactor = 1, double HighFreqFactor = 4,
+    int OriginalMaxPositionEmbeddings = 8192);

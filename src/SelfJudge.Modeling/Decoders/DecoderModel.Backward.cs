@@ -23,7 +23,8 @@ public sealed partial class DecoderModel
             Kernels.EmbedBackward(tape.Batch.Tokens, dX, @base.Embedding);
     }
 
-    /// <summary>The activations of a layer as <see cref="Layer"/> had them: the same operations on the same numbers, hence the same bits.</summary>
+    /// <summary>The activations of a layer as <see cref="Layer"/> had them: the same operations on the same numbers, hence the same
+    /// bits.</summary>
     private LayerTape Recompute(int index, Tensor x, PackedBatch batch)
     {
         var activations = Activate(index, x, batch, Packed(batch), forGradient: true);

@@ -50,7 +50,8 @@ public sealed partial class DecoderModel
     /// <summary>The gradient [rows, D] of <see cref="Logits"/> with respect to the hidden states.</summary>
     public Tensor LogitsBackward(Tensor dLogits) => Kernels.TimesBackward(dLogits, Weights.Head);
 
-    /// <summary>x·Wᵀ, plus the adapter's part, plus <paramref name="residual"/> where given. Keeps x·Aᵀ in <paramref name="down"/>.</summary>
+    /// <summary>x·Wᵀ, plus the adapter's part, plus <paramref name="residual"/> where given. Keeps x·Aᵀ in
+    /// <paramref name="down"/>.</summary>
     private Tensor Project(int layer, FusedProjection fused, Tensor x, Dictionary<LoraPart, Tensor>? down, Tensor? residual = null)
     {
         var y = Kernels.Times(x, Weights.Layers[layer][fused], residual);

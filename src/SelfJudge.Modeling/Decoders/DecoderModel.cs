@@ -22,7 +22,8 @@ public sealed partial class DecoderModel(DecoderWeights weights, LoraAdapter? ad
     public DecoderConfig Config => Weights.Config;
     public IKernels Kernels { get; } = kernels;
 
-    /// <summary>The scalar head [1, D]: the adapter's where it brings one, else that of the base weights; null where there is none.</summary>
+    /// <summary>The scalar head [1, D]: the adapter's where it brings one, else that of the base weights; null where there is
+    /// none.</summary>
     public Tensor? Score => Adapter?.Score ?? Weights.Score;
 
     // What the rows of a layer, or some of them, make of the tokens that they see, from queries, keys and values [T, RowWidth] after

@@ -44,7 +44,8 @@ public sealed class DecoderWeights : IDisposable
     /// <summary>[vocab, hidden]; the embedding itself where the two are tied.</summary>
     public WeightMatrix Head { get; }
 
-    /// <summary>A model of random weights: matrices normal with <see cref="DecoderConfig.InitializerRange"/>, those that write to the residual stream divided by sqrt(2·layers), norms 1. The same seed gives the same weights everywhere.</summary>
+    /// <summary>A model of random weights: matrices normal with <see cref="DecoderConfig.InitializerRange"/>, those that write to the
+    /// residual stream divided by sqrt(2·layers), norms 1. The same seed gives the same weights everywhere.</summary>
     public static DecoderWeights Random(DecoderConfig config, ulong seed) => Random(config, seed, Ops.Cpu, ScalarType.Float32);
 
     /// <summary>The same on a device, rounded to a type.</summary>
@@ -64,7 +65,8 @@ public sealed class DecoderWeights : IDisposable
         }
 
         float Deviation(ParameterRole role) =>
-            role == ParameterRole.ResidualMatrix ? config.InitializerRange / MathF.Sqrt(2f * config.NumHiddenLayers) : config.InitializerRange;
+            role == ParameterRole.ResidualMatrix ? config.InitializerRange / MathF.Sqrt(2f * config.NumHiddenLayers)
+                : config.InitializerRange;
     }
 
     /// <summary>A zero buffer of the same shape, for gradients.</summary>

@@ -26,18 +26,21 @@ public sealed class KvCache(DecoderConfig config, Device device, IKernels kernel
 
     internal void Advance(int slot, int tokens) => _lengths[slot] += tokens;
 
-    /// <summary>Takes empty slots with room for <paramref name="capacity"/> tokens each; the lowest free ones, so that what a slot is depends only on what was taken before.</summary>
+    /// <summary>Takes empty slots with room for <paramref name="capacity"/> tokens each; the lowest free ones, so that what a slot is
+    /// depends only on what was taken before.</summary>
     public int[] Take(int count, int capacity)
     {
         if (_free.Count < count || capacity > _capacity)
-            Grow(Math.Max(_lengths.Count + count - _free.Count, _free.Count < count ? _lengths.Count * 3 / 2 : _lengths.Count), Math.Max(_capacity, Round(capacity)));
+            Grow(Math.Max(_lengths.Count + count - _free.Count, _free.Count < count ? _lengths.Count * 3 / 2 : _lengths.Count),
+                Math.Max(_capacity, Round(capacity)));
         var slots = new int[count];
         for (var i = 0; i < count; i++)
             _lengths[slots[i] = _free.Dequeue()] = 0;
         return slots;
     }
 
-    /// <summary>Makes room for <paramref name="capacity"/> tokens in every slot: at least twice what there was, so that growing costs little.</summary>
+    /// <summary>Makes room for <paramref name="capacity"/> tokens in every slot: at least twice what there was, so that growing costs
+    /// little.</summary>
     public void Reserve(int capacity)
     {
         if (capacity > _capacity)
@@ -75,7 +78,8 @@ public sealed class KvCache(DecoderConfig config, Device device, IKernels kernel
         for (var i = 0; i < _layers.Length; i++)
         {
             var old = _layers[i];
-            var grown = new CachedLayer(Ops.KeptZeros(device, ScalarType.Float32, slots, heads, dim, capacity), Ops.KeptZeros(device, ScalarType.Float32, slots, heads, capacity, dim), capacity);
+            var grown = new CachedLayer(Ops.KeptZeros(device, ScalarType.Float32, slots, heads, dim, capacity),
+                Ops.KeptZeros(device, ScalarType.Float32, slots, heads, capacity, dim), capacity);
             if (old is not null)
             {
                 Ops.CopyInto(grown.Keys.narrow(0, 0, held).narrow(3, 0, old.Capacity), old.Keys);

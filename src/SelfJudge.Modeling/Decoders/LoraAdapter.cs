@@ -6,10 +6,12 @@ using static TorchSharp.torch;
 namespace SelfJudge.Modeling.Decoders;
 
 /// <summary>The shape of a low-rank adapter (Hu et al. 2021), in PEFT's words.</summary>
-/// <param name="TargetModules">Which projections: their names in the model, whole (<c>model.layers.0.mlp.up_proj</c>), or their ends (<c>mlp.up_proj</c>, or any of <see cref="Projection.Modules"/>).</param>
+/// <param name="TargetModules">Which projections: their names in the model, whole (<c>model.layers.0.mlp.up_proj</c>), or their ends
+/// (<c>mlp.up_proj</c>, or any of <see cref="Projection.Modules"/>).</param>
 /// <param name="RankStabilized">Scale by alpha/sqrt(rank) (rsLoRA) instead of alpha/rank.</param>
 /// <param name="ScalarHead">Whether it brings a scalar head, whole, beside the low-rank matrices.</param>
-public sealed record LoraConfig(int Rank, float Alpha, IReadOnlyList<string> TargetModules, bool RankStabilized = false, bool ScalarHead = false)
+public sealed record LoraConfig(int Rank, float Alpha, IReadOnlyList<string> TargetModules, bool RankStabilized = false,
+    bool ScalarHead = false)
 {
     /// <summary>Whether a projection of a layer is adapted.</summary>
     public bool Targets(int layer, Projection projection) => TargetModules.Any(t => projection.IsNamed(layer, t));

@@ -21,7 +21,8 @@ public sealed class PackedBatch
     /// <summary>[sequences + 1] Where each sequence begins; the last entry is T.</summary>
     public int[] Offsets { get; }
 
-    /// <summary>[sequences] With how many tokens of the sequence before it each begins, which are not packed again; null where all are packed whole.</summary>
+    /// <summary>[sequences] With how many tokens of the sequence before it each begins, which are not packed again; null where all are
+    /// packed whole.</summary>
     public int[]? Shared { get; }
 
     /// <summary>What a cache has of the sequences and is given of them; null without one.</summary>
@@ -29,7 +30,8 @@ public sealed class PackedBatch
 
     public int Sequences => Offsets.Length - 1;
 
-    /// <summary>Packs whole sequences, or the continuations of sequences of which <paramref name="held"/>[i] tokens are already cached.</summary>
+    /// <summary>Packs whole sequences, or the continuations of sequences of which <paramref name="held"/>[i] tokens are already
+    /// cached.</summary>
     public static PackedBatch Of(IReadOnlyList<ReadOnlyMemory<int>> sequences, IReadOnlyList<int>? held = null)
     {
         var offsets = new int[sequences.Count + 1];

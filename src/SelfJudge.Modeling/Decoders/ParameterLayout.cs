@@ -57,8 +57,10 @@ public sealed class ParameterLayout
         if (lora.Rank < 1 || !(lora.Alpha > 0 && float.IsFinite(lora.Scale)))
             throw new ArgumentException($"an adapter of rank {lora.Rank} and alpha {lora.Alpha} does nothing: both must be more than 0");
         var projections = Projection.All(config);
-        if (lora.TargetModules.FirstOrDefault(t => !Enumerable.Range(0, config.NumHiddenLayers).Any(i => projections.Any(p => p.IsNamed(i, t)))) is { } nothing)
-            throw new ArgumentException($"the adapter's target {nothing} is no projection of the model; they are {string.Join(", ", Projection.Modules)}");
+        if (lora.TargetModules.FirstOrDefault(t =>
+            !Enumerable.Range(0, config.NumHiddenLayers).Any(i => projections.Any(p => p.IsNamed(i, t)))) is { } nothing)
+            throw new ArgumentException(
+                $"the adapter's target {nothing} is no projection of the model; they are {string.Join(", ", Projection.Modules)}");
         for (var i = 0; i < config.NumHiddenLayers; i++)
             foreach (var projection in projections.Where(p => lora.Targets(i, p)))
             {

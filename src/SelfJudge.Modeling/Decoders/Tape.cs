@@ -52,5 +52,7 @@ internal sealed class LayerTape
     /// <summary>x·Aᵀ [T, rank] of each adapted projection; null where no gradient is asked for.</summary>
     public required Dictionary<LoraPart, Tensor>? Down { get; init; }
 
-    public IEnumerable<Tensor> Made => [Normed, Qkv, Attended, .. LogSumExp is null ? [] : new[] { LogSumExp }, Middle, MiddleNormed, GateUp, Activated, .. Down?.Values.AsEnumerable() ?? []];
+    public IEnumerable<Tensor> Made =>
+        [Normed, Qkv, Attended, .. LogSumExp is null ? [] : new[] { LogSumExp }, Middle, MiddleNormed, GateUp, Activated,
+            .. Down?.Values.AsEnumerable() ?? []];
 }

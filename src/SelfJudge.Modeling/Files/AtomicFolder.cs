@@ -48,7 +48,8 @@ public static class AtomicFolder
     }
 
     /// <summary>Replaces a file's content in one rename.</summary>
-    public static void WriteFile(string path, string content) => WriteFile(path, file => file.Write(System.Text.Encoding.UTF8.GetBytes(content)));
+    public static void WriteFile(string path, string content) =>
+        WriteFile(path, file => file.Write(System.Text.Encoding.UTF8.GetBytes(content)));
 
     /// <summary>
     /// Creates a file with what <paramref name="write"/> puts into it, and has it on disk when the call returns. What stood

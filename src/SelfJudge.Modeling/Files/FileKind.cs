@@ -5,7 +5,8 @@ internal static class FileKind
 {
     private static readonly (byte[] Start, string What)[] Others =
     [
-        ("version https://git-lfs"u8.ToArray(), "it is a Git LFS pointer, not the file itself: fetch it with 'git lfs pull' in its folder, or download it again"),
+        ("version https://git-lfs"u8.ToArray(),
+            "it is a Git LFS pointer, not the file itself: fetch it with 'git lfs pull' in its folder, or download it again"),
         ("GGUF"u8.ToArray(), "it is a GGUF file, which is not supported: use the model's Hugging Face folder with safetensors"),
         ("PK\u0003\u0004"u8.ToArray(), "it is a PyTorch or zip archive: save the model with safe_serialization=True"),
         ("<!doctype html"u8.ToArray(), "it is a web page, not the file itself: download it again, logged in where the model asks for that"),

@@ -3,7 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace SelfJudge.Modeling.Files;
 
-/// <summary>The small JSON files of a model or adapter folder, which others wrote: read with limits, and every error names file and key.</summary>
+/// <summary>The small JSON files of a model or adapter folder, which others wrote: read with limits, and every error names file and
+/// key.</summary>
 internal static class JsonFile
 {
     private const long MaxLength = 64 << 20; // an index of a very large model has a few megabytes
@@ -11,7 +12,8 @@ internal static class JsonFile
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
 
     /// <summary>Reads an object and makes something of it.</summary>
-    /// <exception cref="InvalidDataException">It is no JSON object, names a key twice, or <paramref name="read"/> finds it wanting; the message begins with the path.</exception>
+    /// <exception cref="InvalidDataException">It is no JSON object, names a key twice, or <paramref name="read"/> finds it wanting; the
+    /// message begins with the path.</exception>
     public static T Read<T>(string path, Func<JsonObject, T> read)
     {
         try
@@ -19,9 +21,11 @@ internal static class JsonFile
             if (new FileInfo(path).Length is var length and > MaxLength)
                 throw new InvalidDataException($"{length} bytes are more than such a file has");
             FileKind.Check(path);
-            return read(JsonNode.Parse(File.ReadAllText(path), null, Strict) as JsonObject ?? throw new InvalidDataException("not a JSON object"));
+            return read(JsonNode.Parse(File.ReadAllText(path), null, Strict) as JsonObject
+                ?? throw new InvalidDataException("not a JSON object"));
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or InvalidDataException or ArgumentException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or InvalidDataException
+            or ArgumentException)
         {
             throw new InvalidDataException($"{path}: {e.Message}", e);
         }
@@ -58,5 +62,6 @@ internal static class JsonFile
 
     public static string Shown(JsonNode node) => node.ToJsonString() is { Length: > 60 } text ? text[..60] + "…" : node.ToJsonString();
 
-    private static string Named<T>() => typeof(T) == typeof(bool) ? "truth value" : typeof(T) == typeof(int) ? "integer of 32 bits" : "number";
+    private static string Named<T>() => typeof(T) == typeof(bool) ? "truth value" : typeof(T) == typeof(int) ? "integer of 32 bits"
+        : "number";
 }

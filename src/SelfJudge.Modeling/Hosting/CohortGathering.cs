@@ -17,15 +17,18 @@ internal sealed class CohortGathering(TimeSpan timeout, TimeProvider time)
             _open[cohort.Key] = gathered = ([], time.GetTimestamp());
         // Who asked for them is gone: what is asked for under this key from now on is another attempt.
         Leave(gathered.Members);
-        if (gathered.Members is [var first, ..] && (first.GetType() != work.GetType() || first.Model != work.Model || first.Cohort!.Size != cohort.Size))
+        if (gathered.Members is [var first, ..]
+            && (first.GetType() != work.GetType() || first.Model != work.Model || first.Cohort!.Size != cohort.Size))
         {
-            work.Fail(new ArgumentException($"batch '{cohort.Key}' is of {first.Cohort!.Size} requests of one kind to '{first.Model}', and this one is another"));
+            work.Fail(new ArgumentException(
+                $"batch '{cohort.Key}' is of {first.Cohort!.Size} requests of one kind to '{first.Model}', and this one is another"));
             return null;
         }
         // A member that comes again, after a caller's retry, takes the place of its first coming.
         if (gathered.Members.FindIndex(m => m.Cohort!.Ordinal == cohort.Ordinal) is var at and >= 0)
         {
-            gathered.Members[at].Fail(new OperationCanceledException($"request {cohort.Ordinal} of batch '{cohort.Key}' was asked for again"));
+            gathered.Members[at].Fail(new OperationCanceledException(
+                $"request {cohort.Ordinal} of batch '{cohort.Key}' was asked for again"));
             gathered.Members.RemoveAt(at);
         }
         gathered.Members.Add(work);
@@ -56,7 +59,8 @@ internal sealed class CohortGathering(TimeSpan timeout, TimeProvider time)
     {
         foreach (var abandoned in members.Where(m => m.IsAbandoned).ToList())
         {
-            abandoned.Fail(new OperationCanceledException($"request {abandoned.Cohort!.Ordinal} of batch '{abandoned.Cohort.Key}' was abandoned"));
+            abandoned.Fail(new OperationCanceledException(
+                $"request {abandoned.Cohort!.Ordinal} of batch '{abandoned.Cohort.Key}' was abandoned"));
             members.Remove(abandoned);
         }
     }

@@ -10,12 +10,14 @@ internal static class HostMemory
 {
     /// <summary>The failure itself, or, where memory ran out, one that says under which work and what to lower.</summary>
     public static Exception Told(Exception failure, string host, WorkKind kind, string model) => !RanOut(failure) ? failure
-        : new HostMemoryException($"model host {host} ran out of memory {Doing(kind)} '{model}': {Remedy(kind)}; 'plan' says what a recipe takes", failure);
+        : new HostMemoryException(
+            $"model host {host} ran out of memory {Doing(kind)} '{model}': {Remedy(kind)}; 'plan' says what a recipe takes", failure);
 
     // LibTorch says it in words only, on a CPU as on a GPU.
     private static bool RanOut(Exception failure) => failure is OutOfMemoryException or HostMemoryException
         || failure is ExternalException && (failure.Message.Contains("out of memory", StringComparison.OrdinalIgnoreCase)
-            || failure.Message.Contains("allocate memory", StringComparison.OrdinalIgnoreCase) || failure.Message.Contains("not enough memory", StringComparison.OrdinalIgnoreCase));
+            || failure.Message.Contains("allocate memory", StringComparison.OrdinalIgnoreCase)
+                || failure.Message.Contains("not enough memory", StringComparison.OrdinalIgnoreCase));
 
     private static string Doing(WorkKind kind) => kind switch
     {

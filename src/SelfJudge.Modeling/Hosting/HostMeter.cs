@@ -46,7 +46,9 @@ internal sealed class HostMeter(TimeProvider time)
     public HostStatus Status(int queueLength, IReadOnlyList<string> models)
     {
         lock (_lock)
-            return new HostStatus(queueLength, _busySince, _lastFinished, models, new HostTotals(_sampledTokens, _judgedPrompts, _judgedTokens, _trainedTokens,
-                _spent[(int)WorkKind.Sampling].TotalSeconds, _spent[(int)WorkKind.Judging].TotalSeconds, _spent[(int)WorkKind.Training].TotalSeconds));
+            return new HostStatus(queueLength, _busySince, _lastFinished, models,
+                new HostTotals(_sampledTokens, _judgedPrompts, _judgedTokens, _trainedTokens,
+                _spent[(int)WorkKind.Sampling].TotalSeconds, _spent[(int)WorkKind.Judging].TotalSeconds,
+                    _spent[(int)WorkKind.Training].TotalSeconds));
     }
 }

@@ -31,7 +31,8 @@ internal sealed class HostedModel : IDisposable
     private readonly LoraAdapter? _adapter;
     private long _version;
 
-    public HostedModel(string id, SharedWeights weights, LoraAdapter? adapter, DecoderModel model, PromptEncoder encoder, int workers, int maxForwardTokens)
+    public HostedModel(string id, SharedWeights weights, LoraAdapter? adapter, DecoderModel model, PromptEncoder encoder, int workers,
+        int maxForwardTokens)
     {
         (Id, _weights, _adapter, Model, Encoder) = (id, weights.Use(), adapter, model, encoder);
         Lanes = [.. Enumerable.Range(0, workers).Select(_ => new Lane(model, maxForwardTokens))];
@@ -40,7 +41,12 @@ internal sealed class HostedModel : IDisposable
     public string Id { get; }
     public DecoderModel Model { get; }
     public PromptEncoder Encoder { get; private set; }
-    public ModelDescription Description => new(Model.Config, _adapter?.Config, (_adapter?.Buffer ?? Model.Weights.Buffer).Layout.Size) { HasScalarHead = Model.Score is not null };
+    public ModelDescription Description =>
+        new(Model.Config, _adapter?.Config, (_adapter?.Buffer ?? Model.Weights.Buffer).Layout.Size)
+        {
+            HasScalarHead =
+            Model.Score is not null
+        };
     public SharedWeights Weights => _weights;
 
     /// <summary>Whether its scalar head is a value head, which is part of its training and not of the model.</summary>
@@ -61,7 +67,8 @@ internal sealed class HostedModel : IDisposable
     /// <summary>Sequences that each lane generates at once, where the host's bound is not lower.</summary>
     public int MaxActiveSequences { get; private set; } = int.MaxValue;
 
-    /// <summary>Keeps its prompts and examples to so many tokens, where that is fewer than its positions, and its lanes to so many sequences.</summary>
+    /// <summary>Keeps its prompts and examples to so many tokens, where that is fewer than its positions, and its lanes to so many
+    /// sequences.</summary>
     public HostedModel Within(int? maxLength, int? maxActiveSequences)
     {
         MaxActiveSequences = maxActiveSequences ?? int.MaxValue;

@@ -43,7 +43,8 @@ public interface IModelHost
     Task<SampledSequence[]> SampleAsync(string model, SamplePrompt prompt, Cohort? cohort, CancellationToken cancellation);
 
     /// <summary>The probabilities of the judge tokens after each prompt.</summary>
-    Task<JudgeProbabilities[]> JudgeAsync(string model, IReadOnlyList<EncodedJudgePrompt> prompts, Cohort? cohort, CancellationToken cancellation);
+    Task<JudgeProbabilities[]> JudgeAsync(string model, IReadOnlyList<EncodedJudgePrompt> prompts, Cohort? cohort,
+        CancellationToken cancellation);
 
     /// <summary>The scalar head's reading at the last token of each sequence: a reward model's rewards.</summary>
     /// <exception cref="ArgumentException">The model has no scalar head.</exception>
@@ -53,7 +54,8 @@ public interface IModelHost
     /// <param name="prompt">With one seed.</param>
     IAsyncEnumerable<int> StreamAsync(string model, SamplePrompt prompt, CancellationToken cancellation);
 
-    /// <summary>log π(response | prompt) of each sequence, summed over the response's tokens, in nats. Sequences may be longer than the model's positions: rotary positions go on.</summary>
+    /// <summary>log π(response | prompt) of each sequence, summed over the response's tokens, in nats. Sequences may be longer than the
+    /// model's positions: rotary positions go on.</summary>
     Task<double[]> LogProbsAsync(string model, IReadOnlyList<ResponseSequence> sequences, CancellationToken cancellation);
 
     /// <summary>Makes a model to be trained, and what trains it.</summary>
@@ -87,9 +89,12 @@ public interface IPolicyTraining : IAsyncDisposable
 /// <param name="Initial">A model to be initialised at random.</param>
 /// <param name="Base">The id of the loaded model that an adapter folder stands on.</param>
 /// <param name="DialogueTemplate">The name of the template that its prompts use.</param>
-/// <param name="MaxLength">The longest sequence in tokens that it is trained on and asked with, where that is to be shorter than its positions.</param>
-/// <param name="MaxActiveSequences">Sequences that a worker generates from it at once, where that is to be fewer than <see cref="ModelHostOptions.MaxActiveSequences"/>.</param>
-public sealed record ModelSource(string? Folder, InitialModel? Initial, string? Base, string DialogueTemplate, int? MaxLength = null, int? MaxActiveSequences = null);
+/// <param name="MaxLength">The longest sequence in tokens that it is trained on and asked with, where that is to be shorter than its
+/// positions.</param>
+/// <param name="MaxActiveSequences">Sequences that a worker generates from it at once, where that is to be fewer than
+/// <see cref="ModelHostOptions.MaxActiveSequences"/>.</param>
+public sealed record ModelSource(string? Folder, InitialModel? Initial, string? Base, string DialogueTemplate, int? MaxLength = null,
+    int? MaxActiveSequences = null);
 
 /// <summary>A model of random weights, drawn by the seed, and the tokenizer whose ids it knows.</summary>
 public sealed record InitialModel(Decoders.DecoderConfig Config, ulong Seed, TextTokenizer Tokenizer);
@@ -107,7 +112,8 @@ public sealed record ModelDescription(Decoders.DecoderConfig Config, Decoders.Lo
 /// <param name="From">The loaded model that it starts from.</param>
 /// <param name="Reference">The loaded model that preference losses compare with; null for supervised training.</param>
 /// <param name="Lora">The adapter to train beside the weights of <paramref name="From"/>; null trains a copy of all weights.</param>
-public sealed record TrainingSpec(string Policy, string From, string? Reference, Decoders.LoraConfig? Lora, ulong Seed, OptimizerOptions Optimizer)
+public sealed record TrainingSpec(string Policy, string From, string? Reference, Decoders.LoraConfig? Lora, ulong Seed,
+    OptimizerOptions Optimizer)
 {
     public ScalarHead Head { get; init; } = ScalarHead.None;
 }
@@ -126,14 +132,17 @@ public sealed record Cohort(string Key, int Size, int Ordinal);
 /// <param name="BusySince">When the batch now running began; null where the host is idle.</param>
 /// <param name="LastBatchFinished">When the last batch ended; null before the first.</param>
 /// <param name="Models">Ids of the loaded models.</param>
-public sealed record HostStatus(int QueueLength, DateTimeOffset? BusySince, DateTimeOffset? LastBatchFinished, IReadOnlyList<string> Models, HostTotals Totals);
+public sealed record HostStatus(int QueueLength, DateTimeOffset? BusySince, DateTimeOffset? LastBatchFinished, IReadOnlyList<string> Models,
+    HostTotals Totals);
 
 /// <summary>Work done since the host started.</summary>
-public sealed record HostTotals(long SampledTokens, long JudgedPrompts, long JudgedTokens, long TrainedTokens, double SamplingSeconds, double JudgingSeconds, double TrainingSeconds);
+public sealed record HostTotals(long SampledTokens, long JudgedPrompts, long JudgedTokens, long TrainedTokens, double SamplingSeconds,
+    double JudgingSeconds, double TrainingSeconds);
 
 /// <summary>The queue is full. Back off and try again.</summary>
 public sealed class HostBusyException(string host, int capacity)
-    : InvalidOperationException($"model host {host} has {capacity} requests waiting and takes no more for now; try again later, or raise its queue capacity");
+    : InvalidOperationException(
+        $"model host {host} has {capacity} requests waiting and takes no more for now; try again later, or raise its queue capacity");
 
 /// <summary>A request names a model that the host has not loaded.</summary>
 public sealed class UnknownModelException(string host, string model)

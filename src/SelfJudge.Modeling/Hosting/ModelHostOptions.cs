@@ -4,7 +4,8 @@ using SelfJudge.Modeling.Tensors;
 
 namespace SelfJudge.Modeling.Hosting;
 
-/// <summary>The type in which base weights are held that are not trained. What is trained is float32, and its optimizer's state too.</summary>
+/// <summary>The type in which base weights are held that are not trained. What is trained is float32, and its optimizer's state
+/// too.</summary>
 public enum WeightDtype
 {
     /// <summary>float32 on a processor, bfloat16 on a GPU.</summary>
@@ -26,7 +27,8 @@ public static class WeightDtypes
 {
     /// <summary>For the help of an option.</summary>
     public const string Meaning = "The type of weights that are not trained; auto is float32 on cpu and bfloat16 on a GPU. "
-        + "rounded is bfloat16 on a cpu with avx512_bf16, whose products round activations to bfloat16 too: faster, and results differ from exact ones by some 3e-3.";
+        + "rounded is bfloat16 on a cpu with avx512_bf16, whose products round activations to bfloat16 too: faster, and results differ "
+            + "from exact ones by some 3e-3.";
 
     /// <summary>What is said wherever results come from rounded products.</summary>
     public const string Rounding = "activations rounded to bfloat16 in products (some 3e-3 off)";

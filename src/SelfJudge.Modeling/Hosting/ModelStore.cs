@@ -99,7 +99,8 @@ internal sealed class ModelStore(ModelHostOptions options, HostDevice device) : 
 
     /// <summary>
     /// Packs the matrices of all that generates: a host of many models does not hold two copies of each. What has ended keeps its
-    /// own until another model begins, or weights may change. Where one of them cannot be packed, <paramref name="failed"/> is told, and the others are.
+    /// own until another model begins, or weights may change. Where one of them cannot be packed, <paramref name="failed"/> is told, and
+    /// the others are.
     /// </summary>
     public void PackGenerating(WorkerPool workers, Action<HostedModel, Exception> failed)
     {

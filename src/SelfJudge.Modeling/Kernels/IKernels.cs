@@ -33,10 +33,12 @@ public interface IKernels
     /// <summary>Adds the rows of <paramref name="dOut"/> [T, D] to the gradient rows of their tokens.</summary>
     void EmbedBackward(int[] ids, Tensor dOut, Tensor dTable);
 
-    /// <summary>Makes a matrix ready for products with few rows; what that takes is given back by <see cref="WeightMatrix.Release"/>. Where nothing can be gained, nothing is made.</summary>
+    /// <summary>Makes a matrix ready for products with few rows; what that takes is given back by <see cref="WeightMatrix.Release"/>. Where
+    /// nothing can be gained, nothing is made.</summary>
     void Prepare(WeightMatrix matrix);
 
-    /// <summary>x·Wᵀ [T, outputs], plus <paramref name="residual"/> where given. In float32, but for a matrix in fewer bits on a device that has units for those.</summary>
+    /// <summary>x·Wᵀ [T, outputs], plus <paramref name="residual"/> where given. In float32, but for a matrix in fewer bits on a device
+    /// that has units for those.</summary>
     Tensor Times(Tensor x, WeightMatrix matrix, Tensor? residual = null);
 
     /// <summary>dY·W [T, inputs], the gradient of <see cref="Times"/> with respect to x.</summary>
@@ -51,16 +53,19 @@ public interface IKernels
     /// <summary>dW ← dW + scale·dYᵀ·x, the gradient of <see cref="Times"/> with respect to the matrix.</summary>
     void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f);
 
-    /// <summary>result ← hidden·Wᵀ [T, vocabulary] in float32 on every device: rounded to fewer bits, neighbouring logits would lie an eighth apart.</summary>
+    /// <summary>result ← hidden·Wᵀ [T, vocabulary] in float32 on every device: rounded to fewer bits, neighbouring logits would lie an
+    /// eighth apart.</summary>
     void LogitsInto(Tensor result, Tensor hidden, WeightMatrix head);
 
     /// <summary>x / sqrt(mean(x²) + eps) · weight, row by row.</summary>
     Tensor RmsNorm(Tensor x, Tensor weight, float eps);
 
-    /// <summary>Adds the gradient of <see cref="RmsNorm"/> to <paramref name="dX"/> and, where it is trained, to <paramref name="dWeight"/>.</summary>
+    /// <summary>Adds the gradient of <see cref="RmsNorm"/> to <paramref name="dX"/> and, where it is trained, to
+    /// <paramref name="dWeight"/>.</summary>
     void RmsNormBackward(Tensor dOut, Tensor x, Tensor weight, float eps, Tensor dX, Tensor? dWeight);
 
-    /// <summary>Rotates the query and key heads of every row in place by its position (rotary embedding, the half-split form of Hugging Face checkpoints); <paramref name="inverse"/> rotates back, which is the gradient.</summary>
+    /// <summary>Rotates the query and key heads of every row in place by its position (rotary embedding, the half-split form of Hugging
+    /// Face checkpoints); <paramref name="inverse"/> rotates back, which is the gradient.</summary>
     void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false);
 
     /// <summary>
@@ -75,13 +80,17 @@ public interface IKernels
     /// <summary>The gradient [T, RowWidth] of <see cref="Attend"/> of whole sequences with respect to <paramref name="qkv"/>.</summary>
     Tensor AttendBackward(Tensor dOut, Tensor qkv, Tensor @out, Tensor logSumExp, HeadLayout heads, int[] offsets);
 
-    /// <summary>Appends the keys and values of the packed rows to their slots of the cache and attends to all that each slot holds, or to its last <see cref="HeadLayout.Window"/> tokens. Sequence i continues slot <paramref name="slots"/>[i], which holds <paramref name="lengths"/>[i] tokens before the call. Returns [T, Heads·HeadDim].</summary>
+    /// <summary>Appends the keys and values of the packed rows to their slots of the cache and attends to all that each slot holds, or to
+    /// its last <see cref="HeadLayout.Window"/> tokens. Sequence i continues slot <paramref name="slots"/>[i], which holds
+    /// <paramref name="lengths"/>[i] tokens before the call. Returns [T, Heads·HeadDim].</summary>
     Tensor AttendCached(Tensor qkv, HeadLayout heads, int[] offsets, int[] slots, int[] lengths, CachedLayer cache);
 
-    /// <summary>Copies the first <paramref name="length"/> tokens that slot <paramref name="source"/> of the cache holds to the beginning of other slots.</summary>
+    /// <summary>Copies the first <paramref name="length"/> tokens that slot <paramref name="source"/> of the cache holds to the beginning
+    /// of other slots.</summary>
     void CopySlot(CachedLayer cache, int source, int[] targets, int length);
 
-    /// <summary>Copies keys and values of packed rows into places of <paramref name="target"/>, which is as in <see cref="HeldRows"/>.</summary>
+    /// <summary>Copies keys and values of packed rows into places of <paramref name="target"/>, which is as in
+    /// <see cref="HeldRows"/>.</summary>
     void CopyKeysValues(Tensor qkv, HeadLayout heads, int[] rows, Tensor target, int[] places);
 
     /// <summary>silu(gate)·up for rows [gate | up].</summary>
@@ -93,7 +102,8 @@ public interface IKernels
     /// <summary>log softmax(logits)[row, targets[row]] of every row.</summary>
     float[] TargetLogProbs(Tensor logits, int[] targets);
 
-    /// <summary>Replaces logits by the gradient of Σ coefficients[row] · log softmax(logits)[row, targets[row]]. Returns what <see cref="TargetLogProbs"/> does.</summary>
+    /// <summary>Replaces logits by the gradient of Σ coefficients[row] · log softmax(logits)[row, targets[row]]. Returns what
+    /// <see cref="TargetLogProbs"/> does.</summary>
     float[] TargetLogProbsBackward(Tensor logits, int[] targets, float[] coefficients);
 
     /// <summary>The sum of the squares of a flat tensor's elements, in double precision.</summary>
@@ -106,7 +116,8 @@ public interface IKernels
 /// <summary>The numbers of one AdamW update.</summary>
 /// <param name="GradientScale">Factor on the gradient: 1, or what brings its norm to the clipping limit.</param>
 /// <param name="DecayRanges">Where weight decay applies, as (start, length) in the flat buffer: matrices, not norms.</param>
-public sealed record AdamWStep(long Step, float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, float GradientScale, IReadOnlyList<(long Start, long Length)> DecayRanges)
+public sealed record AdamWStep(long Step, float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay,
+    float GradientScale, IReadOnlyList<(long Start, long Length)> DecayRanges)
 {
     /// <summary>The update of a stretch of the flat buffers alone.</summary>
     public AdamWStep Within(long start, long length) => this with

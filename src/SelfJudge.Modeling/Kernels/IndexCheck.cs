@@ -51,7 +51,8 @@ public static class IndexCheck
     /// and of no sequence is the working memory more than can be addressed.
     /// </summary>
     /// <exception cref="ArgumentException">They do not, or it is not.</exception>
-    public static void Attention(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null, HeldRows? held = null, int[]? rows = null)
+    public static void Attention(Tensor qkv, HeadLayout heads, int[] offsets, int[]? shared = null, HeldRows? held = null,
+        int[]? rows = null)
     {
         Same(qkv.size(1), heads.RowWidth, "columns of queries, keys and values");
         if (heads.Window < 1)
@@ -80,7 +81,9 @@ public static class IndexCheck
         Rows(slots, cache.Keys.size(0), "slot");
         for (var i = 0; i < slots.Length; i++)
             if (lengths[i] < 0 || (long)lengths[i] + offsets[i + 1] - offsets[i] > cache.Capacity)
-                throw new ArgumentException($"slot {slots[i]} has room for {cache.Capacity} tokens; it holds {lengths[i]}, and {offsets[i + 1] - offsets[i]} are to be added");
+                throw new ArgumentException(
+                    $"slot {slots[i]} has room for {cache.Capacity} tokens; it holds {lengths[i]}, and {offsets[i + 1] - offsets[i]} are "
+                    + $"to be added");
             else
                 Length(lengths[i] + offsets[i + 1] - offsets[i], heads);
     }

@@ -8,7 +8,9 @@ public sealed class RotaryTable
         Half = frequencies.Length;
         Positions = positions;
         if ((long)positions * Half > Array.MaxLength)
-            throw new ArgumentException($"rotary positions of {positions} tokens with {2 * Half} elements a head are more than memory can index: lower max_position_embeddings in config.json");
+            throw new ArgumentException(
+                $"rotary positions of {positions} tokens with {2 * Half} elements a head are more than memory can index: lower "
+                + $"max_position_embeddings in config.json");
         Cos = new float[positions * Half];
         Sin = new float[positions * Half];
         for (var p = 0; p < positions; p++)

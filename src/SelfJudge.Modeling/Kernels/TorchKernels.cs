@@ -41,7 +41,8 @@ public sealed class TorchKernels : IKernels
 
     public Tensor TimesBackward(Tensor dY, WeightMatrix matrix) => InTypeOf(matrix, dY, matrix.Weight);
 
-    public void AddTimes(Tensor target, Tensor x, WeightMatrix matrix, float scale) => Ops.AddMatMulInto(target, x, matrix.Weight.t(), scale);
+    public void AddTimes(Tensor target, Tensor x, WeightMatrix matrix, float scale) =>
+        Ops.AddMatMulInto(target, x, matrix.Weight.t(), scale);
 
     public void AddTimesBackward(Tensor dX, Tensor dY, WeightMatrix matrix, float scale) => Ops.AddMatMulInto(dX, dY, matrix.Weight, scale);
 
@@ -74,7 +75,8 @@ public sealed class TorchKernels : IKernels
         var s = Ops.Affine(Ops.FromArray(sin, qkv.device, positions.Length, 1, half), inverse ? -1 : 1, 0);
         var x = qkv.narrow(1, 0, (long)rotated * heads.HeadDim).view(positions.Length, rotated, heads.HeadDim);
         Tensor a = x.narrow(2, 0, half), b = x.narrow(2, half, half);
-        var turned = Ops.Concatenate(2, Ops.Subtract(Ops.Multiply(a, c), Ops.Multiply(b, s)), Ops.Add(Ops.Multiply(b, c), Ops.Multiply(a, s)));
+        var turned = Ops.Concatenate(2, Ops.Subtract(Ops.Multiply(a, c), Ops.Multiply(b, s)),
+            Ops.Add(Ops.Multiply(b, c), Ops.Multiply(a, s)));
         Ops.CopyInto(x, turned);
     }
 
@@ -235,14 +237,16 @@ public sealed class TorchKernels : IKernels
         var (q, k, v) = Split(Ops.Rows(qkv, Ops.FromArray(padding, qkv.device)), heads);
         Tensor Padded(Tensor x, int repeat) => x.view(sequences, longest, -1, heads.HeadDim).transpose(1, 2).repeat_interleave(repeat, 1);
         var (queries, keys, values) = (Padded(q, 1), Padded(k, heads.HeadsPerGroup), Padded(v, heads.HeadsPerGroup));
-        var attended = heads.Window is { } window && window < longest ? Ops.WindowAttention(queries, keys, values, window) : Ops.CausalAttention(queries, keys, values);
+        var attended = heads.Window is { } window && window < longest ? Ops.WindowAttention(queries, keys, values, window)
+            : Ops.CausalAttention(queries, keys, values);
         return Ops.Rows(attended.transpose(1, 2).reshape(sequences * longest, heads.QueryWidth), Ops.FromArray(packing, qkv.device));
     }
 
     private static (Tensor Q, Tensor K, Tensor V) Split(Tensor qkv, HeadLayout heads)
     {
         Tensor Part(long start, int count) => qkv.narrow(1, start, (long)count * heads.HeadDim).reshape(qkv.size(0), count, heads.HeadDim);
-        return (Part(0, heads.Heads), Part(heads.QueryWidth, heads.KeyValueHeads), Part(heads.QueryWidth + heads.KeyValueWidth, heads.KeyValueHeads));
+        return (Part(0, heads.Heads), Part(heads.QueryWidth, heads.KeyValueHeads),
+            Part(heads.QueryWidth + heads.KeyValueWidth, heads.KeyValueHeads));
     }
 
     private static float[] Gather(float[] table, int[] positions, int half)

@@ -6,7 +6,8 @@ using SelfJudge.Preferences.Judging;
 
 namespace SelfJudge.Modeling.Learning;
 
-/// <summary>Reads the judge tokens' probabilities off a model: one forward pass over what the prompts do not share, one position per prompt.</summary>
+/// <summary>Reads the judge tokens' probabilities off a model: one forward pass over what the prompts do not share, one position per
+/// prompt.</summary>
 public static class JudgeTokens
 {
     /// <summary>p_A and p_B after each prompt, over the full vocabulary (section 3.1).</summary>

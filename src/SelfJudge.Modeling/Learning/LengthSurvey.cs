@@ -12,12 +12,14 @@ public sealed record ExampleLengths(int Count, IReadOnlyDictionary<string, int> 
 
 /// <summary>Lengths of the judge prompts in tokens, both orders, before they are cut; the judge token comes on top.</summary>
 /// <param name="Problem">Why no prompt can be made of this template with this tokenizer.</param>
-public sealed record JudgeLengths(int Count, IReadOnlyDictionary<string, int> Quantiles, int Maximum, int Truncated, JudgeCuts Cut, string? Problem);
+public sealed record JudgeLengths(int Count, IReadOnlyDictionary<string, int> Quantiles, int Maximum, int Truncated, JudgeCuts Cut,
+    string? Problem);
 
 /// <summary>How many of the prompts that are too long lose text from where; some from more than one place.</summary>
 public sealed record JudgeCuts(int Context, int ResponseA, int ResponseB);
 
-/// <summary>How long pairs are for a policy and for a judge, and what is cut of them. A text of more than a million characters counts as one of a million.</summary>
+/// <summary>How long pairs are for a policy and for a judge, and what is cut of them. A text of more than a million characters counts as
+/// one of a million.</summary>
 /// <param name="judging">The judge template; null where nobody judges.</param>
 public sealed class LengthSurvey(PromptEncoder encoder, JudgeTemplate? judging)
 {
@@ -35,7 +37,8 @@ public sealed class LengthSurvey(PromptEncoder encoder, JudgeTemplate? judging)
     public ExampleLengths Examples => new(_examples.Total, _examples.Quantiles(), encoder.MaxLength, _truncated);
 
     public JudgeLengths Judged => _problem is null
-        ? new(_judged.Total, _judged.Quantiles(), encoder.MaxLength, _judgedTruncated, new JudgeCuts(_context, _responseA, _responseB), null)
+        ? new(_judged.Total, _judged.Quantiles(), encoder.MaxLength, _judgedTruncated, new JudgeCuts(_context, _responseA, _responseB),
+            null)
         : new(0, new Dictionary<string, int>(), encoder.MaxLength, 0, new JudgeCuts(0, 0, 0), _problem);
 
     /// <summary>Adds what the policy and the judge learn of a pair, as it comes from a file.</summary>
@@ -101,7 +104,9 @@ public sealed class LengthSurvey(PromptEncoder encoder, JudgeTemplate? judging)
         Rejected = Measured(pair.Rejected),
     };
 
-    private static string Measured(string text) => text.Length <= MeasuredCharacters ? text : text[..(char.IsHighSurrogate(text[MeasuredCharacters - 1]) ? MeasuredCharacters - 1 : MeasuredCharacters)];
+    private static string Measured(string text) =>
+        text.Length <= MeasuredCharacters ? text
+            : text[..(char.IsHighSurrogate(text[MeasuredCharacters - 1]) ? MeasuredCharacters - 1 : MeasuredCharacters)];
 
     /// <summary>How often each length occurs: as much as the quantiles need, and no more memory than there are lengths.</summary>
     private sealed class LengthCounts
@@ -117,7 +122,8 @@ public sealed class LengthSurvey(PromptEncoder encoder, JudgeTemplate? judging)
         }
 
         public Dictionary<string, int> Quantiles() =>
-            Total == 0 ? [] : LengthSurvey.Quantiles.ToDictionary(q => string.Create(CultureInfo.InvariantCulture, $"{100 * q:0}%"), q => At((int)Math.Round(q * (Total - 1))));
+            Total == 0 ? [] : LengthSurvey.Quantiles.ToDictionary(q => string.Create(CultureInfo.InvariantCulture, $"{100 * q:0}%"), q =>
+                At((int)Math.Round(q * (Total - 1))));
 
         private int At(int rank)
         {

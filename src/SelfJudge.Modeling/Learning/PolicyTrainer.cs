@@ -106,7 +106,8 @@ public sealed class PolicyTrainer : IDisposable
             throw new ArithmeticException($"the loss of step {Steps + 1} is {loss}: {Remedy}, "
                 + "or a setting of the loss that is no number");
         var scale = _options.ClipNorm > 0 && norm > _options.ClipNorm ? _options.ClipNorm / norm : 1;
-        var (beta1, beta2, epsilon, decay) = ((float)_options.Beta1, (float)_options.Beta2, (float)_options.Epsilon, (float)_options.WeightDecay);
+        var (beta1, beta2, epsilon, decay) = ((float)_options.Beta1, (float)_options.Beta2, (float)_options.Epsilon,
+            (float)_options.WeightDecay);
         var step = new AdamWStep(++Steps, (float)learningRate, beta1, beta2, epsilon, decay, (float)scale, _decayRanges);
         ForEachStretch((worker, stretch) =>
         {

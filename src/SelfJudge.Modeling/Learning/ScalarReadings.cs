@@ -43,5 +43,6 @@ public static class ScalarReadings
     }
 
     // Hidden states are float32, whatever the base weights are held in.
-    private static Tensor Head(DecoderModel model) => model.Score is { } score ? Ops.To(score, ScalarType.Float32) : throw new InvalidOperationException("the model has no scalar head");
+    private static Tensor Head(DecoderModel model) =>
+        model.Score is { } score ? Ops.To(score, ScalarType.Float32) : throw new InvalidOperationException("the model has no scalar head");
 }

@@ -10,7 +10,8 @@ namespace SelfJudge.Modeling.Learning;
 /// </summary>
 public static class TokenLogProbs
 {
-    /// <summary>Elements of the largest block of logits: 32 MiB of float32. For each block the head is read once for the logits and once for their gradient, so few rows at a time would wait for memory.</summary>
+    /// <summary>Elements of the largest block of logits: 32 MiB of float32. For each block the head is read once for the logits and once
+    /// for their gradient, so few rows at a time would wait for memory.</summary>
     internal const long BlockElements = 8 << 20;
 
     /// <summary>log p(targets[i]) predicted by the hidden state of row rows[i], in nats.</summary>
@@ -30,7 +31,8 @@ public static class TokenLogProbs
     /// The gradient of Σ coefficients[i]·log p(targets[i]) with respect to the hidden states; that of the output
     /// matrix, where it is trained, is added to <paramref name="base"/>. Returns the log-probabilities too.
     /// </summary>
-    public static (float[] LogProbs, Tensor DHidden) Backward(DecoderModel model, Tensor hidden, int[] rows, int[] targets, float[] coefficients, DecoderWeights? @base)
+    public static (float[] LogProbs, Tensor DHidden) Backward(DecoderModel model, Tensor hidden, int[] rows, int[] targets,
+        float[] coefficients, DecoderWeights? @base)
     {
         var result = new float[rows.Length];
         var dHidden = Ops.ZerosLike(hidden);

@@ -40,7 +40,8 @@ public static class TorchRuntime
             }
     }
 
-    /// <summary>Has LibTorch compute on the calling thread alone: workers divide the work themselves. LibTorch keeps this number for each thread.</summary>
+    /// <summary>Has LibTorch compute on the calling thread alone: workers divide the work themselves. LibTorch keeps this number for each
+    /// thread.</summary>
     public static void UseOneThread()
     {
         EnsureLoaded();
@@ -58,7 +59,8 @@ public static class TorchRuntime
 #pragma warning restore RS0030
     }
 
-    /// <summary>Loads the libraries found in <paramref name="nativeFolder"/>, keeping a patched copy in <paramref name="patchFolder"/> if one is needed.</summary>
+    /// <summary>Loads the libraries found in <paramref name="nativeFolder"/>, keeping a patched copy in <paramref name="patchFolder"/> if
+    /// one is needed.</summary>
     internal static void LoadOnLinux(string nativeFolder, string patchFolder)
     {
         var original = Path.Combine(nativeFolder, TorchSharpLibrary);
@@ -81,7 +83,8 @@ public static class TorchRuntime
     {
         var bytes = File.ReadAllBytes(original);
         if (ElfVersionNeeds.MakeWeak(bytes, UnusedVersion) == 0)
-            throw new DllNotFoundException($"{original} cannot be loaded, and not for want of {UnusedVersion}: run ldd on it to see what is missing");
+            throw new DllNotFoundException(
+                $"{original} cannot be loaded, and not for want of {UnusedVersion}: run ldd on it to see what is missing");
         Directory.CreateDirectory(folder);
         var target = Path.Combine(folder, TorchSharpLibrary);
         if (File.Exists(target) && File.ReadAllBytes(target).AsSpan().SequenceEqual(bytes))

@@ -20,7 +20,8 @@ public static class ModelMemory
     /// <summary>Elements of an adapter's matrices: rank · (inputs + outputs) of every adapted projection.</summary>
     public static long Parameters(DecoderConfig config, LoraConfig lora) => ParameterLayout.Of(config, lora).Size;
 
-    /// <summary>Floats that one layer leaves on the tape per token: 4·D + R + Q + H + 3·I, and the adapter's rank for every projection that it adapts.</summary>
+    /// <summary>Floats that one layer leaves on the tape per token: 4·D + R + Q + H + 3·I, and the adapter's rank for every projection that
+    /// it adapts.</summary>
     public static long TapeFloats(DecoderConfig config, LoraConfig? lora) => LayerFloats(config, lora) + config.HiddenSize;
 
     /// <summary>Bytes at the peak of one forward and backward pass over <paramref name="tokens"/> packed tokens.</summary>
@@ -34,7 +35,8 @@ public static class ModelMemory
         return FloatBytes * tokens * (kept + passing) + Logits(config, tokens);
     }
 
-    /// <summary>Bytes at the peak of a forward pass that keeps no tape: one layer's activations, what entered it and what it gives.</summary>
+    /// <summary>Bytes at the peak of a forward pass that keeps no tape: one layer's activations, what entered it and what it
+    /// gives.</summary>
     public static long Forward(DecoderConfig config, LoraConfig? lora, long tokens) =>
         FloatBytes * tokens * (3L * config.HiddenSize + LayerFloats(config, lora)) + Logits(config, tokens);
 
@@ -45,7 +47,8 @@ public static class ModelMemory
     public static long PrefixCache(DecoderConfig config, long tokens, long maxBytes) =>
         Math.Min(tokens, maxBytes / KeyValueCache(config, 1, 1)) * KeyValueCache(config, 1, 1);
 
-    /// <summary>Bytes of the packed copies that a CPU generates with: of the adapter's matrices, and of the layers' and the head's, which are in bfloat16 where <paramref name="isNarrow"/>.</summary>
+    /// <summary>Bytes of the packed copies that a CPU generates with: of the adapter's matrices, and of the layers' and the head's, which
+    /// are in bfloat16 where <paramref name="isNarrow"/>.</summary>
     public static long Packed(DecoderConfig config, LoraConfig? lora, bool isNarrow)
     {
         long Adapted(Projection p) => PackedMatrix.BytesOf(p.Inputs, lora!.Rank) + PackedMatrix.BytesOf(lora.Rank, p.Outputs);
@@ -57,7 +60,8 @@ public static class ModelMemory
     }
 
     /// <summary>Tokens for which a slot has room, when it is to hold a prompt and its longest answer.</summary>
-    public static int Capacity(DecoderConfig config, int prompt, int newTokens) => ((int)Math.Min(config.MaxPositionEmbeddings, (long)prompt + newTokens) + 31) / 32 * 32;
+    public static int Capacity(DecoderConfig config, int prompt, int newTokens) =>
+        ((int)Math.Min(config.MaxPositionEmbeddings, (long)prompt + newTokens) + 31) / 32 * 32;
 
     /// <summary>Slots that a cache has once it has taken in <paramref name="sequences"/>, so many at a time: it grows by halves.</summary>
     public static int Slots(int sequences, int atATime)
@@ -75,5 +79,7 @@ public static class ModelMemory
         + (lora is null ? 0 : (long)lora.Rank * Projection.All(config).Count(p => lora.Targets(0, p)));
 
     // A block of logits, the hidden states that it is of, and their gradient.
-    private static long Logits(DecoderConfig config, long tokens) => FloatBytes * Math.Min(tokens, Math.Max(1, TokenLogProbs.BlockElements / config.VocabSize)) * (config.VocabSize + 2L * config.HiddenSize);
+    private static long Logits(DecoderConfig config, long tokens) =>
+        FloatBytes * Math.Min(tokens, Math.Max(1, TokenLogProbs.BlockElements / config.VocabSize))
+            * (config.VocabSize + 2L * config.HiddenSize);
 }

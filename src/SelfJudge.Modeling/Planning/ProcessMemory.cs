@@ -8,7 +8,8 @@ public static class ProcessMemory
     /// <summary>Bytes resident now; null where the system does not say.</summary>
     public static long? Resident => Read("VmRSS:");
 
-    /// <summary>The most bytes resident at once since the start, or since <see cref="ResetPeak"/>; null where the system does not say.</summary>
+    /// <summary>The most bytes resident at once since the start, or since <see cref="ResetPeak"/>; null where the system does not
+    /// say.</summary>
     public static long? Peak => Read("VmHWM:");
 
     /// <summary>Begins the peak anew at what is resident now. Returns whether the system lets it.</summary>

@@ -60,7 +60,8 @@ public sealed record MemoryItem(string Role, long Bytes, bool OnDevice = true);
 /// <summary>The memory of a stage by role.</summary>
 public static class StageMemory
 {
-    public const string Base = "base weights", Policy = "policy weights", Adapter = "adapter", Gradients = "gradients", Optimizer = "optimizer state",
+    public const string Base = "base weights", Policy = "policy weights", Adapter = "adapter", Gradients = "gradients",
+        Optimizer = "optimizer state",
         Cache = "key-value cache", Activations = "activations", Checkpoint = "checkpoint in writing";
 
     /// <summary>
@@ -82,8 +83,8 @@ public static class StageMemory
     /// <summary>
     /// All that the stage takes at its peak: what is held, the key-value cache, which stays once it has grown, the
     /// activations of the largest of training, judging and prefill, which come one after the other (on a CPU packed copies of
-    /// the matrices and the keys and values of what was judged stand beside the last two, and are given back before a step), and in the host's
-    /// memory the copy of what is trained while a checkpoint is written.
+    /// the matrices and the keys and values of what was judged stand beside the last two, and are given back before a step), and in the
+    /// host's memory the copy of what is trained while a checkpoint is written.
     /// </summary>
     public static IReadOnlyList<MemoryItem> Peak(StageLoad load) =>
     [
@@ -95,7 +96,9 @@ public static class StageMemory
 
     /// <summary>The largest packed batch of each worker, in tokens.</summary>
     public static IReadOnlyList<long> PackedTokens(IReadOnlyList<int> lengths, int workers, int maxTokens) =>
-        [.. WorkShares.Balance(lengths, workers).Select(share => WorkShares.Batches(share, i => lengths[i], maxTokens).Max(batch => (long?)batch.Sum(i => (long)lengths[i])) ?? 0)];
+        [.. WorkShares.Balance(lengths, workers)
+            .Select(share => WorkShares.Batches(share, i => lengths[i], maxTokens).Max(batch => (long?)batch.Sum(i => (long)lengths[i]))
+            ?? 0)];
 
     /// <summary>
     /// The largest packed batch of each worker, in tokens, of sequences that may share beginnings in any way. What they
@@ -111,10 +114,14 @@ public static class StageMemory
     /// <summary>Sequences that all workers together generate at once.</summary>
     public static int ActiveSequences(StageLoad load) => Sequences(load).Sum();
 
-    private static long TrainingBytes(StageLoad load) => PackedTokens(load.Trained, load.Workers, load.MaxTokensPerBatch).Sum(t => ModelMemory.Training(load.Config, load.Lora, t, load.GradientCheckpointing));
+    private static long TrainingBytes(StageLoad load) =>
+        PackedTokens(load.Trained, load.Workers, load.MaxTokensPerBatch)
+            .Sum(t => ModelMemory.Training(load.Config, load.Lora, t, load.GradientCheckpointing));
 
     private static long ForwardBytes(StageLoad load) =>
-        new[] { SharedTokens(load.Judged, load.Workers, load.MaxForwardTokens), PackedTokens(load.Prompts, load.Workers, load.MaxForwardTokens) }.Max(batches => batches.Sum(t => ModelMemory.Forward(load.Config, load.Lora, t)));
+        new[] { SharedTokens(load.Judged, load.Workers, load.MaxForwardTokens),
+            PackedTokens(load.Prompts, load.Workers, load.MaxForwardTokens) }.Max(batches =>
+            batches.Sum(t => ModelMemory.Forward(load.Config, load.Lora, t)));
 
     private static long PackedBytes(StageLoad load) => load.IsCpu && load.Prompts.Count > 0
         ? ModelMemory.Packed(load.Config, load.Lora, isNarrow: load.Lora is not null && load.FrozenBytes < ModelMemory.FloatBytes) : 0;
@@ -123,8 +130,11 @@ public static class StageMemory
         load.IsCpu ? ModelMemory.PrefixCache(load.Config, load.Judged.Sum(n => (long)n), load.PrefixCacheBytes) : 0;
 
     private static long CacheBytes(StageLoad load) =>
-        Sequences(load).Sum(n => ModelMemory.KeyValueCache(load.Config, ModelMemory.Slots(n, load.Samples), ModelMemory.Capacity(load.Config, load.Prompts.Max(), load.MaxNewTokens)));
+        Sequences(load).Sum(n =>
+            ModelMemory.KeyValueCache(load.Config, ModelMemory.Slots(n, load.Samples),
+                ModelMemory.Capacity(load.Config, load.Prompts.Max(), load.MaxNewTokens)));
 
     private static IEnumerable<int> Sequences(StageLoad load) =>
-        WorkShares.Balance(load.Prompts, load.Workers).Select(share => Math.Min(share.Length, Math.Max(1, load.MaxActiveSequences / Math.Max(1, load.Samples))) * load.Samples);
+        WorkShares.Balance(load.Prompts, load.Workers)
+            .Select(share => Math.Min(share.Length, Math.Max(1, load.MaxActiveSequences / Math.Max(1, load.Samples))) * load.Samples);
 }

@@ -31,7 +31,8 @@ public sealed class GenerationEngine(DecoderModel model, int maxPrefillTokens) :
     /// <summary>Takes jobs in and draws the first token of every sample.</summary>
     public void Admit(IReadOnlyList<GenerationJob> jobs, long policyVersion)
     {
-        foreach (var chunk in WorkShares.Batches([.. Enumerable.Range(0, jobs.Count)], i => jobs[i].Request.Prompt.Length, maxPrefillTokens))
+        foreach (var chunk in WorkShares.Batches([.. Enumerable.Range(0, jobs.Count)], i =>
+            jobs[i].Request.Prompt.Length, maxPrefillTokens))
         {
             using var scope = Ops.Scope();
             var requests = Array.ConvertAll(chunk, i => jobs[i].Request);
@@ -78,7 +79,8 @@ public sealed class GenerationEngine(DecoderModel model, int maxPrefillTokens) :
         return Ops.ToHost(model.Logits(model.Hidden(batch, _cache, slots, last)));
     }
 
-    private ReadOnlySpan<float> RowOf(ReadOnlySpan<float> logits, int row) => logits.Slice(row * model.Config.VocabSize, model.Config.VocabSize);
+    private ReadOnlySpan<float> RowOf(ReadOnlySpan<float> logits, int row) =>
+        logits.Slice(row * model.Config.VocabSize, model.Config.VocabSize);
 
     private void Draw(Row row, ReadOnlySpan<float> logits)
     {
@@ -91,7 +93,8 @@ public sealed class GenerationEngine(DecoderModel model, int maxPrefillTokens) :
         if (!stopped && row.Ids.Count < row.MaxNewTokens)
             return;
         row.IsDone = true;
-        row.Job.Finish(row.Sample, new SampledSequence([.. row.Ids], [.. row.LogProbs], stopped ? FinishReason.Stop : FinishReason.Length, row.Seed, row.PolicyVersion));
+        row.Job.Finish(row.Sample, new SampledSequence([.. row.Ids], [.. row.LogProbs], stopped ? FinishReason.Stop : FinishReason.Length,
+            row.Seed, row.PolicyVersion));
     }
 
     private void RemoveAbandoned()
@@ -116,7 +119,8 @@ public sealed class GenerationEngine(DecoderModel model, int maxPrefillTokens) :
     }
 
     // A prompt and its samples never outgrow the positions that the model knows.
-    private int MaxNewTokens(SamplePrompt prompt) => Math.Min(model.Config.MaxPositionEmbeddings - prompt.Prompt.Length, prompt.Options.MaxNewTokens);
+    private int MaxNewTokens(SamplePrompt prompt) =>
+        Math.Min(model.Config.MaxPositionEmbeddings - prompt.Prompt.Length, prompt.Options.MaxNewTokens);
 
     private sealed class Row(GenerationJob job, int sample, int slot, int maxNewTokens, long policyVersion)
     {

@@ -13,7 +13,8 @@ public sealed record SamplePrompt(int[] Prompt, IReadOnlyList<ulong> Seeds, Samp
 
 /// <summary>The sampling of one prompt: what is asked, and what has come of it.</summary>
 /// <param name="request">What is asked.</param>
-/// <param name="onToken">Is told each token as it is drawn, on the thread that draws it: for a single sample that somebody reads meanwhile.</param>
+/// <param name="onToken">Is told each token as it is drawn, on the thread that draws it: for a single sample that somebody reads
+/// meanwhile.</param>
 public sealed class GenerationJob(SamplePrompt request, CancellationToken cancellation, Action<int>? onToken = null)
 {
     private readonly SampledSequence?[] _results = new SampledSequence?[request.Seeds.Count];

@@ -70,7 +70,8 @@ public static partial class Ops
         return sum;
     }
 
-    /// <summary>Stretches of a flat tensor, so that what is computed between them takes a few megabytes and not the whole tensor's size again.</summary>
+    /// <summary>Stretches of a flat tensor, so that what is computed between them takes a few megabytes and not the whole tensor's size
+    /// again.</summary>
     public static IEnumerable<(long Start, long Length)> Blocks(long elements)
     {
         for (long start = 0; start < elements; start += BlockElements)

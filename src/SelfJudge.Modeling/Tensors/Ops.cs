@@ -88,7 +88,8 @@ public static partial class Ops
         return shape.IsEmpty ? flat : flat.view(shape.ToArray());
     }
 
-    /// <summary>The elements of a contiguous float32 tensor in host memory. The caller keeps <paramref name="tensor"/> in a scope or a field while it uses the span.</summary>
+    /// <summary>The elements of a contiguous float32 tensor in host memory. The caller keeps <paramref name="tensor"/> in a scope or a
+    /// field while it uses the span.</summary>
     public static Span<float> Floats(Tensor tensor) => tensor.dtype == ScalarType.Float32 ? MemoryMarshal.Cast<byte, float>(Bytes(tensor))
         : throw new InvalidOperationException($"the tensor is of type {tensor.dtype}, not float32");
 
@@ -100,27 +101,34 @@ public static partial class Ops
         if (!tensor.is_contiguous())
             throw new InvalidOperationException($"the tensor of shape [{string.Join(", ", tensor.shape)}] is not contiguous");
         if (tensor.NumberOfElements > int.MaxValue / tensor.ElementSize)
-            throw new InvalidOperationException($"the tensor of shape [{string.Join(", ", tensor.shape)}] is larger than the 2 GiB that can be read at once: ask for fewer sequences at once");
+            throw new InvalidOperationException(
+                $"the tensor of shape [{string.Join(", ", tensor.shape)}] is larger than the 2 GiB that can be read at once: ask for "
+                + $"fewer sequences at once");
         return tensor.bytes;
     }
 
-    /// <summary>The address of the first element of a contiguous float32 tensor in host memory, under the same condition as <see cref="Floats"/>.</summary>
+    /// <summary>The address of the first element of a contiguous float32 tensor in host memory, under the same condition as
+    /// <see cref="Floats"/>.</summary>
     public static unsafe float* Address(Tensor tensor)
     {
         // A span holds 2 GiB, the weights of a model in training more.
-        var start = tensor.NumberOfElements > int.MaxValue / sizeof(float) && tensor.is_contiguous() ? tensor.view(-1).narrow(0, 0, 1) : tensor;
+        var start = tensor.NumberOfElements > int.MaxValue / sizeof(float) && tensor.is_contiguous() ? tensor.view(-1).narrow(0, 0, 1)
+            : tensor;
         return (float*)Unsafe.AsPointer(ref MemoryMarshal.GetReference(Floats(start)));
     }
 
-    /// <summary>The address of the first element of a tensor of float32 or bfloat16 in host memory, contiguous or not. The caller keeps the tensor alive while it uses the memory.</summary>
+    /// <summary>The address of the first element of a tensor of float32 or bfloat16 in host memory, contiguous or not. The caller keeps the
+    /// tensor alive while it uses the memory.</summary>
     public static unsafe void* Start(Tensor tensor, out bool isNarrow)
     {
         isNarrow = tensor.dtype == ScalarType.BFloat16;
         if (tensor.device_type != DeviceType.CPU || !isNarrow && tensor.dtype != ScalarType.Float32)
-            throw new InvalidOperationException($"the tensor is of type {tensor.dtype} on {tensor.device}, not float32 or bfloat16 in host memory");
+            throw new InvalidOperationException(
+                $"the tensor is of type {tensor.dtype} on {tensor.device}, not float32 or bfloat16 in host memory");
         // A span is of contiguous elements, 2 GiB at most: the first element alone is always that.
         using var scope = Scope();
-        var start = tensor.is_contiguous() && tensor.NumberOfElements <= int.MaxValue / sizeof(float) ? tensor : tensor.as_strided([1], [1], tensor.storage_offset());
+        var start = tensor.is_contiguous() && tensor.NumberOfElements <= int.MaxValue / sizeof(float) ? tensor
+            : tensor.as_strided([1], [1], tensor.storage_offset());
         return Unsafe.AsPointer(ref MemoryMarshal.GetReference(start.bytes));
     }
 

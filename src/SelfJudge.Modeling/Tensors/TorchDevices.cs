@@ -26,14 +26,21 @@ public static class TorchDevices
         if (device == Cpu)
             return device;
         var number = 0;
-        if (device != Cuda && !(device.StartsWith(Cuda + ":", StringComparison.Ordinal) && int.TryParse(device[(Cuda.Length + 1)..], System.Globalization.NumberStyles.None, null, out number)))
+        if (device != Cuda && !(device.StartsWith(Cuda + ":", StringComparison.Ordinal)
+            && int.TryParse(device[(Cuda.Length + 1)..], System.Globalization.NumberStyles.None, null, out number)))
             throw new DeviceException($"device {device} is unknown: write cpu, or cuda:N for the N-th GPU, counted from 0");
         if (!isCudaBuild)
-            throw new DeviceException($"device {device} cannot be used: this program was built with LibTorch for processors, so there is only cpu; build it with -p:TorchBackend=cuda to use a GPU");
+            throw new DeviceException(
+                $"device {device} cannot be used: this program was built with LibTorch for processors, so there is only cpu; build it "
+                + $"with -p:TorchBackend=cuda to use a GPU");
         return count() switch
         {
-            0 => throw new DeviceException($"device {device} is not there: LibTorch finds no GPU, so there is only cpu; nvidia-smi shows whether the driver finds one"),
-            var there when number >= there => throw new DeviceException($"device {device} is not there: there are cpu and {string.Join(", ", Enumerable.Range(0, there).Select(n => $"{Cuda}:{n}"))}"),
+            0 => throw new DeviceException(
+                $"device {device} is not there: LibTorch finds no GPU, so there is only cpu; nvidia-smi shows whether the driver finds one"),
+            var there when number >= there =>
+                throw new DeviceException(
+                    $"device {device} is not there: there are cpu and "
+                    + $"{string.Join(", ", Enumerable.Range(0, there).Select(n => $"{Cuda}:{n}"))}"),
             _ => $"{Cuda}:{number}",
         };
     }

@@ -14,15 +14,18 @@ internal sealed record AddedToken(string Content, int Id, bool IsSpecial)
     /// <exception cref="InvalidDataException">It asks for something that is not supported.</exception>
     public static AddedToken Parse(JsonElement json, int id)
     {
-        var content = json.GetProperty("content").GetString() is { Length: > 0 } text ? text : throw new InvalidDataException($"added token {id} has no content");
-        var isSpecial = Flag(json, "special") || content.StartsWith("<|", StringComparison.Ordinal) && content.EndsWith("|>", StringComparison.Ordinal);
+        var content = json.GetProperty("content").GetString() is { Length: > 0 } text ? text
+            : throw new InvalidDataException($"added token {id} has no content");
+        var isSpecial = Flag(json, "special") || content.StartsWith("<|", StringComparison.Ordinal)
+            && content.EndsWith("|>", StringComparison.Ordinal);
         foreach (var flag in new[] { "single_word", "lstrip", "rstrip" })
             if (!isSpecial && Flag(json, flag))
                 throw new InvalidDataException($"added token '{content}' is not special and has {flag}, which is not supported");
         return new AddedToken(content, id, isSpecial);
     }
 
-    private static bool Flag(JsonElement json, string name) => json.TryGetProperty(name, out var flag) && flag.ValueKind == JsonValueKind.True;
+    private static bool Flag(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var flag) && flag.ValueKind == JsonValueKind.True;
 }
 
 /// <summary>Finds the added tokens that plain text does contain: leftmost, and of several at one place the longest.</summary>

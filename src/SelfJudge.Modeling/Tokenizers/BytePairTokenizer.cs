@@ -30,7 +30,8 @@ internal sealed record BytePairParts
     public required bool HasTemplate { get; init; }
 }
 
-/// <summary>Byte-pair encoding as a Hugging Face <c>tokenizer.json</c> describes it: byte-level as GPT-2 and Llama 3 have it, or on characters with byte fallback as SentencePiece models are converted.</summary>
+/// <summary>Byte-pair encoding as a Hugging Face <c>tokenizer.json</c> describes it: byte-level as GPT-2 and Llama 3 have it, or on
+/// characters with byte fallback as SentencePiece models are converted.</summary>
 public sealed class BytePairTokenizer : TextTokenizer
 {
     private readonly BytePairParts _parts;
@@ -47,7 +48,8 @@ public sealed class BytePairTokenizer : TextTokenizer
     {
         (_parts, _settings) = (parts, settings);
         var added = parts.Added.Concat(settings.Added).DistinctBy(t => t.Content).ToList();
-        _special = added.Where(t => t.IsSpecial || t.Content == settings.Bos || t.Content == settings.Eos).ToDictionary(t => t.Content, t => t.Id, StringComparer.Ordinal);
+        _special = added.Where(t => t.IsSpecial || t.Content == settings.Bos || t.Content == settings.Eos)
+            .ToDictionary(t => t.Content, t => t.Id, StringComparer.Ordinal);
         // What the configuration names is control even where it is a plain entry of the vocabulary.
         foreach (var named in new[] { settings.Bos, settings.Eos })
             if (named is not null && parts.Vocabulary.TryGetValue(named, out var id))
@@ -67,13 +69,17 @@ public sealed class BytePairTokenizer : TextTokenizer
             _bytes[id] = [];
         _added = new AddedTokenFinder(added.Where(t => !_special.ContainsKey(t.Content)).Select(t => (t.Content, t.Id)));
         var unknown = parts.Unknown;
-        _byteIds = [.. Enumerable.Range(0, 256).Select(b => PlainId(parts.IsByteLevel ? ByteAlphabet.CharacterOf((byte)b).ToString() : CharacterPieces.SpellingOf(b)) ?? -1)];
+        _byteIds = [.. Enumerable.Range(0, 256).Select(b =>
+            PlainId(parts.IsByteLevel ? ByteAlphabet.CharacterOf((byte)b).ToString() : CharacterPieces.SpellingOf(b)) ?? -1)];
         if (!parts.IsByteLevel)
-            _pieces = new CharacterPieces(PlainId, parts.HasByteFallback && !_byteIds.Contains(-1) ? _byteIds : null, unknown, parts.FusesUnknown, parts.Merges);
+            _pieces = new CharacterPieces(PlainId, parts.HasByteFallback && !_byteIds.Contains(-1) ? _byteIds : null, unknown,
+                parts.FusesUnknown, parts.Merges);
         BosToken = FindBos();
         EosToken = settings.FindEos(_special) ?? FindSpecial(settings.EosId) ?? parts.TemplateEos
             ?? FindSpecial("<|end_of_text|>") ?? FindSpecial("<|endoftext|>") ?? FindSpecial("</s>")
-            ?? throw new InvalidDataException("which token ends a text is said nowhere: name eos_token in tokenizer_config.json or special_tokens_map.json, or eos_token_id in config.json");
+            ?? throw new InvalidDataException(
+                "which token ends a text is said nowhere: name eos_token in tokenizer_config.json or special_tokens_map.json, or "
+                + "eos_token_id in config.json");
         AddsEos = settings.AddEos ?? parts.TemplateEos is not null;
     }
 
@@ -110,7 +116,8 @@ public sealed class BytePairTokenizer : TextTokenizer
     public override ReadOnlyMemory<byte> BytesOf(int id) => _bytes.GetValueOrDefault(id);
 
     public override IEnumerable<TokenEntry> Entries =>
-        [.. _parts.Vocabulary.Select(p => new TokenEntry(p.Key, p.Value, "tokenizer.json")), .. _parts.Added.Select(t => new TokenEntry(t.Content, t.Id, "tokenizer.json")), .. _settings.AddedEntries];
+        [.. _parts.Vocabulary.Select(p => new TokenEntry(p.Key, p.Value, "tokenizer.json")),
+            .. _parts.Added.Select(t => new TokenEntry(t.Content, t.Id, "tokenizer.json")), .. _settings.AddedEntries];
 
     public override int? IdOf(string piece) => _ids.TryGetValue(piece, out var id) ? id : null;
 
@@ -134,7 +141,9 @@ public sealed class BytePairTokenizer : TextTokenizer
     private void EncodeBytes(string word, List<int> ids)
     {
         var bytes = Encoding.UTF8.GetBytes(word);
-        if (_parts.IgnoresMerges && PlainId(string.Create(bytes.Length, bytes, (piece, b) => { for (var i = 0; i < b.Length; i++) piece[i] = ByteAlphabet.CharacterOf(b[i]); })) is { } whole)
+        if (_parts.IgnoresMerges
+            && PlainId(string.Create(bytes.Length, bytes, (piece, b) =>
+            { for (var i = 0; i < b.Length; i++) piece[i] = ByteAlphabet.CharacterOf(b[i]); })) is { } whole)
         {
             ids.Add(whole);
             return;

@@ -2,7 +2,8 @@ using System.Text;
 
 namespace SelfJudge.Modeling.Tokenizers;
 
-/// <summary>Byte-pair encoding that begins with characters, as SentencePiece does it: what the vocabulary has no piece for becomes its UTF-8 bytes, or the unknown token.</summary>
+/// <summary>Byte-pair encoding that begins with characters, as SentencePiece does it: what the vocabulary has no piece for becomes its
+/// UTF-8 bytes, or the unknown token.</summary>
 /// <param name="pieceOf">The id of a piece that text may become.</param>
 /// <param name="byteIds">The ids of the 256 byte pieces; null where there is no byte fallback.</param>
 /// <param name="unknown">The unknown token; null leaves such characters out.</param>
@@ -31,7 +32,8 @@ internal sealed class CharacterPieces(Func<string, int?> pieceOf, int[]? byteIds
 
     /// <summary>The byte whose piece is spelled so.</summary>
     public static byte? ByteOf(string piece) =>
-        piece.Length == 6 && piece.StartsWith("<0x", StringComparison.Ordinal) && piece[5] == '>' && byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var value) ? value : null;
+        piece.Length == 6 && piece.StartsWith("<0x", StringComparison.Ordinal) && piece[5] == '>'
+            && byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out var value) ? value : null;
 
     /// <summary>The bytes of a piece that spells spaces as U+2581.</summary>
     public static byte[] BytesOf(string piece) => Encoding.UTF8.GetBytes(piece.Replace('▁', ' '));

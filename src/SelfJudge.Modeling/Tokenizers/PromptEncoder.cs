@@ -8,7 +8,8 @@ public sealed record EncodedJudgePrompt(int[] Ids, int TokenA, int TokenB);
 /// <summary>Rendered templates to token ids: special tokens of the template are single ids, everything else is text.</summary>
 public sealed class PromptEncoder
 {
-    // No token that occurs has more characters: what is so many times the longest sequence away from the end that is kept makes no difference.
+    // No token that occurs has more characters: what is so many times the longest sequence away from the end that is kept makes no
+    // difference.
     private const int CharactersPerToken = 256;
 
     // The template without what ends an answer, and the blanks that stand before the token that does.
@@ -34,7 +35,8 @@ public sealed class PromptEncoder
     /// <summary>The longest sequence that the model takes, in tokens.</summary>
     public int MaxLength { get; }
 
-    /// <summary>The token that ends an answer: the one that the template has there, such as Llama 3's &lt;|eot_id|&gt;, or else the tokenizer's.</summary>
+    /// <summary>The token that ends an answer: the one that the template has there, such as Llama 3's &lt;|eot_id|&gt;, or else the
+    /// tokenizer's.</summary>
     public int EosToken { get; }
 
     /// <summary>
@@ -70,7 +72,8 @@ public sealed class PromptEncoder
     /// <summary>Whether the prompt for an answer of up to <paramref name="newTokens"/> would lose its beginning.</summary>
     public bool IsCut(IReadOnlyList<Turn> turns, int newTokens) => EncodePrompt(Ending(turns)).Length > LongestPrompt(newTokens);
 
-    /// <summary>A dialogue without what is too far from its end to be in a sequence that loses its beginning, so that it need not be tokenized.</summary>
+    /// <summary>A dialogue without what is too far from its end to be in a sequence that loses its beginning, so that it need not be
+    /// tokenized.</summary>
     public IReadOnlyList<Turn> Ending(IReadOnlyList<Turn> turns)
     {
         if (turns.Sum(t => (long)t.Content.Length) <= MostCharacters)
@@ -83,10 +86,13 @@ public sealed class PromptEncoder
 
     private long MostCharacters => (long)MaxLength * CharactersPerToken;
 
-    private string End(string text) => text.Length <= MostCharacters ? text : text[^(char.IsLowSurrogate(text[^(int)MostCharacters]) ? (int)MostCharacters - 1 : (int)MostCharacters)..];
+    private string End(string text) => text.Length <= MostCharacters ? text
+        : text[^(char.IsLowSurrogate(text[^(int)MostCharacters]) ? (int)MostCharacters - 1 : (int)MostCharacters)..];
 
     /// <summary>A text without what is too far from its beginning to be in a sequence that loses its end.</summary>
-    public string Beginning(string text) => text.Length <= MostCharacters ? text : text[..(char.IsHighSurrogate(text[(int)MostCharacters - 1]) ? (int)MostCharacters - 1 : (int)MostCharacters)];
+    public string Beginning(string text) =>
+        text.Length <= MostCharacters ? text
+            : text[..(char.IsHighSurrogate(text[(int)MostCharacters - 1]) ? (int)MostCharacters - 1 : (int)MostCharacters)];
 
     private int LongestPrompt(int newTokens) => MaxLength - Math.Min(newTokens, MaxLength / 2);
 
@@ -106,7 +112,8 @@ public sealed class PromptEncoder
         FitJudge(template, context, responseA, responseB, room).Prompt;
 
     /// <summary><see cref="EncodeJudge"/>, and what it kept of context and responses.</summary>
-    public (EncodedJudgePrompt Prompt, string Context, string ResponseA, string ResponseB) FitJudge(JudgeTemplate template, string context, string responseA, string responseB, int room = 1)
+    public (EncodedJudgePrompt Prompt, string Context, string ResponseA, string ResponseB) FitJudge(JudgeTemplate template, string context,
+        string responseA, string responseB, int room = 1)
     {
         string[] contents = [End(context), Beginning(responseA), Beginning(responseB)];
         while (true)
@@ -126,9 +133,12 @@ public sealed class PromptEncoder
         if (withA.Length == shared + 1 && withB.Length == shared + 1)
             return new EncodedJudgePrompt(withA[..shared], withA[shared], withB[shared]);
         var spelled = withA.Length >= withB.Length ? withA : withB;
-        return Tokenizer.IdOf(JudgeTemplate.TokenA) is { } a && Tokenizer.IdOf(JudgeTemplate.TokenB) is { } b && spelled[^1] == (spelled == withA ? a : b)
+        return Tokenizer.IdOf(JudgeTemplate.TokenA) is { } a && Tokenizer.IdOf(JudgeTemplate.TokenB) is { } b
+            && spelled[^1] == (spelled == withA ? a : b)
             ? new EncodedJudgePrompt(spelled[..^1], a, b)
-            : throw new ArgumentException($"judge template '{template.Name}': this tokenizer's vocabulary has no single token for {JudgeTemplate.TokenA} and {JudgeTemplate.TokenB}");
+            : throw new ArgumentException(
+                $"judge template '{template.Name}': this tokenizer's vocabulary has no single token for {JudgeTemplate.TokenA} and "
+                + $"{JudgeTemplate.TokenB}");
     }
 
     // Cuts characters, not tokens: half a character decodes to something that may take more tokens than it did.
@@ -184,7 +194,8 @@ public sealed class PromptEncoder
         var rest = part.Text;
         while (part.IsControl && rest.Length > 0)
         {
-            var (at, name, id) = Tokenizer.SpecialTokens.Select(t => (At: rest.IndexOf(t.Key, StringComparison.Ordinal), t.Key, t.Value)).Where(t => t.At >= 0).OrderBy(t => t.At).ThenByDescending(t => t.Key.Length).FirstOrDefault((-1, "", 0));
+            var (at, name, id) = Tokenizer.SpecialTokens.Select(t => (At: rest.IndexOf(t.Key, StringComparison.Ordinal), t.Key, t.Value))
+                .Where(t => t.At >= 0).OrderBy(t => t.At).ThenByDescending(t => t.Key.Length).FirstOrDefault((-1, "", 0));
             if (at < 0)
                 break;
             if (at > 0)

@@ -7,7 +7,8 @@ internal enum PieceType { Normal = 1, Unknown = 2, Control = 3, UserDefined = 4,
 
 internal readonly record struct SentencePiece(string Text, float Score, PieceType Type);
 
-/// <summary>The parts of a SentencePiece model file that Microsoft.ML.Tokenizers reads but does not show: scores and types of the pieces, the kind of model, and what it does with spaces.</summary>
+/// <summary>The parts of a SentencePiece model file that Microsoft.ML.Tokenizers reads but does not show: scores and types of the pieces,
+/// the kind of model, and what it does with spaces.</summary>
 internal sealed record SentencePieceFile(IReadOnlyList<SentencePiece> Pieces, bool IsBytePair, SentencePieceSpaces Spaces)
 {
     // Field numbers of sentencepiece_model.proto. Fields that a file leaves out have proto2's defaults.

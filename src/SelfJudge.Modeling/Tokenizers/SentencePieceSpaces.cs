@@ -11,7 +11,8 @@ namespace SelfJudge.Modeling.Tokenizers;
 /// <param name="RemovesExtra">Whether spaces at both ends are dropped, and of several in a row all but one.</param>
 /// <param name="Escapes">Whether a space is spelled U+2581.</param>
 /// <param name="IsSuffix">Whether the space that is added stands behind the text, not before it.</param>
-internal sealed record SentencePieceSpaces(bool AddsDummyPrefix = true, bool RemovesExtra = true, bool Escapes = true, bool IsSuffix = false)
+internal sealed record SentencePieceSpaces(bool AddsDummyPrefix = true, bool RemovesExtra = true, bool Escapes = true,
+    bool IsSuffix = false)
 {
     private const char Escaped = '▁';
 

@@ -41,7 +41,8 @@ public sealed class SentencePieceText : TextTokenizer
             if (piece.Type is PieceType.Control or PieceType.Unknown)
                 _special.TryAdd(piece.Text, id);
             else if (piece.Type == PieceType.Byte)
-                _bytes[id] = CharacterPieces.ByteOf(piece.Text) is { } value ? [value] : throw new InvalidDataException($"piece {id} is a byte, but is spelled '{piece.Text}'");
+                _bytes[id] = CharacterPieces.ByteOf(piece.Text) is { } value ? [value]
+                    : throw new InvalidDataException($"piece {id} is a byte, but is spelled '{piece.Text}'");
             else
                 _bytes[id] = CharacterPieces.BytesOf(piece.Text);
         }
@@ -57,16 +58,22 @@ public sealed class SentencePieceText : TextTokenizer
         }
         _allIds = [.. Enumerable.Range(0, pieces.Count), .. settings.Added.Select(t => t.Id)];
         _added = new AddedTokenFinder(plain);
-        _userDefined = new AddedTokenFinder(pieces.Index().Where(p => p.Item is { Type: PieceType.UserDefined, Text.Length: > 0 }).Select(p => (p.Item.Text, p.Index)).DistinctBy(p => p.Text));
+        _userDefined = new AddedTokenFinder(pieces.Index().Where(p => p.Item is { Type: PieceType.UserDefined, Text.Length: > 0 })
+            .Select(p => (p.Item.Text, p.Index)).DistinctBy(p => p.Text));
         if (file.IsBytePair)
         {
-            var normal = pieces.Index().Where(p => p.Item is { Type: PieceType.Normal, Text.Length: > 0 }).DistinctBy(p => p.Item.Text).ToDictionary(p => p.Item.Text, p => p.Index, StringComparer.Ordinal);
+            var normal = pieces.Index().Where(p => p.Item is { Type: PieceType.Normal, Text.Length: > 0 }).DistinctBy(p => p.Item.Text)
+                .ToDictionary(p => p.Item.Text, p => p.Index, StringComparer.Ordinal);
             var bytes = Enumerable.Range(0, 256).Select(b => _ids.GetValueOrDefault(CharacterPieces.SpellingOf(b), -1)).ToArray();
-            _pieces = new CharacterPieces(p => normal.TryGetValue(p, out var id) ? id : null, tokenizer.ByteFallback && !bytes.Contains(-1) ? bytes : null, tokenizer.UnknownId, fusesUnknown: true, new BytePairMerges(Merges(pieces, normal)));
+            _pieces = new CharacterPieces(p => normal.TryGetValue(p, out var id) ? id : null,
+                tokenizer.ByteFallback && !bytes.Contains(-1) ? bytes : null, tokenizer.UnknownId, fusesUnknown: true,
+                new BytePairMerges(Merges(pieces, normal)));
         }
         BosToken = settings.AddBos == false ? null
-            : Special(settings.Bos) ?? (settings.Bos is null && settings.BosId is { } bos && _special.ContainsValue(bos) ? bos : _special.TryGetValue(tokenizer.BeginningOfSentenceToken, out var own) ? own : null);
-        EosToken = settings.FindEos(_special) ?? (settings.EosId is { } eos && _special.ContainsValue(eos) ? eos : tokenizer.EndOfSentenceId);
+            : Special(settings.Bos) ?? (settings.Bos is null && settings.BosId is { } bos && _special.ContainsValue(bos) ? bos
+                : _special.TryGetValue(tokenizer.BeginningOfSentenceToken, out var own) ? own : null);
+        EosToken = settings.FindEos(_special) ?? (settings.EosId is { } eos && _special.ContainsValue(eos) ? eos
+            : tokenizer.EndOfSentenceId);
         AddsEos = settings.AddEos == true;
     }
 
@@ -91,7 +98,8 @@ public sealed class SentencePieceText : TextTokenizer
             if (!file.IsBytePair && file.Pieces.Any(p => p.Type == PieceType.Byte))
                 throw new InvalidDataException("it is a Unigram model with byte fallback, which is not supported");
             using var stream = new MemoryStream(bytes);
-            return new SentencePieceText(file, settings, SentencePieceTokenizer.Create(stream, addBeginningOfSentence: false, addEndOfSentence: false));
+            return new SentencePieceText(file, settings,
+                SentencePieceTokenizer.Create(stream, addBeginningOfSentence: false, addEndOfSentence: false));
         }
 #pragma warning disable CA1031 // Whatever the parser stumbles over, the file is not what it should be.
         catch (Exception e)
@@ -122,7 +130,8 @@ public sealed class SentencePieceText : TextTokenizer
 
     public override ReadOnlyMemory<byte> BytesOf(int id) => _bytes.GetValueOrDefault(id);
 
-    public override IEnumerable<TokenEntry> Entries => [.. _pieceTexts.Select((text, id) => new TokenEntry(text, id, "tokenizer.model")), .. _settings.AddedEntries];
+    public override IEnumerable<TokenEntry> Entries =>
+        [.. _pieceTexts.Select((text, id) => new TokenEntry(text, id, "tokenizer.model")), .. _settings.AddedEntries];
 
     public override int? IdOf(string piece) => _ids.TryGetValue(piece, out var id) ? id : null;
 
@@ -141,7 +150,8 @@ public sealed class SentencePieceText : TextTokenizer
     // A pair may merge where what it spells is a piece; the piece's score is its rank.
     private static Dictionary<(int, int), (int, int)> Merges(IReadOnlyList<SentencePiece> pieces, Dictionary<string, int> normal)
     {
-        var ranks = normal.Values.Select(id => pieces[id].Score).Distinct().OrderDescending().Index().ToDictionary(s => s.Item, s => s.Index);
+        var ranks = normal.Values.Select(id => pieces[id].Score).Distinct().OrderDescending().Index()
+            .ToDictionary(s => s.Item, s => s.Index);
         var find = normal.GetAlternateLookup<ReadOnlySpan<char>>();
         var merges = new Dictionary<(int, int), (int, int)>();
         foreach (var (text, id) in normal)

@@ -11,7 +11,8 @@ public sealed class StreamingDecoder(TextTokenizer tokenizer)
     private readonly Decoder _utf8 = Encoding.UTF8.GetDecoder();
     private bool _hasBegun;
 
-    /// <summary>The characters that an id completes; empty if there are none yet. Special tokens and ids outside the vocabulary have no text.</summary>
+    /// <summary>The characters that an id completes; empty if there are none yet. Special tokens and ids outside the vocabulary have no
+    /// text.</summary>
     public string Feed(int id)
     {
         var bytes = tokenizer.BytesOf(id).Span;

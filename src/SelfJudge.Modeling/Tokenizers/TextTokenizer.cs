@@ -51,7 +51,8 @@ public abstract class TextTokenizer
     /// <summary>Whether an id is of the vocabulary.</summary>
     public abstract bool Contains(int id);
 
-    /// <summary>The UTF-8 bytes that an id stands for, which may be part of a character; none for special tokens and ids outside the vocabulary.</summary>
+    /// <summary>The UTF-8 bytes that an id stands for, which may be part of a character; none for special tokens and ids outside the
+    /// vocabulary.</summary>
     public abstract ReadOnlyMemory<byte> BytesOf(int id);
 
     /// <summary>Whether encoding puts a space before the text, which decoding takes away again.</summary>

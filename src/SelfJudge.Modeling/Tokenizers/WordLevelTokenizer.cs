@@ -5,7 +5,8 @@ using SelfJudge.Modeling.Files;
 
 namespace SelfJudge.Modeling.Tokenizers;
 
-/// <summary>Words separated by spaces, one id each: the tokenizer of the built-in world, read from and written as a Hugging Face <c>tokenizer.json</c> of type WordLevel.</summary>
+/// <summary>Words separated by spaces, one id each: the tokenizer of the built-in world, read from and written as a Hugging Face
+/// <c>tokenizer.json</c> of type WordLevel.</summary>
 public sealed class WordLevelTokenizer : TextTokenizer
 {
     public const string EndOfText = "</s>";
@@ -18,7 +19,8 @@ public sealed class WordLevelTokenizer : TextTokenizer
     private readonly Dictionary<string, int> _special;
     private readonly HashSet<int> _specialIds;
 
-    /// <param name="words">The vocabulary in the order of its ids; it holds <see cref="EndOfText"/>, <see cref="Unknown"/> and every special token.</param>
+    /// <param name="words">The vocabulary in the order of its ids; it holds <see cref="EndOfText"/>, <see cref="Unknown"/> and every
+    /// special token.</param>
     public WordLevelTokenizer(IReadOnlyList<string> words, IEnumerable<string> specialTokens)
     {
         _words = [.. words];
@@ -33,14 +35,16 @@ public sealed class WordLevelTokenizer : TextTokenizer
     public override int EosToken => _ids[EndOfText];
 
     public override int[] Encode(string text) =>
-        [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(w => _ids.TryGetValue(w, out var id) && !_specialIds.Contains(id) ? id : _ids[Unknown])];
+        [.. text.Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Select(w => _ids.TryGetValue(w, out var id) && !_specialIds.Contains(id) ? id : _ids[Unknown])];
 
     // Words stand apart by a space, which the first of a text has not.
     public override bool BeginsWithSpace => true;
 
     public override bool Contains(int id) => id >= 0 && id < _words.Length;
 
-    public override ReadOnlyMemory<byte> BytesOf(int id) => Contains(id) && !_specialIds.Contains(id) ? Encoding.UTF8.GetBytes(' ' + _words[id]) : default;
+    public override ReadOnlyMemory<byte> BytesOf(int id) =>
+        Contains(id) && !_specialIds.Contains(id) ? Encoding.UTF8.GetBytes(' ' + _words[id]) : default;
 
     public override IEnumerable<TokenEntry> Entries => _words.Select((word, id) => new TokenEntry(word, id, "tokenizer.json"));
 
@@ -58,13 +62,16 @@ public sealed class WordLevelTokenizer : TextTokenizer
             var vocab = root["model"]!["vocab"] as JsonObject ?? throw new InvalidDataException("no model.vocab");
             var words = vocab.OrderBy(p => (int)p.Value!).Select(p => p.Key).ToList();
             if (words.Index().FirstOrDefault(w => (int)vocab[w.Item]! != w.Index) is { Item: { } displaced })
-                throw new InvalidDataException($"model.vocab: '{displaced}' has the id {vocab[displaced]}; the ids of words are 0 to {words.Count - 1}, each once");
-            var special = (root["added_tokens"] as JsonArray ?? []).Where(t => (bool)t!["special"]!).Select(t => (string)t!["content"]!).ToList();
+                throw new InvalidDataException(
+                    $"model.vocab: '{displaced}' has the id {vocab[displaced]}; the ids of words are 0 to {words.Count - 1}, each once");
+            var special = (root["added_tokens"] as JsonArray ?? []).Where(t => (bool)t!["special"]!).Select(t => (string)t!["content"]!)
+                .ToList();
             if (special.Append(EndOfText).Append(Unknown).FirstOrDefault(t => !vocab.ContainsKey(t)) is { } missing)
                 throw new InvalidDataException($"the token {missing} is missing from model.vocab");
             return new WordLevelTokenizer(words, special);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NullReferenceException or ArgumentException or OverflowException or InvalidDataException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or NullReferenceException
+            or ArgumentException or OverflowException or InvalidDataException)
         {
             throw new InvalidDataException($"{path}: {e.Message}", e);
         }

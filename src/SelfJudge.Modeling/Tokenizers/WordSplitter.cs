@@ -57,7 +57,8 @@ internal sealed class WordSplitter
         }
         catch (RegexMatchTimeoutException e)
         {
-            throw new InvalidDataException($"the pre-tokenizer's pattern {_pattern} took more than {MatchLimit.TotalSeconds} seconds on a text", e);
+            throw new InvalidDataException(
+                $"the pre-tokenizer's pattern {_pattern} took more than {MatchLimit.TotalSeconds} seconds on a text", e);
         }
     }
 

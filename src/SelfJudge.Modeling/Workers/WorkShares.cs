@@ -2,10 +2,12 @@ using SelfJudge.Modeling.Decoders;
 
 namespace SelfJudge.Modeling.Workers;
 
-/// <summary>Divides sequences among workers and into packed batches of bounded size. What it does depends on lengths and order only.</summary>
+/// <summary>Divides sequences among workers and into packed batches of bounded size. What it does depends on lengths and order
+/// only.</summary>
 public static class WorkShares
 {
-    /// <summary>For each worker the indices of its items: the longest first, each to the worker with the least so far; within a worker in the original order.</summary>
+    /// <summary>For each worker the indices of its items: the longest first, each to the worker with the least so far; within a worker in
+    /// the original order.</summary>
     public static int[][] Balance(IReadOnlyList<int> lengths, int workers)
     {
         var shares = Enumerable.Range(0, workers).Select(_ => new List<int>()).ToArray();
@@ -40,7 +42,8 @@ public static class WorkShares
         return [.. shares, .. Enumerable.Repeat(order.Count..order.Count, workers - shares.Count)];
     }
 
-    /// <summary>Cuts a stretch of sequences that share beginnings into batches of at most <paramref name="maxTokens"/> tokens to compute; a sequence longer than that begins a batch.</summary>
+    /// <summary>Cuts a stretch of sequences that share beginnings into batches of at most <paramref name="maxTokens"/> tokens to compute; a
+    /// sequence longer than that begins a batch.</summary>
     public static IReadOnlyList<Range> Batches(PrefixOrder order, Range stretch, long maxTokens)
     {
         var batches = new List<Range>();
@@ -61,7 +64,8 @@ public static class WorkShares
         return batches;
     }
 
-    /// <summary>Cuts items, in order, into batches of at most <paramref name="maxTokens"/> tokens; an item longer than that is a batch of its own.</summary>
+    /// <summary>Cuts items, in order, into batches of at most <paramref name="maxTokens"/> tokens; an item longer than that is a batch of
+    /// its own.</summary>
     public static IEnumerable<int[]> Batches(IReadOnlyList<int> items, Func<int, int> length, int maxTokens)
     {
         var batch = new List<int>();

@@ -22,7 +22,8 @@ public sealed class WorkerPool : IDisposable
         Count = count;
         _failures = new Exception?[count];
         _start = [.. Enumerable.Range(1, count - 1).Select(_ => new SemaphoreSlim(0))];
-        _threads = [.. Enumerable.Range(1, count - 1).Select(i => new Thread(() => Loop(i)) { IsBackground = true, Name = $"model worker {i}" })];
+        _threads = [.. Enumerable.Range(1, count - 1)
+            .Select(i => new Thread(() => Loop(i)) { IsBackground = true, Name = $"model worker {i}" })];
         foreach (var thread in _threads)
             thread.Start();
     }

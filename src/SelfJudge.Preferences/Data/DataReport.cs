@@ -26,7 +26,8 @@ public sealed class DataReport
     public int Malformed { get; private set; }
 
     /// <summary>By reason.</summary>
-    public IReadOnlyDictionary<string, SkippedRows> Skipped => _skipped.ToDictionary(s => s.Key, s => new SkippedRows(s.Value.Count, s.Value.Places));
+    public IReadOnlyDictionary<string, SkippedRows> Skipped =>
+        _skipped.ToDictionary(s => s.Key, s => new SkippedRows(s.Value.Count, s.Value.Places));
 
     /// <summary>Why rows are malformed, as file:line: why; the first of them, and of one reason not more than five.</summary>
     public IReadOnlyList<string> Problems => [.. _problems.Select(p => $"{p.Place}: {p.Problem}")];
@@ -51,7 +52,8 @@ public sealed class DataReport
             _problems.Add((place, problem));
     }
 
-    /// <exception cref="DataException">More than this share of the rows is malformed; the message has a row of each of the first reasons.</exception>
+    /// <exception cref="DataException">More than this share of the rows is malformed; the message has a row of each of the first
+    /// reasons.</exception>
     public void Check(double maxMalformed)
     {
         if (Malformed > maxMalformed * Read)
@@ -59,10 +61,12 @@ public sealed class DataReport
     }
 
     /// <summary>As <see cref="Check"/>, where more rows may follow.</summary>
-    /// <exception cref="DataException">So many are malformed that the rest need not be read: one where none may be, or a thousand, and more than half of all; or ten thousand, and all but one in a hundred.</exception>
+    /// <exception cref="DataException">So many are malformed that the rest need not be read: one where none may be, or a thousand, and more
+    /// than half of all; or ten thousand, and all but one in a hundred.</exception>
     internal void CheckSoFar(double maxMalformed)
     {
-        if (Malformed > 0 && maxMalformed == 0 || Malformed >= Hopeless && 2L * Malformed > Read && maxMalformed < 0.5 || Malformed >= NothingElse && Malformed > 100L * (Read - Malformed))
+        if (Malformed > 0 && maxMalformed == 0 || Malformed >= Hopeless && 2L * Malformed > Read && maxMalformed < 0.5
+            || Malformed >= NothingElse && Malformed > 100L * (Read - Malformed))
             throw Refusal(maxMalformed, " read so far, where reading stopped");
     }
 
@@ -70,7 +74,8 @@ public sealed class DataReport
     {
         var each = _problems.DistinctBy(p => p.Problem).Take(ProblemsOfAKind).Select(p => $"{p.Place}: {p.Problem}").ToList();
         return new DataException(Malformed == 1 ? each[0]
-            : $"{each[0]} (the first of {Malformed} malformed rows among {Read}{soFar}; data.max_malformed allows a share of {maxMalformed})"
+            : $"{each[0]} (the first of {Malformed} malformed rows among {Read}{soFar}; data.max_malformed allows a share of "
+                + $"{maxMalformed})"
                 + string.Concat(each.Skip(1).Select(e => $"\nand {e}")));
     }
 }

@@ -39,7 +39,8 @@ public sealed class FileTrainingData : TrainingData
                 withheld.Add(i);
             else
                 training.AddRange(Enumerable.Repeat(i, Copies(rows[i].Weight, chance)));
-        foreach (var extra in recipe.ExtraAnswers is null ? [] : PreferenceFiles.StreamPairs(recipe.ExtraAnswers, seed, new DataReport(), recipe.MaxMalformed))
+        foreach (var extra in recipe.ExtraAnswers is null ? []
+            : PreferenceFiles.StreamPairs(recipe.ExtraAnswers, seed, new DataReport(), recipe.MaxMalformed))
             if (extra.Principle is null && !heldOut.Contains(Key(extra.Prompt)))
             {
                 answers.Add(_pairs.Count);
@@ -47,7 +48,8 @@ public sealed class FileTrainingData : TrainingData
             }
         IndexedList<IReadOnlyList<Turn>> PromptsAt(IEnumerable<int> places) => PromptsOf([.. places.DistinctBy(i => rows[i].Key)]);
         Dictionary<string, IReadOnlyList<PreferenceExample>> ByPrinciple(IEnumerable<int> places) =>
-            places.Where(i => rows[i].Principle is not null).GroupBy(i => rows[i].Principle!).ToDictionary(g => g.Key, IReadOnlyList<PreferenceExample> (g) => At([.. g]));
+            places.Where(i => rows[i].Principle is not null).GroupBy(i => rows[i].Principle!)
+                .ToDictionary(g => g.Key, IReadOnlyList<PreferenceExample> (g) => At([.. g]));
         List<int> overall = [.. training.Where(i => rows[i].Principle is null)];
         Pairs = At([.. overall]);
         Answers = answers.Count == 0 ? Pairs : At([.. overall, .. answers]);
@@ -55,7 +57,8 @@ public sealed class FileTrainingData : TrainingData
         HeldOutPairs = At([.. withheld.Where(i => rows[i].Principle is null)]);
         _heldOutByPrinciple = ByPrinciple(withheld);
         HeldOutPrompts = PromptsAt(withheld);
-        _prompts = recipe.Prompts is null ? PromptsAt(overall) : Training(PreferenceFiles.StreamPrompts(recipe.Prompts, new DataReport(), recipe.MaxMalformed), heldOut, recipe.Prompts);
+        _prompts = recipe.Prompts is null ? PromptsAt(overall)
+            : Training(PreferenceFiles.StreamPrompts(recipe.Prompts, new DataReport(), recipe.MaxMalformed), heldOut, recipe.Prompts);
     }
 
     /// <summary>What became of the rows of pairs.</summary>
@@ -69,9 +72,11 @@ public sealed class FileTrainingData : TrainingData
 
     public override IReadOnlyCollection<string> Principles => [.. _byPrinciple.Keys.Order(StringComparer.Ordinal)];
 
-    public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) => principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, []);
+    public override IReadOnlyList<PreferenceExample> PairsFor(string? principle) =>
+        principle is null ? Pairs : _byPrinciple.GetValueOrDefault(principle, []);
 
-    public override IReadOnlyList<PreferenceExample> HeldOutPairsFor(string principle) => _heldOutByPrinciple.GetValueOrDefault(principle, []);
+    public override IReadOnlyList<PreferenceExample> HeldOutPairsFor(string principle) =>
+        _heldOutByPrinciple.GetValueOrDefault(principle, []);
 
     /// <summary>Every prompt once per epoch, in an order of its own in each.</summary>
     public override IReadOnlyList<Turn> Prompt(long n)
@@ -92,14 +97,18 @@ public sealed class FileTrainingData : TrainingData
         [.. CounterRandom.Permutation(keys.Count, Seeds.Derive(seed, "split")).Where((_, i) => i % HeldOutEvery == 0).Select(i => keys[i])];
 
     // A file of prompts may hold some of those that the pairs' data holds out.
-    private static SpilledList<IReadOnlyList<Turn>> Training(IEnumerable<IReadOnlyList<Turn>> prompts, HashSet<UInt128> heldOut, string file)
+    private static SpilledList<IReadOnlyList<Turn>> Training(IEnumerable<IReadOnlyList<Turn>> prompts, HashSet<UInt128> heldOut,
+        string file)
     {
         var kept = SpilledRows.Prompts(prompts.Where(p => !heldOut.Contains(Key(p))));
-        return kept.Count > 0 ? kept : throw new DataException($"{file}: every prompt of it is one that the pairs hold out; give it other prompts, or leave data.prompts out");
+        return kept.Count > 0 ? kept
+            : throw new DataException(
+            $"{file}: every prompt of it is one that the pairs hold out; give it other prompts, or leave data.prompts out");
     }
 
     private static int Copies(double weight, CounterRandom chance) => (int)weight + (weight % 1 > 0 && chance.Chance(weight % 1) ? 1 : 0);
 
     // Tells prompts apart without keeping their text: among a billion prompts, two of one key have a chance of 1e-21.
-    private static UInt128 Key(IReadOnlyList<Turn> prompt) => XxHash128.HashToUInt128(MemoryMarshal.AsBytes(string.Join('\0', prompt.Select(t => $"{t.Role}\0{t.Content}")).AsSpan()));
+    private static UInt128 Key(IReadOnlyList<Turn> prompt) =>
+        XxHash128.HashToUInt128(MemoryMarshal.AsBytes(string.Join('\0', prompt.Select(t => $"{t.Role}\0{t.Content}")).AsSpan()));
 }

@@ -6,6 +6,7 @@ namespace SelfJudge.Preferences.Data;
 public static class HeldOutSample
 {
     /// <summary>At most <paramref name="count"/> pairs, drawn by a seed, in their order; all of them where there are no more.</summary>
-    public static IReadOnlyList<PreferenceExample> Of(IReadOnlyList<PreferenceExample> pairs, int count, ulong seed) => pairs.Count <= count ? pairs
+    public static IReadOnlyList<PreferenceExample> Of(IReadOnlyList<PreferenceExample> pairs, int count, ulong seed) =>
+        pairs.Count <= count ? pairs
         : new IndexedList<PreferenceExample>(i => pairs[i], [.. CounterRandom.Permutation(pairs.Count, seed).Take(count).Order()]);
 }

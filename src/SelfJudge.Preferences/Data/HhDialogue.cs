@@ -6,7 +6,8 @@ namespace SelfJudge.Preferences.Data;
 /// <summary>Dialogues as HH-RLHF writes them: <c>\n\nHuman: …\n\nAssistant: …</c>.</summary>
 internal static partial class HhDialogue
 {
-    /// <summary>Its turns up to the last of the assistant; redundant headers at the start of a turn are removed. Null where it is no such dialogue.</summary>
+    /// <summary>Its turns up to the last of the assistant; redundant headers at the start of a turn are removed. Null where it is no such
+    /// dialogue.</summary>
     public static IReadOnlyList<Turn>? Parse(string text)
     {
         var pieces = Header().Split(text);

@@ -144,13 +144,15 @@ internal static class JsonRows
             }
             _dropped += bytes.Length;
             if (_dropped > EndlessBytes)
-                throw new DataException($"{file}: has more than {EndlessBytes >> 20} MiB without the end of a row; a row has at most {MaxRowBytes >> 20} MiB");
+                throw new DataException(
+                    $"{file}: has more than {EndlessBytes >> 20} MiB without the end of a row; a row has at most {MaxRowBytes >> 20} MiB");
         }
 
         public SourceRow End(bool isLine)
         {
             if (_dropped > 0)
-                return new SourceRow(file, Number, null, $"the row has more than {MaxRowBytes >> 20} MiB, the most that a row may have{(isLine ? "" : Inside)}");
+                return new SourceRow(file, Number, null,
+                    $"the row has more than {MaxRowBytes >> 20} MiB, the most that a row may have{(isLine ? "" : Inside)}");
             try
             {
                 using var json = JsonDocument.Parse(_bytes.WrittenMemory, Strict);
@@ -179,8 +181,10 @@ internal static class JsonRows
                 return "nothing stands between two commas";
             var message = e.Message;
             var what = message.IndexOf(" LineNumber: ", StringComparison.Ordinal) is > 0 and var end ? message[..end] : message;
-            var at = e.BytePositionInLine is { } position ? $" ({(e.LineNumber > 0 ? $"its line {e.LineNumber + 1}, " : "")}byte {position + 1})" : "";
-            var hint = isLine && what.Contains("an open JSON object or array", StringComparison.Ordinal) ? "; a row of JSON Lines stands on one line: where rows go over several lines, give the file a name that ends with .json"
+            var at = e.BytePositionInLine is { } position
+                ? $" ({(e.LineNumber > 0 ? $"its line {e.LineNumber + 1}, " : "")}byte {position + 1})" : "";
+            var hint = isLine && what.Contains("an open JSON object or array", StringComparison.Ordinal)
+                ? "; a row of JSON Lines stands on one line: where rows go over several lines, give the file a name that ends with .json"
                 : IsPythonNumber(e) ? "; NaN and Infinity are no JSON: write null in their place"
                 : "";
             return $"not JSON: {what.TrimEnd('.')}{at}{hint}";

@@ -22,7 +22,8 @@ internal static class ParquetChecks
             throw new InvalidDataException("it does not end as one: it is truncated, or something else");
         var length = BinaryPrimitives.ReadUInt32LittleEndian(tail);
         if (length > stream.Length - 12 || length > MaxFooterBytes)
-            throw new InvalidDataException($"its footer is to have {length} bytes, of {stream.Length} in all and at most {MaxFooterBytes >> 20} MiB");
+            throw new InvalidDataException(
+                $"its footer is to have {length} bytes, of {stream.Length} in all and at most {MaxFooterBytes >> 20} MiB");
         var footer = new byte[length];
         stream.Position = stream.Length - 8 - length;
         stream.ReadExactly(footer);
@@ -37,7 +38,8 @@ internal static class ParquetChecks
     public static void Pages(ColumnMetaData column, string name, EndingFile stream)
     {
         InvalidDataException Damaged(string what) => new($"column {name}: {what}");
-        var at = new[] { column.DictionaryPageOffset ?? 0, column.DataPageOffset, column.IndexPageOffset ?? 0 }.Where(o => o != 0).DefaultIfEmpty().Min();
+        var at = new[] { column.DictionaryPageOffset ?? 0, column.DataPageOffset, column.IndexPageOffset ?? 0 }.Where(o => o != 0)
+            .DefaultIfEmpty().Min();
         long unpacked = 0, values = 0;
         Span<long> header = stackalloc long[9 * ThriftStruct.Stride];
         var buffer = new byte[4 << 10];
@@ -54,7 +56,8 @@ internal static class ParquetChecks
                 3 => header[8 * ThriftStruct.Stride + 1],
                 _ => throw Damaged($"a page of type {type}"),
             };
-            if (packed < 0 || packed > stream.Length - at || size < 0 || count < 0 || packed + count == 0 || type == 2 && count > size || type != 2 && count > column.NumValues - values)
+            if (packed < 0 || packed > stream.Length - at || size < 0 || count < 0 || packed + count == 0 || type == 2 && count > size
+                || type != 2 && count > column.NumValues - values)
                 throw Damaged($"a page of {packed} bytes, {size} unpacked, and {count} values has no room there");
             unpacked += size;
             if (unpacked > MaxColumnBytes)

@@ -22,7 +22,9 @@ internal static class ParquetRows
         var names = reader.Metadata!.Schema.Skip(1).Take(6).Select(e => e.Name).ToList();
         var fields = Guard(file, () => Fields(reader, leaves));
         if (leaves.Count == 0)
-            throw new DataException($"{file}: has no column that rows are read by, but {string.Join(", ", names)}; rows have \"prompt\", \"chosen\" and \"rejected\", or \"instruction\" and \"completions\"");
+            throw new DataException(
+                $"{file}: has no column that rows are read by, but {string.Join(", ", names)}; rows have \"prompt\", \"chosen\" and "
+                + $"\"rejected\", or \"instruction\" and \"completions\"");
         var number = 0L;
         for (var group = 0; group < reader.RowGroupCount; group++)
         {
@@ -57,7 +59,8 @@ internal static class ParquetRows
         var columns = reader.Schema.GetDataFields().ToDictionary(f => string.Join('\0', f.Path.ToList()));
         foreach (var leaf in leaves)
         {
-            leaf.Field = columns.GetValueOrDefault(string.Join('\0', leaf.Path)) ?? throw new InvalidDataException($"its column {leaf} is of a form that is not known");
+            leaf.Field = columns.GetValueOrDefault(string.Join('\0', leaf.Path))
+                ?? throw new InvalidDataException($"its column {leaf} is of a form that is not known");
             if (leaf.Field.MaxDefinitionLevel != leaf.Definition || leaf.Field.MaxRepetitionLevel != leaf.Repetition)
                 throw new InvalidDataException($"its column {leaf} is nested in a way that is not known");
         }
@@ -100,7 +103,8 @@ internal static class ParquetRows
         Bounded(rows.RowCount, "rows");
         foreach (var leaf in leaves)
         {
-            var column = rows.GetMetadata(leaf.Field!)?.MetaData ?? throw new InvalidDataException($"row group {group + 1} has no column {leaf}");
+            var column = rows.GetMetadata(leaf.Field!)?.MetaData
+                ?? throw new InvalidDataException($"row group {group + 1} has no column {leaf}");
             Bounded(column.NumValues, $"values of {leaf}");
             ParquetChecks.Pages(column, $"{leaf}", stream);
             leaf.Take(rows.ReadRawColumnDataBaseAsync(leaf.Field!).AsTask().GetAwaiter().GetResult());
@@ -110,7 +114,8 @@ internal static class ParquetRows
         void Bounded(long count, string what)
         {
             if (count < 0 || count > most)
-                throw new InvalidDataException($"row group {group + 1} is to have {count} {what}, of at most {most}: write the file with smaller row groups");
+                throw new InvalidDataException(
+                    $"row group {group + 1} is to have {count} {what}, of at most {most}: write the file with smaller row groups");
         }
     }
 
@@ -125,7 +130,8 @@ internal static class ParquetRows
             writer.WriteEndObject();
         }
         if (bytes.WrittenCount > JsonRows.MaxRowBytes)
-            return new SourceRow(file, number, null, $"the row has more than {JsonRows.MaxRowBytes >> 20} MiB, the most that a row may have");
+            return new SourceRow(file, number, null,
+                $"the row has more than {JsonRows.MaxRowBytes >> 20} MiB, the most that a row may have");
         using var json = JsonDocument.Parse(bytes.WrittenMemory);
         return new SourceRow(file, number, json.RootElement.Clone(), null);
     }
@@ -142,7 +148,8 @@ internal static class ParquetRows
         }
     }
 
-    /// <summary>A field of the schema, with those of its children that are read (Dremel's definition and repetition levels; Melnik et al. 2010).</summary>
+    /// <summary>A field of the schema, with those of its children that are read (Dremel's definition and repetition levels; Melnik et al.
+    /// 2010).</summary>
     private sealed class Node(Node? parent, SchemaElement element, int children, int depth)
     {
         public int Depth { get; } = depth;
@@ -155,8 +162,10 @@ internal static class ParquetRows
         /// <summary>A list's middle level, where there is one between it and its elements.</summary>
         public bool IsElementOfList { get; } = parent is { IsList: true } && children == 1;
 
-        public int Definition { get; } = parent is null ? 0 : parent.Definition + (element.RepetitionType == FieldRepetitionType.REQUIRED ? 0 : 1);
-        public int Repetition { get; } = parent is null ? 0 : parent.Repetition + (element.RepetitionType == FieldRepetitionType.REPEATED ? 1 : 0);
+        public int Definition { get; } = parent is null ? 0
+            : parent.Definition + (element.RepetitionType == FieldRepetitionType.REQUIRED ? 0 : 1);
+        public int Repetition { get; } = parent is null ? 0
+            : parent.Repetition + (element.RepetitionType == FieldRepetitionType.REPEATED ? 1 : 0);
 
         private Leaf First => Leaf ?? Children[0].First;
 
@@ -227,7 +236,8 @@ internal static class ParquetRows
         public DataField? Field { get; set; }
 
         /// <summary>The definition level of the next entry.</summary>
-        public int LevelHere => _at >= _count ? throw new InvalidDataException($"column {this} has fewer values than its rows") : Definition == 0 ? 0 : _definitions[_at];
+        public int LevelHere => _at >= _count ? throw new InvalidDataException($"column {this} has fewer values than its rows")
+            : Definition == 0 ? 0 : _definitions[_at];
 
         /// <summary>Whether the next entry goes on with a list of this repetition level.</summary>
         public bool Repeats(int level) => _at < _count && Repetition > 0 && _repetitions[_at] == level;
@@ -245,7 +255,8 @@ internal static class ParquetRows
                 RawColumnData<long> d => (d.Values.Length, (w, i) => w.WriteNumberValue(d.Values[i])),
                 RawColumnData<float> d => (d.Values.Length, (w, i) => Number(w, d.Values[i])),
                 RawColumnData<double> d => (d.Values.Length, (w, i) => Number(w, d.Values[i])),
-                _ => (Definition > 0 ? _definitions.Length : int.MaxValue, (Action<Utf8JsonWriter, int>)((w, _) => w.WriteNullValue())), // nothing that a row is read by
+                // nothing that a row is read by
+                _ => (Definition > 0 ? _definitions.Length : int.MaxValue, (Action<Utf8JsonWriter, int>)((w, _) => w.WriteNullValue())),
             };
         }
 

@@ -24,7 +24,8 @@ internal static class PreferenceRow
     public static PreparedRow Pairs(JsonElement row, CounterRandom random)
     {
         if (row.ValueKind == JsonValueKind.Object && row.TryGetProperty("instruction", out _) && row.TryGetProperty("completions", out _))
-            return UltraFeedback.Pairs(row, random) is { Count: > 0 } pairs ? new(pairs, null) : new([], "fewer than two rated completions");
+            return UltraFeedback.Pairs(row, random) is { Count: > 0 } pairs ? new(pairs, null)
+                : new([], "fewer than two rated completions");
         if (IsImplicit(row))
         {
             var (chosen, rejected) = (Dialogue(row, "chosen"), Dialogue(row, "rejected"));
@@ -55,24 +56,32 @@ internal static class PreferenceRow
     }
 
     private static IReadOnlyList<Turn> Implicit(JsonElement row) =>
-        Dialogue(row, "chosen") is [.., { Role: Role.User }, _] dialogue ? [.. dialogue.SkipLast(1)] : throw new KeyNotFoundException("no user's turn stands before the answer of \"chosen\"");
+        Dialogue(row, "chosen") is [.., { Role: Role.User }, _] dialogue ? [.. dialogue.SkipLast(1)]
+            : throw new KeyNotFoundException("no user's turn stands before the answer of \"chosen\"");
 
     public static string Text(JsonElement row, string key) =>
-        Value(row, key) is { ValueKind: JsonValueKind.String } value ? value.GetString()! : throw new KeyNotFoundException($"the row has no text \"{key}\"");
+        Value(row, key) is { ValueKind: JsonValueKind.String } value ? value.GetString()!
+            : throw new KeyNotFoundException($"the row has no text \"{key}\"");
 
     /// <summary>The tokens of the winning completion, which <c>submit</c> writes; null in other rows.</summary>
     public static int? AnswerTokens(JsonElement row) =>
-        Value(row, "winner") is { ValueKind: JsonValueKind.Number } winner && winner.TryGetInt32(out var place) && Value(row, "completions") is { ValueKind: JsonValueKind.Array } completions
-        && completions.EnumerateArray().ElementAtOrDefault(place) is var completion && Value(completion, "tokens") is { ValueKind: JsonValueKind.Number } tokens && tokens.TryGetInt32(out var count) ? count : null;
+        Value(row, "winner") is { ValueKind: JsonValueKind.Number } winner && winner.TryGetInt32(out var place)
+            && Value(row, "completions") is { ValueKind: JsonValueKind.Array } completions
+        && completions.EnumerateArray().ElementAtOrDefault(place) is var completion
+            && Value(completion, "tokens") is { ValueKind: JsonValueKind.Number } tokens && tokens.TryGetInt32(out var count) ? count
+            : null;
 
     /// <summary>The value of a key; null where there is none, or it is null.</summary>
     public static JsonElement? Value(JsonElement row, string key) =>
-        row.ValueKind == JsonValueKind.Object && row.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value : null;
+        row.ValueKind == JsonValueKind.Object && row.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null ? value
+            : null;
 
     // Two dialogues, whose common beginning is the prompt.
-    private static bool IsImplicit(JsonElement row) => Value(row, "prompt") is null && Value(row, "chosen") is not null && Value(row, "rejected") is not null;
+    private static bool IsImplicit(JsonElement row) =>
+        Value(row, "prompt") is null && Value(row, "chosen") is not null && Value(row, "rejected") is not null;
 
-    private static PreparedRow Pair(IReadOnlyList<Turn> prompt, string chosen, string rejected) => new([new PreferenceExample(prompt, chosen, rejected)], null);
+    private static PreparedRow Pair(IReadOnlyList<Turn> prompt, string chosen, string rejected) =>
+        new([new PreferenceExample(prompt, chosen, rejected)], null);
 
     private static string Answer(JsonElement row, string key, IReadOnlyList<Turn> prompt)
     {
@@ -82,33 +91,43 @@ internal static class PreferenceRow
         // Some data sets repeat the prompt in front of the answer.
         if (turns.Count == prompt.Count + 1 && turns.SkipLast(1).SequenceEqual(prompt))
             turns = turns[^1..];
-        return turns is [{ Role: Role.Assistant } answer] ? answer.Content : throw new KeyNotFoundException($"\"{key}\" is to be one turn of the assistant");
+        return turns is [{ Role: Role.Assistant } answer] ? answer.Content
+            : throw new KeyNotFoundException($"\"{key}\" is to be one turn of the assistant");
     }
 
     private static IReadOnlyList<Turn> Dialogue(JsonElement row, string key)
     {
         var turns = Value(row, key) is { ValueKind: JsonValueKind.Array } value ? Turns(value, key) : HhDialogue.Parse(Text(row, key));
         return turns?.Count > 0 && turns[^1].Role == Role.Assistant ? turns
-            : throw new KeyNotFoundException($"\"{key}\" is no dialogue with an answer of the assistant: write turns as \\n\\nHuman: and \\n\\nAssistant:, or give a \"prompt\"");
+            : throw new KeyNotFoundException(
+                $"\"{key}\" is no dialogue with an answer of the assistant: write turns as \\n\\nHuman: and \\n\\nAssistant:, or give a "
+                + $"\"prompt\"");
     }
 
-    private static List<Turn> Turns(JsonElement turns, string key) => turns.ValueKind == JsonValueKind.Array ? [.. turns.EnumerateArray().Select(t => Turn(t, key))]
+    private static List<Turn> Turns(JsonElement turns, string key) =>
+        turns.ValueKind == JsonValueKind.Array ? [.. turns.EnumerateArray().Select(t => Turn(t, key))]
         : throw new KeyNotFoundException($"\"{key}\" is not a text, nor a list of turns");
 
     private static Turn Turn(JsonElement turn, string key)
     {
         if (turn.ValueKind != JsonValueKind.Object)
             throw new KeyNotFoundException($"\"{key}\" has a turn that is no {{\"role\": \"…\", \"content\": \"…\"}}");
-        var role = Value(turn, "role") is { } named ? named.ToString() : throw new KeyNotFoundException($"a turn of \"{key}\" has no \"role\"");
-        return new Turn(Roles.Find(role) ?? throw new KeyNotFoundException($"unknown role '{role}': a turn is of {Roles.Known}"), Content(turn, key));
+        var role = Value(turn, "role") is { } named ? named.ToString()
+            : throw new KeyNotFoundException($"a turn of \"{key}\" has no \"role\"");
+        return new Turn(Roles.Find(role) ?? throw new KeyNotFoundException($"unknown role '{role}': a turn is of {Roles.Known}"),
+            Content(turn, key));
     }
 
     // A text, or a list of parts, which are texts.
     private static string Content(JsonElement turn, string key)
     {
         if (Value(turn, "content") is not { ValueKind: JsonValueKind.Array } parts)
-            return Value(turn, "content") is { ValueKind: JsonValueKind.String } text ? text.GetString()! : throw new KeyNotFoundException($"a turn of \"{key}\" has no text \"content\"");
-        return string.Concat(parts.EnumerateArray().Select(part => Value(part, "type") is { } type && type.ToString() != "text" ? throw new KeyNotFoundException($"a turn of \"{key}\" has a part of type '{type}', and only text is read") : Text(part, "text")));
+            return Value(turn, "content") is { ValueKind: JsonValueKind.String } text ? text.GetString()!
+                : throw new KeyNotFoundException($"a turn of \"{key}\" has no text \"content\"");
+        return string.Concat(parts.EnumerateArray()
+            .Select(part => Value(part, "type") is { } type && type.ToString() != "text"
+            ? throw new KeyNotFoundException($"a turn of \"{key}\" has a part of type '{type}', and only text is read")
+            : Text(part, "text")));
     }
 
     // What a row without a prompt has in its place says what is amiss.
@@ -117,9 +136,12 @@ internal static class PreferenceRow
         if (row.ValueKind != JsonValueKind.Object)
             return $"; it is no object but {Article(row.ValueKind)}";
         var keys = row.EnumerateObject().Select(p => p.Name).Take(6).ToList();
-        return keys.Count < 6 && row.EnumerateObject().Where(p => p.Value.ValueKind == JsonValueKind.Array && p.Value.GetArrayLength() > 0 && p.Value[0].ValueKind == JsonValueKind.Object).Select(p => p.Name).FirstOrDefault() is { } list
+        return keys.Count < 6 && row.EnumerateObject()
+            .Where(p => p.Value.ValueKind == JsonValueKind.Array && p.Value.GetArrayLength() > 0
+            && p.Value[0].ValueKind == JsonValueKind.Object).Select(p => p.Name).FirstOrDefault() is { } list
             ? $"; it has a list \"{list}\": where that holds the rows, make it the file, without the object around it"
-            : keys.Count == 0 ? "; it is empty" : $"; it has {string.Join(", ", keys.Select(k => $"\"{k}\""))}{(keys.Count == 6 ? ", …" : "")}";
+            : keys.Count == 0 ? "; it is empty"
+                : $"; it has {string.Join(", ", keys.Select(k => $"\"{k}\""))}{(keys.Count == 6 ? ", …" : "")}";
     }
 
     private static string Article(JsonValueKind kind) => kind switch

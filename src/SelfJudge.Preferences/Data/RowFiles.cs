@@ -34,10 +34,14 @@ internal static class RowFiles
             return [path];
         if (!Directory.Exists(path))
             throw new DataException($"{path}: no such file");
-        var files = Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Where(f => Extensions.Any(e => f.EndsWith(e, StringComparison.Ordinal))).Order(StringComparer.Ordinal).ToList();
-        var trained = files.Where(f => Path.GetFileName(f).StartsWith("train", StringComparison.Ordinal)).Select(Path.GetDirectoryName).ToHashSet();
-        files.RemoveAll(f => Path.GetFileName(f).StartsWith("test", StringComparison.Ordinal) && trained.Contains(Path.GetDirectoryName(f)));
-        return files.Count > 0 ? files : throw new DataException($"{path}: the folder has no file that ends with {string.Join(", ", Extensions)}");
+        var files = Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+            .Where(f => Extensions.Any(e => f.EndsWith(e, StringComparison.Ordinal))).Order(StringComparer.Ordinal).ToList();
+        var trained = files.Where(f => Path.GetFileName(f).StartsWith("train", StringComparison.Ordinal)).Select(Path.GetDirectoryName)
+            .ToHashSet();
+        files.RemoveAll(f => Path.GetFileName(f).StartsWith("test", StringComparison.Ordinal)
+            && trained.Contains(Path.GetDirectoryName(f)));
+        return files.Count > 0 ? files
+            : throw new DataException($"{path}: the folder has no file that ends with {string.Join(", ", Extensions)}");
     }
 
     /// <exception cref="DataException">The file is damaged as a whole, or none of rows.</exception>
@@ -45,7 +49,8 @@ internal static class RowFiles
     {
         CheckKind(file);
         return file.EndsWith(Parquet, StringComparison.Ordinal) ? ParquetRows.Read(file)
-            : file.EndsWith(".json", StringComparison.Ordinal) || file.EndsWith(".json.gz", StringComparison.Ordinal) ? JsonRows.OfValues(file, Text(file))
+            : file.EndsWith(".json", StringComparison.Ordinal) || file.EndsWith(".json.gz", StringComparison.Ordinal)
+                ? JsonRows.OfValues(file, Text(file))
             : JsonRows.OfLines(file, Text(file));
     }
 
@@ -65,7 +70,8 @@ internal static class RowFiles
 
     private static bool IsPacked(string file) => file.EndsWith(".gz", StringComparison.Ordinal);
 
-    /// <summary>The bytes of a file of text, unpacked and without a byte order mark, piece by piece; a piece is overwritten by the next.</summary>
+    /// <summary>The bytes of a file of text, unpacked and without a byte order mark, piece by piece; a piece is overwritten by the
+    /// next.</summary>
     private static IEnumerable<ReadOnlyMemory<byte>> Text(string file)
     {
         using var source = File.OpenRead(file);
@@ -91,14 +97,19 @@ internal static class RowFiles
                 yield break;
             }
             if (stream is GZipStream && total > MostUnpacked && total > MostTimes * source.Length)
-                throw new DataException($"{file}: {source.Length} bytes unpack to more than {total}, which no file of rows does; unpack it, and see what it is");
+                throw new DataException(
+                    $"{file}: {source.Length} bytes unpack to more than {total}, which no file of rows does; unpack it, and see what it is");
             yield return buffer.AsMemory(start, count - start);
         }
     }
 
     // Past the byte order mark of UTF-8. The ASCII characters that every row begins with have a zero byte in UTF-16 and UTF-32.
-    private static int Start(string file, ReadOnlySpan<byte> bytes) => bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xFE]) || bytes.StartsWith((ReadOnlySpan<byte>)[0xFE, 0xFF]) || bytes.Length > 1 && (bytes[0] == 0 || bytes[1] == 0)
-        ? throw new DataException($"{file}: is not in UTF-8 but, by its first bytes, in UTF-16 or UTF-32, or no text at all: convert it, as 'iconv -f UTF-16 -t UTF-8' does")
+    private static int Start(string file, ReadOnlySpan<byte> bytes) =>
+        bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xFE]) || bytes.StartsWith((ReadOnlySpan<byte>)[0xFE, 0xFF])
+            || bytes.Length > 1 && (bytes[0] == 0 || bytes[1] == 0)
+        ? throw new DataException(
+            $"{file}: is not in UTF-8 but, by its first bytes, in UTF-16 or UTF-32, or no text at all: convert it, as 'iconv -f UTF-16 -t "
+            + $"UTF-8' does")
         : bytes.StartsWith("\uFEFF"u8) ? 3 : 0;
 
     // GZipStream takes the end of the file for the end of the data. A whole stream ends with its size (modulo 2^32), or,

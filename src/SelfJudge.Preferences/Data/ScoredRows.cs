@@ -8,7 +8,8 @@ namespace SelfJudge.Preferences.Data;
 /// <param name="Place">Its file and line.</param>
 /// <param name="Ids">Token ids that stand for the texts; null where the texts are to be tokenized.</param>
 /// <param name="Recorded">The log-probabilities that the row itself carries; null where it has none.</param>
-public sealed record ScoredRow(int Row, string Place, IReadOnlyList<Turn> Prompt, string Chosen, string Rejected, ScoredIds? Ids, RecordedLogProbs? Recorded);
+public sealed record ScoredRow(int Row, string Place, IReadOnlyList<Turn> Prompt, string Chosen, string Rejected, ScoredIds? Ids,
+    RecordedLogProbs? Recorded);
 
 /// <summary>A row's token ids: the prompt's, begin token included, and the responses'.</summary>
 public sealed record ScoredIds(int[] Prompt, int[] Chosen, int[] Rejected);
@@ -35,9 +36,11 @@ public static class ScoredRows
     internal static IEnumerable<string> Columns => IdKeys.Concat(LogProbKeys);
 
     /// <param name="path">A file of any kind that training takes, or a folder of such.</param>
-    /// <param name="verbatim">Keep every character: a dialogue's prompt is one turn of text. Else it is split into its turns, and white space around them is dropped.</param>
+    /// <param name="verbatim">Keep every character: a dialogue's prompt is one turn of text. Else it is split into its turns, and white
+    /// space around them is dropped.</param>
     /// <param name="vocabulary">Ids must be less; null where that is not known yet.</param>
-    /// <exception cref="DataException">The file is missing, damaged or empty, or a row cannot be read; the message names the line.</exception>
+    /// <exception cref="DataException">The file is missing, damaged or empty, or a row cannot be read; the message names the
+    /// line.</exception>
     public static IEnumerable<ScoredRow> Read(string path, bool verbatim, int? vocabulary = null)
     {
         var row = 0;
@@ -62,10 +65,12 @@ public static class ScoredRows
             if (PreferenceRow.Value(json, "completions") is null)
                 foreach (var key in ResponseKeys)
                     if (PreferenceRow.Value(json, key) is not { } response)
-                        throw Bad($"the row has no \"{key}\"; rows are {{\"prompt\", \"chosen\", \"rejected\"}}, two dialogues {{\"chosen\", \"rejected\"}}, or ids {{\"prompt_ids\", \"chosen_ids\", \"rejected_ids\"}}");
+                        throw Bad($"the row has no \"{key}\"; rows are {{\"prompt\", \"chosen\", \"rejected\"}}, two dialogues "
+                            + $"{{\"chosen\", \"rejected\"}}, or ids {{\"prompt_ids\", \"chosen_ids\", \"rejected_ids\"}}");
                     else if (response.ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
                         throw Bad($"\"{key}\" is not a text");
-            var areTexts = PreferenceRow.Value(json, "prompt") is null && ResponseKeys.All(k => PreferenceRow.Value(json, k) is { ValueKind: JsonValueKind.String });
+            var areTexts = PreferenceRow.Value(json, "prompt") is null
+                && ResponseKeys.All(k => PreferenceRow.Value(json, k) is { ValueKind: JsonValueKind.String });
             if (!(areTexts && verbatim))
             {
                 var (pairs, skipped) = PreferenceRow.Pairs(json, PreferenceFiles.Draws(Seed, source.Number));
@@ -81,7 +86,8 @@ public static class ScoredRows
                 throw Bad($"the row has no \"prompt\", and its two dialogues share no text up to an \"{Assistant}\"");
             var end = last + Assistant.Length;
             if (verbatim)
-                return new ScoredRow(row, source.Place, [new Turn(Role.User, chosen[..end])], chosen[end..], rejected[end..], null, recorded);
+                return new ScoredRow(row, source.Place, [new Turn(Role.User, chosen[..end])], chosen[end..], rejected[end..], null,
+                    recorded);
             // The parser drops what follows the last answer; a word in its place keeps the turns before it.
             var dialogue = HhDialogue.Parse(chosen[..end] + " .");
             return dialogue is { Count: > 1 } && dialogue[^2].Role == Role.User
@@ -103,7 +109,8 @@ public static class ScoredRows
         if (there < IdKeys.Length)
             throw bad($"the row has some of {string.Join(", ", IdKeys.Select(k => $"\"{k}\""))}, but not all");
         var ids = IdKeys.Select(key => Array(json.GetProperty(key), key, vocabulary, bad)).ToArray();
-        return ids[0].Length == 0 ? throw bad("\"prompt_ids\" is empty: nothing predicts a response's first token") : new ScoredIds(ids[0], ids[1], ids[2]);
+        return ids[0].Length == 0 ? throw bad("\"prompt_ids\" is empty: nothing predicts a response's first token")
+            : new ScoredIds(ids[0], ids[1], ids[2]);
     }
 
     private static int[] Array(JsonElement value, string key, int? vocabulary, Func<string, DataException> bad)
@@ -123,7 +130,9 @@ public static class ScoredRows
 
     private static RecordedLogProbs? Recorded(JsonElement json)
     {
-        double?[] found = [.. LogProbKeys.Select(key => PreferenceRow.Value(json, key) is { ValueKind: JsonValueKind.Number } value ? value.GetDouble() : (double?)null)];
-        return found is [{ } chosen, { } rejected, { } referenceChosen, { } referenceRejected] ? new RecordedLogProbs(chosen, rejected, referenceChosen, referenceRejected) : null;
+        double?[] found = [.. LogProbKeys.Select(key =>
+            PreferenceRow.Value(json, key) is { ValueKind: JsonValueKind.Number } value ? value.GetDouble() : (double?)null)];
+        return found is [{ } chosen, { } rejected, { } referenceChosen, { } referenceRejected]
+            ? new RecordedLogProbs(chosen, rejected, referenceChosen, referenceRejected) : null;
     }
 }

@@ -90,7 +90,9 @@ internal sealed class SpilledList<T>(Action<BinaryWriter, T> write, Func<BinaryR
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new DataException($"{Path.GetTempPath()}: the training data does not go into a temporary file there: {e.Message} Make room, or name another folder with the environment variable {(OperatingSystem.IsWindows() ? "TMP" : "TMPDIR")}.");
+            throw new DataException(
+                $"{Path.GetTempPath()}: the training data does not go into a temporary file there: {e.Message} Make room, or name another "
+                + $"folder with the environment variable {(OperatingSystem.IsWindows() ? "TMP" : "TMPDIR")}.");
         }
         _spilled += _tail.WrittenCount;
         // A long item's memory is not kept for the short ones that follow.
@@ -104,7 +106,8 @@ internal sealed class SpilledList<T>(Action<BinaryWriter, T> write, Func<BinaryR
     {
         var path = Path.GetTempFileName();
         if (OperatingSystem.IsWindows())
-            return File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None, FileOptions.DeleteOnClose | FileOptions.RandomAccess);
+            return File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None,
+                FileOptions.DeleteOnClose | FileOptions.RandomAccess);
         // Elsewhere a file may lose its name while it is open: it is gone even where the process is killed.
         var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.Delete, FileOptions.RandomAccess);
         File.Delete(path);

@@ -5,7 +5,8 @@ namespace SelfJudge.Preferences.Data;
 /// <summary>How prompts and pairs lie in a <see cref="SpilledList{T}"/>.</summary>
 internal static class SpilledRows
 {
-    public static SpilledList<IReadOnlyList<Turn>> Prompts(IEnumerable<IReadOnlyList<Turn>> prompts) => Fill(new(Write, ReadTurns), prompts);
+    public static SpilledList<IReadOnlyList<Turn>> Prompts(IEnumerable<IReadOnlyList<Turn>> prompts) =>
+        Fill(new(Write, ReadTurns), prompts);
 
     public static SpilledList<PreferenceExample> Pairs(IEnumerable<PreferenceExample> pairs) => Fill(Pairs(), pairs);
 

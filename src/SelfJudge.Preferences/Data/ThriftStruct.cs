@@ -9,7 +9,8 @@ namespace SelfJudge.Preferences.Data;
 /// <param name="shape">What it is.</param>
 internal ref struct ThriftStruct(ReadOnlySpan<byte> bytes, ThriftShape shape)
 {
-    private const int True = 1, False = 2, Byte = 3, I16 = 4, I32 = 5, I64 = 6, Double = 7, Binary = 8, List = 9, Set = 10, Map = 11, Struct = 12;
+    private const int True = 1, False = 2, Byte = 3, I16 = 4, I32 = 5, I64 = 6, Double = 7, Binary = 8, List = 9, Set = 10, Map = 11,
+        Struct = 12;
 
     private readonly ReadOnlySpan<byte> _bytes = bytes;
     private int _at;
@@ -18,7 +19,8 @@ internal ref struct ThriftStruct(ReadOnlySpan<byte> bytes, ThriftShape shape)
     public const int Stride = 16;
 
     /// <summary>Walks to the struct's end.</summary>
-    /// <param name="numbers">Receives its numbers and the lengths of its lists by the ids of their fields; those of a struct in field k, <see cref="Stride"/> · k further on.</param>
+    /// <param name="numbers">Receives its numbers and the lengths of its lists by the ids of their fields; those of a struct in field k,
+    /// <see cref="Stride"/> · k further on.</param>
     /// <returns>How many bytes it takes.</returns>
     /// <exception cref="InvalidDataException">The bytes are no such struct.</exception>
     public int Walk(scoped Span<long> numbers)
@@ -45,7 +47,8 @@ internal ref struct ThriftStruct(ReadOnlySpan<byte> bytes, ThriftShape shape)
             if ((uint)id < (uint)Math.Min(Stride, numbers.Length))
                 numbers[id] = number;
             if (type == Struct)
-                Fields(id > 0 && (id + 1) * Stride <= numbers.Length ? numbers.Slice(id * Stride, Stride) : [], shape.PartOf(id) ?? throw Unknown(id));
+                Fields(id > 0 && (id + 1) * Stride <= numbers.Length ? numbers.Slice(id * Stride, Stride) : [],
+                    shape.PartOf(id) ?? throw Unknown(id));
             else if (type == Map)
                 throw Unknown(id);
             else if (type is Byte or Double or Binary or > Set) // the value of True and False is their type

@@ -8,8 +8,10 @@ namespace SelfJudge.Preferences.Data;
 /// <param name="ChosenRationale">What a rationale says of the chosen response, where the data has rationales.</param>
 /// <param name="RejectedRationale">What it says of the rejected one.</param>
 /// <param name="Principle">The principle by which it was labelled; null for an overall judgment.</param>
-/// <param name="PolicySystem">The system message under which the chosen response was made: of the policy's example only, never of a judgment.</param>
-public sealed record PreferenceExample(IReadOnlyList<Turn> Prompt, string Chosen, string Rejected, string? ChosenRationale = null, string? RejectedRationale = null, string? Principle = null, string? PolicySystem = null);
+/// <param name="PolicySystem">The system message under which the chosen response was made: of the policy's example only, never of a
+/// judgment.</param>
+public sealed record PreferenceExample(IReadOnlyList<Turn> Prompt, string Chosen, string Rejected, string? ChosenRationale = null,
+    string? RejectedRationale = null, string? Principle = null, string? PolicySystem = null);
 
 /// <summary>What a run learns from.</summary>
 public abstract class TrainingData
@@ -23,7 +25,8 @@ public abstract class TrainingData
     /// <summary>The principles that the data has labels of.</summary>
     public abstract IReadOnlyCollection<string> Principles { get; }
 
-    /// <summary>The pairs that a judge template of a principle learns: labelled by that principle, or the overall ones where it is null; empty where the data has none of it.</summary>
+    /// <summary>The pairs that a judge template of a principle learns: labelled by that principle, or the overall ones where it is null;
+    /// empty where the data has none of it.</summary>
     public abstract IReadOnlyList<PreferenceExample> PairsFor(string? principle);
 
     /// <summary>Checks that the data has what a recipe's stages learn from.</summary>
@@ -38,12 +41,15 @@ public abstract class TrainingData
             if (stage.JudgePairs > 0)
                 foreach (var template in recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName))
                     if (PairsFor(template.Principle).Count == 0)
-                        throw new DataException($"stage '{stage.Name}': judge template '{template.Name}' judges by the principle {template.Principle}, of which the data has no labels; "
+                        throw new DataException(
+                            $"stage '{stage.Name}': judge template '{template.Name}' judges by the principle {template.Principle}, of "
+                            + $"which the data has no labels; "
                             + $"{(Principles.Count == 0 ? "it has labels of no principle" : $"it has those of {string.Join(", ", Principles)}")}: take a template without a principle, or other data");
         }
     }
 
-    /// <summary>The pairs that a template's judge examples are made of. With rationales, pairs that have none are left out, where others have one (Table 18).</summary>
+    /// <summary>The pairs that a template's judge examples are made of. With rationales, pairs that have none are left out, where others
+    /// have one (Table 18).</summary>
     public IReadOnlyList<PreferenceExample> JudgePairs(JudgeTemplate template, bool rationale)
     {
         var pairs = PairsFor(template.Principle);

@@ -57,7 +57,8 @@ public sealed record RunResult
     /// <summary>Some of the preferences that stages were trained on: each stage's first, one from its middle, its last.</summary>
     public IReadOnlyList<TripletExample> SampledTriplets { get; init; } = [];
 
-    /// <summary>Whether training never saw the prompts that were answered; false where the data has prompts alone and holds none out.</summary>
+    /// <summary>Whether training never saw the prompts that were answered; false where the data has prompts alone and holds none
+    /// out.</summary>
     public bool IsHeldOut { get; init; } = true;
 
     /// <summary>The resolved recipe.</summary>
@@ -78,27 +79,34 @@ public sealed record RunResult
         }
         catch (Exception e) when (e is JsonException or RecipeException)
         {
-            throw new InvalidDataException($"{path}: the result was damaged after it was written ({e.Message}); put it back from a copy, or delete it: 'resume' then measures anew");
+            throw new InvalidDataException(
+                $"{path}: the result was damaged after it was written ({e.Message}); put it back from a copy, or delete it: 'resume' then "
+                + $"measures anew");
         }
     }
 
     /// <exception cref="JsonException">It is none.</exception>
-    public static RunResult FromJson(string json) => JsonSerializer.Deserialize<RunResult>(json, Json) ?? throw new JsonException("the result is empty");
+    public static RunResult FromJson(string json) =>
+        JsonSerializer.Deserialize<RunResult>(json, Json) ?? throw new JsonException("the result is empty");
 }
 
 /// <summary>A finished stage.</summary>
 /// <param name="Tokens">That passed through a model in any role: trained, sampled, judged.</param>
-public sealed record StageResult(string Name, string Method, double Seconds, long Tokens, double TokensPerSecond, long TrainedParameters, string Output);
+public sealed record StageResult(string Name, string Method, double Seconds, long Tokens, double TokensPerSecond, long TrainedParameters,
+    string Output);
 
 /// <summary>A model as a judge on held-out pairs.</summary>
-/// <param name="AccuracyByPrinciple">Of each principle's judge template on that principle's own pairs; empty where templates name no principles.</param>
-public sealed record JudgeResult(string Stage, double Accuracy, double SwapConsistency, double PositionBias, double TieRate, double JudgeMass, IReadOnlyDictionary<string, double>? AccuracyByPrinciple = null);
+/// <param name="AccuracyByPrinciple">Of each principle's judge template on that principle's own pairs; empty where templates name no
+/// principles.</param>
+public sealed record JudgeResult(string Stage, double Accuracy, double SwapConsistency, double PositionBias, double TieRate,
+    double JudgeMass, IReadOnlyDictionary<string, double>? AccuracyByPrinciple = null);
 
 /// <summary>A judge, or a reward model, on held-out pairs before it judged in training.</summary>
 /// <param name="Stage">The stage that learned from it.</param>
 /// <param name="AccuracyCi95">Wilson's interval over pairs.</param>
 /// <param name="Warning">What is wrong with it; null where nothing is.</param>
-public sealed record JudgeCheckResult(string Stage, string Judge, int Pairs, double Seconds, double Accuracy, IReadOnlyList<double> AccuracyCi95, double SwapConsistency, double PositionBias, double TieRate, string? Warning);
+public sealed record JudgeCheckResult(string Stage, string Judge, int Pairs, double Seconds, double Accuracy,
+    IReadOnlyList<double> AccuracyCi95, double SwapConsistency, double PositionBias, double TieRate, string? Warning);
 
 /// <summary>One figure of a stage, and where a healthy one lies.</summary>
 /// <param name="Healthy">Such as "at most 0.333".</param>
@@ -111,7 +119,8 @@ public sealed record HealthValue(string Stage, string Measure, double Value, str
 /// <param name="SwapConsistency">See <see cref="JudgeHealth"/>; null, as are those after it, where the judge knows no order.</param>
 /// <param name="InconsistentRate">Share of the judged pairs on which its two orders disagree.</param>
 /// <param name="InconsistentPairs">What those count as.</param>
-public sealed record EvaluationJudgeResult(string Name, string Description, bool IsIndependent, int Judged, double? SwapConsistency, double? PositionBias, double? JudgeMass, double? InconsistentRate = null, InconsistentPairs? InconsistentPairs = null);
+public sealed record EvaluationJudgeResult(string Name, string Description, bool IsIndependent, int Judged, double? SwapConsistency,
+    double? PositionBias, double? JudgeMass, double? InconsistentRate = null, InconsistentPairs? InconsistentPairs = null);
 
 /// <summary>A policy on held-out prompts.</summary>
 /// <param name="GoldMean">The oracle's mean score; null without an oracle.</param>
@@ -119,7 +128,8 @@ public sealed record EvaluationJudgeResult(string Name, string Description, bool
 /// <param name="WinRateCi95">Lower and upper end.</param>
 /// <param name="MeanLength">Words of an answer.</param>
 /// <param name="Repetition">Mean share of three-word sequences that occurred earlier in the same answer.</param>
-public sealed record PolicyResult(string Name, double? GoldMean, IReadOnlyDictionary<string, double> GoldByPrinciple, double WinRate, IReadOnlyList<double> WinRateCi95, double MeanLength, double Repetition, int NPrompts);
+public sealed record PolicyResult(string Name, double? GoldMean, IReadOnlyDictionary<string, double> GoldByPrinciple, double WinRate,
+    IReadOnlyList<double> WinRateCi95, double MeanLength, double Repetition, int NPrompts);
 
 /// <summary>Tournament winners among N samples.</summary>
 /// <param name="GoldMean">Null without an oracle.</param>
@@ -127,7 +137,8 @@ public sealed record PolicyResult(string Name, double? GoldMean, IReadOnlyDictio
 public sealed record RejectionPoint(string Policy, int N, double? GoldMean, double MeanLength, double Repetition, double? WinRate = null);
 
 /// <summary>What became of a run's preference triplets, counted over all its stages.</summary>
-public sealed record TripletResult(long Made, long Trained, long StaleRefused, long IdenticalSkipped, long DuplicatesDropped, long InconsistentSkipped = 0);
+public sealed record TripletResult(long Made, long Trained, long StaleRefused, long IdenticalSkipped, long DuplicatesDropped,
+    long InconsistentSkipped = 0);
 
 /// <summary>A prompt and an answer of each policy.</summary>
 public sealed record ExampleResult(string Prompt, IReadOnlyList<AnswerResult> Answers);
@@ -139,7 +150,8 @@ public sealed record AnswerResult(string Policy, string Answer, double? Gold);
 /// <summary>A preference that a stage was trained on.</summary>
 /// <param name="ChosenScore">The judge's score, in [0, 1].</param>
 /// <param name="OrdersAgree">Whether either order of presentation alone gave it.</param>
-public sealed record TripletExample(string Stage, int Step, string Prompt, string Chosen, string Rejected, double ChosenScore, double RejectedScore, bool OrdersAgree);
+public sealed record TripletExample(string Stage, int Step, string Prompt, string Chosen, string Rejected, double ChosenScore,
+    double RejectedScore, bool OrdersAgree);
 
 /// <summary>A tournament to be drawn.</summary>
 public sealed record BracketResult(string Policy, string Prompt, IReadOnlyList<string> Responses, Bracket Bracket);

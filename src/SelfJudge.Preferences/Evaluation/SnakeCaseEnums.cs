@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 
 namespace SelfJudge.Preferences.Evaluation;
 
-/// <summary>Enumerations as one of their names in snake_case. The framework's own converter also takes several names at once, as of flags.</summary>
+/// <summary>Enumerations as one of their names in snake_case. The framework's own converter also takes several names at once, as of
+/// flags.</summary>
 public sealed class SnakeCaseEnums : JsonConverterFactory
 {
     public override bool CanConvert(Type typeToConvert) => typeToConvert.IsEnum;

@@ -26,18 +26,22 @@ public sealed partial class ChatJudge(IChatClient client, IReadOnlyList<JudgeTem
     {
         if (first == second)
             return new PairJudgment(Verdict.Identical);
-        var answers = await Task.WhenAll(templates.SelectMany(t => new[] { Ask(Messages(t, prompt, first, second), cancellation), Ask(Messages(t, prompt, second, first), cancellation) }));
+        var answers = await Task.WhenAll(templates.SelectMany(t =>
+            new[] { Ask(Messages(t, prompt, first, second), cancellation), Ask(Messages(t, prompt, second, first), cancellation) }));
         var letters = answers.Select(ParseAnswer).ToList();
         var judgments = templates.Index().Where(t => letters[2 * t.Index] is not null && letters[2 * t.Index + 1] is not null)
-            .Select(t => new TemplateJudgment(t.Item.Principle, Probabilities(letters[2 * t.Index]), Probabilities(letters[2 * t.Index + 1]))).ToList();
-        return new PairJudgment(judgments.Count == 0 ? null : Verdict.Of(judgments), [.. answers.Where((_, i) => letters[i] is null).Select(a => a.Length > UnreadableShown ? a[..UnreadableShown] + "…" : a)]);
+            .Select(t => new TemplateJudgment(t.Item.Principle, Probabilities(letters[2 * t.Index]),
+                Probabilities(letters[2 * t.Index + 1]))).ToList();
+        return new PairJudgment(judgments.Count == 0 ? null : Verdict.Of(judgments),
+            [.. answers.Where((_, i) => letters[i] is null).Select(a => a.Length > UnreadableShown ? a[..UnreadableShown] + "…" : a)]);
     }
 
     /// <summary>
     /// A template's text as messages: what stands under its role marks &lt;|system|&gt; and &lt;|user|&gt;, or else all of it as
     /// one user's message. How the template opens the assistant's answer is left out; the letter is asked for instead.
     /// </summary>
-    public static IReadOnlyList<ChatMessage> Messages(JudgeTemplate template, IReadOnlyList<Turn> prompt, string responseA, string responseB)
+    public static IReadOnlyList<ChatMessage> Messages(JudgeTemplate template, IReadOnlyList<Turn> prompt, string responseA,
+        string responseB)
     {
         var turns = new List<(ChatRole Role, StringBuilder Text)> { (ChatRole.User, new StringBuilder()) };
         foreach (var part in template.Render(template.Context(prompt), responseA, responseB))
@@ -51,7 +55,8 @@ public sealed partial class ChatJudge(IChatClient client, IReadOnlyList<JudgeTem
             }
             turns[^1].Text.Append(part.Text, at, part.Text.Length - at);
         }
-        var messages = turns.Where(t => t.Role != ChatRole.Assistant).Select(t => new ChatMessage(t.Role, t.Text.ToString().Trim())).Where(m => m.Text.Length > 0).ToList();
+        var messages = turns.Where(t => t.Role != ChatRole.Assistant).Select(t => new ChatMessage(t.Role, t.Text.ToString().Trim()))
+            .Where(m => m.Text.Length > 0).ToList();
         messages[^1] = new ChatMessage(messages[^1].Role, $"{messages[^1].Text}\n{Request}");
         return messages;
     }

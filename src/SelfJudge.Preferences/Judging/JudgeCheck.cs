@@ -17,9 +17,11 @@ public sealed record JudgeCheck(int Pairs, double Accuracy, double SwapConsisten
     {
         var problems = new List<string>();
         if (Interval.Low <= 0.5)
-            problems.Add($"its accuracy of {Accuracy:0.000} on {Pairs} held-out pairs (95 % {Interval.Low:0.000}–{Interval.High:0.000}) cannot be told from chance, which is 0.5");
+            problems.Add($"its accuracy of {Accuracy:0.000} on {Pairs} held-out pairs (95 % {Interval.Low:0.000}–{Interval.High:0.000}) "
+                + $"cannot be told from chance, which is 0.5");
         if (SwapConsistency < swapConsistency)
-            problems.Add($"its swap consistency of {SwapConsistency:0.000} is below {swapConsistency:0.###} (position bias {PositionBias:+0.000;-0.000;0.000})");
+            problems.Add($"its swap consistency of {SwapConsistency:0.000} is below {swapConsistency:0.###} (position bias "
+                + $"{PositionBias:+0.000;-0.000;0.000})");
         return problems.Count == 0 ? null : string.Join(", and ", problems);
     }
 
@@ -34,5 +36,6 @@ public sealed record JudgeCheck(int Pairs, double Accuracy, double SwapConsisten
     };
 
     public static JudgeCheck Of(IReadOnlyDictionary<string, double> figures) =>
-        new((int)figures["pairs"], figures["accuracy"], figures["swap_consistency"], figures["position_bias"], figures["tie_rate"], figures["seconds"]);
+        new((int)figures["pairs"], figures["accuracy"], figures["swap_consistency"], figures["position_bias"], figures["tie_rate"],
+            figures["seconds"]);
 }

@@ -32,8 +32,10 @@ public sealed record TemplateJudgment(string? Principle, JudgeProbabilities Forw
 /// <param name="VotesSecond">Templates that vote for response 2.</param>
 /// <param name="ScoreFirst">Mean score of response 1 over templates, in [0, 1].</param>
 /// <param name="ScoreSecond">Mean score of response 2 over templates, in [0, 1].</param>
-/// <param name="Judgments">What each template said; empty where no template judged: the responses are identical, or the judge is an oracle, or not understood.</param>
-public sealed record Verdict(int Winner, int VotesFirst, int VotesSecond, double ScoreFirst, double ScoreSecond, IReadOnlyList<TemplateJudgment> Judgments)
+/// <param name="Judgments">What each template said; empty where no template judged: the responses are identical, or the judge is an oracle,
+/// or not understood.</param>
+public sealed record Verdict(int Winner, int VotesFirst, int VotesSecond, double ScoreFirst, double ScoreSecond,
+    IReadOnlyList<TemplateJudgment> Judgments)
 {
     /// <summary>The verdict on two identical responses: a tie, unjudged.</summary>
     public static Verdict Identical { get; } = new(0, 0, 0, 0, 0, []);
@@ -41,11 +43,15 @@ public sealed record Verdict(int Winner, int VotesFirst, int VotesSecond, double
     /// <summary>The verdict where the judge's answer names neither response: a tie, which makes no preference.</summary>
     public static Verdict Unreadable { get; } = new(0, 0, 0, 0, 0, []);
 
-    /// <summary>Whether either order of presentation alone gives this verdict: swap-consistent. True where the judge knows no order.</summary>
-    public bool OrdersAgree => Judgments.Count == 0 || WinnerOf([.. Judgments.Select(j => (j.Forward.A, j.Forward.B))]) == Winner && WinnerOf([.. Judgments.Select(j => (j.Swapped.B, j.Swapped.A))]) == Winner;
+    /// <summary>Whether either order of presentation alone gives this verdict: swap-consistent. True where the judge knows no
+    /// order.</summary>
+    public bool OrdersAgree => Judgments.Count == 0
+        || WinnerOf([.. Judgments.Select(j => (j.Forward.A, j.Forward.B))]) == Winner
+        && WinnerOf([.. Judgments.Select(j => (j.Swapped.B, j.Swapped.A))]) == Winner;
 
     /// <summary>The verdict where a pair whose orders disagree counts as <paramref name="inconsistent"/> says.</summary>
-    public Verdict Under(InconsistentPairs inconsistent) => inconsistent == InconsistentPairs.Mean || OrdersAgree ? this : this with { Winner = 0 };
+    public Verdict Under(InconsistentPairs inconsistent) =>
+        inconsistent == InconsistentPairs.Mean || OrdersAgree ? this : this with { Winner = 0 };
 
     /// <summary>
     /// One template: the higher score wins. Several: each votes, the majority wins, and where the votes are even the
@@ -57,13 +63,15 @@ public sealed record Verdict(int Winner, int VotesFirst, int VotesSecond, double
             throw new ArgumentException("a verdict needs at least one judgment", nameof(judgments));
         int first = judgments.Count(j => j.Vote == 1), second = judgments.Count(j => j.Vote == 2);
         double scoreFirst = judgments.Average(j => j.ScoreFirst), scoreSecond = judgments.Average(j => j.ScoreSecond);
-        return new Verdict(WinnerOf([.. judgments.Select(j => (j.ScoreFirst, j.ScoreSecond))]), first, second, scoreFirst, scoreSecond, judgments);
+        return new Verdict(WinnerOf([.. judgments.Select(j => (j.ScoreFirst, j.ScoreSecond))]), first, second, scoreFirst, scoreSecond,
+            judgments);
     }
 
     // The majority of templates; where it is even, the mean.
     private static int WinnerOf(IReadOnlyList<(double First, double Second)> scores)
     {
         var votes = scores.Sum(s => s.First.CompareTo(s.Second));
-        return votes != 0 ? (votes > 0 ? 1 : 2) : scores.Average(s => s.First).CompareTo(scores.Average(s => s.Second)) switch { > 0 => 1, < 0 => 2, _ => 0 };
+        return votes != 0 ? (votes > 0 ? 1 : 2)
+            : scores.Average(s => s.First).CompareTo(scores.Average(s => s.Second)) switch { > 0 => 1, < 0 => 2, _ => 0 };
     }
 }

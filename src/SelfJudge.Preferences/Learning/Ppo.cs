@@ -2,7 +2,8 @@ using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.Preferences.Learning;
 
-/// <summary>Proximal policy optimization from human feedback (Ziegler et al. 2020; Schulman et al. 2017): the paper's settings (Table 11) where it names them, else those of TRL.</summary>
+/// <summary>Proximal policy optimization from human feedback (Ziegler et al. 2020; Schulman et al. 2017): the paper's settings (Table 11)
+/// where it names them, else those of TRL.</summary>
 public sealed record PpoOptions
 {
     [Setting("The paper's initial coefficient of the KL penalty.", AtLeast = 0, AtMost = 1000)]
@@ -60,7 +61,8 @@ public static class Ppo
     /// Generalized advantage estimation (Schulman et al. 2016, equation 16): A_t = Σ (γλ)^l δ_{t+l} with
     /// δ_t = r_t + γ·V_{t+1} − V_t, and V = 0 behind the end. Returns advantages and returns A_t + V_t.
     /// </summary>
-    public static (double[] Advantages, double[] Returns) Advantages(IReadOnlyList<double> rewards, IReadOnlyList<double> values, double discount, double lambda)
+    public static (double[] Advantages, double[] Returns) Advantages(IReadOnlyList<double> rewards, IReadOnlyList<double> values,
+        double discount, double lambda)
     {
         if (rewards.Count != values.Count)
             throw new ArgumentException($"{rewards.Count} rewards, but {values.Count} values");
@@ -91,7 +93,8 @@ public static class Ppo
     /// max(−A·ρ, −A·clip(ρ, 1 ± ε)) with ρ = exp(log π − log π_old) (Schulman et al. 2017, equation 7), and half of the
     /// larger of the squared errors of the value and of the value clipped to its old one ± ε_v.
     /// </summary>
-    public static PpoTokenLoss Token(double logProb, double oldLogProb, double advantage, double value, double oldValue, double @return, PpoOptions options)
+    public static PpoTokenLoss Token(double logProb, double oldLogProb, double advantage, double value, double oldValue, double @return,
+        PpoOptions options)
     {
         var ratio = Math.Exp(logProb - oldLogProb);
         double free = -advantage * ratio, clipped = -advantage * Math.Clamp(ratio, 1 - options.ClipRange, 1 + options.ClipRange);
@@ -100,7 +103,8 @@ public static class Ppo
         double error = value - @return, nearError = near - @return;
         // Where the clipped value is the worse one and lies on its bound, it does not move.
         var byValue = error * error >= nearError * nearError ? error : near == value ? nearError : 0;
-        return new PpoTokenLoss(Math.Max(free, clipped), 0.5 * Math.Max(error * error, nearError * nearError), isClipped ? 0 : free, byValue, isClipped);
+        return new PpoTokenLoss(Math.Max(free, clipped), 0.5 * Math.Max(error * error, nearError * nearError), isClipped ? 0 : free,
+            byValue, isClipped);
     }
 
     /// <summary>

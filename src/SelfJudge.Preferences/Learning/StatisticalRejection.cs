@@ -13,7 +13,8 @@ public static class StatisticalRejection
     /// exp((r − r_max)/β), r_max the highest reward among those not yet accepted, until <paramref name="count"/> are.
     /// </summary>
     /// <param name="rewards">Of the candidates, on whatever scale <paramref name="beta"/> is.</param>
-    /// <returns>Indices of the accepted, in the order of their acceptance; all where there are not more than <paramref name="count"/>.</returns>
+    /// <returns>Indices of the accepted, in the order of their acceptance; all where there are not more than
+    /// <paramref name="count"/>.</returns>
     public static IReadOnlyList<int> Accept(IReadOnlyList<double> rewards, double beta, int count, ulong seed)
     {
         if (beta <= 0)
@@ -25,7 +26,8 @@ public static class StatisticalRejection
             // Of the best one the probability is 1: every pass accepts at least one.
             var highest = left.Max(i => rewards[i]);
             foreach (var i in left.ToList())
-                if (accepted.Count < count && CounterRandom.Uniform(Seeds.Derive(seed, pass), (ulong)i) < Math.Exp((rewards[i] - highest) / beta))
+                if (accepted.Count < count && CounterRandom.Uniform(Seeds.Derive(seed, pass),
+                    (ulong)i) < Math.Exp((rewards[i] - highest) / beta))
                 {
                     accepted.Add(i);
                     left.Remove(i);

@@ -17,13 +17,15 @@ public sealed record StageRecipe
     /// <summary>What its method is.</summary>
     public MethodSpec Spec => StageMethods.Of(Method);
 
-    [Setting("The stage whose model it starts from; the run's model where null. It stays frozen as reference, and as judge where no other is named.")]
+    [Setting("The stage whose model it starts from; the run's model where null. It stays frozen as reference, and as judge where no other "
+        + "is named.")]
     public string? From { get; init; }
 
     [Setting("Optimizer steps.", AtLeast = 0)]
     public int Steps { get; init; }
 
-    [Setting("Passes over the stage's examples, in place of steps, which follows from it once the data is read.", AtLeast = 0, AtMost = 1_000_000)]
+    [Setting("Passes over the stage's examples, in place of steps, which follows from it once the data is read.", AtLeast = 0,
+        AtMost = 1_000_000)]
     public double Epochs { get; init; }
 
     [Setting("The peak of the learning rate.", MoreThan = 0, AtMost = 10, IsRequired = true)]
@@ -65,13 +67,16 @@ public sealed record StageRecipe
     [Setting("The loss over a preference pair.")]
     public PreferenceLoss Loss { get; init; } = new();
 
-    [Setting("Who judges. Null: the model that the stage started from, frozen (the paper's choice). policy: the policy as it is (Table 9). oracle: the built-in world's. start: the model that the run starts from. Else an earlier stage, one of the recipe's judge.endpoints, or a model folder by its path, such as ./judge.")]
+    [Setting("Who judges. Null: the model that the stage started from, frozen (the paper's choice). policy: the policy as it is (Table "
+        + "9). oracle: the built-in world's. start: the model that the run starts from. Else an earlier stage, one of the recipe's "
+        + "judge.endpoints, or a model folder by its path, such as ./judge.")]
     public string? Judge { get; init; }
 
     [Setting("Judge templates in place of the run's own: to be learned, or to judge by. Null: those of the stage it starts from.")]
     public IReadOnlyList<string>? JudgeTemplates { get; init; }
 
-    [Setting("What rewards a response: an earlier stage, start, or a model folder by its path. A reward model scores it; any other model judges it against a blank one, and the likelihood of its judge token is the reward (Table 3).")]
+    [Setting("What rewards a response: an earlier stage, start, or a model folder by its path. A reward model scores it; any other model "
+        + "judges it against a blank one, and the likelihood of its judge token is the reward (Table 3).")]
     public string? Reward { get; init; }
 
     [Setting("The temperature β of the acceptance, on the scale of the judge's likelihoods.", AtLeast = 1e-6, AtMost = 1000)]
@@ -80,7 +85,8 @@ public sealed record StageRecipe
     [Setting("Steps that only gather samples, before those that learn.", AtLeast = 0)]
     public int GrowSteps { get; init; }
 
-    [Setting("The reward quantiles of the Improve steps, which share the steps after grow_steps in proportion to what is above each: with Σ (1 − q)·samples / policy_examples of them, each is one epoch.", AtLeast = 0, LessThan = 1)]
+    [Setting("The reward quantiles of the Improve steps, which share the steps after grow_steps in proportion to what is above each: with "
+        + "Σ (1 − q)·samples / policy_examples of them, each is one epoch.", AtLeast = 0, LessThan = 1)]
     public IReadOnlyList<double> Thresholds { get; init; } = [0.7, 0.8, 0.9];
 
     [Setting("The constants of PPO.")]
@@ -123,7 +129,8 @@ public sealed record OptimizerRecipe
     [Setting("Packed tokens that pass through the model at once; larger steps accumulate gradients.", AtLeast = 1, AtMost = 100_000_000)]
     public int MaxTokensPerBatch { get; init; } = 4096;
 
-    [Setting("Keep only what enters each layer and compute the rest again in the backward pass: the same gradients, a fraction of the memory for activations, a third more time.")]
+    [Setting("Keep only what enters each layer and compute the rest again in the backward pass: the same gradients, a fraction of the "
+        + "memory for activations, a third more time.")]
     public bool GradientCheckpointing { get; init; }
 }
 
@@ -136,6 +143,7 @@ public sealed record AdapterRecipe
     [Setting("The adapter counts alpha/r times.", MoreThan = 0, AtMost = 1_000_000)]
     public float Alpha { get; init; } = 16;
 
-    [Setting("The projections that it is on, in PEFT's words: names such as q_proj or self_attn.q_proj, all-linear for all seven, or a regular expression of whole module names.")]
+    [Setting("The projections that it is on, in PEFT's words: names such as q_proj or self_attn.q_proj, all-linear for all seven, or a "
+        + "regular expression of whole module names.")]
     public IReadOnlyList<string> Targets { get; init; } = ["q_proj", "v_proj"];
 }

@@ -3,10 +3,12 @@ using System.Runtime.Intrinsics;
 
 namespace SelfJudge.Preferences.Numerics;
 
-/// <summary>Functions of vectors of float32. Where the processor has 256 bits, the runtime makes two operations of each, to the same bits.</summary>
+/// <summary>Functions of vectors of float32. Where the processor has 256 bits, the runtime makes two operations of each, to the same
+/// bits.</summary>
 public static class VectorMath
 {
-    /// <summary>exp(x) to within 2 units in the last place: 2^n·e^r with |r| ≤ ln2/2, e^r by its Taylor polynomial of degree 7. Below −87 the result is 0, above 88.3 less exact; that of a NaN is NaN.</summary>
+    /// <summary>exp(x) to within 2 units in the last place: 2^n·e^r with |r| ≤ ln2/2, e^r by its Taylor polynomial of degree 7. Below −87
+    /// the result is 0, above 88.3 less exact; that of a NaN is NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Exp(Vector512<float> x)
     {

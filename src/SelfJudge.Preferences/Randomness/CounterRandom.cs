@@ -11,7 +11,8 @@ public sealed class CounterRandom(ulong seed)
     private ulong _next;
 
     /// <summary>The number in [0, 1) at place <paramref name="counter"/> of <paramref name="seed"/>.</summary>
-    public static double Uniform(ulong seed, ulong counter) => (Seeds.Mix(seed + (counter + 1) * 0x9E3779B97F4A7C15) >> 11) * (1.0 / (1UL << 53));
+    public static double Uniform(ulong seed, ulong counter) =>
+        (Seeds.Mix(seed + (counter + 1) * 0x9E3779B97F4A7C15) >> 11) * (1.0 / (1UL << 53));
 
     /// <summary>The next number in [0, 1).</summary>
     public double Uniform() => Uniform(seed, _next++);

@@ -21,7 +21,8 @@ public static class Seeds
         return Mix(seed ^ Mix(hash));
     }
 
-    /// <summary>The finalizer of SplitMix64 (Steele et al. 2014): every input bit changes every output bit with probability one half.</summary>
+    /// <summary>The finalizer of SplitMix64 (Steele et al. 2014): every input bit changes every output bit with probability one
+    /// half.</summary>
     internal static ulong Mix(ulong z)
     {
         z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;

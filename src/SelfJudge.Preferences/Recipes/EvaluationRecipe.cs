@@ -6,7 +6,8 @@ namespace SelfJudge.Preferences.Recipes;
 /// <summary>Prompts that training never sees.</summary>
 public enum HeldOutSplit { Test, Validation }
 
-/// <summary>Measurement at the end: every evaluated stage's model answers held-out prompts, and a judge compares its answers with the baseline's.</summary>
+/// <summary>Measurement at the end: every evaluated stage's model answers held-out prompts, and a judge compares its answers with the
+/// baseline's.</summary>
 public sealed record EvaluationRecipe
 {
     /// <summary>The name of the model that the run starts from, before any stage.</summary>
@@ -20,10 +21,13 @@ public sealed record EvaluationRecipe
 
     internal const string Sft = "SFT";
 
-    [Setting("What win rates are against: a stage, or start for the model that the run starts from. Where null, the stage SFT, and on files without one start.")]
+    [Setting("What win rates are against: a stage, or start for the model that the run starts from. Where null, the stage SFT, and on "
+        + "files without one start.")]
     public string? Baseline { get; init; }
 
-    [Setting("Who compares: oracle, for the built-in world's; a stage's name; start, for the model that the run starts from; the name of one of judge.endpoints; the path of a model folder, such as ./judge. Where null, the oracle in the built-in world, and elsewhere the first jsft stage or, without one, the model that the run starts from.")]
+    [Setting("Who compares: oracle, for the built-in world's; a stage's name; start, for the model that the run starts from; the name of "
+        + "one of judge.endpoints; the path of a model folder, such as ./judge. Where null, the oracle in the built-in world, and "
+        + "elsewhere the first jsft stage or, without one, the model that the run starts from.")]
     public string? Judge { get; init; }
 
     [Setting("What a pair of answers counts as on which the judge's two orders disagree: a tie, or the mean over both orders decides.")]

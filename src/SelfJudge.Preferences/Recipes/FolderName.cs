@@ -13,8 +13,10 @@ internal static class FolderName
     public static string? FindProblem(string name) =>
         name.Length == 0 ? "is empty"
         : name.IndexOfAny(['/', '\\']) >= 0 ? "a name becomes a folder: leave out slashes"
-        : name.Any(c => char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator) ? "a name becomes a folder: leave out characters that cannot be seen"
-        : name.Trim() != name || name.StartsWith('.') || name.EndsWith('.') ? "a name becomes a folder: it cannot begin or end with a dot or a blank"
+        : name.Any(c => char.IsControl(c) || char.GetUnicodeCategory(c) is UnicodeCategory.Format or UnicodeCategory.LineSeparator
+            or UnicodeCategory.ParagraphSeparator) ? "a name becomes a folder: leave out characters that cannot be seen"
+        : name.Trim() != name || name.StartsWith('.') || name.EndsWith('.')
+            ? "a name becomes a folder: it cannot begin or end with a dot or a blank"
         : name.EnumerateRunes().Contains(Rune.ReplacementChar) ? "a name becomes a folder: it has characters that are none"
         : Encoding.UTF8.GetByteCount(name) > MaxBytes ? $"a name becomes a folder: it has more than {MaxBytes} bytes"
         : null;

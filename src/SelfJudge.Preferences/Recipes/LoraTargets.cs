@@ -18,7 +18,8 @@ public static class LoraTargets
     /// The projections that PEFT's <c>target_modules</c> comes to: a module's name or the end of its path such as
     /// <c>self_attn.q_proj</c>, <c>all-linear</c>, or a regular expression that whole paths match.
     /// </summary>
-    /// <exception cref="ArgumentException">A target is none of these, or names some layers only; the message says what can be named.</exception>
+    /// <exception cref="ArgumentException">A target is none of these, or names some layers only; the message says what can be
+    /// named.</exception>
     public static IReadOnlyList<string> Resolve(IReadOnlyList<string> targets)
     {
         List<string> found = [.. targets.SelectMany(Named).Distinct()];
@@ -42,7 +43,8 @@ public static class LoraTargets
                     named.Add(module);
                     break;
                 case > 0:
-                    throw new ArgumentException($"'{target}' names {module} of some layers only, and an adapter is on all of them; known are {Known}");
+                    throw new ArgumentException(
+                        $"'{target}' names {module} of some layers only, and an adapter is on all of them; known are {Known}");
             }
         return named.Count > 0 ? named : throw new ArgumentException($"'{target}' is no module of the model; known are {Known}");
     }
@@ -58,9 +60,11 @@ public static class LoraTargets
         }
         catch (Exception e) when (e is ArgumentException or NotSupportedException)
         {
-            throw new ArgumentException($"'{target}' is neither a module nor a regular expression that can be used ({e.Message}); known are {Known}", e);
+            throw new ArgumentException(
+                $"'{target}' is neither a module nor a regular expression that can be used ({e.Message}); known are {Known}", e);
         }
     }
 
-    private static string Path(int layer, string module) => $"model.layers.{layer}.{(module is "gate_proj" or "up_proj" or "down_proj" ? "mlp" : "self_attn")}.{module}";
+    private static string Path(int layer, string module) =>
+        $"model.layers.{layer}.{(module is "gate_proj" or "up_proj" or "down_proj" ? "mlp" : "self_attn")}.{module}";
 }

@@ -11,13 +11,16 @@ public sealed record ModelRecipe
     [Setting("The shape of a random model.")]
     public InitRecipe Init { get; init; } = new();
 
-    [Setting("The dialogue template by name, or the path of a file with one; \"auto\" for the model's own, where it is a known one, which the console resolves before a run.")]
+    [Setting("The dialogue template by name, or the path of a file with one; \"auto\" for the model's own, where it is a known one, which "
+        + "the console resolves before a run.")]
     public string DialogueTemplate { get; init; } = "world";
 
-    [Setting("The longest sequence, prompt and answer together, in tokens; the model's positions where null. Of what is longer, dialogues lose their beginning, judge prompts text of their context and responses.", AtLeast = 16, AtMost = 16_777_216)]
+    [Setting("The longest sequence, prompt and answer together, in tokens; the model's positions where null. Of what is longer, dialogues "
+        + "lose their beginning, judge prompts text of their context and responses.", AtLeast = 16, AtMost = 16_777_216)]
     public int? MaxLength { get; init; }
 
-    [Setting("Sequences that a worker of the host generates at once, which bounds the memory of their keys and values; the host's own bound where null.", AtLeast = 1, AtMost = 65_536)]
+    [Setting("Sequences that a worker of the host generates at once, which bounds the memory of their keys and values; the host's own "
+        + "bound where null.", AtLeast = 1, AtMost = 65_536)]
     public int? MaxActiveSequences { get; init; }
 }
 

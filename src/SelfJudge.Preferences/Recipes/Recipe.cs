@@ -4,7 +4,8 @@ using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.Preferences.Recipes;
 
-/// <summary>A whole run: the data, the model it starts from, the stages it goes through, how it is measured. Every key of a recipe file is a property here, in snake_case.</summary>
+/// <summary>A whole run: the data, the model it starts from, the stages it goes through, how it is measured. Every key of a recipe file is
+/// a property here, in snake_case.</summary>
 public sealed record Recipe
 {
     [Setting("What tables and reports call the run, and what its folder is named after.")]
@@ -34,7 +35,8 @@ public sealed record Recipe
     [Setting("Measurement at the end; none where left out.")]
     public EvaluationRecipe? Evaluation { get; init; }
 
-    [Setting("Checkpoints kept; older ones are deleted. At least 2, so that a damaged one has one before it.", AtLeast = 2, AtMost = 1_000_000)]
+    [Setting("Checkpoints kept; older ones are deleted. At least 2, so that a damaged one has one before it.", AtLeast = 2,
+        AtMost = 1_000_000)]
     public int KeepCheckpoints { get; init; } = 2;
 
     /// <summary>
@@ -46,14 +48,23 @@ public sealed record Recipe
     {
         var isOnFiles = Data.WorldPairs == 0;
         var evaluation = Evaluation ?? (isOnFiles && Data.HasPairs && Stages.Any(s => s.IsEvaluated) ? new EvaluationRecipe() : null);
-        return this with { Evaluation = evaluation is null or { Baseline: not null } ? evaluation : evaluation with { Baseline = isOnFiles && Stages.All(s => s.Name != EvaluationRecipe.Sft) ? EvaluationRecipe.Start : EvaluationRecipe.Sft } };
+        return this with
+        {
+            Evaluation = evaluation is null or { Baseline: not null } ? evaluation
+            : evaluation with
+            {
+                Baseline = isOnFiles && Stages.All(s => s.Name != EvaluationRecipe.Sft) ? EvaluationRecipe.Start
+            : EvaluationRecipe.Sft
+            }
+        };
     }
 
     /// <summary>The held-out pairs that the models of stages are measured on as judges, at most; null for all of them.</summary>
     public int? JudgedPairs => Judge.HeldOutPairs ?? (Data.WorldPairs > 0 ? null : JudgeRecipe.HeldOutPairsOfFiles);
 
     /// <summary>The held-out prompts of the evaluation, at most; null for all of them.</summary>
-    public int? EvaluatedPrompts => Evaluation?.Prompts is { } named ? (named == 0 ? null : named) : Data.WorldPairs > 0 ? null : EvaluationRecipe.PromptsOfFiles;
+    public int? EvaluatedPrompts => Evaluation?.Prompts is { } named ? (named == 0 ? null : named) : Data.WorldPairs > 0 ? null
+        : EvaluationRecipe.PromptsOfFiles;
 
     /// <summary>The judge templates of a stage: its own, else those of the stage it starts from, else the run's.</summary>
     public IReadOnlyList<string> TemplatesOf(StageRecipe stage) =>
@@ -112,10 +123,12 @@ public sealed record DataRecipe
     [Setting("Several files or folders of pairs, weighted, in place of pairs.")]
     public IReadOnlyList<DataSource> Sources { get; init; } = [];
 
-    [Setting("Pairs of the built-in world by a better writer, whose chosen responses the policy learns beyond those of world_pairs; the judge never sees them (Table 2: HH's online split, an aligned model's).", AtLeast = 0, AtMost = 10_000_000)]
+    [Setting("Pairs of the built-in world by a better writer, whose chosen responses the policy learns beyond those of world_pairs; the "
+        + "judge never sees them (Table 2: HH's online split, an aligned model's).", AtLeast = 0, AtMost = 10_000_000)]
     public int WorldExtraAnswers { get; init; }
 
-    [Setting("A file or folder of pairs whose chosen responses the policy learns beyond the pairs' own; the judge never sees them (Table 2: HH's online split).")]
+    [Setting("A file or folder of pairs whose chosen responses the policy learns beyond the pairs' own; the judge never sees them (Table "
+        + "2: HH's online split).")]
     public string? ExtraAnswers { get; init; }
 
     /// <summary>Whether files of pairs are named.</summary>

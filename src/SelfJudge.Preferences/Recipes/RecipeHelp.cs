@@ -13,7 +13,8 @@ public sealed partial record RecipeHelp(string Key, string Meaning, string Allow
     public static IReadOnlyList<RecipeHelp> All { get; } = [.. Of(typeof(Recipe), "", [])];
 
     /// <summary>The keys that have a part in them, written as here, as in an error (stages[0].loss.beta), or without brackets.</summary>
-    public static IEnumerable<RecipeHelp> Find(string part) => All.Where(h => Element().Replace(h.Key, "").Contains(Element().Replace(part, ""), StringComparison.Ordinal));
+    public static IEnumerable<RecipeHelp> Find(string part) =>
+        All.Where(h => Element().Replace(h.Key, "").Contains(Element().Replace(part, ""), StringComparison.Ordinal));
 
     [GeneratedRegex(@"\[\d*\]")]
     private static partial Regex Element();

@@ -8,10 +8,12 @@ using SelfJudge.Preferences.Settings;
 
 namespace SelfJudge.Preferences.Recipes;
 
-/// <summary>The keys of a recipe as a JSON schema (draft 2020-12), for editors and other programs. What takes several keys to be wrong is not in it.</summary>
+/// <summary>The keys of a recipe as a JSON schema (draft 2020-12), for editors and other programs. What takes several keys to be wrong is
+/// not in it.</summary>
 public static class RecipeSchema
 {
-    private static readonly JsonSerializerOptions Written = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Written =
+        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>The schema as JSON.</summary>
     public static string Render()
@@ -28,8 +30,14 @@ public static class RecipeSchema
         var properties = new JsonObject();
         foreach (var key in SettingKeys.Of(type).Values)
             properties[key.Name] = Key(key, defaults is null ? null : key.Property.GetValue(defaults));
-        var group = new JsonObject { ["type"] = new JsonArray("object", "null"), ["properties"] = properties, ["additionalProperties"] = false };
-        if (SettingKeys.Of(type).Values.Where(k => k.Setting.IsRequired).Select(k => (JsonNode)k.Name).ToArray() is { Length: > 0 } required)
+        var group = new JsonObject
+        {
+            ["type"] = new JsonArray("object", "null"),
+            ["properties"] = properties,
+            ["additionalProperties"] = false
+        };
+        if (SettingKeys.Of(type).Values.Where(k => k.Setting.IsRequired).Select(k => (JsonNode)k.Name)
+            .ToArray() is { Length: > 0 } required)
             group["required"] = new JsonArray(required);
         if (type == typeof(StageRecipe))
             group["allOf"] = new JsonArray([.. StageMethods.All.Select(OfMethod)]);
@@ -43,7 +51,8 @@ public static class RecipeSchema
         {
             var item = Value(element, key.Setting);
             // One value stands for a list of one.
-            schema = SettingKeys.IsGroup(element) ? new JsonObject { ["type"] = new JsonArray("array", "null") } : (JsonObject)item.DeepClone();
+            schema = SettingKeys.IsGroup(element) ? new JsonObject { ["type"] = new JsonArray("array", "null") }
+                : (JsonObject)item.DeepClone();
             if (!SettingKeys.IsGroup(element))
                 schema["type"] = new JsonArray("array", (JsonNode)item["type"]!.GetValue<string>(), "null");
             else
@@ -52,7 +61,8 @@ public static class RecipeSchema
         }
         else
         {
-            schema = SettingKeys.IsGroup(key.Type) ? Group(key.Type, value ?? Activator.CreateInstance(key.Type)) : Value(key.Type, key.Setting);
+            schema = SettingKeys.IsGroup(key.Type) ? Group(key.Type, value ?? Activator.CreateInstance(key.Type))
+                : Value(key.Type, key.Setting);
             // A key without a value has its default; one that must be there has none.
             if (!key.Setting.IsRequired && schema["enum"] is JsonArray names)
                 names.Add(null);
@@ -72,10 +82,16 @@ public static class RecipeSchema
         if (type.IsEnum)
             return new JsonObject { ["enum"] = new JsonArray([.. SettingNames.AllOf(type).Select(n => (JsonNode)n)]) };
         if (!SettingKeys.IsNumber(type))
-            return type == typeof(bool) ? new JsonObject { ["type"] = "boolean" } : new JsonObject { ["type"] = "string", ["minLength"] = 1, ["maxLength"] = SettingKeys.MaxText };
+            return type == typeof(bool) ? new JsonObject { ["type"] = "boolean" }
+                : new JsonObject { ["type"] = "string", ["minLength"] = 1, ["maxLength"] = SettingKeys.MaxText };
         var number = new JsonObject { ["type"] = SettingKeys.IsWhole(type) ? "integer" : "number" };
         var bounds = new JsonObject();
-        foreach (var (name, bound) in new[] { ("minimum", Math.Max(setting.AtLeast, type == typeof(int) ? int.MinValue : type == typeof(ulong) ? 0 : double.NegativeInfinity)), ("exclusiveMinimum", setting.MoreThan), ("maximum", Math.Min(setting.AtMost, type == typeof(int) ? int.MaxValue : double.PositiveInfinity)), ("exclusiveMaximum", setting.LessThan) })
+        foreach (var (name, bound)
+            in new[] { ("minimum", Math.Max(setting.AtLeast,
+            type == typeof(int) ? int.MinValue : type == typeof(ulong) ? 0 : double.NegativeInfinity)),
+            ("exclusiveMinimum", setting.MoreThan),
+            ("maximum", Math.Min(setting.AtMost, type == typeof(int) ? int.MaxValue : double.PositiveInfinity)),
+            ("exclusiveMaximum", setting.LessThan) })
             if (double.IsFinite(bound))
                 bounds[name] = bound;
         if (setting.OrZero)

@@ -37,10 +37,12 @@ internal sealed class RankedWeights
         logits.CopyTo(_weights);
         _weights.AsSpan(logits.Length, padded - logits.Length).Fill(float.NegativeInfinity);
         _count = logits.Length;
-        return Avx512F.IsSupported ? WeighWide(_weights.AsSpan(0, padded), max, factor) : WeighNarrow(_weights.AsSpan(0, padded), max, factor);
+        return Avx512F.IsSupported ? WeighWide(_weights.AsSpan(0, padded), max, factor)
+            : WeighNarrow(_weights.AsSpan(0, padded), max, factor);
     }
 
-    /// <summary>Takes the tokens of at least this weight as candidates (of those that have any weight) and returns their end, for <see cref="Find"/> to begin with.</summary>
+    /// <summary>Takes the tokens of at least this weight as candidates (of those that have any weight) and returns their end, for
+    /// <see cref="Find"/> to begin with.</summary>
     /// <param name="sum">The sum of all weights.</param>
     public Place TakeCandidates(float least, double sum)
     {
@@ -49,7 +51,8 @@ internal sealed class RankedWeights
         return new Place(_count, sum, least, 0);
     }
 
-    /// <summary>The first place, from the most likely candidate on, up to which the sum of weights reaches the mass; the end where none before it does.</summary>
+    /// <summary>The first place, from the most likely candidate on, up to which the sum of weights reaches the mass; the end where none
+    /// before it does.</summary>
     public Place Find(Place end, double mass)
     {
         scoped ReadOnlySpan<float> weights = _candidates;

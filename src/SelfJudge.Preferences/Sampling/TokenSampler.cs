@@ -2,7 +2,8 @@ using System.Numerics.Tensors;
 
 namespace SelfJudge.Preferences.Sampling;
 
-/// <summary>Draws tokens from logits. A draw is a function of the logits and one uniform number, nothing else. Not safe for use by several threads at once: it keeps working memory.</summary>
+/// <summary>Draws tokens from logits. A draw is a function of the logits and one uniform number, nothing else. Not safe for use by several
+/// threads at once: it keeps working memory.</summary>
 public sealed class TokenSampler
 {
     // Temperatures beyond what float32 can divide by are its extremes: the most likely alone, and all alike.

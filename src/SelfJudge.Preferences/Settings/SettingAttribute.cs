@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace SelfJudge.Preferences.Settings;
 
-/// <summary>What a setting means and which values it takes: the one place from which its check, its errors, its help and the JSON schema of recipes come.</summary>
+/// <summary>What a setting means and which values it takes: the one place from which its check, its errors, its help and the JSON schema of
+/// recipes come.</summary>
 /// <param name="meaning">In a sentence or two.</param>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class SettingAttribute(string meaning) : Attribute
@@ -21,7 +22,8 @@ public sealed class SettingAttribute(string meaning) : Attribute
     /// <summary>Whether a file must have it.</summary>
     public bool IsRequired { get; init; }
 
-    public bool Allows(double value) => double.IsFinite(value) && (OrZero && value == 0 || value >= AtLeast && value > MoreThan && value <= AtMost && value < LessThan);
+    public bool Allows(double value) => double.IsFinite(value)
+        && (OrZero && value == 0 || value >= AtLeast && value > MoreThan && value <= AtMost && value < LessThan);
 
     /// <summary>The allowed numbers in words, such as "from 0 to 1"; empty where all finite ones are.</summary>
     public string Range

@@ -32,7 +32,8 @@ internal static class SettingKeys
     private static readonly ConcurrentDictionary<Type, IReadOnlyDictionary<string, SettingKey>> Known = [];
 
     /// <summary>The keys of a group by name, in their order.</summary>
-    public static IReadOnlyDictionary<string, SettingKey> Of(Type type) => Known.GetOrAdd(type, owner => new OrderedDictionary<string, SettingKey>(
+    public static IReadOnlyDictionary<string, SettingKey> Of(Type type) =>
+        Known.GetOrAdd(type, owner => new OrderedDictionary<string, SettingKey>(
         from property in owner.GetProperties()
         let setting = property.GetCustomAttribute<SettingAttribute>()
         where setting is not null
@@ -47,7 +48,8 @@ internal static class SettingKeys
     public static bool IsNumber(Type type) => IsWhole(type) || type == typeof(double) || type == typeof(float);
 
     /// <summary>The type of a list's elements; null where a type is no list.</summary>
-    public static Type? ElementOf(Type type) => type != typeof(string) && type.IsGenericType && type.IsAssignableTo(typeof(IEnumerable)) ? type.GetGenericArguments()[0] : null;
+    public static Type? ElementOf(Type type) =>
+        type != typeof(string) && type.IsGenericType && type.IsAssignableTo(typeof(IEnumerable)) ? type.GetGenericArguments()[0] : null;
 
     /// <summary>The first number of a group that is outside of its range, in words; null where all are within.</summary>
     public static string? FindProblem(object settings) =>

@@ -9,5 +9,6 @@ internal static class SettingNames
     public static string Of(Enum value) => HyphenatedNamingConvention.Instance.Apply(value.ToString());
 
     /// <summary>All values, in their order.</summary>
-    public static IReadOnlyList<string> AllOf(Type enumeration) => [.. Enum.GetNames(enumeration).Select(HyphenatedNamingConvention.Instance.Apply)];
+    public static IReadOnlyList<string> AllOf(Type enumeration) =>
+        [.. Enum.GetNames(enumeration).Select(HyphenatedNamingConvention.Instance.Apply)];
 }

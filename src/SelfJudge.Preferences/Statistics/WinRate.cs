@@ -11,13 +11,16 @@ public sealed record Estimate(double Mean, double Low, double High)
     public static Estimate Of(IReadOnlyCollection<double> values) => Of(values, Z);
 
     /// <summary>The mean of a few independent values, with Student's interval mean ± t·s/√n at n − 1 degrees of freedom.</summary>
-    public static Estimate OfFew(IReadOnlyCollection<double> values) => Of(values, values.Count < 2 ? 0 : StudentT.InvCDF(0, 1, values.Count - 1, 0.975));
+    public static Estimate OfFew(IReadOnlyCollection<double> values) =>
+        Of(values, values.Count < 2 ? 0 : StudentT.InvCDF(0, 1, values.Count - 1, 0.975));
 
-    /// <summary>A share of independent trials, with Wilson's score interval: within [0, 1], and of some width even where all trials came out alike.</summary>
+    /// <summary>A share of independent trials, with Wilson's score interval: within [0, 1], and of some width even where all trials came
+    /// out alike.</summary>
     public static Estimate OfShare(double share, int trials)
     {
         var spread = Z * Z / trials;
-        var (middle, half) = ((share + spread / 2) / (1 + spread), Z / (1 + spread) * Math.Sqrt(share * (1 - share) / trials + spread / (4 * trials)));
+        var (middle, half) = ((share + spread / 2) / (1 + spread),
+            Z / (1 + spread) * Math.Sqrt(share * (1 - share) / trials + spread / (4 * trials)));
         return new Estimate(share, Math.Max(0, middle - half), Math.Min(1, middle + half));
     }
 
@@ -65,7 +68,8 @@ public static class WinRate
 {
     private const double Tie = 1e-9;
 
-    /// <summary>Share of prompts on which the answers score higher than the baseline's answers to the same prompts, ties counting one half.</summary>
+    /// <summary>Share of prompts on which the answers score higher than the baseline's answers to the same prompts, ties counting one
+    /// half.</summary>
     public static Estimate Of(IReadOnlyList<double> scores, IReadOnlyList<double> baseline) =>
         Estimate.Of([.. scores.Zip(baseline, Compare)]);
 

@@ -14,13 +14,24 @@ public static class DialogueTemplateFile
 
     private static readonly string[] Once = [Placeholder];
     private static readonly string[] Required = ["name", "system", "user", "assistant"];
-    private static readonly OrderedDictionary<string, string[]> Known = new() { ["name"] = [], ["system"] = Once, ["user"] = Once, ["assistant"] = Once, ["system_message"] = [], ["user_after_system"] = Once };
+    private static readonly OrderedDictionary<string, string[]> Known = new()
+    {
+        ["name"] = [],
+        ["system"] = Once,
+        ["user"] = Once,
+        ["assistant"] = Once,
+        ["system_message"] = [],
+        ["user_after_system"] = Once
+    };
 
-    /// <exception cref="ArgumentException">The file is missing, too large, or not a template; the message names it, and the line.</exception>
+    /// <exception cref="ArgumentException">The file is missing, too large, or not a template; the message names it, and the
+    /// line.</exception>
     public static DialogueTemplate Load(string path)
     {
         var texts = TextFile.Read(path, "dialogue template", Known, Required);
         var around = texts["assistant"].Split(Placeholder);
-        return new DialogueTemplate(texts["name"], texts["system"], texts["user"], around[0], around[1], texts.GetValueOrDefault("system_message")) { UserAfterSystemFormat = texts.GetValueOrDefault("user_after_system") };
+        return new DialogueTemplate(texts["name"], texts["system"], texts["user"], around[0], around[1],
+            texts.GetValueOrDefault("system_message"))
+        { UserAfterSystemFormat = texts.GetValueOrDefault("user_after_system") };
     }
 }

@@ -11,7 +11,14 @@ public sealed record JudgeTemplate
 {
     private static readonly string[] Required = ["context", "response_a", "response_b"];
     private static readonly string[] RequiredKeys = ["name", "text"];
-    private static readonly OrderedDictionary<string, string[]> FileKeys = new() { ["name"] = [], ["text"] = [.. Required.Select(p => $"{{{p}}}")], ["principle"] = [], ["user"] = ["{content}"], ["assistant"] = ["{content}"] };
+    private static readonly OrderedDictionary<string, string[]> FileKeys = new()
+    {
+        ["name"] = [],
+        ["text"] = [.. Required.Select(p => $"{{{p}}}")],
+        ["principle"] = [],
+        ["user"] = ["{content}"],
+        ["assistant"] = ["{content}"]
+    };
 
     /// <param name="name">What recipes call it.</param>
     /// <param name="format">The text with its placeholders, up to where the judge token follows.</param>
@@ -23,7 +30,8 @@ public sealed record JudgeTemplate
         {
             var count = format.Split($"{{{placeholder}}}").Length - 1;
             if (count != 1)
-                throw new ArgumentException($"judge template '{name}': the placeholder {{{placeholder}}} must stand exactly once, but stands {count} times");
+                throw new ArgumentException(
+                    $"judge template '{name}': the placeholder {{{placeholder}}} must stand exactly once, but stands {count} times");
         }
         (Name, Format, Principle) = (name, format, principle);
     }
@@ -73,7 +81,8 @@ public sealed record JudgeTemplate
 
     public static IReadOnlyList<JudgeTemplate> BuiltIn { get; } =
     [
-        World, HhHelpful, UltraFeedback, .. Enum.GetValues<Rule>().SelectMany(p => new[] { WorldFor(p), UltraFeedbackFor(p, rationale: false), UltraFeedbackFor(p, rationale: true) }),
+        World, HhHelpful, UltraFeedback, .. Enum.GetValues<Rule>()
+            .SelectMany(p => new[] { WorldFor(p), UltraFeedbackFor(p, rationale: false), UltraFeedbackFor(p, rationale: true) }),
     ];
 
     /// <summary>
@@ -82,15 +91,21 @@ public sealed record JudgeTemplate
     /// </summary>
     /// <exception cref="ArgumentException">No template has that name, or the file is none; the message names it.</exception>
     public static JudgeTemplate ByName(string name) => IsFile(name) ? Load(name) : BuiltIn.FirstOrDefault(t => t.Name == name)
-        ?? throw new ArgumentException($"unknown judge template '{name}'; known are {string.Join(", ", BuiltIn.Select(t => t.Name))}, and .yaml files");
+        ?? throw new ArgumentException(
+            $"unknown judge template '{name}'; known are {string.Join(", ", BuiltIn.Select(t => t.Name))}, and .yaml files");
 
-    public static bool IsFile(string name) => name.EndsWith(".yaml", StringComparison.Ordinal) || name.EndsWith(".yml", StringComparison.Ordinal);
+    public static bool IsFile(string name) =>
+        name.EndsWith(".yaml", StringComparison.Ordinal) || name.EndsWith(".yml", StringComparison.Ordinal);
 
     private static JudgeTemplate Load(string path)
     {
         var texts = TextFile.Read(path, "judge template", FileKeys, RequiredKeys);
         var template = new JudgeTemplate(texts["name"], texts["text"], texts.GetValueOrDefault("principle"));
-        return template with { UserLine = texts.GetValueOrDefault("user") ?? template.UserLine, AssistantLine = texts.GetValueOrDefault("assistant") ?? template.AssistantLine };
+        return template with
+        {
+            UserLine = texts.GetValueOrDefault("user") ?? template.UserLine,
+            AssistantLine = texts.GetValueOrDefault("assistant") ?? template.AssistantLine
+        };
     }
 
     private static JudgeTemplate WorldOverall() => new("world", WorldFormat("overall")) { Kind = Style.World };
@@ -115,8 +130,10 @@ public sealed record JudgeTemplate
         return new JudgeTemplate($"ultrafeedback-{words.Replace(' ', '-')}{(rationale ? "-rationale" : "")}", Instruction(
             SystemMessage(principle),
             $"Which is the better response for an assistant when following the principle of ’{words}’ for a given instruction?",
-            rationale ? $"Please choose either A or B and evaluate each response according to the principle of ’{words}’." : $"Please choose either A or B according to the principle of ’{words}’.",
-            rationale ? $"Sure! Here is the decision of better response and evaluations of each response, guided by the principle of ’{words}’.\nDecision: Response "
+            rationale ? $"Please choose either A or B and evaluate each response according to the principle of ’{words}’."
+                : $"Please choose either A or B according to the principle of ’{words}’.",
+            rationale ? $"Sure! Here is the decision of better response and evaluations of each response, guided by the principle of "
+                + $"’{words}’.\nDecision: Response "
                 : $"Sure! The option which is better guided by the principle of ’{words}’ would be Response "), principle.Name())
         { Kind = Style.Instruction };
     }
@@ -124,10 +141,16 @@ public sealed record JudgeTemplate
     // Table 16.
     private static string SystemMessage(Rule principle) => principle switch
     {
-        Rule.Helpfulness => "Under the principle of ’helpfulness’, the assistant should provide users with accurate, relevant, and up-to-date information, ensuring that the content is positive, interesting, engaging, educational, and helpful.",
-        Rule.Honesty => "Under the principle of ’honesty’, the assistant should be honest about whether it knows the answer and express its uncertainty explicitly. The assistant should confident on questions it knows well and be modest on those it is unfamiliar with using weakeners such as ’I guess’, ’I suppose’, ’probably’, and ’perhaps’ to express uncertainty.",
-        Rule.InstructionFollowing => "Under the principle of ’instruction following’, the assistant should align the output with intent of instruction, by understanding the task goal (intended outcome) and restrictions (text styles, format or designated methods, etc.).",
-        _ => "Under the principle of ’truthfulness’, the assistant should answer truthfully and be faithful to factual knowledge as well as given contexts, never making up any new facts that aren’t true or cannot be grounded in the instruction.",
+        Rule.Helpfulness => "Under the principle of ’helpfulness’, the assistant should provide users with accurate, relevant, and "
+            + "up-to-date information, ensuring that the content is positive, interesting, engaging, educational, and helpful.",
+        Rule.Honesty => "Under the principle of ’honesty’, the assistant should be honest about whether it knows the answer and express "
+            + "its uncertainty explicitly. The assistant should confident on questions it knows well and be modest on those it is "
+            + "unfamiliar with using weakeners such as ’I guess’, ’I suppose’, ’probably’, and ’perhaps’ to express uncertainty.",
+        Rule.InstructionFollowing =>
+            "Under the principle of ’instruction following’, the assistant should align the output with intent of instruction, by "
+                + "understanding the task goal (intended outcome) and restrictions (text styles, format or designated methods, etc.).",
+        _ => "Under the principle of ’truthfulness’, the assistant should answer truthfully and be faithful to factual knowledge as well "
+            + "as given contexts, never making up any new facts that aren’t true or cannot be grounded in the instruction.",
     };
 
     private static string Instruction(string system, string question, string request, string opening) =>
@@ -157,18 +180,26 @@ public sealed record JudgeTemplate
 
     /// <summary>The prompt for one order of a pair.</summary>
     public IReadOnlyList<TemplatePart> Render(string context, string responseA, string responseB) =>
-        TemplatePart.Fill(Format, new Dictionary<string, string> { ["context"] = context, ["response_a"] = responseA, ["response_b"] = responseB });
+        TemplatePart.Fill(Format, new Dictionary<string, string>
+        {
+            ["context"] = context,
+            ["response_a"] = responseA,
+            ["response_b"] = responseB
+        });
 
     /// <summary>What follows the judge token where rationales are learned (Table 18).</summary>
-    public string Rationale(string aboutA, string aboutB) => Kind == Style.World ? $"A {aboutA} B {aboutB}" : $"\nEvaluation of Response A: {aboutA}\nEvaluation of Response B: {aboutB}";
+    public string Rationale(string aboutA, string aboutB) =>
+        Kind == Style.World ? $"A {aboutA} B {aboutB}" : $"\nEvaluation of Response A: {aboutA}\nEvaluation of Response B: {aboutB}";
 
-    /// <summary>The judge's view of a dialogue: its turns as lines of <c>User: …</c> and <c>Assistant: …</c>, or as the template has them; the bare prompt where the template is the world's, or asks for an instruction and there is but one turn.</summary>
+    /// <summary>The judge's view of a dialogue: its turns as lines of <c>User: …</c> and <c>Assistant: …</c>, or as the template has them;
+    /// the bare prompt where the template is the world's, or asks for an instruction and there is but one turn.</summary>
     public string Context(IReadOnlyList<Turn> turns)
     {
         var said = turns.Where(t => t.Role != Role.System).ToList();
         return Kind == Style.World ? string.Join(' ', turns.Select(t => t.Content))
             : Kind == Style.Instruction && said.Count == 1 ? said[0].Content
-            : string.Join('\n', said.Select(t => (t.Role == Role.User ? UserLine : AssistantLine).Replace("{content}", t.Content, StringComparison.Ordinal)));
+            : string.Join('\n', said.Select(t => (t.Role == Role.User ? UserLine : AssistantLine)
+                .Replace("{content}", t.Content, StringComparison.Ordinal)));
     }
 
     private enum Style { Dialogue, Instruction, World }

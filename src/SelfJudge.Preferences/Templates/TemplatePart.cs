@@ -3,7 +3,8 @@ using System.Text;
 namespace SelfJudge.Preferences.Templates;
 
 /// <summary>A stretch of rendered text.</summary>
-/// <param name="IsControl">Whether it comes from the template. Only there do special tokens mean anything; in what a user or a model wrote, their spelling is text.</param>
+/// <param name="IsControl">Whether it comes from the template. Only there do special tokens mean anything; in what a user or a model wrote,
+/// their spelling is text.</param>
 public readonly record struct TemplatePart(string Text, bool IsControl)
 {
     /// <summary>Splits a format at its placeholders and puts content in their place; what stands between is control text.</summary>
@@ -30,6 +31,8 @@ public readonly record struct TemplatePart(string Text, bool IsControl)
             parts.Add(new TemplatePart(literal.ToString(), true));
         return parts;
 
-        bool StandsAt(int place, string name) => string.CompareOrdinal(format, place + 1, name, 0, name.Length) == 0 && format.AsSpan(Math.Min(place + 1 + name.Length, format.Length)).StartsWith('}');
+        bool StandsAt(int place, string name) =>
+            string.CompareOrdinal(format, place + 1, name, 0, name.Length) == 0
+                && format.AsSpan(Math.Min(place + 1 + name.Length, format.Length)).StartsWith('}');
     }
 }

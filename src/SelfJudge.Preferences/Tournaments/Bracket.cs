@@ -38,14 +38,16 @@ public sealed record Bracket(IReadOnlyList<int> Seeding, IReadOnlyList<int> Stan
     public int Champion => IsDecided ? Standing[0] : throw new InvalidOperationException($"{Standing.Count} completions are still in");
 
     /// <summary>The matches of the next round, which can all be judged at once.</summary>
-    public IReadOnlyList<Pairing> NextRound => [.. Enumerable.Range(0, Standing.Count / 2).Select(i => new Pairing(Standing[2 * i], Standing[2 * i + 1]))];
+    public IReadOnlyList<Pairing> NextRound =>
+        [.. Enumerable.Range(0, Standing.Count / 2).Select(i => new Pairing(Standing[2 * i], Standing[2 * i + 1]))];
 
     /// <summary>The bracket after a round, given its verdicts in the order of <see cref="NextRound"/>. A tie sends the first on.</summary>
     public Bracket Play(IReadOnlyList<Verdict> verdicts)
     {
         var pairings = NextRound;
         if (verdicts.Count != pairings.Count)
-            throw new ArgumentException($"round {Round} has {pairings.Count} matches, but {verdicts.Count} verdicts were given", nameof(verdicts));
+            throw new ArgumentException($"round {Round} has {pairings.Count} matches, but {verdicts.Count} verdicts were given",
+                nameof(verdicts));
         var played = pairings.Zip(verdicts, (p, v) => new Match(Round, p.First, p.Second, v.Winner == 2 ? p.Second : p.First, v)).ToList();
         var standing = played.Select(m => m.Winner).ToList();
         if (Standing.Count % 2 == 1)

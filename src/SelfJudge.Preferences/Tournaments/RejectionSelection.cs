@@ -10,14 +10,17 @@ namespace SelfJudge.Preferences.Tournaments;
 /// </summary>
 /// <param name="Scores">Of every sample; one half for the baseline, which is level with itself.</param>
 /// <param name="Verdicts">Of all but the baseline, in order.</param>
-/// <param name="OrdersAgree">Whether the judge said the same in both orders of the accepted one and of the rejected one, each against the baseline.</param>
-public sealed record RejectionSelection(int Accepted, int Rejected, IReadOnlyList<double> Scores, IReadOnlyList<Verdict> Verdicts, bool OrdersAgree)
+/// <param name="OrdersAgree">Whether the judge said the same in both orders of the accepted one and of the rejected one, each against the
+/// baseline.</param>
+public sealed record RejectionSelection(int Accepted, int Rejected, IReadOnlyList<double> Scores, IReadOnlyList<Verdict> Verdicts,
+    bool OrdersAgree)
 {
     /// <summary>The sample that the others are compared with.</summary>
     public static int Baseline(int samples, ulong seed) => CounterRandom.Permutation(samples, Seeds.Derive(seed, "baseline"))[0];
 
     /// <param name="verdicts">Of each sample but the baseline, in order, against the baseline.</param>
-    public static RejectionSelection Of(IReadOnlyList<string> samples, int baseline, IReadOnlyList<Verdict> verdicts, double beta, ulong seed)
+    public static RejectionSelection Of(IReadOnlyList<string> samples, int baseline, IReadOnlyList<Verdict> verdicts, double beta,
+        ulong seed)
     {
         var candidates = Enumerable.Range(0, samples.Count).Where(i => i != baseline).ToList();
         // A sample identical to the baseline is level with it, unjudged.

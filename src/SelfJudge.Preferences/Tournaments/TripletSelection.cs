@@ -34,7 +34,8 @@ public static class TripletSelection
     /// </summary>
     /// <param name="requireAgreement">Matches whose two orders disagree yield none either.</param>
     /// <returns>The preferences, and how many matches yield none because their orders disagree.</returns>
-    public static (IReadOnlyList<Preference> Preferences, int Inconsistent) From(Bracket bracket, TripletPattern pattern, bool requireAgreement = false)
+    public static (IReadOnlyList<Preference> Preferences, int Inconsistent) From(Bracket bracket, TripletPattern pattern,
+        bool requireAgreement = false)
     {
         var chosen = bracket.Matches
             .Select((match, index) => (match, index))
@@ -46,6 +47,7 @@ public static class TripletSelection
             })
             .ToList();
         var inconsistent = requireAgreement ? chosen.RemoveAll(m => !m.match.Verdict.OrdersAgree) : 0;
-        return ([.. chosen.Where(m => m.match.Verdict.Winner != 0).Select(m => new Preference(m.index, m.match.Winner, m.match.Loser))], inconsistent);
+        return ([.. chosen.Where(m => m.match.Verdict.Winner != 0).Select(m => new Preference(m.index, m.match.Winner, m.match.Loser))],
+            inconsistent);
     }
 }

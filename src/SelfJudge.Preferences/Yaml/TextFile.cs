@@ -10,8 +10,10 @@ internal static class TextFile
     /// <param name="what">What the file is, for error messages.</param>
     /// <param name="known">The keys that it may have, each with the placeholders that must stand in its text exactly once.</param>
     /// <param name="required">The keys that it must have.</param>
-    /// <exception cref="ArgumentException">The file is missing, too large, no YAML, or has another key; the message names it, and the line.</exception>
-    public static Dictionary<string, string> Read(string path, string what, IReadOnlyDictionary<string, string[]> known, IReadOnlyList<string> required)
+    /// <exception cref="ArgumentException">The file is missing, too large, no YAML, or has another key; the message names it, and the
+    /// line.</exception>
+    public static Dictionary<string, string> Read(string path, string what, IReadOnlyDictionary<string, string[]> known,
+        IReadOnlyList<string> required)
     {
         if (!File.Exists(path))
             throw new ArgumentException($"{path}: no such {what} file");
@@ -33,10 +35,12 @@ internal static class TextFile
                 throw new ArgumentException($"{entry.Place}: unknown key '{key}'; known are {string.Join(", ", known.Keys)}");
             if (entry.Value.IsEmpty)
                 continue;
-            texts[key] = entry.Value is YamlScalar text ? text.Text : throw new ArgumentException($"{entry.Place}: {key} is not a text, but {entry.Value.Shown}");
+            texts[key] = entry.Value is YamlScalar text ? text.Text
+                : throw new ArgumentException($"{entry.Place}: {key} is not a text, but {entry.Value.Shown}");
             foreach (var placeholder in placeholders)
                 if (texts[key].Split(placeholder).Length - 1 is not 1 and var count)
-                    throw new ArgumentException($"{entry.Place}: {key}: the placeholder {placeholder} must stand exactly once, but stands {count} times");
+                    throw new ArgumentException(
+                        $"{entry.Place}: {key}: the placeholder {placeholder} must stand exactly once, but stands {count} times");
         }
         if (required.FirstOrDefault(k => !texts.TryGetValue(k, out var text) || text.Length == 0) is { } missing)
             throw new ArgumentException($"{path}: the key {missing} is missing; a {what} has {string.Join(", ", required)}");

@@ -26,7 +26,8 @@ internal sealed class YamlReader
 
     /// <summary>The one value of a text; null where it has none.</summary>
     /// <param name="placeOf">What error messages call a line.</param>
-    /// <exception cref="InvalidDataException">It is not YAML, more than one document, beyond the bounds, or uses what is not supported; the message names the place.</exception>
+    /// <exception cref="InvalidDataException">It is not YAML, more than one document, beyond the bounds, or uses what is not supported; the
+    /// message names the place.</exception>
     public static YamlValue? Read(string text, Func<long, string> placeOf)
     {
         if (text.Length > MaxCharacters)
@@ -43,7 +44,8 @@ internal sealed class YamlReader
         // The parser has no better word for a text in brackets that begins further left than what they belong to.
         catch (InvalidOperationException e)
         {
-            throw new InvalidDataException($"{placeOf(reader._parser.Current?.End.Line ?? 1)}: not valid YAML: what stands in brackets must be indented", e);
+            throw new InvalidDataException(
+                $"{placeOf(reader._parser.Current?.End.Line ?? 1)}: not valid YAML: what stands in brackets must be indented", e);
         }
     }
 
@@ -94,7 +96,8 @@ internal sealed class YamlReader
         if (depth > MaxDepth)
             throw new InvalidDataException($"{place}: nests deeper than {MaxDepth} levels");
         if (start is AnchorAlias alias)
-            return _anchors.TryGetValue(alias.Value, out var named) ? Copy(named) : throw new InvalidDataException($"{place}: the alias *{alias.Value} stands for nothing before it");
+            return _anchors.TryGetValue(alias.Value, out var named) ? Copy(named)
+                : throw new InvalidDataException($"{place}: the alias *{alias.Value} stands for nothing before it");
         if (start is not NodeEvent node)
             throw new InvalidDataException($"{place}: not valid YAML");
         var isText = node.Tag is { IsEmpty: false, IsNonSpecific: false, Value: TextTag };
@@ -137,7 +140,8 @@ internal sealed class YamlReader
         return entries;
     }
 
-    private ParsingEvent Next() => _parser.MoveNext() ? _parser.Current! : throw new InvalidDataException($"{_placeOf(_parser.Current?.Start.Line ?? 1)}: not valid YAML: it ends too early");
+    private ParsingEvent Next() => _parser.MoveNext() ? _parser.Current!
+        : throw new InvalidDataException($"{_placeOf(_parser.Current?.Start.Line ?? 1)}: not valid YAML: it ends too early");
 
     // Each its own: a value can be set without the others.
     private YamlValue Copy(YamlValue value)
@@ -146,7 +150,12 @@ internal sealed class YamlReader
         return value switch
         {
             YamlList list => list with { Items = [.. list.Items.Select(Copy)] },
-            YamlMap map => map with { Entries = new(map.Entries.Select(e => KeyValuePair.Create(e.Key, e.Value with { Value = Copy(e.Value.Value) })), StringComparer.Ordinal) },
+            YamlMap map => map with
+            {
+                Entries = new(
+                map.Entries.Select(e => KeyValuePair.Create(e.Key, e.Value with { Value = Copy(e.Value.Value) })),
+                StringComparer.Ordinal)
+            },
             _ => value,
         };
     }

@@ -27,7 +27,8 @@ internal static class RequestedRecipes
     {
         var recipe = RecipeFile.Parse(request.Recipe, "recipe");
         if (RecipePaths.FindRelative(recipe) is var (key, path))
-            throw new RecipeException($"recipe: {key}: '{path}' depends on the current directory, which a silo has of its own: write an absolute path");
+            throw new RecipeException(
+                $"recipe: {key}: '{path}' depends on the current directory, which a silo has of its own: write an absolute path");
         lock (Lock)
         {
             Parsed.RemoveAll(p => p.Text == request.Recipe);

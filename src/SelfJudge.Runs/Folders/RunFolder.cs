@@ -43,24 +43,31 @@ public sealed record RunFolder(string Path)
     public string OutputOf(Recipe recipe, StageRecipe stage) =>
         stage != recipe.Stages[^1] ? Within(Stages, stage.Name) : In(recipe.AdapterOf(stage) is null ? "final" : "adapter");
 
-    /// <summary>What a preference stage trained on last, and how likely it is under the stage's final policy and its reference; beside the stage's model.</summary>
+    /// <summary>What a preference stage trained on last, and how likely it is under the stage's final policy and its reference; beside the
+    /// stage's model.</summary>
     public string LastStepOf(Recipe recipe, StageRecipe stage) => BesideModel(recipe, stage, "last-step.jsonl");
 
     /// <summary>What a stage's model, as a judge, made of every held-out pair; beside the stage's model.</summary>
     public string JudgedPairsOf(Recipe recipe, StageRecipe stage) => BesideModel(recipe, stage, "judged-pairs.jsonl");
 
-    private string BesideModel(Recipe recipe, StageRecipe stage, string name) => stage != recipe.Stages[^1] ? Within(Stages, $"{stage.Name}.{name}") : In(name);
+    private string BesideModel(Recipe recipe, StageRecipe stage, string name) =>
+        stage != recipe.Stages[^1] ? Within(Stages, $"{stage.Name}.{name}") : In(name);
 
     /// <summary>TensorBoard's series of a stage.</summary>
     public string SeriesOf(string stage) => Within(TensorBoard, stage);
 
-    /// <summary>Something that an execution made in the folder, by its name; null where there has been none, but that it was made ready for one.</summary>
+    /// <summary>Something that an execution made in the folder, by its name; null where there has been none, but that it was made ready for
+    /// one.</summary>
     public string? FindRemnant() => !Directory.Exists(Path) ? null
         : Directory.EnumerateFileSystemEntries(Path).Select(e => System.IO.Path.GetFileName(e)).Order(StringComparer.Ordinal)
-            .FirstOrDefault(e => !AtomicFolder.IsTemporary(e) && !e.StartsWith(System.IO.Path.GetFileName(Storage), StringComparison.Ordinal) && new[] { Marker, Lock, Address }.All(f => System.IO.Path.GetFileName(f) != e));
+            .FirstOrDefault(e => !AtomicFolder.IsTemporary(e)
+                && !e.StartsWith(System.IO.Path.GetFileName(Storage), StringComparison.Ordinal)
+                && new[] { Marker, Lock, Address }.All(f => System.IO.Path.GetFileName(f) != e));
 
     // Whoever checked the name, or not: what is written and deleted there stays there.
-    private static string Within(string folder, string name) => name is "" or "." or ".." || name.AsSpan().IndexOfAny(System.IO.Path.GetInvalidFileNameChars()) >= 0 || name.Contains('\\', StringComparison.Ordinal)
+    private static string Within(string folder, string name) =>
+        name is "" or "." or ".." || name.AsSpan().IndexOfAny(System.IO.Path.GetInvalidFileNameChars()) >= 0
+            || name.Contains('\\', StringComparison.Ordinal)
         ? throw new ArgumentException($"'{name}' cannot be the name of a file or folder")
         : System.IO.Path.Combine(folder, name);
 

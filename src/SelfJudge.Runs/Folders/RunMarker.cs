@@ -16,7 +16,13 @@ public static class RunMarker
 
     private const int Version = 1;
 
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true
+    };
 
     // What a process may have left in an empty folder before it came to mark it.
     private static readonly string[] Traces = ["run.lock", "silo.json"];
@@ -42,7 +48,9 @@ public static class RunMarker
         if (File.Exists(folder.Marker))
             CheckMarker(folder, kind);
         else if (!IsOfEarlierVersion(folder, kind) && Strangers(folder).FirstOrDefault() is { } stranger)
-            throw new RunFolderException($"{folder.Path} holds files that no run made, such as {Path.GetFileName(stranger)}, and {Named(kind)} would replace some of them: name a folder that is new or empty");
+            throw new RunFolderException(
+                $"{folder.Path} holds files that no run made, such as {Path.GetFileName(stranger)}, and {Named(kind)} would replace some "
+                + $"of them: name a folder that is new or empty");
     }
 
     /// <summary>Whether a run was ever started in a folder.</summary>
@@ -57,16 +65,22 @@ public static class RunMarker
         }
         catch (JsonException e)
         {
-            throw new RunFolderException($"{folder.Marker} does not say that the folder is ours: {e.Message} Name another folder; or, if a run made this one, delete this file");
+            throw new RunFolderException(
+                $"{folder.Marker} does not say that the folder is ours: {e.Message} Name another folder; or, if a run made this one, "
+                + $"delete this file");
         }
         if (content.Version != Version)
-            throw new RunFolderException($"{folder.Marker} is of version {content.Version}, and this program knows version {Version}: go on with the program that made it, or name another folder");
+            throw new RunFolderException(
+                $"{folder.Marker} is of version {content.Version}, and this program knows version {Version}: go on with the program that "
+                + $"made it, or name another folder");
         if (content.Selfjudge != kind)
-            throw new RunFolderException($"{folder.Path} holds {Named(content.Selfjudge)}, and is to hold {Named(kind)}: name another folder");
+            throw new RunFolderException(
+                $"{folder.Path} holds {Named(content.Selfjudge)}, and is to hold {Named(kind)}: name another folder");
     }
 
     private static IEnumerable<string> Strangers(RunFolder folder) => !Directory.Exists(folder.Path) ? []
-        : Directory.EnumerateFileSystemEntries(folder.Path).Where(e => !Traces.Contains(Path.GetFileName(e)) && !AtomicFolder.IsTemporary(e)).Order(StringComparer.Ordinal);
+        : Directory.EnumerateFileSystemEntries(folder.Path)
+            .Where(e => !Traces.Contains(Path.GetFileName(e)) && !AtomicFolder.IsTemporary(e)).Order(StringComparer.Ordinal);
 
     // Marks came late: before them a run's folder was known by its recipe and its lock, one of runs by its lock and what it held.
     private static bool IsOfEarlierVersion(RunFolder folder, string kind) => kind == Run

@@ -10,7 +10,8 @@ internal static class HostCalls
 {
     private const int Attempts = 8;
 
-    /// <summary>Tries again, ever later, while the host's queue is full. After eight refusals, some thirteen seconds, the refusal is the caller's.</summary>
+    /// <summary>Tries again, ever later, while the host's queue is full. After eight refusals, some thirteen seconds, the refusal is the
+    /// caller's.</summary>
     public static async Task<T> WithBackOff<T>(Func<Task<T>> call, CancellationToken cancellation, TimeProvider? time = null)
     {
         for (var attempt = 1; ; attempt++)
@@ -26,7 +27,8 @@ internal static class HostCalls
 
     public static Cohort? ToCohort(this BatchMembership? batch) => batch is null ? null : new Cohort(batch.Key, batch.Size, batch.Ordinal);
 
-    public static ModelSource ToSource(this ModelReference model) => new(model.Folder, model.Initial?.ToInitialModel(), model.BaseId, model.DialogueTemplate, model.MaxLength, model.MaxActiveSequences);
+    public static ModelSource ToSource(this ModelReference model) =>
+        new(model.Folder, model.Initial?.ToInitialModel(), model.BaseId, model.DialogueTemplate, model.MaxLength, model.MaxActiveSequences);
 
     private static InitialModel ToInitialModel(this InitialModelSettings s) => new(new DecoderConfig
     {

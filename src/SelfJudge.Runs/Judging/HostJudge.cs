@@ -15,7 +15,8 @@ internal static class HostJudge
     /// Judges every comparison in both orders by every template, as one request. Identical responses are not judged;
     /// they get the verdict on identical responses.
     /// </summary>
-    public static async Task<IReadOnlyList<Verdict>> Verdicts(IModelHost host, string model, IReadOnlyList<Comparison> comparisons, IReadOnlyList<JudgeTemplate> templates, Cohort? cohort, CancellationToken cancellation)
+    public static async Task<IReadOnlyList<Verdict>> Verdicts(IModelHost host, string model, IReadOnlyList<Comparison> comparisons,
+        IReadOnlyList<JudgeTemplate> templates, Cohort? cohort, CancellationToken cancellation)
     {
         var encoder = host.EncoderOf(model);
         var prompts = new List<EncodedJudgePrompt>();
@@ -26,7 +27,8 @@ internal static class HostJudge
                 prompts.Add(encoder.EncodeJudge(template, template.Context(prompt), second, first));
             }
         // A cohort counts its members: the request is made even where nothing is left to judge.
-        var probabilities = prompts.Count == 0 && cohort is null ? [] : await HostCalls.WithBackOff(() => host.JudgeAsync(model, prompts, cohort, cancellation), cancellation);
+        var probabilities = prompts.Count == 0 && cohort is null ? []
+            : await HostCalls.WithBackOff(() => host.JudgeAsync(model, prompts, cohort, cancellation), cancellation);
         var judged = new Queue<Verdict>(probabilities.Chunk(2 * templates.Count).Select(chunk =>
             Verdict.Of([.. templates.Select((t, i) => new TemplateJudgment(t.Principle, chunk[2 * i], chunk[2 * i + 1]))])));
         return [.. comparisons.Select(c => c.First == c.Second ? Verdict.Identical : judged.Dequeue())];

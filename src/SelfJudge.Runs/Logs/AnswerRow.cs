@@ -9,7 +9,12 @@ namespace SelfJudge.Runs.Logs;
 /// <param name="Gold">The oracle's mean over principles; null without an oracle.</param>
 public sealed record AnswerRow(string Policy, int Samples, int Prompt, string Question, string Answer, double? Gold)
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true
+    };
 
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 

@@ -34,10 +34,12 @@ internal static class JsonLines
 
     /// <summary>A file that was written whole.</summary>
     /// <exception cref="InvalidDataException">A line cannot be read; the message names file and line.</exception>
-    public static IEnumerable<T> Read<T>(string path, JsonSerializerOptions options) => Lines(path).Select(l => Parse(path, l.Number, l.Line, line => Deserialize<T>(line, options)));
+    public static IEnumerable<T> Read<T>(string path, JsonSerializerOptions options) =>
+        Lines(path).Select(l => Parse(path, l.Number, l.Line, line => Deserialize<T>(line, options)));
 
     /// <exception cref="JsonException">The line holds no such value.</exception>
-    public static T Deserialize<T>(ReadOnlyMemory<byte> line, JsonSerializerOptions options) => JsonSerializer.Deserialize<T>(line.Span, options) ?? throw new JsonException("it is null");
+    public static T Deserialize<T>(ReadOnlyMemory<byte> line, JsonSerializerOptions options) =>
+        JsonSerializer.Deserialize<T>(line.Span, options) ?? throw new JsonException("it is null");
 
     private static T Parse<T>(string path, int number, ReadOnlyMemory<byte> line, Func<ReadOnlyMemory<byte>, T> parse)
     {
@@ -47,7 +49,9 @@ internal static class JsonLines
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException) // InvalidOperationException: a text that is not UTF-8
         {
-            throw new InvalidDataException($"{path}:{number}: the line was damaged after it was written ({e.Message}); put the file back from a copy, or take the line out and go on without what it said");
+            throw new InvalidDataException(
+                $"{path}:{number}: the line was damaged after it was written ({e.Message}); put the file back from a copy, or take the "
+                + $"line out and go on without what it said");
         }
     }
 

@@ -90,7 +90,8 @@ public sealed class MetricsLog : IAsyncDisposable
         using var json = JsonDocument.Parse(line, Strict);
         var values = new Dictionary<string, double>();
         (long? runStep, string? stage, int? step) = (null, null, null);
-        foreach (var property in json.RootElement.ValueKind == JsonValueKind.Object ? json.RootElement.EnumerateObject() : throw new JsonException("it is no object"))
+        foreach (var property in json.RootElement.ValueKind == JsonValueKind.Object ? json.RootElement.EnumerateObject()
+            : throw new JsonException("it is no object"))
             switch (property.Name, property.Value.ValueKind)
             {
                 case ("run_step", JsonValueKind.Number) when property.Value.TryGetInt64(out var number):
@@ -110,6 +111,7 @@ public sealed class MetricsLog : IAsyncDisposable
                 default:
                     throw new JsonException($"{property.Name} is {property.Value.GetRawText()}");
             }
-        return new MetricsRow(runStep ?? throw new JsonException("run_step is missing"), stage ?? throw new JsonException("stage is missing"), step ?? throw new JsonException("step is missing"), values);
+        return new MetricsRow(runStep ?? throw new JsonException("run_step is missing"),
+            stage ?? throw new JsonException("stage is missing"), step ?? throw new JsonException("step is missing"), values);
     }
 }

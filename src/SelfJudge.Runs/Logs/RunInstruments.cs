@@ -4,13 +4,15 @@ using SelfJudge.Modeling.Hosting;
 
 namespace SelfJudge.Runs.Logs;
 
-/// <summary>The last figures of every running stage as gauges, by the names that metrics.jsonl uses, and what the model host has done.</summary>
+/// <summary>The last figures of every running stage as gauges, by the names that metrics.jsonl uses, and what the model host has
+/// done.</summary>
 public sealed class RunInstruments : IDisposable
 {
     public const string MeterName = "SelfJudge.Actors";
 
     private readonly Meter _meter = new(MeterName);
-    private readonly ConcurrentDictionary<string, ConcurrentDictionary<(string Run, string Stage), double>> _values = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ConcurrentDictionary<(string Run, string Stage), double>> _values =
+        new(StringComparer.Ordinal);
 
     public RunInstruments(IModelHost? host = null)
     {
@@ -45,7 +47,10 @@ public sealed class RunInstruments : IDisposable
     private ConcurrentDictionary<(string Run, string Stage), double> NewGauge(string name)
     {
         var series = new ConcurrentDictionary<(string Run, string Stage), double>();
-        _meter.CreateObservableGauge(name, () => series.Select(v => new Measurement<double>(v.Value, KeyValuePair.Create<string, object?>("run", v.Key.Run), KeyValuePair.Create<string, object?>("stage", v.Key.Stage))));
+        _meter.CreateObservableGauge(name, () =>
+            series.Select(v =>
+                new Measurement<double>(v.Value, KeyValuePair.Create<string, object?>("run", v.Key.Run),
+                KeyValuePair.Create<string, object?>("stage", v.Key.Stage))));
         return series;
     }
 }

@@ -65,7 +65,11 @@ public sealed class TripletLog : IDisposable
         RespectNullableAnnotations = true,
         Converters = { new FiniteNumbers() },
         // The class has a constructor without parameters, as Parquet needs it; a line has all of its columns.
-        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { type => type.Properties.ToList().ForEach(p => p.IsRequired = true) } },
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver
+        {
+            Modifiers =
+            { type => type.Properties.ToList().ForEach(p => p.IsRequired = true) }
+        },
     };
 
     private readonly RunFolder _folder;
@@ -74,7 +78,9 @@ public sealed class TripletLog : IDisposable
     public TripletLog(RunFolder folder, long lastRunStep)
     {
         _folder = folder;
-        AtomicFolder.WriteFile(folder.TripletJournal, string.Concat(Read(folder.TripletJournal).Where(r => r.RunStep <= lastRunStep).Select(r => JsonSerializer.Serialize(r) + "\n")));
+        AtomicFolder.WriteFile(folder.TripletJournal,
+            string.Concat(Read(folder.TripletJournal).Where(r => r.RunStep <= lastRunStep)
+            .Select(r => JsonSerializer.Serialize(r) + "\n")));
         _journal = new StreamWriter(folder.TripletJournal, append: true);
     }
 
@@ -107,7 +113,8 @@ public sealed class TripletLog : IDisposable
     }
 
     /// <summary>Every row of a finished run, in the order of training; none where it has none.</summary>
-    public static async Task<IReadOnlyList<TripletRow>> ReadAll(RunFolder folder) => File.Exists(folder.Triplets) ? [.. (await ParquetSerializer.DeserializeAsync<TripletRow>(folder.Triplets)).Data] : [];
+    public static async Task<IReadOnlyList<TripletRow>> ReadAll(RunFolder folder) =>
+        File.Exists(folder.Triplets) ? [.. (await ParquetSerializer.DeserializeAsync<TripletRow>(folder.Triplets)).Data] : [];
 
     /// <summary>The rows of the last step of a stage that left any, from the journal, in the order of training.</summary>
     public static IReadOnlyList<TripletRow> ReadLastStep(RunFolder folder, string stage)
@@ -123,5 +130,6 @@ public sealed class TripletLog : IDisposable
     }
 
     // Its last line may be cut short by a crash: that step was not finished.
-    private static IEnumerable<TripletRow> Read(string journal) => JsonLines.ReadLog(journal, line => JsonLines.Deserialize<TripletRow>(line, Strict));
+    private static IEnumerable<TripletRow> Read(string journal) =>
+        JsonLines.ReadLog(journal, line => JsonLines.Deserialize<TripletRow>(line, Strict));
 }

@@ -14,17 +14,23 @@ public static class RunModels
     // No stage has an empty name: what the run itself has cannot be taken for one's.
     public static string IdOf(string runId, string? stage) => stage is null ? $"{runId}//start" : $"{runId}/{stage}";
 
-    /// <summary>What a host loads to have a stage's model, in order: first, where it is an adapter, the model that it stands on. The model that the run starts from where <paramref name="stageName"/> is null.</summary>
+    /// <summary>What a host loads to have a stage's model, in order: first, where it is an adapter, the model that it stands on. The model
+    /// that the run starts from where <paramref name="stageName"/> is null.</summary>
     public static IReadOnlyList<ModelReference> Chain(string runId, Recipe recipe, RunFolder folder, string? stageName)
     {
         var id = IdOf(runId, stageName);
         if (stageName is null)
-            return [new ModelReference(id, recipe.Model.Path, recipe.Model.Path is null ? ToSettings(recipe.Model.Init, Seeds.Derive(recipe.Seed, "weights")) : null, null, recipe.Model.DialogueTemplate, recipe.Model.MaxLength, recipe.Model.MaxActiveSequences)];
+            return [new ModelReference(id, recipe.Model.Path,
+                recipe.Model.Path is null ? ToSettings(recipe.Model.Init, Seeds.Derive(recipe.Seed, "weights")) : null, null,
+                recipe.Model.DialogueTemplate, recipe.Model.MaxLength, recipe.Model.MaxActiveSequences)];
         var stage = recipe.Stages.Single(s => s.Name == stageName);
         var output = folder.OutputOf(recipe, stage);
         return AdapterFolder.IsAdapter(output)
-            ? [.. Chain(runId, recipe, folder, recipe.BaseOf(stage)), new ModelReference(id, output, null, IdOf(runId, recipe.BaseOf(stage)), recipe.Model.DialogueTemplate, recipe.Model.MaxLength, recipe.Model.MaxActiveSequences)]
-            : [new ModelReference(id, output, null, null, recipe.Model.DialogueTemplate, recipe.Model.MaxLength, recipe.Model.MaxActiveSequences)];
+            ? [.. Chain(runId, recipe, folder, recipe.BaseOf(stage)),
+                new ModelReference(id, output, null, IdOf(runId, recipe.BaseOf(stage)), recipe.Model.DialogueTemplate,
+                recipe.Model.MaxLength, recipe.Model.MaxActiveSequences)]
+            : [new ModelReference(id, output, null, null, recipe.Model.DialogueTemplate, recipe.Model.MaxLength,
+                recipe.Model.MaxActiveSequences)];
     }
 
     /// <summary>Loads a finished stage's model, and first, where it is an adapter, the model that it stands on. Returns its id.</summary>
@@ -57,5 +63,6 @@ public static class RunModels
     }
 
     private static InitialModelSettings ToSettings(InitRecipe init, ulong seed) =>
-        new(init.HiddenSize, init.IntermediateSize, init.Layers, init.Heads, init.KeyValueHeads, init.MaxPositions, init.InitializerRange, seed);
+        new(init.HiddenSize, init.IntermediateSize, init.Layers, init.Heads, init.KeyValueHeads, init.MaxPositions, init.InitializerRange,
+            seed);
 }

@@ -29,7 +29,8 @@ public static class DataFit
             void Compare(string key, int asked, int there, string what)
             {
                 if (asked > there && there > 0)
-                    notes.Add(new FitNote($"{stage.Name}: a step takes {asked:N0} {what} ({key}), and the data has {there:N0}: the same come again within a step", true));
+                    notes.Add(new FitNote($"{stage.Name}: a step takes {asked:N0} {what} ({key}), and the data has {there:N0}: the same "
+                        + $"come again within a step", true));
             }
             if (stage.Spec.IsRollout)
                 Compare("prompts", stage.Prompts, data.PromptCount ?? int.MaxValue, "prompts");
@@ -39,13 +40,15 @@ public static class DataFit
             {
                 Compare("policy_examples", stage.PolicyExamples, data.Answers.Count, "answers");
                 foreach (var template in stage.JudgePairs == 0 ? [] : recipe.TemplatesOf(stage).Distinct().Select(JudgeTemplate.ByName))
-                    Compare("judge_pairs", stage.JudgePairs, data.JudgePairs(template, stage.Rationale).Count, template.Principle is null ? "judge pairs" : $"judge pairs of {template.Principle}");
+                    Compare("judge_pairs", stage.JudgePairs, data.JudgePairs(template, stage.Rationale).Count,
+                        template.Principle is null ? "judge pairs" : $"judge pairs of {template.Principle}");
             }
         }
         return [.. notes.DistinctBy(n => n.Text)];
     }
 
-    /// <summary>How many examples and judge prompts lose text, and where, of those that stages learn from; of large data a sample is looked at.</summary>
+    /// <summary>How many examples and judge prompts lose text, and where, of those that stages learn from; of large data a sample is looked
+    /// at.</summary>
     public static IReadOnlyList<FitNote> Lengths(Recipe recipe, TrainingData data, PromptEncoder encoder)
     {
         var notes = new List<FitNote>();
@@ -56,16 +59,21 @@ public static class DataFit
             var of = Sample(data.Answers, survey.AddExample);
             var lengths = survey.Examples;
             if (lengths.Truncated > 0)
-                notes.Add(new FitNote($"{Share(lengths.Truncated, lengths.Count)} of the examples{of} have more than {lengths.Maximum:N0} tokens and lose their beginning", lengths.Truncated > WarnAbove * lengths.Count));
+                notes.Add(new FitNote($"{Share(lengths.Truncated, lengths.Count)} of the examples{of} have more than {lengths.Maximum:N0} "
+                    + $"tokens and lose their beginning", lengths.Truncated > WarnAbove * lengths.Count));
         }
-        foreach (var (name, rationale) in stages.Where(s => s.JudgePairs > 0).SelectMany(s => recipe.TemplatesOf(s).Select(t => (t, s.Rationale))).Distinct())
+        foreach (var (name, rationale) in stages.Where(s => s.JudgePairs > 0)
+            .SelectMany(s => recipe.TemplatesOf(s).Select(t => (t, s.Rationale))).Distinct())
         {
             var template = JudgeTemplate.ByName(name);
             var survey = new LengthSurvey(encoder, template);
             var of = Sample(data.JudgePairs(template, rationale), survey.AddJudged);
             var lengths = survey.Judged;
             if (lengths.Truncated > 0)
-                notes.Add(new FitNote($"{Share(lengths.Truncated, lengths.Count)} of the judge prompts of {template.Name}{of} do not fit into {lengths.Maximum:N0} tokens and lose text: of the context {lengths.Cut.Context:N0}, of response A {lengths.Cut.ResponseA:N0}, of response B {lengths.Cut.ResponseB:N0}", lengths.Truncated > WarnAbove * lengths.Count));
+                notes.Add(new FitNote($"{Share(lengths.Truncated, lengths.Count)} of the judge prompts of {template.Name}{of} do not fit "
+                    + $"into {lengths.Maximum:N0} tokens and lose text: of the context {lengths.Cut.Context:N0}, of response A "
+                    + $"{lengths.Cut.ResponseA:N0}, of response B {lengths.Cut.ResponseB:N0}",
+                    lengths.Truncated > WarnAbove * lengths.Count));
         }
         return notes;
     }

@@ -42,7 +42,8 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
         GC.Collect();
         var isCounted = ProcessMemory.ResetPeak();
         using var host = new ModelHost(options);
-        await host.LoadAsync(RunModels.IdOf(Run, null), RunModels.Chain(Run, recipe, new RunFolder("."), null).Single().ToSource(), cancellation);
+        await host.LoadAsync(RunModels.IdOf(Run, null), RunModels.Chain(Run, recipe, new RunFolder("."), null).Single().ToSource(),
+            cancellation);
         var initial = await Stand(host, stage.From, cancellation);
         await using var training = await host.OpenTrainingAsync(Spec(stage, initial), cancellation);
         var longest = new LongestStep(recipe, stage, data, host.EncoderOf(training.Policy));
@@ -52,40 +53,54 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
         (_sampling, _judging, _training) = (0, 0, 0);
         for (var step = 0; step < TypicalSteps; step++)
             await Typical(host, training, initial, longest, step, cancellation);
-        return new StageMeasurement(peak, peak - baseline, (_sampling + _judging + _training) / TypicalSteps, _sampling / TypicalSteps, _judging / TypicalSteps, _training / TypicalSteps);
+        return new StageMeasurement(peak, peak - baseline, (_sampling + _judging + _training) / TypicalSteps, _sampling / TypicalSteps,
+            _judging / TypicalSteps, _training / TypicalSteps);
     }
 
     private Task Longest(ModelHost host, IPolicyTraining training, string initial, LongestStep longest, CancellationToken cancellation) =>
         longest.IsOnPrompts ? OnPrompts(host, training, initial, longest.Prompts(), toTheEnd: true, cancellation)
         : Train(training, longest.Material());
 
-    private Task Typical(ModelHost host, IPolicyTraining training, string initial, LongestStep longest, int step, CancellationToken cancellation) =>
-        longest.IsOnPrompts ? OnPrompts(host, training, initial, [.. Enumerable.Range(0, stage.Prompts).Select(i => data.Prompt((long)step * stage.Prompts + i))], toTheEnd: false, cancellation)
+    private Task Typical(ModelHost host, IPolicyTraining training, string initial, LongestStep longest, int step,
+        CancellationToken cancellation) =>
+        longest.IsOnPrompts ? OnPrompts(host, training, initial,
+            [.. Enumerable.Range(0, stage.Prompts).Select(i => data.Prompt((long)step * stage.Prompts + i))], toTheEnd: false, cancellation)
         : Train(training, longest.Typical.Material(step));
 
     // Sampling, judging and a step on what came of it. To the end: as if every answer were as long as it may be.
-    private async Task OnPrompts(ModelHost host, IPolicyTraining training, string initial, IReadOnlyList<IReadOnlyList<Turn>> prompts, bool toTheEnd, CancellationToken cancellation)
+    private async Task OnPrompts(ModelHost host, IPolicyTraining training, string initial, IReadOnlyList<IReadOnlyList<Turn>> prompts,
+        bool toTheEnd, CancellationToken cancellation)
     {
         var encoder = host.EncoderOf(training.Policy);
         var policy = stage.Spec.IsOnPolicy ? training.Policy : initial;
-        var asked = prompts.Select((p, i) => new SamplePrompt(encoder.EncodePrompt(p, recipe.Sampling.MaxNewTokens), [.. Enumerable.Range(0, stage.Samples).Select(s => Seeds.Derive((ulong)i, s))], recipe.Sampling)).ToList();
+        var asked = prompts.Select((p, i) =>
+            new SamplePrompt(encoder.EncodePrompt(p, recipe.Sampling.MaxNewTokens),
+                [.. Enumerable.Range(0, stage.Samples).Select(s => Seeds.Derive((ulong)i, s))], recipe.Sampling)).ToList();
         var batch = $"{Run}/{_batches++}";
         var clock = Stopwatch.StartNew();
-        var sampled = await Task.WhenAll(asked.Select((p, i) => host.SampleAsync(policy, p, new Cohort(batch, asked.Count, i), cancellation)));
+        var sampled = await Task.WhenAll(asked.Select((p, i) =>
+            host.SampleAsync(policy, p, new Cohort(batch, asked.Count, i), cancellation)));
         _sampling += clock.Elapsed.TotalSeconds;
-        var answers = sampled.Select((completions, i) => completions.Select(c => toTheEnd ? Lengthened(c.Ids, Room(host, asked[i])) : c.Ids).ToArray()).ToList();
+        var answers = sampled.Select((completions, i) =>
+            completions.Select(c => toTheEnd ? Lengthened(c.Ids, Room(host, asked[i])) : c.Ids).ToArray()).ToList();
         var evaluator = await Evaluator(host, training, initial, cancellation);
         clock.Restart();
         if (evaluator is not null && host.DescriptionOf(evaluator).HasScalarHead)
-            await host.RewardsAsync(evaluator, [.. answers.SelectMany((all, i) => all.Select(ids => new ResponseSequence(asked[i].Prompt, ids)))], null, cancellation);
+            await host.RewardsAsync(evaluator,
+                [.. answers.SelectMany((all, i) => all.Select(ids => new ResponseSequence(asked[i].Prompt, ids)))], null, cancellation);
         else if (evaluator is not null)
-            await HostJudge.Verdicts(host, evaluator, [.. answers.SelectMany((all, i) => Compared([.. all.Select(encoder.Tokenizer.Decode)]).Select(c => new Comparison(prompts[i], c.First, c.Second)))], [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)], null, cancellation);
+            await HostJudge.Verdicts(host, evaluator,
+                [.. answers.SelectMany((all, i) => Compared([.. all.Select(encoder.Tokenizer.Decode)])
+                .Select(c => new Comparison(prompts[i], c.First, c.Second)))], [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)],
+                null, cancellation);
         _judging += clock.Elapsed.TotalSeconds;
-        await Train(training, StepMaterial.AsIfJudged(recipe, stage, [.. asked.Zip(answers, (a, ids) => (a.Prompt, (IReadOnlyList<int[]>)ids))], onlyLongest: toTheEnd));
+        await Train(training, StepMaterial.AsIfJudged(recipe, stage,
+            [.. asked.Zip(answers, (a, ids) => (a.Prompt, (IReadOnlyList<int[]>)ids))], onlyLongest: toTheEnd));
     }
 
     // As many pairs as a bracket or rejection sampling judges, or each against a blank response.
-    private IEnumerable<(string First, string Second)> Compared(string[] texts) => stage.Spec.IsRewarded ? texts.Select(t => (t, "")) : texts.Zip(texts.Skip(1));
+    private IEnumerable<(string First, string Second)> Compared(string[] texts) =>
+        stage.Spec.IsRewarded ? texts.Select(t => (t, "")) : texts.Zip(texts.Skip(1));
 
     private async Task Train(IPolicyTraining training, StepMaterial material)
     {

@@ -30,16 +30,23 @@ internal sealed class LongestStep(Recipe recipe, StageRecipe stage, TrainingData
 
     private IReadOnlyList<SupervisedExample> Supervised() =>
     [
-        .. Longest(stage.PolicyExamples == 0 ? [] : data.Answers, p => Characters(p.Prompt) + p.Chosen.Length, stage.PolicyExamples).Select(p => ExampleBuilder.Policy(encoder, p)),
+        .. Longest(stage.PolicyExamples == 0 ? [] : data.Answers, p => Characters(p.Prompt) + p.Chosen.Length, stage.PolicyExamples)
+            .Select(p => ExampleBuilder.Policy(encoder, p)),
         .. (stage.JudgePairs == 0 ? [] : recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)).SelectMany(t =>
-            Longest(data.JudgePairs(t, stage.Rationale), p => Characters(p.Prompt) + p.Chosen.Length + p.Rejected.Length + (stage.Rationale ? (p.ChosenRationale?.Length ?? 0) + (p.RejectedRationale?.Length ?? 0) : 0), stage.JudgePairs)
+            Longest(data.JudgePairs(t, stage.Rationale), p =>
+                Characters(p.Prompt) + p.Chosen.Length + p.Rejected.Length
+                    + (stage.Rationale ? (p.ChosenRationale?.Length ?? 0) + (p.RejectedRationale?.Length ?? 0) : 0), stage.JudgePairs)
                 .SelectMany(p => BothOrders.Select(swapped => ExampleBuilder.Judge(encoder, t, p, swapped, stage.Rationale)))),
     ];
 
-    private IReadOnlyList<PreferencePair> Offline() => [.. Longest(data.Pairs, p => 2 * Characters(p.Prompt) + p.Chosen.Length + p.Rejected.Length, stage.Prompts).Select(p => ExampleBuilder.Pair(encoder, p))];
+    private IReadOnlyList<PreferencePair> Offline() =>
+        [.. Longest(data.Pairs, p => 2 * Characters(p.Prompt) + p.Chosen.Length + p.Rejected.Length, stage.Prompts)
+            .Select(p => ExampleBuilder.Pair(encoder, p))];
 
     /// <summary>The prompts of a stage that samples.</summary>
-    public IReadOnlyList<IReadOnlyList<Turn>> Prompts() => Longest(Enumerable.Range(0, Math.Min(data.PromptCount ?? PromptsLookedAt, 1_000_000)).Select(n => data.Prompt(n)), Characters, stage.Prompts);
+    public IReadOnlyList<IReadOnlyList<Turn>> Prompts() =>
+        Longest(Enumerable.Range(0, Math.Min(data.PromptCount ?? PromptsLookedAt, 1_000_000)).Select(n => data.Prompt(n)), Characters,
+            stage.Prompts);
 
     /// <summary>A step as it comes.</summary>
     public StageBatches Typical { get; } = new(recipe, stage, data, encoder);

@@ -10,7 +10,8 @@ namespace SelfJudge.Runs.Planning;
 /// <param name="MaxLength">The longest sequence in tokens.</param>
 /// <param name="Notes">What the figures do not tell.</param>
 /// <param name="Seconds">Estimated for all steps of all stages; null where nothing was measured.</param>
-public sealed record RunPlan(string Recipe, string? Model, long Parameters, string Device, string Dtype, int Workers, long? Memory, string? Data, int MaxLength, IReadOnlyList<StagePlan> Stages, IReadOnlyList<string> Notes, double? Seconds);
+public sealed record RunPlan(string Recipe, string? Model, long Parameters, string Device, string Dtype, int Workers, long? Memory,
+    string? Data, int MaxLength, IReadOnlyList<StagePlan> Stages, IReadOnlyList<string> Notes, double? Seconds);
 
 /// <summary>What a stage will need.</summary>
 /// <param name="Steps">0 where epochs of unknown data are asked for.</param>
@@ -21,7 +22,9 @@ public sealed record RunPlan(string Recipe, string? Model, long Parameters, stri
 /// <param name="Fits">Whether that is within the device's memory; null where that is unknown.</param>
 /// <param name="Remedies">What would make it less, where it does not fit.</param>
 /// <param name="Measured">What a dry run took; null where there was none.</param>
-public sealed record StagePlan(string Name, string Method, int Steps, double Epochs, long Held, long Trained, BatchPlan Batch, IReadOnlyList<MemoryItem> Memory, long DeviceBytes, bool? Fits, IReadOnlyList<Remedy> Remedies, long CheckpointBytes, int CheckpointsKept, long OutputBytes, StageMeasurement? Measured);
+public sealed record StagePlan(string Name, string Method, int Steps, double Epochs, long Held, long Trained, BatchPlan Batch,
+    IReadOnlyList<MemoryItem> Memory, long DeviceBytes, bool? Fits, IReadOnlyList<Remedy> Remedies, long CheckpointBytes,
+    int CheckpointsKept, long OutputBytes, StageMeasurement? Measured);
 
 /// <summary>The shapes of a step's batches, in tokens.</summary>
 /// <param name="Sequences">That a step learns from; of a preference loss both responses of every pair.</param>
@@ -31,7 +34,8 @@ public sealed record StagePlan(string Name, string Method, int Steps, double Epo
 /// <param name="SampledPerStep">At most.</param>
 /// <param name="JudgedPerStep">At most.</param>
 /// <param name="ActiveSequences">Sequences generated at once.</param>
-public sealed record BatchPlan(int Sequences, int Longest, long Packed, long TrainedPerStep, long SampledPerStep, long JudgedPerStep, int ActiveSequences);
+public sealed record BatchPlan(int Sequences, int Longest, long Packed, long TrainedPerStep, long SampledPerStep, long JudgedPerStep,
+    int ActiveSequences);
 
 /// <summary>A setting that makes a stage smaller.</summary>
 /// <param name="Setting">What to set.</param>
@@ -42,4 +46,5 @@ public sealed record Remedy(string Setting, long DeviceBytes);
 /// <param name="PeakBytes">The most of the process's memory that was resident at once.</param>
 /// <param name="GrownBytes">By how much that is more than before the first model was loaded.</param>
 /// <param name="StepSeconds">Of a typical step: sampling, judging and training.</param>
-public sealed record StageMeasurement(long? PeakBytes, long? GrownBytes, double StepSeconds, double SamplingSeconds, double JudgingSeconds, double TrainingSeconds);
+public sealed record StageMeasurement(long? PeakBytes, long? GrownBytes, double StepSeconds, double SamplingSeconds, double JudgingSeconds,
+    double TrainingSeconds);

@@ -29,7 +29,8 @@ public sealed record PlanTarget(string Device, int FrozenBytes, long? Memory, Mo
     public int Workers => IsCpu ? Host.Workers : 1;
 }
 
-/// <summary>What a run will need, computed from its recipe, its model's shape and the longest of its data, and measured where the model is at hand.</summary>
+/// <summary>What a run will need, computed from its recipe, its model's shape and the longest of its data, and measured where the model is
+/// at hand.</summary>
 /// <param name="recipe">With steps in place of epochs where there is data.</param>
 /// <param name="data">Null where it is not at hand: every sequence is then taken to be as long as it may be.</param>
 public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget target)
@@ -54,7 +55,8 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         else if (encoder is null)
             _notes.Add($"{recipe.Model.Path} holds no tokenizer: every sequence is taken to be {MaxLength} tokens long");
         if (data is not null)
-            _notes.AddRange([.. DataFit.Steps(recipe, data).Select(n => n.Text), .. encoder is null ? [] : DataFit.Lengths(recipe, data, encoder).Select(n => n.Text)]);
+            _notes.AddRange([.. DataFit.Steps(recipe, data).Select(n => n.Text),
+                .. encoder is null ? [] : DataFit.Lengths(recipe, data, encoder).Select(n => n.Text)]);
         var stages = new List<StagePlan>();
         var baseline = measures ? DryRun.Baseline(target.Host) : null;
         foreach (var stage in recipe.Stages)
@@ -69,9 +71,13 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         }
         if (measures)
             _notes.Add("evaluation, measurements of the judge and writing checkpoints come on top of the estimated time");
-        return new RunPlan(recipe.Name, recipe.Model.Path, ModelMemory.Parameters(_config), target.Device, target.Host.Dtype == WeightDtype.Rounded ? $"bfloat16, {WeightDtypes.Rounding}" : target.FrozenBytes == 2 ? "bfloat16" : "float32", target.Workers, target.Memory,
-            data is null ? null : recipe.Data.WorldPairs > 0 ? "the built-in world" : recipe.Data.Pairs ?? recipe.Data.Prompts ?? string.Join(", ", recipe.Data.Sources.Select(s => s.Path)),
-            MaxLength, stages, _notes, measures && stages.All(s => s.Steps > 0) ? stages.Sum(s => s.Steps * s.Measured!.StepSeconds) : null);
+        return new RunPlan(recipe.Name, recipe.Model.Path, ModelMemory.Parameters(_config), target.Device,
+            target.Host.Dtype == WeightDtype.Rounded ? $"bfloat16, {WeightDtypes.Rounding}" : target.FrozenBytes == 2 ? "bfloat16"
+            : "float32", target.Workers, target.Memory,
+            data is null ? null : recipe.Data.WorldPairs > 0 ? "the built-in world"
+                : recipe.Data.Pairs ?? recipe.Data.Prompts ?? string.Join(", ", recipe.Data.Sources.Select(s => s.Path)),
+            MaxLength, stages, _notes, measures && stages.All(s => s.Steps > 0) ? stages.Sum(s => s.Steps * s.Measured!.StepSeconds)
+                : null);
     }
 
     private int MaxLength => Math.Min(recipe.Model.MaxLength ?? int.MaxValue, _config.MaxPositionEmbeddings);
@@ -79,8 +85,10 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
     private StagePlan PlanStage(StageRecipe stage, PromptEncoder? encoder)
     {
         if (data is not null && (IsOnPrompts(stage) ? data.PromptCount == 0 : data.Pairs.Count == 0))
-            throw new DataException($"stage {stage.Name} has nothing to learn from: no row of the data is kept for training; data inspect says why");
-        var (load, sequences, longest, typical) = data is null || encoder is null ? Assumed(stage) : Read(stage, new LongestStep(recipe, stage, data, encoder));
+            throw new DataException(
+                $"stage {stage.Name} has nothing to learn from: no row of the data is kept for training; data inspect says why");
+        var (load, sequences, longest, typical) = data is null || encoder is null ? Assumed(stage)
+            : Read(stage, new LongestStep(recipe, stage, data, encoder));
         var memory = StageMemory.Peak(load);
         IReadOnlyList<MemoryItem> all = [.. memory, .. _earlier];
         var onDevice = DeviceBytes(all);
@@ -89,10 +97,12 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         var plan = new StagePlan(stage.Name, stage.Spec.Name, stage.Steps, stage.Epochs,
             ModelMemory.Parameters(_config) + load.TrainedParameters, load.TrainedParameters,
             new BatchPlan(sequences, longest, StageMemory.PackedTokens(load.Trained, load.Workers, load.MaxTokensPerBatch).Sum(), typical,
-                (long)load.Prompts.Count * load.Samples * load.MaxNewTokens, load.Judged.Sum(n => (long)n), StageMemory.ActiveSequences(load)),
+                (long)load.Prompts.Count * load.Samples * load.MaxNewTokens, load.Judged.Sum(n => (long)n),
+                    StageMemory.ActiveSequences(load)),
             all, onDevice, fits, fits == false ? Remedies(load) : [], 3 * output, recipe.KeepCheckpoints, output, null);
         // Its model and what its samples' keys and values took stay on the host to the end of the run.
-        _earlier.AddRange(memory.Where(m => m.Role is StageMemory.Policy or StageMemory.Adapter or StageMemory.Cache).Select(m => m with { Role = $"{m.Role} of {stage.Name}" }));
+        _earlier.AddRange(memory.Where(m => m.Role is StageMemory.Policy or StageMemory.Adapter or StageMemory.Cache)
+            .Select(m => m with { Role = $"{m.Role} of {stage.Name}" }));
         return plan;
     }
 
@@ -103,17 +113,20 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
     {
         var remedies = new List<(string Setting, StageLoad Load)>();
         if (load.Lora is null)
-            remedies.Add(("an adapter: {r: 8, alpha: 16, targets: [q_proj, v_proj]}", load with { Lora = new LoraConfig(8, 16, ["q_proj", "v_proj"]) }));
+            remedies.Add(("an adapter: {r: 8, alpha: 16, targets: [q_proj, v_proj]}",
+                load with { Lora = new LoraConfig(8, 16, ["q_proj", "v_proj"]) }));
         if (!load.GradientCheckpointing)
             remedies.Add(("optimizer.gradient_checkpointing: true", load with { GradientCheckpointing = true }));
         var longest = load.Trained.DefaultIfEmpty().Max();
         if (longest < load.MaxTokensPerBatch)
-            remedies.Add(($"optimizer.max_tokens_per_batch: {longest}, the longest that a step learns from", load with { MaxTokensPerBatch = longest }));
+            remedies.Add(($"optimizer.max_tokens_per_batch: {longest}, the longest that a step learns from",
+                load with { MaxTokensPerBatch = longest }));
         if (load.FrozenBytes > 2 && !target.IsCpu)
             remedies.Add(("--dtype bfloat16", load with { FrozenBytes = 2 }));
         if (StageMemory.ActiveSequences(load) > load.Workers * load.Samples && SequencesThatFit(load) is { } sequences)
             remedies.Add(($"model.max_active_sequences: {sequences}", load with { MaxActiveSequences = sequences }));
-        return [.. remedies.Select(r => new Remedy(r.Setting, DeviceBytes([.. StageMemory.Peak(r.Load), .. _earlier]))).Where(r => r.DeviceBytes < DeviceBytes([.. StageMemory.Peak(load), .. _earlier])).OrderBy(r => r.DeviceBytes)];
+        return [.. remedies.Select(r => new Remedy(r.Setting, DeviceBytes([.. StageMemory.Peak(r.Load), .. _earlier])))
+            .Where(r => r.DeviceBytes < DeviceBytes([.. StageMemory.Peak(load), .. _earlier])).OrderBy(r => r.DeviceBytes)];
     }
 
     // The most that leave room for everything else; one prompt's samples where nothing does.
@@ -150,8 +163,10 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         // A judge against a blank response sees one answer; a reward model sees no template, and not more than that.
         var answers = stage.Spec.IsRewarded ? 1 : 2;
         var judged = prompts.SelectMany(p => recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName).SelectMany(t =>
-            Enumerable.Repeat(Math.Min(MaxLength, encoder.EncodeJudge(t, t.Context(p), "", "").Ids.Length + answers * recipe.Sampling.MaxNewTokens), 2 * Comparisons(stage)))).ToList();
-        return OnPrompts(stage, [.. prompts.Select(Length)], [.. Enumerable.Range(0, TypicalSteps * stage.Prompts).Select(n => Length(data!.Prompt(n)))], judged);
+            Enumerable.Repeat(Math.Min(MaxLength, encoder.EncodeJudge(t, t.Context(p), "", "").Ids.Length
+                + answers * recipe.Sampling.MaxNewTokens), 2 * Comparisons(stage)))).ToList();
+        return OnPrompts(stage, [.. prompts.Select(Length)],
+            [.. Enumerable.Range(0, TypicalSteps * stage.Prompts).Select(n => Length(data!.Prompt(n)))], judged);
     }
 
     // Every answer is taken to be as long as it may be; which tokens they are made of does not matter.
@@ -164,7 +179,8 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
             MaxNewTokens = recipe.Sampling.MaxNewTokens,
             Judged = judged,
         };
-        return Step(stage, load, Sampled(prompts, onlyLongest: true), typical.Chunk(stage.Prompts).Select(p => Sampled(p, onlyLongest: false)));
+        return Step(stage, load, Sampled(prompts, onlyLongest: true),
+            typical.Chunk(stage.Prompts).Select(p => Sampled(p, onlyLongest: false)));
 
         StepMaterial Sampled(IReadOnlyCollection<int> lengths, bool onlyLongest)
         {
@@ -229,6 +245,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
 
     private static bool IsOnPrompts(StageRecipe stage) => stage.Spec.IsRollout;
 
-    /// <summary>A step at its longest: what it keeps a host busy with, its sequences, the longest of them, a typical step's tokens.</summary>
+    /// <summary>A step at its longest: what it keeps a host busy with, its sequences, the longest of them, a typical step's
+    /// tokens.</summary>
     private sealed record PlannedStep(StageLoad Load, int Sequences, int Longest, long Typical);
 }

@@ -5,7 +5,8 @@ using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Runs.Reporting;
 
-/// <summary>A tournament drawn as a tree: completions at the left, the champion at the right, each match with the scores that decided it.</summary>
+/// <summary>A tournament drawn as a tree: completions at the left, the champion at the right, each match with the scores that decided
+/// it.</summary>
 internal static class BracketDrawing
 {
     private const double RowHeight = 26, ColumnWidth = 96, LeafWidth = 430;
@@ -20,7 +21,10 @@ internal static class BracketDrawing
         foreach (var entrant in entrants)
         {
             var weight = entrant == bracket.Champion ? "700" : "400";
-            svg.Append(CultureInfo.InvariantCulture, $"<text class=leaf x={LeafWidth - 6} y={place[entrant].Y + 4:0.#} text-anchor=end font-weight={weight}>{SvgChart.Text(Shorten(result.Responses[entrant]))}<title>{SvgChart.Text(result.Responses[entrant])}</title></text>");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<text class=leaf x={LeafWidth - 6} y={place[entrant].Y + 4:0.#} text-anchor=end "
+                + $"font-weight={weight}>{SvgChart.Text(Shorten(result.Responses[entrant]))}<title>"
+                + $"{SvgChart.Text(result.Responses[entrant])}</title></text>");
         }
         foreach (var match in bracket.Matches)
         {
@@ -28,16 +32,22 @@ internal static class BracketDrawing
             var x = LeafWidth + (match.Round + 1) * ColumnWidth;
             var y = (a.Y + b.Y) / 2;
             svg.Append(Path(a, x, y, match.Winner == match.First)).Append(Path(b, x, y, match.Winner == match.Second));
-            svg.Append(CultureInfo.InvariantCulture, $"<text class=score x={x - 4:0.#} y={y - 4:0.#} text-anchor=end>{Score(match)}<title>{SvgChart.Text(Describe(match))}</title></text>");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<text class=score x={x - 4:0.#} y={y - 4:0.#} "
+                + $"text-anchor=end>{Score(match)}<title>{SvgChart.Text(Describe(match))}</title></text>");
             place[match.Winner] = (x, y);
         }
         var width = LeafWidth + (bracket.Round + 1) * ColumnWidth;
-        return SvgChart.Figure($"The tournament of “{result.Prompt}” among {entrants.Count} samples of {result.Policy}", width, height, svg.ToString(),
-            "<figcaption>Each join is a match; the bold line leads to its winner, and the number is the winner's score. A mark (≠) says that the two orders of presentation disagreed. Hover for the four judge-token probabilities.</figcaption>", "wide");
+        return SvgChart.Figure($"The tournament of “{result.Prompt}” among {entrants.Count} samples of {result.Policy}", width, height,
+            svg.ToString(),
+            "<figcaption>Each join is a match; the bold line leads to its winner, and the number is the winner's score. A mark (≠) says "
+                + "that the two orders of presentation disagreed. Hover for the four judge-token probabilities.</figcaption>", "wide");
     }
 
     private static string Path((double X, double Y) from, double x, double y, bool won) =>
-        string.Create(CultureInfo.InvariantCulture, $"<path class=\"{(won ? "won" : "lost")}\" d=\"M{from.X:0.#} {from.Y:0.#} H{x - 40:0.#} V{y:0.#}{(won ? $" H{x:0.#}" : "")}\" />");
+        string.Create(CultureInfo.InvariantCulture,
+            $"<path class=\"{(won ? "won" : "lost")}\" d=\"M{from.X:0.#} {from.Y:0.#} H{x - 40:0.#} "
+            + $"V{y:0.#}{(won ? $" H{x:0.#}" : "")}\" />");
 
     private static string Score(Match match)
     {
@@ -48,7 +58,9 @@ internal static class BracketDrawing
 
     private static string Describe(Match match) => match.Verdict.Judgments.Count == 0
         ? "identical completions, not judged"
-        : string.Join("; ", match.Verdict.Judgments.Select(j => $"{j.Principle ?? "overall"}: first order p(A) {j.Forward.A:0.000}, p(B) {j.Forward.B:0.000}; swapped p(A) {j.Swapped.A:0.000}, p(B) {j.Swapped.B:0.000}"));
+        : string.Join("; ", match.Verdict.Judgments.Select(j =>
+            $"{j.Principle ?? "overall"}: first order p(A) {j.Forward.A:0.000}, p(B) {j.Forward.B:0.000}; swapped p(A) "
+                + $"{j.Swapped.A:0.000}, p(B) {j.Swapped.B:0.000}"));
 
     private static string Shorten(string text) => text.Length <= 68 ? text : text[..67] + "…";
 }

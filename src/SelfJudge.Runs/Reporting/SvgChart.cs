@@ -33,21 +33,31 @@ internal static class SvgChart
         double Py(double y) => Height - Bottom - (y - yMin) / (yMax - yMin) * (Height - Top - Bottom);
         var svg = new StringBuilder();
         foreach (var tick in yTicks)
-            svg.Append(CultureInfo.InvariantCulture, $"<line class=grid x1={Left} x2={Width - Right} y1={Py(tick):0.#} y2={Py(tick):0.#} /><text class=tick x={Left - 6} y={Py(tick) + 4:0.#} text-anchor=end>{tick.ToString(yFormat)}</text>");
-        var xTicks = logarithmicX ? [.. shown[0].Points.Select(p => p.X)] : Ticks(xMin, xMax).Values.Where(t => t >= xMin && t <= xMax).ToList();
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<line class=grid x1={Left} x2={Width - Right} y1={Py(tick):0.#} y2={Py(tick):0.#} /><text class=tick x={Left - 6} "
+                + $"y={Py(tick) + 4:0.#} text-anchor=end>{tick.ToString(yFormat)}</text>");
+        var xTicks = logarithmicX ? [.. shown[0].Points.Select(p => p.X)]
+            : Ticks(xMin, xMax).Values.Where(t => t >= xMin && t <= xMax).ToList();
         foreach (var tick in xTicks)
-            svg.Append(CultureInfo.InvariantCulture, $"<text class=tick x={Px(tick):0.#} y={Height - Bottom + 16} text-anchor=middle>{tick:0.###}</text>");
-        svg.Append(CultureInfo.InvariantCulture, $"<text class=label x={(Left + Width - Right) / 2:0.#} y={Height - 4} text-anchor=middle>{Text(xLabel)}</text>");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<text class=tick x={Px(tick):0.#} y={Height - Bottom + 16} text-anchor=middle>{tick:0.###}</text>");
+        svg.Append(CultureInfo.InvariantCulture,
+            $"<text class=label x={(Left + Width - Right) / 2:0.#} y={Height - 4} text-anchor=middle>{Text(xLabel)}</text>");
         foreach (var (i, s) in shown.Index())
         {
             var colour = Colours[i % Colours.Length];
-            var points = string.Join(' ', s.Points.Select(p => string.Create(CultureInfo.InvariantCulture, $"{Px(p.X):0.#},{Py(p.Y):0.#}")));
+            var points = string.Join(' ', s.Points.Select(p =>
+                string.Create(CultureInfo.InvariantCulture, $"{Px(p.X):0.#},{Py(p.Y):0.#}")));
             svg.Append(CultureInfo.InvariantCulture, $"<polyline fill=none stroke=\"{colour}\" stroke-width=1.8 points=\"{points}\" />");
             if (markers || s.Points.Count == 1)
                 foreach (var (x, y) in s.Points)
-                    svg.Append(CultureInfo.InvariantCulture, $"<circle cx={Px(x):0.#} cy={Py(y):0.#} r=3.2 fill=\"{colour}\"><title>{Text(s.Name)}: {y:0.####} at {x:0.###}</title></circle>");
+                    svg.Append(CultureInfo.InvariantCulture,
+                        $"<circle cx={Px(x):0.#} cy={Py(y):0.#} r=3.2 fill=\"{colour}\"><title>{Text(s.Name)}: {y:0.####} at "
+                        + $"{x:0.###}</title></circle>");
         }
-        var legend = shown.Count == 1 ? "" : $"<figcaption>{string.Concat(shown.Select((s, i) => $"<span><i style=\"background:{Colours[i % Colours.Length]}\"></i>{Text(s.Name)}</span>"))}</figcaption>";
+        var legend = shown.Count == 1 ? ""
+            : $"<figcaption>"
+            + $"{string.Concat(shown.Select((s, i) => $"<span><i style=\"background:{Colours[i % Colours.Length]}\"></i>{Text(s.Name)}</span>"))}</figcaption>";
         return Figure(title, Width, Height, svg.ToString(), legend);
     }
 
@@ -59,22 +69,33 @@ internal static class SvgChart
         double Px(double v) => NameWidth + v * (TotalWidth - NameWidth - ValueWidth);
         var svg = new StringBuilder();
         for (var tick = 0.0; tick <= 1.001; tick += 0.25)
-            svg.Append(CultureInfo.InvariantCulture, $"<line class=grid x1={Px(tick):0.#} x2={Px(tick):0.#} y1=4 y2={height - 22:0.#} /><text class=tick x={Px(tick):0.#} y={height - 6:0.#} text-anchor=middle>{tick * 100:0} %</text>");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<line class=grid x1={Px(tick):0.#} x2={Px(tick):0.#} y1=4 y2={height - 22:0.#} /><text class=tick x={Px(tick):0.#} "
+                + $"y={height - 6:0.#} text-anchor=middle>{tick * 100:0} %</text>");
         foreach (var (i, bar) in bars.Index())
         {
             var y = 8 + i * RowHeight;
             var mid = y + RowHeight / 2 - 4;
-            svg.Append(CultureInfo.InvariantCulture, $"<text class=label x={NameWidth - 8} y={mid + 4:0.#} text-anchor=end>{Text(bar.Name)}</text>");
-            svg.Append(CultureInfo.InvariantCulture, $"<rect x={NameWidth} y={y:0.#} width={Math.Max(0, Px(bar.Value) - NameWidth):0.#} height={RowHeight - 8} fill=\"{Colours[0]}\" opacity=.75 rx=2 />");
-            svg.Append(CultureInfo.InvariantCulture, $"<line x1={Px(Math.Max(0, bar.Low)):0.#} x2={Px(Math.Min(1, bar.High)):0.#} y1={mid:0.#} y2={mid:0.#} class=interval />");
-            svg.Append(CultureInfo.InvariantCulture, $"<text class=label x={TotalWidth - ValueWidth + 8} y={mid + 4:0.#}>{bar.Value * 100:0.0} % ({bar.Low * 100:0}–{bar.High * 100:0})</text>");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<text class=label x={NameWidth - 8} y={mid + 4:0.#} text-anchor=end>{Text(bar.Name)}</text>");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<rect x={NameWidth} y={y:0.#} width={Math.Max(0, Px(bar.Value) - NameWidth):0.#} height={RowHeight - 8} "
+                + $"fill=\"{Colours[0]}\" opacity=.75 rx=2 />");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<line x1={Px(Math.Max(0, bar.Low)):0.#} x2={Px(Math.Min(1, bar.High)):0.#} y1={mid:0.#} y2={mid:0.#} class=interval />");
+            svg.Append(CultureInfo.InvariantCulture,
+                $"<text class=label x={TotalWidth - ValueWidth + 8} y={mid + 4:0.#}>{bar.Value * 100:0.0} % "
+                + $"({bar.Low * 100:0}–{bar.High * 100:0})</text>");
         }
-        svg.Append(CultureInfo.InvariantCulture, $"<line class=reference x1={Px(reference):0.#} x2={Px(reference):0.#} y1=4 y2={height - 22:0.#} />");
+        svg.Append(CultureInfo.InvariantCulture,
+            $"<line class=reference x1={Px(reference):0.#} x2={Px(reference):0.#} y1=4 y2={height - 22:0.#} />");
         return Figure(title, TotalWidth, height, svg.ToString(), "", "wide");
     }
 
     internal static string Figure(string title, double width, double height, string content, string legend, string kind = "") =>
-        string.Create(CultureInfo.InvariantCulture, $"<figure class=\"{kind}\"><h3>{Text(title)}</h3><svg viewBox=\"0 0 {width:0.#} {height:0.#}\" role=img aria-label=\"{Text(title)}\">{content}</svg>{legend}</figure>");
+        string.Create(CultureInfo.InvariantCulture,
+            $"<figure class=\"{kind}\"><h3>{Text(title)}</h3><svg viewBox=\"0 0 {width:0.#} {height:0.#}\" role=img "
+            + $"aria-label=\"{Text(title)}\">{content}</svg>{legend}</figure>");
 
     internal static string Text(string text) => WebUtility.HtmlEncode(text);
 

@@ -12,7 +12,8 @@ internal static class HostFigures
     /// <summary>Sampling speed while sampling, and the share of the time in which each role had nothing to do.</summary>
     public static IEnumerable<KeyValuePair<string, double>> Of(HostTotals before, HostTotals after, double seconds)
     {
-        double sampling = after.SamplingSeconds - before.SamplingSeconds, judging = after.JudgingSeconds - before.JudgingSeconds, training = after.TrainingSeconds - before.TrainingSeconds;
+        double sampling = after.SamplingSeconds - before.SamplingSeconds, judging = after.JudgingSeconds - before.JudgingSeconds,
+            training = after.TrainingSeconds - before.TrainingSeconds;
         if (sampling > 0)
             yield return KeyValuePair.Create("rollout/tokens_per_second", (after.SampledTokens - before.SampledTokens) / sampling);
         yield return KeyValuePair.Create("idle_ratio/sampler", 1 - sampling / seconds);

@@ -13,8 +13,10 @@ namespace SelfJudge.Runs.Stages;
 /// <summary>What a stage's judge is worth, before anything is learned from it.</summary>
 internal static class JudgeGate
 {
-    /// <summary>Measures what compares or rewards a stage's samples on held-out pairs; null where there are none, or where it is the oracle.</summary>
-    public static async Task<JudgeCheck?> Measure(IModelHost host, ChatJudges chats, StageEvaluator evaluator, Recipe recipe, StageRecipe stage, TrainingData data)
+    /// <summary>Measures what compares or rewards a stage's samples on held-out pairs; null where there are none, or where it is the
+    /// oracle.</summary>
+    public static async Task<JudgeCheck?> Measure(IModelHost host, ChatJudges chats, StageEvaluator evaluator, Recipe recipe,
+        StageRecipe stage, TrainingData data)
     {
         var pairs = HeldOutSample.Of(data.HeldOutPairs, recipe.Judge.GatePairs, Seeds.Derive(recipe.Seed, "judge gate"));
         if (pairs.Count == 0 || evaluator.Model == JudgeSource.Oracle.Id)
@@ -25,7 +27,8 @@ internal static class JudgeGate
             : await JudgeMetrics.Measure(host, evaluator.Model, pairs, [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)]);
         // Where it judged none of them, there is no consistency to speak of.
         double Figure(string name) => double.IsNaN(measured.Figures[name]) ? 0 : measured.Figures[name];
-        return new JudgeCheck(pairs.Count, Figure("judge/accuracy"), Figure("judge/swap_consistency"), Figure("judge/position_bias"), Figure("judge/tie_rate"), TimeProvider.System.GetElapsedTime(started).TotalSeconds);
+        return new JudgeCheck(pairs.Count, Figure("judge/accuracy"), Figure("judge/swap_consistency"), Figure("judge/position_bias"),
+            Figure("judge/tie_rate"), TimeProvider.System.GetElapsedTime(started).TotalSeconds);
     }
 
     /// <summary>What is to be said of a stage's judge; null where it is sound.</summary>
@@ -35,8 +38,12 @@ internal static class JudgeGate
         if (check?.FindProblem(recipe.Judge.GateSwapConsistency) is not { } problem)
             return null;
         var warning = $"stage {stage.Name} learns from {recipe.JudgeOf(stage).Called}: {problem}";
-        var remedy = $"teach it to judge first (jsft, for longer or at a higher rate), or name another {(stage.Spec.IsRewarded ? "reward" : "judge")} in stages.{stage.Name}";
-        return recipe.Judge.Gate ? throw new JudgeGateException($"{warning}. The run stops here, as judge.gate says: {remedy}; with judge.gate=false it trains all the same") : $"{warning}. What it prefers may teach nothing: {remedy}";
+        var remedy = $"teach it to judge first (jsft, for longer or at a higher rate), or name another "
+            + $"{(stage.Spec.IsRewarded ? "reward" : "judge")} in stages.{stage.Name}";
+        return recipe.Judge.Gate
+            ? throw new JudgeGateException(
+            $"{warning}. The run stops here, as judge.gate says: {remedy}; with judge.gate=false it trains all the same")
+            : $"{warning}. What it prefers may teach nothing: {remedy}";
     }
 }
 

@@ -16,7 +16,8 @@ internal sealed class RestImprovement(Recipe recipe, StageRecipe stage, IReadOnl
     private readonly IReadOnlyList<int>[] _filtered = [.. stage.Thresholds.Select((q, i) =>
     {
         var above = RewardThreshold.Above([.. samples.Select(s => s.Reward)], q);
-        return CounterRandom.Permutation(above.Count, Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/improve"), i)).Select(p => above[p]).ToList();
+        return CounterRandom.Permutation(above.Count, Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/improve"), i))
+            .Select(p => above[p]).ToList();
     })];
 
     /// <summary>The threshold that a step of the stage is under, and its place among that threshold's steps.</summary>
@@ -41,7 +42,8 @@ internal sealed class RestImprovement(Recipe recipe, StageRecipe stage, IReadOnl
         var (threshold, at) = PhaseOf(stage, step);
         var order = _filtered[threshold];
         var made = new Dictionary<int, SupervisedExample>();
-        return [.. Enumerable.Range(0, stage.PolicyExamples).Select(i => Example(order[(int)(((long)at * stage.PolicyExamples + i) % order.Count)]))];
+        return [.. Enumerable.Range(0, stage.PolicyExamples)
+            .Select(i => Example(order[(int)(((long)at * stage.PolicyExamples + i) % order.Count)]))];
 
         SupervisedExample Example(int i) =>
             made.TryGetValue(i, out var known) ? known : made[i] = ExampleBuilder.Sampled(samples[i].Prompt, samples[i].Response);

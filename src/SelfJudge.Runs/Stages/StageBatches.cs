@@ -9,14 +9,18 @@ using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Runs.Stages;
 
-/// <summary>What each step of a supervised or offline stage learns from: a function of recipe, data and step. The data is gone through in an order of the stage's own, again and again.</summary>
+/// <summary>What each step of a supervised or offline stage learns from: a function of recipe, data and step. The data is gone through in
+/// an order of the stage's own, again and again.</summary>
 internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingData data, PromptEncoder encoder)
 {
     private readonly JudgeTemplate[] _templates = [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)];
-    private readonly int[] _answerOrder = CounterRandom.Permutation(data.Answers.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/policy order"));
-    private readonly int[] _pairOrder = CounterRandom.Permutation(data.Pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/policy order"));
+    private readonly int[] _answerOrder = CounterRandom.Permutation(data.Answers.Count,
+        Seeds.Derive(recipe.Seed, $"{stage.Name}/policy order"));
+    private readonly int[] _pairOrder = CounterRandom.Permutation(data.Pairs.Count,
+        Seeds.Derive(recipe.Seed, $"{stage.Name}/policy order"));
     // A template of a principle learns that principle's own pairs.
-    private readonly Dictionary<string, (IReadOnlyList<PreferenceExample> Pairs, int[] Order)> _judged = recipe.TemplatesOf(stage).Distinct().Select(JudgeTemplate.ByName).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t =>
+    private readonly Dictionary<string, (IReadOnlyList<PreferenceExample> Pairs, int[] Order)> _judged = recipe.TemplatesOf(stage)
+        .Distinct().Select(JudgeTemplate.ByName).DistinctBy(t => t.Name).ToDictionary(t => t.Name, t =>
     {
         var pairs = data.JudgePairs(t, stage.Rationale);
         return (pairs, CounterRandom.Permutation(pairs.Count, Seeds.Derive(recipe.Seed, $"{stage.Name}/judge order")));
@@ -31,7 +35,8 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
     {
         var examples = new List<SupervisedExample>();
         for (var i = 0; i < stage.PolicyExamples; i++)
-            examples.Add(ExampleBuilder.Policy(encoder, data.Answers[_answerOrder[((long)step * stage.PolicyExamples + i) % _answerOrder.Length]]));
+            examples.Add(ExampleBuilder.Policy(encoder,
+                data.Answers[_answerOrder[((long)step * stage.PolicyExamples + i) % _answerOrder.Length]]));
         for (var i = 0; i < stage.JudgePairs; i++)
             foreach (var template in _templates)
             {
@@ -47,5 +52,6 @@ internal sealed class StageBatches(Recipe recipe, StageRecipe stage, TrainingDat
     public IReadOnlyList<PreferencePair> Offline(int step) => [.. OfflineExamples(step).Select(e => ExampleBuilder.Pair(encoder, e))];
 
     /// <summary>The pairs of a step as the data has them.</summary>
-    public IEnumerable<PreferenceExample> OfflineExamples(int step) => Enumerable.Range(0, stage.Prompts).Select(i => data.Pairs[_pairOrder[((long)step * stage.Prompts + i) % _pairOrder.Length]]);
+    public IEnumerable<PreferenceExample> OfflineExamples(int step) =>
+        Enumerable.Range(0, stage.Prompts).Select(i => data.Pairs[_pairOrder[((long)step * stage.Prompts + i) % _pairOrder.Length]]);
 }

@@ -10,9 +10,11 @@ namespace SelfJudge.Runs.Stages;
 /// <param name="Tokens">That passed through a model in any role.</param>
 /// <param name="KlCoefficient">ppo: the penalty's coefficient as the controller has it; null before the first step.</param>
 /// <param name="JudgeCheck">What its judge was worth before the first step; null where that was not measured.</param>
-internal sealed record StageProgress(int Step, double Seconds, long Tokens, TripletCounts Triplets, double? KlCoefficient = null, JudgeCheck? JudgeCheck = null)
+internal sealed record StageProgress(int Step, double Seconds, long Tokens, TripletCounts Triplets, double? KlCoefficient = null,
+    JudgeCheck? JudgeCheck = null)
 {
-    private const string KlCounter = "kl_coefficient", InconsistentCounter = "triplets_inconsistent_skipped", JudgeCounters = "judge_check/";
+    private const string KlCounter = "kl_coefficient", InconsistentCounter = "triplets_inconsistent_skipped",
+        JudgeCounters = "judge_check/";
 
     public static StageProgress None { get; } = new(0, 0, 0, TripletCounts.None);
 
@@ -39,16 +41,19 @@ internal sealed record StageProgress(int Step, double Seconds, long Tokens, Trip
     /// <exception cref="CheckpointException">A counter is missing.</exception>
     public static StageProgress FromCounters(int step, IReadOnlyDictionary<string, double> counters)
     {
-        double Counter(string name) => counters.TryGetValue(name, out var count) ? count : throw new CheckpointException($"the checkpoint of step {step} does not count {name}");
+        double Counter(string name) => counters.TryGetValue(name, out var count) ? count
+            : throw new CheckpointException($"the checkpoint of step {step} does not count {name}");
         return new(step, Counter("seconds"), (long)Counter("tokens"), new TripletCounts(
-            (long)Counter("triplets_made"), (long)Counter("triplets_trained"), (long)Counter("triplets_stale_refused"), (long)Counter("triplets_identical_skipped"), (long)Counter("triplets_duplicates_dropped"),
+            (long)Counter("triplets_made"), (long)Counter("triplets_trained"), (long)Counter("triplets_stale_refused"),
+                (long)Counter("triplets_identical_skipped"), (long)Counter("triplets_duplicates_dropped"),
             (long)counters.GetValueOrDefault(InconsistentCounter)),
             counters.TryGetValue(KlCounter, out var kl) ? kl : null, JudgeCheckOf(counters));
     }
 
     private static JudgeCheck? JudgeCheckOf(IReadOnlyDictionary<string, double> counters)
     {
-        var figures = counters.Where(c => c.Key.StartsWith(JudgeCounters, StringComparison.Ordinal)).ToDictionary(c => c.Key[JudgeCounters.Length..], c => c.Value);
+        var figures = counters.Where(c => c.Key.StartsWith(JudgeCounters, StringComparison.Ordinal))
+            .ToDictionary(c => c.Key[JudgeCounters.Length..], c => c.Value);
         return figures.Count == 0 ? null : JudgeCheck.Of(figures);
     }
 }

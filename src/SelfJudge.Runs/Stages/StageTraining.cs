@@ -45,10 +45,13 @@ internal sealed class StageTraining : IAsyncDisposable
     private HostTotals _totals;
     private long _stepEnded = TimeProvider.System.GetTimestamp();
 
-    private StageTraining(Recipe recipe, StageRecipe stage, RunFolder folder, TrainingData data, IModelHost host, ChatJudges chats, IPolicyTraining training, string initialModel, StageEvaluator evaluator, CheckpointStore checkpoints, long epoch, string? startedFrom, StageProgress progress)
+    private StageTraining(Recipe recipe, StageRecipe stage, RunFolder folder, TrainingData data, IModelHost host, ChatJudges chats,
+        IPolicyTraining training, string initialModel, StageEvaluator evaluator, CheckpointStore checkpoints, long epoch,
+        string? startedFrom, StageProgress progress)
     {
         (Recipe, Stage, InitialModel, Evaluator, Progress) = (recipe, stage, initialModel, evaluator, progress);
-        (_host, _chats, _training, _data, _folder, _checkpoints, _epoch, _startedFrom, _totals) = (host, chats, training, data, folder, checkpoints, epoch, startedFrom, host.Status.Totals);
+        (_host, _chats, _training, _data, _folder, _checkpoints, _epoch, _startedFrom, _totals) =
+            (host, chats, training, data, folder, checkpoints, epoch, startedFrom, host.Status.Totals);
         _batches = new StageBatches(recipe, stage, data, host.EncoderOf(training.Policy));
         _schedule = new LearningRateSchedule(stage.LearningRate, (int)Math.Round(stage.Warmup * stage.Steps), stage.Schedule, stage.Steps);
         _stepsBefore = recipe.Stages.TakeWhile(s => s.Name != stage.Name).Sum(s => (long)s.Steps);
@@ -76,7 +79,8 @@ internal sealed class StageTraining : IAsyncDisposable
     private long RunStep => _stepsBefore + Progress.Step;
 
     /// <summary>Opens a stage from its newest checkpoint, or anew. <paramref name="warn"/> hears what is amiss and was got over.</summary>
-    public static async Task<StageTraining> Open(string runId, RunRequest run, string stageName, IModelHost host, ChatJudges chats, DataCatalog catalog, long epochFloor, Action<string> warn)
+    public static async Task<StageTraining> Open(string runId, RunRequest run, string stageName, IModelHost host, ChatJudges chats,
+        DataCatalog catalog, long epochFloor, Action<string> warn)
     {
         var recipe = RequestedRecipes.Of(run);
         var stage = recipe.Stages.Single(s => s.Name == stageName);
@@ -90,15 +94,18 @@ internal sealed class StageTraining : IAsyncDisposable
         try
         {
             var progress = StageProgress.None;
-            var startedFrom = stage.From is null ? null : FolderSeal.HashOf(folder.OutputOf(recipe, recipe.Stages.Single(s => s.Name == stage.From)));
+            var startedFrom = stage.From is null ? null
+                : FolderSeal.HashOf(folder.OutputOf(recipe, recipe.Stages.Single(s => s.Name == stage.From)));
             if (NewestOf(stageName, startedFrom, recipe, folder, checkpoints, warn) is { } newest)
             {
                 progress = StageProgress.FromCounters(newest.State.StageStep, newest.State.Counters);
                 if (recipe.Deterministic && newest.State.Workers != host.Workers)
-                    warn($"the checkpoint was made by {newest.State.Workers} workers and the run goes on with {host.Workers}: it will not repeat bit for bit");
+                    warn($"the checkpoint was made by {newest.State.Workers} workers and the run goes on with {host.Workers}: it will not "
+                        + $"repeat bit for bit");
                 await training.RestoreAsync(newest.Load());
             }
-            return new StageTraining(recipe, stage, folder, data, host, chats, training, initial, evaluator, checkpoints, epoch, startedFrom, progress);
+            return new StageTraining(recipe, stage, folder, data, host, chats, training, initial, evaluator, checkpoints, epoch,
+                startedFrom, progress);
         }
         catch
         {
@@ -109,25 +116,33 @@ internal sealed class StageTraining : IAsyncDisposable
 
     // Its stages' checkpoints follow each other in one folder. What lies ahead of a stage is of an earlier life of the run: its
     // steps are logged no more, and the models that it came from may be others by now.
-    private static (CheckpointState State, Func<TrainingSnapshot> Load)? NewestOf(string stage, string? startedFrom, Recipe recipe, RunFolder folder, CheckpointStore checkpoints, Action<string> warn)
+    private static (CheckpointState State, Func<TrainingSnapshot> Load)? NewestOf(string stage, string? startedFrom, Recipe recipe,
+        RunFolder folder, CheckpointStore checkpoints, Action<string> warn)
     {
         if (checkpoints.Newest(warn) is not { State: var state } newest)
             return null;
         var names = recipe.Stages.Select(s => s.Name).ToList();
         var remedy = $"put back what is missing, or delete {folder.Checkpoints}: stage {stage} then begins anew";
         if (!names.Contains(state.Stage))
-            throw new CheckpointException($"{folder.Checkpoints} holds step {state.RunStep} of a stage '{state.Stage}', which {folder.Recipe} does not have: {remedy}");
+            throw new CheckpointException(
+                $"{folder.Checkpoints} holds step {state.RunStep} of a stage '{state.Stage}', which {folder.Recipe} does not have: {remedy}");
         if (names.IndexOf(state.Stage) > names.IndexOf(stage))
-            throw new CheckpointException($"{folder.Checkpoints} holds step {state.RunStep} of stage {state.Stage}, but by {folder.StageResults} and {folder.Stages} stage {stage} before it is not finished: {remedy}");
+            throw new CheckpointException(
+                $"{folder.Checkpoints} holds step {state.RunStep} of stage {state.Stage}, but by {folder.StageResults} and "
+                + $"{folder.Stages} stage {stage} before it is not finished: {remedy}");
         if (state.Stage != stage)
             return null;
         return state.StartedFrom == startedFrom ? newest
-            : throw new CheckpointException($"{folder.Checkpoints} holds step {state.RunStep} of stage {stage}, which was made from another model than stage {recipe.Stages.Single(s => s.Name == stage).From} has left: {remedy}");
+            : throw new CheckpointException(
+                $"{folder.Checkpoints} holds step {state.RunStep} of stage {stage}, which was made from another model than stage "
+                + $"{recipe.Stages.Single(s => s.Name == stage).From} has left: {remedy}");
     }
 
     /// <summary>What a stage has a host train, from the model <paramref name="initial"/>.</summary>
     public static TrainingSpec SpecOf(string runId, Recipe recipe, StageRecipe stage, string initial) =>
-        new(RunModels.IdOf(runId, stage.Name), initial, stage.HasReference ? initial : null, ToLora(stage.Adapter), Seeds.Derive(recipe.Seed, $"{stage.Name}/adapter"), ToOptions(stage.Optimizer)) { Head = HeadOf(stage.Spec) };
+        new(RunModels.IdOf(runId, stage.Name), initial, stage.HasReference ? initial : null, ToLora(stage.Adapter),
+            Seeds.Derive(recipe.Seed, $"{stage.Name}/adapter"), ToOptions(stage.Optimizer))
+        { Head = HeadOf(stage.Spec) };
 
     /// <summary>The shape of an adapter; null where there is none.</summary>
     public static LoraConfig? ToLora(AdapterRecipe? adapter) => adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null;
@@ -165,7 +180,8 @@ internal sealed class StageTraining : IAsyncDisposable
     // What a step learns from is a function of the step alone: the next one's is made while the device is at this one.
     private async Task<StepMaterial> Material(int step)
     {
-        var material = await (_ahead is { Material: { } prepared } && _ahead.Step == step ? prepared : Task.Run(() => _batches.Material(step)));
+        var material = await (_ahead is { Material: { } prepared } && _ahead.Step == step ? prepared
+            : Task.Run(() => _batches.Material(step)));
         _ahead = (step + 1, step + 1 < Stage.Steps ? Task.Run(() => _batches.Material(step + 1)) : null);
         return material;
     }
@@ -175,7 +191,8 @@ internal sealed class StageTraining : IAsyncDisposable
     /// any, because all are identical or stale, changes nothing but counts.
     /// </summary>
     /// <returns>The policy's version once the step is made, and the step.</returns>
-    public (long PolicyVersion, Task<IReadOnlyDictionary<string, double>> Step) BeginOnTriplets(IReadOnlyList<TripletBatch> batches, long duplicates)
+    public (long PolicyVersion, Task<IReadOnlyDictionary<string, double>> Step) BeginOnTriplets(IReadOnlyList<TripletBatch> batches,
+        long duplicates)
     {
         var (version, rate) = (PolicyVersion, _schedule.At(Progress.Step + 1));
         int? allowed = Stage.Spec.IsOnPolicy ? Stage.MaxStaleness : null;
@@ -201,7 +218,8 @@ internal sealed class StageTraining : IAsyncDisposable
                 Progress = Progress with { KlCoefficient = next };
             }
             var trained = fresh.ToHashSet<object>(ReferenceEqualityComparer.Instance);
-            return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale, batches.Sum(b => b.Identical), duplicates, batches.Sum(b => b.Inconsistent)),
+            return await Commit(figures, new TripletCounts(batches.Sum(b => b.Triplets.Count), fresh.Count, stale,
+                batches.Sum(b => b.Identical), duplicates, batches.Sum(b => b.Inconsistent)),
                 [.. batches.Select(b => b with { Triplets = [.. b.Triplets.Where(trained.Contains)] })], batches);
         }
     }
@@ -223,7 +241,8 @@ internal sealed class StageTraining : IAsyncDisposable
     {
         await Durable; // what was gathered is in the log, or waits for the next checkpoint
         return _improvement ??= new RestImprovement(Recipe, Stage,
-            [.. _samples.Read(Stage.Name).Concat(_rewarded).Select(r => new RewardedResponse([.. r.PromptIds], [.. r.ResponseIds], r.Reward))]);
+            [.. _samples.Read(Stage.Name).Concat(_rewarded)
+                .Select(r => new RewardedResponse([.. r.PromptIds], [.. r.ResponseIds], r.Reward))]);
     }
 
     /// <summary>Waits for the last checkpoint, measures the model as a judge, and writes it out.</summary>
@@ -231,13 +250,16 @@ internal sealed class StageTraining : IAsyncDisposable
     {
         await Durable;
         var pairs = HeldOut(_data.HeldOutPairs);
-        var judge = !Stage.Spec.IsMeasured || pairs.Count == 0 ? null : !Stage.Spec.IsPolicy ? await JudgeMetrics.MeasureRewards(_host, Policy, pairs) : await MeasureJudge();
+        var judge = !Stage.Spec.IsMeasured || pairs.Count == 0 ? null : !Stage.Spec.IsPolicy
+            ? await JudgeMetrics.MeasureRewards(_host, Policy, pairs) : await MeasureJudge();
         var output = _folder.OutputOf(Recipe, Stage);
         await WriteLastStep();
         if (judge is not null)
             JudgedPairRow.Write(_folder.JudgedPairsOf(Recipe, Stage), pairs, judge.Correct);
         await _host.SaveAsync(Policy, output, BaseModel());
-        return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge?.Figures ?? new Dictionary<string, double>(), Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters, _host.Device, _host.Workers, FolderSeal.HashOf(output), Progress.JudgeCheck?.ToFigures());
+        return new StageSummary(Stage.Name, Progress.Seconds, Progress.Tokens, judge?.Figures ?? new Dictionary<string, double>(),
+            Progress.Triplets, output, _host.DescriptionOf(Policy).TrainedParameters, _host.Device, _host.Workers,
+            FolderSeal.HashOf(output), Progress.JudgeCheck?.ToFigures());
     }
 
     // Before the model itself, so that a stage that counts as finished has it.
@@ -247,7 +269,8 @@ internal sealed class StageTraining : IAsyncDisposable
             return;
         IReadOnlyList<LastStepRow> rows = Stage.Spec.IsRollout
             ? [.. TripletLog.ReadLastStep(_folder, Stage.Name).Select(LastStepRow.Of)]
-            : [.. _batches.OfflineExamples(Stage.Steps - 1).Zip(_batches.Offline(Stage.Steps - 1), (e, p) => LastStepRow.Of(RunStep, Stage, e, p))];
+            : [.. _batches.OfflineExamples(Stage.Steps - 1)
+                .Zip(_batches.Offline(Stage.Steps - 1), (e, p) => LastStepRow.Of(RunStep, Stage, e, p))];
         if (rows.Count > 0)
             await LastStepRow.Write(_folder.LastStepOf(Recipe, Stage), rows, _host, Policy, InitialModel);
     }
@@ -272,7 +295,8 @@ internal sealed class StageTraining : IAsyncDisposable
     }
 
     /// <summary>Counts the step, and on a checkpoint step hands a snapshot to the disk, which has until the next one.</summary>
-    private async Task<IReadOnlyDictionary<string, double>> Commit(Dictionary<string, double> figures, TripletCounts triplets, IReadOnlyList<TripletBatch> trained, IReadOnlyList<TripletBatch> sampled)
+    private async Task<IReadOnlyDictionary<string, double>> Commit(Dictionary<string, double> figures, TripletCounts triplets,
+        IReadOnlyList<TripletBatch> trained, IReadOnlyList<TripletBatch> sampled)
     {
         var totals = _host.Status.Totals;
         var seconds = TimeProvider.System.GetElapsedTime(_stepEnded).TotalSeconds;
@@ -280,7 +304,13 @@ internal sealed class StageTraining : IAsyncDisposable
         Add(figures, HostFigures.Of(_totals, totals, seconds));
         figures["policy/version"] = PolicyVersion;
         figures["step_time"] = seconds;
-        Progress = Progress with { Step = Progress.Step + 1, Seconds = Progress.Seconds + seconds, Tokens = Progress.Tokens + HostFigures.Tokens(_totals, totals), Triplets = Progress.Triplets + triplets };
+        Progress = Progress with
+        {
+            Step = Progress.Step + 1,
+            Seconds = Progress.Seconds + seconds,
+            Tokens = Progress.Tokens + HostFigures.Tokens(_totals, totals),
+            Triplets = Progress.Triplets + triplets
+        };
         _totals = totals;
         // Before the checkpoint: whatever kills the process, what a checkpoint holds is logged.
         _metrics.Write(new MetricsRow(RunStep, Stage.Name, Progress.Step, figures));
@@ -291,7 +321,9 @@ internal sealed class StageTraining : IAsyncDisposable
         {
             await Durable; // from here on nobody reads the snapshot before
             var snapshot = _snapshot = await _training.SnapshotAsync(_snapshot);
-            var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, _epoch, _host.Workers, Progress.ToCounters()) { StartedFrom = _startedFrom };
+            var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, _epoch, _host.Workers,
+                Progress.ToCounters())
+            { StartedFrom = _startedFrom };
             var (played, rewarded) = (_played, _rewarded);
             (_played, _rewarded) = ([], []);
             Durable = Task.Run(() =>
@@ -321,7 +353,8 @@ internal sealed class StageTraining : IAsyncDisposable
         return judge with { Figures = figures };
     }
 
-    private IReadOnlyList<PreferenceExample> HeldOut(IReadOnlyList<PreferenceExample> pairs) => HeldOutSample.Of(pairs, Recipe.JudgedPairs ?? int.MaxValue, Seeds.Derive(Recipe.Seed, "held-out pairs"));
+    private IReadOnlyList<PreferenceExample> HeldOut(IReadOnlyList<PreferenceExample> pairs) =>
+        HeldOutSample.Of(pairs, Recipe.JudgedPairs ?? int.MaxValue, Seeds.Derive(Recipe.Seed, "held-out pairs"));
 
     private static ScalarHead HeadOf(MethodSpec method) => method.Head switch
     {
@@ -331,9 +364,12 @@ internal sealed class StageTraining : IAsyncDisposable
     };
 
     // What an adapter says that it stands on.
-    private string BaseModel() => Path.GetFullPath(Recipe.BaseOf(Stage) is { } from ? _folder.OutputOf(Recipe, Recipe.Stages.Single(s => s.Name == from)) : Recipe.Model.Path ?? _folder.Path);
+    private string BaseModel() =>
+        Path.GetFullPath(Recipe.BaseOf(Stage) is { } from ? _folder.OutputOf(Recipe, Recipe.Stages.Single(s => s.Name == from))
+            : Recipe.Model.Path ?? _folder.Path);
 
-    private static OptimizerOptions ToOptions(OptimizerRecipe o) => new(o.Beta1, o.Beta2, 1e-8, o.WeightDecay, o.ClipNorm, o.MaxTokensPerBatch, o.GradientCheckpointing);
+    private static OptimizerOptions ToOptions(OptimizerRecipe o) =>
+        new(o.Beta1, o.Beta2, 1e-8, o.WeightDecay, o.ClipNorm, o.MaxTokensPerBatch, o.GradientCheckpointing);
 
     private static void Add(Dictionary<string, double> figures, IEnumerable<KeyValuePair<string, double>> more)
     {

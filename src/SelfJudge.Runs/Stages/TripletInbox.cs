@@ -44,7 +44,8 @@ public sealed class TripletInbox(string stage, int lastStepDone)
 
     public int Arrived(int step) => _steps.TryGetValue(step, out var prompts) ? prompts.Count : 0;
 
-    /// <summary>The batches of a step in the order of their prompts. From here on the step is done, and what comes for it again is a duplicate.</summary>
+    /// <summary>The batches of a step in the order of their prompts. From here on the step is done, and what comes for it again is a
+    /// duplicate.</summary>
     public IReadOnlyList<TripletBatch> Take(int step)
     {
         _lastStepDone = step;
@@ -54,11 +55,14 @@ public sealed class TripletInbox(string stage, int lastStepDone)
         return taken;
     }
 
-    /// <summary>Divides triplets by whether both completions come from a policy at most <paramref name="maxStaleness"/> versions old; null takes all.</summary>
-    public static (IReadOnlyList<Triplet> Fresh, int Stale) ByStaleness(IEnumerable<TripletBatch> batches, long policyVersion, int? maxStaleness)
+    /// <summary>Divides triplets by whether both completions come from a policy at most <paramref name="maxStaleness"/> versions old; null
+    /// takes all.</summary>
+    public static (IReadOnlyList<Triplet> Fresh, int Stale) ByStaleness(IEnumerable<TripletBatch> batches, long policyVersion,
+        int? maxStaleness)
     {
         var triplets = batches.SelectMany(b => b.Triplets.OrderBy(t => t.Match)).ToList();
-        var fresh = triplets.Where(t => maxStaleness is null || policyVersion - Math.Min(t.Chosen.PolicyVersion, t.Rejected.PolicyVersion) <= maxStaleness).ToList();
+        var fresh = triplets.Where(t => maxStaleness is null
+            || policyVersion - Math.Min(t.Chosen.PolicyVersion, t.Rejected.PolicyVersion) <= maxStaleness).ToList();
         return (fresh, triplets.Count - fresh.Count);
     }
 }

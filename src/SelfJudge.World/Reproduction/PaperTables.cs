@@ -4,7 +4,8 @@ namespace SelfJudge.World.Reproduction;
 /// <summary>What a row of a table shows.</summary>
 public enum PaperMetric
 {
-    /// <summary>Share of held-out prompts on which an answer beats that of the SFT model, ties as half. The paper's: wins on AlpacaEval against text-davinci-003, by GPT-4.</summary>
+    /// <summary>Share of held-out prompts on which an answer beats that of the SFT model, ties as half. The paper's: wins on AlpacaEval
+    /// against text-davinci-003, by GPT-4.</summary>
     WinRate,
 
     /// <summary>Accuracy on held-out pairs.</summary>
@@ -16,7 +17,8 @@ public enum PaperMetric
     /// <summary>Mean share of three-word sequences that occurred earlier in the same answer.</summary>
     Repetition,
 
-    /// <summary>Share of training's preferences that the oracle shares, of those where it has one, in a stage's first ten steps. The paper has none of it.</summary>
+    /// <summary>Share of training's preferences that the oracle shares, of those where it has one, in a stage's first ten steps. The paper
+    /// has none of it.</summary>
     FirstAgreement,
 
     /// <summary>The same in its last ten.</summary>
@@ -36,10 +38,12 @@ public static class PaperMetrics
         _ => "oracle agrees, last ten steps, %",
     };
 
-    public static string Show(this PaperMetric metric, double value) => metric == PaperMetric.Length ? $"{value:0.0}" : $"{value * 100:0.0}";
+    public static string Show(this PaperMetric metric, double value) =>
+        metric == PaperMetric.Length ? $"{value:0.0}" : $"{value * 100:0.0}";
 
     /// <summary>An interval; nothing where there is none.</summary>
-    public static string Show(this PaperMetric metric, IReadOnlyList<double>? interval) => interval is null ? "" : $"{metric.Show(interval[0])} to {metric.Show(interval[1])}";
+    public static string Show(this PaperMetric metric, IReadOnlyList<double>? interval) =>
+        interval is null ? "" : $"{metric.Show(interval[0])} to {metric.Show(interval[1])}";
 }
 
 /// <summary>A cell of one of the paper's tables or figures, and what stands for it here.</summary>
@@ -53,13 +57,16 @@ public sealed record PaperCell(string Row, PaperMetric Metric, double? Paper, st
 /// <summary>What the paper found of some rows of a table: a sum over them, and a margin, is above zero.</summary>
 /// <param name="Terms">Rows by their weights in the sum.</param>
 /// <param name="Otherwise">Where it comes out otherwise here: why, as far as it is known.</param>
-public sealed record PaperClaim(PaperMetric Metric, string Statement, IReadOnlyList<(double Weight, string Row)> Terms, double Margin = 0, string Otherwise = "")
+public sealed record PaperClaim(PaperMetric Metric, string Statement, IReadOnlyList<(double Weight, string Row)> Terms, double Margin = 0,
+    string Otherwise = "")
 {
     /// <summary>One row is above another.</summary>
-    public static PaperClaim Above(PaperMetric metric, string above, string below, string otherwise = "") => new(metric, $"{above} above {below}", [(1, above), (-1, below)], 0, otherwise);
+    public static PaperClaim Above(PaperMetric metric, string above, string below, string otherwise = "") =>
+        new(metric, $"{above} above {below}", [(1, above), (-1, below)], 0, otherwise);
 
     /// <summary>One row is not below another by more than a margin.</summary>
-    public static PaperClaim Keeps(PaperMetric metric, string row, string reference, double margin, string otherwise = "") => new(metric, $"{row} within {margin * 100:0} points of {reference}", [(1, row), (-1, reference)], margin, otherwise);
+    public static PaperClaim Keeps(PaperMetric metric, string row, string reference, double margin, string otherwise = "") =>
+        new(metric, $"{row} within {margin * 100:0} points of {reference}", [(1, row), (-1, reference)], margin, otherwise);
 
     /// <summary>From the second row to the third it goes up less than from the first to the second.</summary>
     public static PaperClaim Shrinks(PaperMetric metric, string first, string second, string third, string otherwise = "") =>
@@ -69,7 +76,8 @@ public sealed record PaperClaim(PaperMetric Metric, string Statement, IReadOnlyL
 /// <summary>A table or figure of the paper.</summary>
 /// <param name="Finding">What the paper concludes from it.</param>
 /// <param name="Departs">In what it is another thing here.</param>
-public sealed record PaperTable(string Id, string Title, string Finding, string Departs, IReadOnlyList<PaperCell> Cells, IReadOnlyList<PaperClaim> Claims)
+public sealed record PaperTable(string Id, string Title, string Finding, string Departs, IReadOnlyList<PaperCell> Cells,
+    IReadOnlyList<PaperClaim> Claims)
 {
     /// <summary>"Table 1", "Figure 4".</summary>
     public string Name => Id.StartsWith("figure", StringComparison.Ordinal) ? "Figure" + Id[6..] : "Table " + Id;
@@ -81,20 +89,31 @@ public static class PaperTables
     private static readonly int[] Tournaments = [1, 2, 4, 8, 16, 32];
 
     private const string
-        EightSamples = "A reward model is about as good a judge as the JM here (tables 2 and 5), and RSO, ReST and RAFT choose among eight samples for each prompt where Self-Judge has two. On validation prompts, with two samples as well, RAFT (mean gold score 91.6 %) is below Self-Judge (92.5 %), RSO level with it (92.9 %) and ReST still above (94.1 %). Three rounds of self-training come about as far (figure 5), with three quarters of their samples, but three times the prompts and steps.",
-        Fooled = "Towards the end of training the oracle shares fewer of the judge's preferences between the policy's own samples than at its beginning (in the rows above): what the policy has learned is in part what its judge takes for good, and among 16 samples the judge finds it. Of the JSFT model's samples, which were not trained against it, it chooses well up to N = 32 (figure 4).",
-        OneLanguage = "The paper lays its own finding to the distance between the two sets of answers. Here both are sentences of one small language, probably too near to each other for that.",
+        EightSamples = "A reward model is about as good a judge as the JM here (tables 2 and 5), and RSO, ReST and RAFT choose among "
+            + "eight samples for each prompt where Self-Judge has two. On validation prompts, with two samples as well, RAFT (mean gold "
+            + "score 91.6 %) is below Self-Judge (92.5 %), RSO level with it (92.9 %) and ReST still above (94.1 %). Three rounds of "
+            + "self-training come about as far (figure 5), with three quarters of their samples, but three times the prompts and steps.",
+        Fooled = "Towards the end of training the oracle shares fewer of the judge's preferences between the policy's own samples than at "
+            + "its beginning (in the rows above): what the policy has learned is in part what its judge takes for good, and among 16 "
+            + "samples the judge finds it. Of the JSFT model's samples, which were not trained against it, it chooses well up to N = 32 "
+            + "(figure 4).",
+        OneLanguage = "The paper lays its own finding to the distance between the two sets of answers. Here both are sentences of one "
+            + "small language, probably too near to each other for that.",
         SameTraining = "All sizes have the medium one's steps and learning rates; another size may need others.",
-        NearTheTop = "The world's pairs are easy for the large model: judgments alone bring it near to what any judge here reaches (table 5), and little is left for JSFT to add; the medium one's judgments alone differ most from seed to seed.",
-        SameJudge = "The policy's accuracy as a judge hardly changes in training (figure 5), so that it prefers much the same as the frozen model.",
-        LongerIsBetter = "In this world an opener, a closer and a true further fact add to an answer's helpfulness: better answers are longer.",
+        NearTheTop = "The world's pairs are easy for the large model: judgments alone bring it near to what any judge here reaches (table "
+            + "5), and little is left for JSFT to add; the medium one's judgments alone differ most from seed to seed.",
+        SameJudge = "The policy's accuracy as a judge hardly changes in training (figure 5), so that it prefers much the same as the "
+            + "frozen model.",
+        LongerIsBetter = "In this world an opener, a closer and a true further fact add to an answer's helpfulness: better answers are "
+            + "longer.",
         FewRepetitions = "Both repeat next to nothing at N = 16.",
         FewerShared = "Of the preferences that later rounds learn, the oracle shares fewer (in the rows above).";
 
     public static IReadOnlyList<PaperTable> All { get; } =
     [
         Table("1", "Self-Judge against its baselines", "Self-Judge is above every baseline.",
-            "RSO has the JM as judge of the SFT model's samples, ReST, RAFT and RLHF a reward model, as in the paper. Its SFT model and its JM learned further answers too (table 2), here those of the pairs.",
+            "RSO has the JM as judge of the SFT model's samples, ReST, RAFT and RLHF a reward model, as in the paper. Its SFT model and "
+                + "its JM learned further answers too (table 2), here those of the pairs.",
             [
                 Win("SFT", 24.75, "sft", "SFT"),
                 Win("DPO", 35.14, "dpo-sft", "DPO from SFT"),
@@ -104,9 +123,13 @@ public static class PaperTables
                 Win("RLHF", 33.46, "ppo", "PPO"),
                 Win("Self-Judge", 44.88, "self-judge", "Self-Judge"),
             ],
-            [.. Above("Self-Judge", "SFT", "DPO", "RLHF"), .. Above("Self-Judge", "RSO", "ReST", "RAFT").Select(c => c with { Otherwise = EightSamples })]),
-        Table("2", "Judges and what they were taught", "A judge that also learned to answer is above a judge alone and above a reward model; answers beyond the pairs help the policy, not the judge.",
-            "The paper's further answers are those of HH's online split, which an aligned model wrote; here a better writer than that of the pairs wrote them.",
+            [.. Above("Self-Judge", "SFT", "DPO", "RLHF"),
+                .. Above("Self-Judge", "RSO", "ReST", "RAFT").Select(c => c with { Otherwise = EightSamples })]),
+        Table("2", "Judges and what they were taught",
+            "A judge that also learned to answer is above a judge alone and above a reward model; answers beyond the pairs help the "
+            + "policy, not the judge.",
+            "The paper's further answers are those of HH's online split, which an aligned model wrote; here a better writer than that of "
+                + "the pairs wrote them.",
             [
                 Accuracy("RM", 66.11, "rm", "RM"),
                 Accuracy("JM, judgments alone", 66.49, "judge-only", "Judge only"),
@@ -121,21 +144,26 @@ public static class PaperTables
                 PaperClaim.Above(PaperMetric.JudgeAccuracy, "JM, JSFT", "JM, JSFT and further answers", OneLanguage),
                 PaperClaim.Above(PaperMetric.WinRate, "JM, JSFT and further answers", "JM, JSFT"),
             ]),
-        Table("3", "RLHF by a judge's likelihood", "The likelihood of the judge token against a blank response is no reward: RLHF by it is below RLHF by a reward model.", "The paper's third JM, with further answers (28.5), is left out.",
+        Table("3", "RLHF by a judge's likelihood",
+            "The likelihood of the judge token against a blank response is no reward: RLHF by it is below RLHF by a reward model.",
+            "The paper's third JM, with further answers (28.5), is left out.",
             [
                 Win("RM", 33.46, "ppo", "PPO"),
                 Win("JM, judgments alone", 26.18, "ppo-judge-only", "PPO by judge only"),
                 Win("JM, JSFT", 29.63, "ppo-judge", "PPO by JM"),
             ],
             Above("RM", "JM, judgments alone", "JM, JSFT")),
-        Table("4", "Offline, off-policy, on-policy", "With one and the same judge, on-policy learning is above off-policy, and that above offline.", "",
+        Table("4", "Offline, off-policy, on-policy",
+            "With one and the same judge, on-policy learning is above off-policy, and that above offline.", "",
             [
                 Win("Offline", 28.57, "dpo", "DPO"),
                 Win("Off-policy", 32.03, "off-policy", "Off-policy"),
                 Win("On-policy", 44.88, "self-judge", "Self-Judge"),
             ],
-            [PaperClaim.Above(PaperMetric.WinRate, "On-policy", "Off-policy"), PaperClaim.Above(PaperMetric.WinRate, "Off-policy", "Offline")]),
-        Table("5", "Principles and rationales", "Judging by principle adds to a judge, and rationales add to that.", "UltraFeedback's four principles are those of the world; its rationales are grades.",
+            [PaperClaim.Above(PaperMetric.WinRate, "On-policy", "Off-policy"),
+                PaperClaim.Above(PaperMetric.WinRate, "Off-policy", "Offline")]),
+        Table("5", "Principles and rationales", "Judging by principle adds to a judge, and rationales add to that.",
+            "UltraFeedback's four principles are those of the world; its rationales are grades.",
             [
                 Accuracy("RM", 79.9, "rm", "RM"),
                 Accuracy("JM", 80.5, "jm", "JM"),
@@ -172,7 +200,9 @@ public static class PaperTables
                 PaperClaim.Above(PaperMetric.WinRate, "Self-Judge (JM-PR), N = 16", "Self-Judge (JM-PR)", Fooled),
                 PaperClaim.Above(PaperMetric.WinRate, "Self-Judge (JM-PR), N = 16", "Self-Judge (JM), N = 16"),
             ]),
-        Table("8", "The size of the model", "A larger judge is a better one, and JSFT adds more to it.", "The paper compares 7 and 13 billion parameters; here are three sizes of the world's model, the large one of about twice the medium one's parameters. The paper's JSFT judges learned further answers too, these did not.",
+        Table("8", "The size of the model", "A larger judge is a better one, and JSFT adds more to it.",
+            "The paper compares 7 and 13 billion parameters; here are three sizes of the world's model, the large one of about twice the "
+            + "medium one's parameters. The paper's JSFT judges learned further answers too, these did not.",
             [
                 Accuracy("small, judgments alone", null, "size-small", "Judge only"),
                 Accuracy("small, JSFT", null, "size-small", "JSFT"),
@@ -187,25 +217,37 @@ public static class PaperTables
                 PaperClaim.Above(PaperMetric.JudgeAccuracy, "large, judgments alone", "medium, judgments alone", SameTraining),
                 PaperClaim.Above(PaperMetric.JudgeAccuracy, "medium, JSFT", "medium, judgments alone"),
                 PaperClaim.Above(PaperMetric.JudgeAccuracy, "large, JSFT", "large, judgments alone"),
-                new(PaperMetric.JudgeAccuracy, "JSFT adds more to large than to medium", [(1, "large, JSFT"), (-1, "large, judgments alone"), (-1, "medium, JSFT"), (1, "medium, judgments alone")], 0, NearTheTop),
+                new(PaperMetric.JudgeAccuracy, "JSFT adds more to large than to medium",
+                    [(1, "large, JSFT"), (-1, "large, judgments alone"), (-1, "medium, JSFT"), (1, "medium, judgments alone")], 0,
+                    NearTheTop),
             ]),
-        Table("9", "The policy as its own judge", "Judging by the policy as it changes is slightly worse than by the frozen model, and far above none.", "The paper's JM learned further answers too, this one did not. The oracle as judge, which the paper leaves to OAIF, is shown beside; it is also what measures.",
+        Table("9", "The policy as its own judge",
+            "Judging by the policy as it changes is slightly worse than by the frozen model, and far above none.",
+            "The paper's JM learned further answers too, this one did not. The oracle as judge, which the paper leaves to OAIF, is shown "
+            + "beside; it is also what measures.",
             [
                 Win("JM", 20.26, "jsft", "JSFT"),
                 Win("judged by the policy", 42.38, "dynamic-judge", "Self-Judge dynamic"),
                 Win("judged by the JM", 44.88, "self-judge", "Self-Judge"),
                 Win("judged by the oracle", null, "oracle-judge", "OAIF"),
             ],
-            [PaperClaim.Above(PaperMetric.WinRate, "judged by the JM", "judged by the policy", SameJudge), PaperClaim.Above(PaperMetric.WinRate, "judged by the policy", "JM")]),
-        new("figure 4", "Answers chosen from more and more samples", "With more samples the win rate rises; JM-PR's answers get shorter and repeat less, and are shorter and repeat less than JM's.", "",
+            [PaperClaim.Above(PaperMetric.WinRate, "judged by the JM", "judged by the policy", SameJudge),
+                PaperClaim.Above(PaperMetric.WinRate, "judged by the policy", "JM")]),
+        new("figure 4", "Answers chosen from more and more samples",
+            "With more samples the win rate rises; JM-PR's answers get shorter and repeat less, and are shorter and repeat less than JM's.",
+            "",
             [.. from judge in new[] { (Row: "JM", Recipe: "jsft", Stage: "JSFT"), (Row: "JM-PR", Recipe: "jm-pr", Stage: "JM-PR") }
                 from metric in new[] { PaperMetric.WinRate, PaperMetric.Length, PaperMetric.Repetition }
                 from n in Tournaments
                 select new PaperCell($"{judge.Row}, N = {n}", metric, null, judge.Recipe, judge.Stage, n)],
-            [.. from judge in new[] { "JM", "JM-PR" } from n in Tournaments.Where(n => n is > 1 and <= 16) select PaperClaim.Above(PaperMetric.WinRate, $"{judge}, N = {n}", $"{judge}, N = {n / 2}"),
-                PaperClaim.Above(PaperMetric.Length, "JM-PR, N = 1", "JM-PR, N = 16", LongerIsBetter), PaperClaim.Above(PaperMetric.Repetition, "JM-PR, N = 1", "JM-PR, N = 16"),
-                PaperClaim.Above(PaperMetric.Length, "JM, N = 16", "JM-PR, N = 16"), PaperClaim.Above(PaperMetric.Repetition, "JM, N = 16", "JM-PR, N = 16", FewRepetitions)]),
-        new("figure 5", "Rounds of self-training", "Further rounds add less and less to the policy, and the judge keeps its accuracy.", "The paper's rounds begin with JM-PR, these with the JM.",
+            [.. from judge in new[] { "JM", "JM-PR" } from n in Tournaments.Where(n =>
+                n is > 1 and <= 16) select PaperClaim.Above(PaperMetric.WinRate, $"{judge}, N = {n}", $"{judge}, N = {n / 2}"),
+                PaperClaim.Above(PaperMetric.Length, "JM-PR, N = 1", "JM-PR, N = 16", LongerIsBetter),
+                    PaperClaim.Above(PaperMetric.Repetition, "JM-PR, N = 1", "JM-PR, N = 16"),
+                PaperClaim.Above(PaperMetric.Length, "JM, N = 16", "JM-PR, N = 16"),
+                    PaperClaim.Above(PaperMetric.Repetition, "JM, N = 16", "JM-PR, N = 16", FewRepetitions)]),
+        new("figure 5", "Rounds of self-training", "Further rounds add less and less to the policy, and the judge keeps its accuracy.",
+            "The paper's rounds begin with JM-PR, these with the JM.",
             [.. from round in Enumerable.Range(0, 4)
                 let stage = round == 0 ? "JSFT" : $"Round {round}"
                 from metric in new[] { PaperMetric.WinRate, PaperMetric.JudgeAccuracy }
@@ -223,15 +265,20 @@ public static class PaperTables
             ]),
     ];
 
-    private static PaperTable Table(string id, string title, string finding, string departs, IReadOnlyList<PaperCell> cells, IReadOnlyList<PaperClaim> claims) =>
+    private static PaperTable Table(string id, string title, string finding, string departs, IReadOnlyList<PaperCell> cells,
+        IReadOnlyList<PaperClaim> claims) =>
         new(id, title, finding, departs, cells, claims);
 
-    private static PaperCell Win(string row, double? paper, string recipe, string stage, int samples = 1) => new(row, PaperMetric.WinRate, paper, recipe, stage, samples);
+    private static PaperCell Win(string row, double? paper, string recipe, string stage, int samples = 1) =>
+        new(row, PaperMetric.WinRate, paper, recipe, stage, samples);
 
-    private static PaperCell Accuracy(string row, double? paper, string recipe, string stage) => new(row, PaperMetric.JudgeAccuracy, paper, recipe, stage);
+    private static PaperCell Accuracy(string row, double? paper, string recipe, string stage) =>
+        new(row, PaperMetric.JudgeAccuracy, paper, recipe, stage);
 
     // How well the judge that trains the stage sees the policy's own samples.
-    private static IEnumerable<PaperCell> Agreement(string row, string recipe, string stage) => [new(row, PaperMetric.FirstAgreement, null, recipe, stage), new(row, PaperMetric.LastAgreement, null, recipe, stage)];
+    private static IEnumerable<PaperCell> Agreement(string row, string recipe, string stage) =>
+        [new(row, PaperMetric.FirstAgreement, null, recipe, stage), new(row, PaperMetric.LastAgreement, null, recipe, stage)];
 
-    private static PaperClaim[] Above(string above, params string[] below) => [.. below.Select(b => PaperClaim.Above(PaperMetric.WinRate, above, b))];
+    private static PaperClaim[] Above(string above, params string[] below) =>
+        [.. below.Select(b => PaperClaim.Above(PaperMetric.WinRate, above, b))];
 }

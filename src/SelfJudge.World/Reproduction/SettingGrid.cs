@@ -7,9 +7,11 @@ namespace SelfJudge.World.Reproduction;
 /// <param name="Stages">What the settings are put on; the last one's model is measured.</param>
 /// <param name="Betas">Of the preference loss; empty for a method without one.</param>
 /// <param name="Metric">Gold score of answers, or accuracy as a judge.</param>
-public sealed record SettingGrid(string Recipe, IReadOnlyList<string> Stages, IReadOnlyList<double> LearningRates, IReadOnlyList<double> Betas, GridMetric Metric = GridMetric.Gold)
+public sealed record SettingGrid(string Recipe, IReadOnlyList<string> Stages, IReadOnlyList<double> LearningRates,
+    IReadOnlyList<double> Betas, GridMetric Metric = GridMetric.Gold)
 {
-    private static readonly double[] PreferenceRates = [5e-5, 1e-4, 2e-4, 4e-4, 8e-4], PreferenceBetas = [0.1, 0.3], SupervisedRates = [1e-4, 3e-4, 1e-3, 3e-3], PpoRates = [2.5e-5, 5e-5, 1e-4, 2e-4, 4e-4], JudgeRates = [7.5e-4, 1.5e-3, 3e-3, 6e-3];
+    private static readonly double[] PreferenceRates = [5e-5, 1e-4, 2e-4, 4e-4, 8e-4], PreferenceBetas = [0.1, 0.3],
+        SupervisedRates = [1e-4, 3e-4, 1e-3, 3e-3], PpoRates = [2.5e-5, 5e-5, 1e-4, 2e-4, 4e-4], JudgeRates = [7.5e-4, 1.5e-3, 3e-3, 6e-3];
 
     /// <summary>
     /// Of every method whose settings were chosen here. Self-Judge by another judge, or by principles, has Self-Judge's, PPO by a
@@ -38,10 +40,17 @@ public sealed record SettingGrid(string Recipe, IReadOnlyList<string> Stages, IR
     public IEnumerable<(double LearningRate, double? Beta, Recipe Recipe)> Of(Recipe recipe) =>
         from rate in LearningRates
         from beta in Betas.Count == 0 ? [null] : Betas.Select(b => (double?)b)
-        select (rate, beta, recipe with { Stages = [.. recipe.Stages.Select(s => !Stages.Contains(s.Name) ? s : s with { LearningRate = rate, Loss = beta is { } b ? s.Loss with { Beta = b } : s.Loss })] });
+        select (rate, beta, recipe with
+        {
+            Stages = [
+            .. recipe.Stages.Select(s => !Stages.Contains(s.Name) ? s
+            : s with { LearningRate = rate, Loss = beta is { } b ? s.Loss with { Beta = b } : s.Loss })]
+        });
 
     /// <summary>Whether a recipe's stage has a setting.</summary>
-    public bool Has(Recipe recipe, double rate, double? beta) => recipe.Stages.Single(s => s.Name == Stages[^1]) is var stage && stage.LearningRate == rate && (beta is null || stage.Loss.Beta == beta);
+    public bool Has(Recipe recipe, double rate, double? beta) =>
+        recipe.Stages.Single(s => s.Name == Stages[^1]) is var stage && stage.LearningRate == rate
+            && (beta is null || stage.Loss.Beta == beta);
 }
 
 /// <summary>What settings are chosen by.</summary>

@@ -11,7 +11,8 @@ namespace SelfJudge.World.Reproduction;
 /// </summary>
 /// <param name="Stage">The stage by name.</param>
 /// <param name="Folder">Within the folder that holds all of them.</param>
-/// <param name="Recipe">The run, with absolute paths to the models that other runs leave; it samples nothing when it has trained, and measures no judge before that.</param>
+/// <param name="Recipe">The run, with absolute paths to the models that other runs leave; it samples nothing when it has trained, and
+/// measures no judge before that.</param>
 public sealed record StageRun(string Stage, string Folder, Recipe Recipe)
 {
     /// <summary>The runs that a stage needs, each after those that it needs itself, the stage's own last.</summary>
@@ -30,11 +31,28 @@ public sealed record StageRun(string Stage, string Folder, Recipe Recipe)
             var own = recipe.Stages.Single(s => s.Name == name);
             if (own.Adapter is not null)
                 throw new RecipeException($"stage {name} trains an adapter; runs of one stage each start from whole weights");
-            string? ModelOf(string? named) => named is not null && recipe.Stages.Any(s => s.Name == named) ? Path.Combine(root, Add(named).Folder, "final") : named;
-            var alone = own with { From = null, Judge = ModelOf(own.Judge), Reward = ModelOf(own.Reward), JudgeTemplates = recipe.TemplatesOf(own), MeasureEvery = 0 };
+            string? ModelOf(string? named) => named is not null && recipe.Stages.Any(s => s.Name == named)
+                ? Path.Combine(root, Add(named).Folder, "final") : named;
+            var alone = own with
+            {
+                From = null,
+                Judge = ModelOf(own.Judge),
+                Reward = ModelOf(own.Reward),
+                JudgeTemplates = recipe.TemplatesOf(own),
+                MeasureEvery = 0
+            };
             var model = recipe.Model with { Path = own.From is null ? recipe.Model.Path : ModelOf(own.From) };
-            var whole = recipe with { Name = name, Model = model, Judge = recipe.Judge with { Templates = alone.JudgeTemplates }, Stages = [alone], Evaluation = null };
-            var run = new StageRun(name, $"{FolderName(name)}-{Identity(RecipeFile.Render(whole with { Name = "" }).Replace(root, "", StringComparison.Ordinal))}", whole);
+            var whole = recipe with
+            {
+                Name = name,
+                Model = model,
+                Judge = recipe.Judge with { Templates = alone.JudgeTemplates },
+                Stages = [alone],
+                Evaluation = null
+            };
+            var run = new StageRun(name,
+                $"{FolderName(name)}-{Identity(RecipeFile.Render(whole with { Name = "" }).Replace(root, "", StringComparison.Ordinal))}",
+                whole);
             runs.Add(run);
             return run;
         }
@@ -43,5 +61,6 @@ public sealed record StageRun(string Stage, string Folder, Recipe Recipe)
     // What a recipe says, wherever its folder lies.
     private static string Identity(string recipe) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(recipe)))[..8];
 
-    private static string FolderName(string stage) => string.Concat(stage.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-'));
+    private static string FolderName(string stage) =>
+        string.Concat(stage.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-'));
 }

@@ -5,12 +5,15 @@ using SelfJudge.Preferences.Statistics;
 namespace SelfJudge.World.Reproduction;
 
 /// <summary>A stage's model as one seed's runs measured it.</summary>
-/// <param name="Judged">Held-out pair by pair, the same for every seed: 1 where the model as a judge prefers the better response, 0 where the other, one half where neither; empty for a model that is no judge.</param>
+/// <param name="Judged">Held-out pair by pair, the same for every seed: 1 where the model as a judge prefers the better response, 0 where
+/// the other, one half where neither; empty for a model that is no judge.</param>
 /// <param name="Answers">By the number of samples of the tournament; empty for a model that does not answer.</param>
 /// <param name="Budget">What its training was given: steps, prompts, samples, pairs, in all.</param>
 /// <param name="Seconds">Of the stage's own run.</param>
-/// <param name="Agreement">Step by step, the share of its training's preferences that the oracle shares; empty for a stage that samples nothing.</param>
-public sealed record MeasuredStage(IReadOnlyList<double> Judged, IReadOnlyDictionary<int, MeasuredAnswers> Answers, IReadOnlyDictionary<string, double> Budget, double Seconds, IReadOnlyList<double> Agreement);
+/// <param name="Agreement">Step by step, the share of its training's preferences that the oracle shares; empty for a stage that samples
+/// nothing.</param>
+public sealed record MeasuredStage(IReadOnlyList<double> Judged, IReadOnlyDictionary<int, MeasuredAnswers> Answers,
+    IReadOnlyDictionary<string, double> Budget, double Seconds, IReadOnlyList<double> Agreement);
 
 /// <summary>Answers to the held-out prompts.</summary>
 /// <param name="Gold">The oracle's mean over principles, prompt by prompt.</param>
@@ -20,12 +23,15 @@ public sealed record MeasuredAnswers(IReadOnlyList<double> Gold, IReadOnlyList<d
 
 /// <summary>One figure of <c>tables.json</c>.</summary>
 /// <param name="Paper">The paper's, as a share; null where it has none.</param>
-/// <param name="Ci95">Over seeds and prompts, for a judge's accuracy over seeds and pairs, for the oracle's agreement over seeds; null for a single value.</param>
+/// <param name="Ci95">Over seeds and prompts, for a judge's accuracy over seeds and pairs, for the oracle's agreement over seeds; null for
+/// a single value.</param>
 /// <param name="OrderingHolds">Whether every finding of the paper that names this row came out here; null where none does.</param>
-public sealed record TableRow(string Table, string Row, PaperMetric Metric, double? Paper, double Mean, IReadOnlyList<double>? Ci95, int Seeds, bool? OrderingHolds, IReadOnlyDictionary<string, double> Budget, double Seconds);
+public sealed record TableRow(string Table, string Row, PaperMetric Metric, double? Paper, double Mean, IReadOnlyList<double>? Ci95,
+    int Seeds, bool? OrderingHolds, IReadOnlyDictionary<string, double> Budget, double Seconds);
 
 /// <summary>A finding of the paper, tested here.</summary>
-/// <param name="Difference">The claim's sum, such as of the row that should be above less the other: paired by seed and prompt, for a judge's accuracy by seed and pair.</param>
+/// <param name="Difference">The claim's sum, such as of the row that should be above less the other: paired by seed and prompt, for a
+/// judge's accuracy by seed and pair.</param>
 /// <param name="Values">What it is the mean of.</param>
 public sealed record TestedClaim(PaperClaim Claim, Estimate Difference, int Values)
 {
@@ -40,7 +46,8 @@ public sealed record TestedClaim(PaperClaim Claim, Estimate Difference, int Valu
 public sealed record ReproducedTable(PaperTable Table, IReadOnlyList<TableRow> Rows, IReadOnlyList<TestedClaim> Claims, double Seconds)
 {
     /// <summary>Why findings of the paper came out otherwise, as far as it is known.</summary>
-    public IEnumerable<string> Reasons => Claims.Where(c => !c.Holds && c.Claim.Otherwise.Length > 0).Select(c => c.Claim.Otherwise).Distinct();
+    public IEnumerable<string> Reasons => Claims.Where(c => !c.Holds && c.Claim.Otherwise.Length > 0).Select(c => c.Claim.Otherwise)
+        .Distinct();
 }
 
 /// <summary>Turns what was measured into the paper's tables.</summary>
@@ -58,7 +65,8 @@ public static class TableFigures
     /// <param name="measured">The cell's stage, seed by seed.</param>
     /// <param name="baseline">The SFT model's answers, seed by seed, that win rates are against.</param>
     /// <param name="seconds">Of all runs that the table needs.</param>
-    public static ReproducedTable Of(PaperTable table, Func<PaperCell, IReadOnlyList<MeasuredStage>> measured, IReadOnlyList<MeasuredAnswers> baseline, double seconds)
+    public static ReproducedTable Of(PaperTable table, Func<PaperCell, IReadOnlyList<MeasuredStage>> measured,
+        IReadOnlyList<MeasuredAnswers> baseline, double seconds)
     {
         var claims = table.Claims.Select(Test).ToList();
         return new ReproducedTable(table, [.. table.Cells.Select(Row)], claims, seconds);
@@ -68,12 +76,15 @@ public static class TableFigures
         TestedClaim Test(PaperClaim claim)
         {
             var terms = claim.Terms.Select(t => (t.Weight, Values: Values(CellOf(claim.Metric, t.Row)))).ToList();
-            IReadOnlyList<IReadOnlyList<double>> sums = [.. terms[0].Values.Select((ofSeed, seed) => (IReadOnlyList<double>)[.. ofSeed.Select((_, i) => terms.Sum(t => t.Weight * t.Values[seed][i]))])];
+            IReadOnlyList<IReadOnlyList<double>> sums = [
+                .. terms[0].Values.Select((ofSeed, seed) =>
+                (IReadOnlyList<double>)[.. ofSeed.Select((_, i) => terms.Sum(t => t.Weight * t.Values[seed][i]))])];
             return new TestedClaim(claim, Estimate.OfCrossed(sums), sums.Sum(v => v.Count));
         }
 
         // By seed, and by prompt or pair where there are any.
-        IReadOnlyList<IReadOnlyList<double>> Values(PaperCell cell) => [.. measured(cell).Zip(baseline, (stage, sft) => (IReadOnlyList<double>)(cell.Metric switch
+        IReadOnlyList<IReadOnlyList<double>> Values(PaperCell cell) =>
+            [.. measured(cell).Zip(baseline, (stage, sft) => (IReadOnlyList<double>)(cell.Metric switch
         {
             PaperMetric.JudgeAccuracy => stage.Judged,
             PaperMetric.WinRate => [.. stage.Answers[cell.Samples].Gold.Zip(sft.Gold, WinRate.Compare)],
@@ -89,9 +100,11 @@ public static class TableFigures
             var estimate = Estimate.OfCrossed(values);
             var stages = measured(cell);
             // Two or three seeds make wide intervals; a share has no more room than it has.
-            var (low, high) = cell.Metric == PaperMetric.Length ? (estimate.Low, estimate.High) : (Math.Max(0, estimate.Low), Math.Min(1, estimate.High));
+            var (low, high) = cell.Metric == PaperMetric.Length ? (estimate.Low, estimate.High)
+                : (Math.Max(0, estimate.Low), Math.Min(1, estimate.High));
             var about = claims.Where(c => c.Claim.Metric == cell.Metric && c.Claim.Terms.Any(t => t.Row == cell.Row)).ToList();
-            return new TableRow(table.Id, cell.Row, cell.Metric, cell.Paper / 100, estimate.Mean, values.Sum(v => v.Count) > 1 ? [low, high] : null, stages.Count, about.Count == 0 ? null : about.TrueForAll(c => c.Holds),
+            return new TableRow(table.Id, cell.Row, cell.Metric, cell.Paper / 100, estimate.Mean,
+                values.Sum(v => v.Count) > 1 ? [low, high] : null, stages.Count, about.Count == 0 ? null : about.TrueForAll(c => c.Holds),
                 stages[0].Budget, stages.Average(s => s.Seconds));
         }
     }

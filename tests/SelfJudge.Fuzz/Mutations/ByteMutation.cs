@@ -5,7 +5,8 @@ namespace SelfJudge.Fuzz.Mutations;
 /// <summary>Changes that know nothing of a format: flipped bits, extreme numbers, cuts, repetitions, splices.</summary>
 internal static class ByteMutation
 {
-    private static readonly long[] Extremes = [0, 1, -1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, int.MaxValue, int.MinValue, uint.MaxValue, long.MaxValue, long.MinValue, 1L << 40];
+    private static readonly long[] Extremes = [0, 1, -1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, int.MaxValue, int.MinValue,
+        uint.MaxValue, long.MaxValue, long.MinValue, 1L << 40];
 
     /// <param name="other">What a splice takes its second part from.</param>
     public static byte[] Mutate(Random random, byte[] data, byte[] other)

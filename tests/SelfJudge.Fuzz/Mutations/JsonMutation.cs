@@ -88,7 +88,8 @@ internal static class JsonMutation
         3 => new JsonTree.Leaf(random.Next(3) switch { 0 => "null", 1 => "true", _ => "false" }),
         4 => JsonTree.Text(Word(random, words)),
         5 => new JsonTree.List([.. Enumerable.Range(0, random.Next(4)).Select(_ => Generate(random, words, depth - 1))]),
-        _ => new JsonTree.Map([.. Enumerable.Range(0, random.Next(6)).Select(_ => (Word(random, words), Generate(random, words, depth - 1)))]),
+        _ => new JsonTree.Map([.. Enumerable.Range(0, random.Next(6))
+            .Select(_ => (Word(random, words), Generate(random, words, depth - 1)))]),
     };
 
     private static JsonTree Change(JsonTree node, Random random, JsonTree other, string[] words)
@@ -119,7 +120,8 @@ internal static class JsonMutation
                 {
                     0 => new JsonTree.Map([.. map.Entries.Where((_, i) => i != at)]),
                     1 => new JsonTree.Map([.. map.Entries, (key, random.Next(2) == 0 ? value : other)]),
-                    2 => new JsonTree.Map([.. map.Entries.Select((e, i) => i == at ? (random.Next(2) == 0 ? Word(random, words) : OddValues.Text(random), value) : e)]),
+                    2 => new JsonTree.Map([.. map.Entries.Select((e, i) =>
+                        i == at ? (random.Next(2) == 0 ? Word(random, words) : OddValues.Text(random), value) : e)]),
                     _ => new JsonTree.Map([.. map.Entries, (Word(random, words), Generate(random, words, 2))]),
                 };
             case JsonTree.List { Items.Count: > 0 } list:
@@ -127,7 +129,8 @@ internal static class JsonMutation
                 return random.Next(3) switch
                 {
                     0 => new JsonTree.List([.. list.Items.Where((_, i) => i != index)]),
-                    1 => new JsonTree.List([.. list.Items, .. Enumerable.Repeat(list.Items[index], random.Next(10) == 0 && Length(list.Items[index]) < 10_000 ? 2000 : 3)]),
+                    1 => new JsonTree.List([.. list.Items, .. Enumerable.Repeat(list.Items[index],
+                        random.Next(10) == 0 && Length(list.Items[index]) < 10_000 ? 2000 : 3)]),
                     _ => new JsonTree.List([.. list.Items.Reverse()]),
                 };
             default:
@@ -173,14 +176,26 @@ internal static class JsonMutation
     private static int Length(JsonTree tree)
     {
         var length = 0;
-        Visit(tree, node => length += node switch { JsonTree.Leaf leaf => leaf.Raw.Length, JsonTree.Map map => map.Entries.Sum(e => e.Key.Length), _ => 2 });
+        Visit(tree, node => length += node switch
+        {
+            JsonTree.Leaf leaf => leaf.Raw.Length,
+            JsonTree.Map map =>
+            map.Entries.Sum(e => e.Key.Length),
+            _ => 2
+        });
         return length;
     }
 
     private static void Visit(JsonTree tree, Action<JsonTree> action)
     {
         action(tree);
-        foreach (var child in tree switch { JsonTree.List list => list.Items, JsonTree.Map map => map.Entries.Select(e => e.Value), _ => [] })
+        foreach (var child in tree switch
+        {
+            JsonTree.List list => list.Items,
+            JsonTree.Map map => map.Entries.Select(e => e.Value),
+            _ =>
+            []
+        })
             Visit(child, action);
     }
 

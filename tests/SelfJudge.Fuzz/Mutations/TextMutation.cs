@@ -6,10 +6,12 @@ namespace SelfJudge.Fuzz.Mutations;
 /// <summary>Changes that know what a text is made of: numbers, words, quoted strings, brackets, lines.</summary>
 internal static partial class TextMutation
 {
-    private static readonly (string Open, string Close)[] Nests = [("[", "]"), ("{\"a\":", "}"), ("{a: ", "}"), ("[[[[", "]]]]"), ("- ", ""), ("? ", ""), ("\n- ", ""), ("(", ")"), ("!!seq [", "]")];
+    private static readonly (string Open, string Close)[] Nests =
+        [("[", "]"), ("{\"a\":", "}"), ("{a: ", "}"), ("[[[[", "]]]]"), ("- ", ""), ("? ", ""), ("\n- ", ""), ("(", ")"), ("!!seq [", "]")];
 
     /// <summary>The words of texts: what keys and names are made of.</summary>
-    public static string[] Words(IEnumerable<string> texts) => [.. texts.SelectMany(t => Word().Matches(t).Select(m => m.Value)).Distinct(StringComparer.Ordinal)];
+    public static string[] Words(IEnumerable<string> texts) =>
+        [.. texts.SelectMany(t => Word().Matches(t).Select(m => m.Value)).Distinct(StringComparer.Ordinal)];
 
     /// <param name="other">What a splice takes its second part from.</param>
     public static byte[] Mutate(Random random, string text, string other, string[] words)
@@ -38,7 +40,9 @@ internal static partial class TextMutation
             6 => Put(tokens[random.Next(tokens.Count)].Value),
             7 => Put(words.Length == 0 ? "" : words[random.Next(words.Length)]),
             8 => Put(Nested(random, chosen.Value)),
-            _ => random.Next(2) == 0 ? text[..chosen.Index] : text[..chosen.Index] + (Token().Matches(other) is { Count: > 0 } others ? other[others[random.Next(others.Count)].Index..] : ""),
+            _ => random.Next(2) == 0 ? text[..chosen.Index]
+                : text[..chosen.Index] + (Token().Matches(other) is { Count: > 0 } others ? other[others[random.Next(others.Count)].Index..]
+                : ""),
         };
     }
 
@@ -77,7 +81,8 @@ internal static partial class TextMutation
     {
         var (open, close) = Nests[random.Next(Nests.Length)];
         var depth = OddValues.Depth(random);
-        return string.Concat(Enumerable.Repeat(open, depth)) + value + string.Concat(Enumerable.Repeat(close, random.Next(4) == 0 ? depth - 1 : depth));
+        return string.Concat(Enumerable.Repeat(open, depth)) + value
+            + string.Concat(Enumerable.Repeat(close, random.Next(4) == 0 ? depth - 1 : depth));
     }
 
     private static byte[] Encode(Random random, string text) => random.Next(24) switch

@@ -14,14 +14,19 @@ internal sealed class Adapters : FuzzedReader
 
     private readonly IReadOnlyList<IReadOnlyDictionary<string, byte[]>> _seeds =
     [
-        Seed(new LoraConfig(2, 4, ["q_proj", "v_proj"])), Seed(new LoraConfig(3, 8, [.. Projection.Modules], RankStabilized: true)), Seed(new LoraConfig(2, 4, ["q_proj"], ScalarHead: true)),
+        Seed(new LoraConfig(2, 4, ["q_proj", "v_proj"])), Seed(new LoraConfig(3, 8, [.. Projection.Modules], RankStabilized: true)),
+            Seed(new LoraConfig(2, 4, ["q_proj"], ScalarHead: true)),
     ];
 
     // What other versions of PEFT write besides.
     private static readonly string[] Vocabulary =
     [
-        "peft_type", "LORA", "task_type", "CAUSAL_LM", "SEQ_CLS", "r", "lora_alpha", "lora_dropout", "target_modules", "all-linear", "exclude_modules", "bias", "none", "all", "lora_only", "modules_to_save", "score", "classifier", "rank_pattern", "alpha_pattern",
-        "use_dora", "use_rslora", "init_lora_weights", "pissa", "gaussian", "layers_to_transform", "layers_pattern", "fan_in_fan_out", "megatron_config", "layer_replication", "trainable_token_indices", "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "embed_tokens", "lm_head",
+        "peft_type", "LORA", "task_type", "CAUSAL_LM", "SEQ_CLS", "r", "lora_alpha", "lora_dropout", "target_modules", "all-linear",
+            "exclude_modules", "bias", "none", "all", "lora_only", "modules_to_save", "score", "classifier", "rank_pattern",
+            "alpha_pattern",
+        "use_dora", "use_rslora", "init_lora_weights", "pissa", "gaussian", "layers_to_transform", "layers_pattern", "fan_in_fan_out",
+            "megatron_config", "layer_replication", "trainable_token_indices", "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj",
+            "up_proj", "down_proj", "embed_tokens", "lm_head",
     ];
 
     public Adapters() => TorchRuntime.EnsureLoaded();

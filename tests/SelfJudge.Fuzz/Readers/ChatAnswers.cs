@@ -15,9 +15,11 @@ internal sealed class ChatAnswers : FuzzedReader, IDisposable
     private const string Status = "status.txt", Body = "body.json";
 
     // What is asked again, with growing pauses, would make nothing but pauses here.
-    private static readonly string[] Statuses = ["200", "200", "200", "200", "200", "200", "201", "204", "301", "400", "401", "403", "404", "418"];
+    private static readonly string[] Statuses =
+        ["200", "200", "200", "200", "200", "200", "201", "204", "301", "400", "401", "403", "404", "418"];
 
-    private static readonly string[] Answers = ["A", "B", "**A**", "[[B]]", "Answer: A", "Response B.", "A better answer is B", "I cannot say.", "Assistant A: ", "'\"A\"'"];
+    private static readonly string[] Answers =
+        ["A", "B", "**A**", "[[B]]", "Answer: A", "Response B.", "A better answer is B", "I cannot say.", "Assistant A: ", "'\"A\"'"];
 
     private static readonly string[] Seeds =
     [
@@ -63,7 +65,8 @@ internal sealed class ChatAnswers : FuzzedReader, IDisposable
         return judgment.Verdict is not null;
     }
 
-    public override string? FindProblem(string message, string folder, FuzzInput input) => message.Contains(Address, StringComparison.Ordinal) ? null : "the message does not name the endpoint";
+    public override string? FindProblem(string message, string folder, FuzzInput input) =>
+        message.Contains(Address, StringComparison.Ordinal) ? null : "the message does not name the endpoint";
 
     public void Dispose()
     {
@@ -78,7 +81,9 @@ internal sealed class ChatAnswers : FuzzedReader, IDisposable
         _ => Answers[random.Next(Answers.Length)],
     }));
 
-    private static byte[] Completion(string answer) => Encoding.UTF8.GetBytes(Seeds[0].Replace("\"content\":\"A\"", $"\"content\":{JsonSerializer.Serialize(answer)}", StringComparison.Ordinal));
+    private static byte[] Completion(string answer) =>
+        Encoding.UTF8.GetBytes(Seeds[0].Replace("\"content\":\"A\"", $"\"content\":{JsonSerializer.Serialize(answer)}",
+            StringComparison.Ordinal));
 
     private async Task Serve()
     {

@@ -9,9 +9,17 @@ internal sealed class ParquetData : FuzzedReader
 {
     private readonly byte[][] _seeds =
     [
-        .. new[] { CompressionMethod.None, CompressionMethod.Snappy, CompressionMethod.Gzip, CompressionMethod.Zstd }.Select(c => Write(Enumerable.Range(0, 20).Select(i => new FlatRow { prompt = $"why {i} ?", chosen = "so .", rejected = "no .", score = i / 3.0, rank = i, at = DateTime.UnixEpoch, none = null, flag = i % 2 == 0 }), c)),
-        Write(Enumerable.Range(0, 5).Select(i => new TurnsRow { prompt = [new() { role = "user", content = $"why {i} ?" }], chosen = [new() { role = "assistant", content = "so ." }], rejected = [new() { role = "assistant", content = "no ." }], tags = ["a", "b"], counts = new() { ["x"] = i } }), CompressionMethod.Snappy),
-        Write(Enumerable.Range(0, 3).Select(i => new FlatRow { prompt = $"why {i} ?", chosen = "so .", rejected = "no .", score = double.NaN, single = float.PositiveInfinity }), CompressionMethod.None),
+        .. new[] { CompressionMethod.None, CompressionMethod.Snappy, CompressionMethod.Gzip, CompressionMethod.Zstd }.Select(c =>
+            Write(Enumerable.Range(0, 20).Select(i =>
+                new FlatRow { prompt = $"why {i} ?", chosen = "so .", rejected = "no .", score = i / 3.0, rank = i, at = DateTime.UnixEpoch,
+                none = null, flag = i % 2 == 0 }), c)),
+        Write(Enumerable.Range(0, 5).Select(i =>
+            new TurnsRow { prompt = [new() { role = "user", content = $"why {i} ?" }],
+                chosen = [new() { role = "assistant", content = "so ." }], rejected = [new() { role = "assistant", content = "no ." }],
+                tags = ["a", "b"], counts = new() { ["x"] = i } }), CompressionMethod.Snappy),
+        Write(Enumerable.Range(0, 3).Select(i =>
+            new FlatRow { prompt = $"why {i} ?", chosen = "so .", rejected = "no .", score = double.NaN, single = float.PositiveInfinity }),
+                CompressionMethod.None),
     ];
 
     public override string Name => "parquet";
@@ -28,7 +36,8 @@ internal sealed class ParquetData : FuzzedReader
     private static byte[] Write<T>(IEnumerable<T> rows, CompressionMethod compression)
     {
         using var stream = new MemoryStream();
-        ParquetSerializer.SerializeAsync(rows, stream, new ParquetOptions { CompressionMethod = compression, RowGroupSize = 8 }).GetAwaiter().GetResult();
+        ParquetSerializer.SerializeAsync(rows, stream, new ParquetOptions { CompressionMethod = compression, RowGroupSize = 8 })
+            .GetAwaiter().GetResult();
         return stream.ToArray();
     }
 

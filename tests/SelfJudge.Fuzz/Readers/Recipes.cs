@@ -12,14 +12,17 @@ internal sealed class Recipes : FuzzedReader
 
     private static readonly string[] SomeSettings =
     [
-        "seed=2", "stages.0.steps=5", "data.world_pairs=100", "sampling.temperature=0.5", "stages.0.optimizer={beta2: 0.9}", "judge.templates=[world]", "stages.0.loss.kind=ipo", "model.init={hidden_size: 8}", "stages.0.adapter.targets=[q_proj]", "evaluation=null", "name=x", "stages.0.ppo.mini_batch=4",
+        "seed=2", "stages.0.steps=5", "data.world_pairs=100", "sampling.temperature=0.5", "stages.0.optimizer={beta2: 0.9}",
+            "judge.templates=[world]", "stages.0.loss.kind=ipo", "model.init={hidden_size: 8}", "stages.0.adapter.targets=[q_proj]",
+            "evaluation=null", "name=x", "stages.0.ppo.mini_batch=4",
     ];
 
     private readonly string[] _written, _spelledOut, _vocabulary;
 
     public Recipes()
     {
-        var paths = Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "recipes"), "*.yaml", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToList();
+        var paths = Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "recipes"), "*.yaml", SearchOption.AllDirectories)
+            .Order(StringComparer.Ordinal).ToList();
         _written = [.. paths.Select(System.IO.File.ReadAllText)];
         // The same with every key, and as JSON, which is YAML too and can be changed key by key.
         var deserializer = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().Build();
@@ -35,13 +38,15 @@ internal sealed class Recipes : FuzzedReader
         var recipe = random.Next(3) == 0 ? Encoding.UTF8.GetBytes(_written[random.Next(_written.Length)])
             : random.Next(2) == 0 ? Mutation.Text(random, _written, _vocabulary)
             : Mutation.Json(random, _spelledOut, _vocabulary);
-        return FuzzInput.Of(random.Next(3) != 0 ? [(File, recipe)] : [(File, recipe), (Settings, Mutation.Text(random, SomeSettings, _vocabulary))]);
+        return FuzzInput.Of(random.Next(3) != 0 ? [(File, recipe)]
+            : [(File, recipe), (Settings, Mutation.Text(random, SomeSettings, _vocabulary))]);
     }
 
     public override bool Read(string folder, FuzzInput input)
     {
         var settings = Path.Combine(folder, Settings);
-        var recipe = RecipeFile.Load(Path.Combine(folder, File), System.IO.File.Exists(settings) ? System.IO.File.ReadAllLines(settings) : null);
+        var recipe = RecipeFile.Load(Path.Combine(folder, File),
+            System.IO.File.Exists(settings) ? System.IO.File.ReadAllLines(settings) : null);
         var rendered = RecipeFile.Render(recipe);
         string again;
         try
@@ -56,5 +61,6 @@ internal sealed class Recipes : FuzzedReader
         return true;
     }
 
-    public override string? FindProblem(string message, string folder, FuzzInput input) => message.StartsWith("--set ", StringComparison.Ordinal) ? null : base.FindProblem(message, folder, input);
+    public override string? FindProblem(string message, string folder, FuzzInput input) =>
+        message.StartsWith("--set ", StringComparison.Ordinal) ? null : base.FindProblem(message, folder, input);
 }

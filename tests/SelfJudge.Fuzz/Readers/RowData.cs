@@ -28,7 +28,8 @@ internal sealed class RowData(string format) : FuzzedReader
     public override FuzzInput Make(Random random)
     {
         var rows = Enumerable.Range(0, 1 + random.Next(6)).Select(_ => Rows[random.Next(Rows.Length)]).ToList();
-        var whole = format == "jsonl" ? string.Join('\n', rows) + "\n" : random.Next(3) == 0 ? string.Join('\n', rows) : $"[{string.Join(",\n", rows)}]";
+        var whole = format == "jsonl" ? string.Join('\n', rows) + "\n" : random.Next(3) == 0 ? string.Join('\n', rows)
+            : $"[{string.Join(",\n", rows)}]";
         byte[] content;
         if (format == "jsonl" && random.Next(2) == 0)
         {
@@ -42,7 +43,11 @@ internal sealed class RowData(string format) : FuzzedReader
         var packed = Gzip(content);
         if (random.Next(3) == 0)
             packed = [.. packed, .. Gzip(content)];
-        return new FuzzInput(new Dictionary<string, byte[]> { [$"data.{format}.gz"] = random.Next(3) == 0 ? ByteMutation.Mutate(random, packed, packed) : packed }, 2 * content.Length + packed.Length);
+        return new FuzzInput(new Dictionary<string, byte[]>
+        {
+            [$"data.{format}.gz"] = random.Next(3) == 0
+            ? ByteMutation.Mutate(random, packed, packed) : packed
+        }, 2 * content.Length + packed.Length);
     }
 
     public override bool Read(string folder, FuzzInput input) => ReadRows(Path.Combine(folder, input.Files.Keys.Single()));
@@ -51,8 +56,10 @@ internal sealed class RowData(string format) : FuzzedReader
     {
         var report = new DataReport();
         foreach (var pair in PreferenceFiles.StreamPairs(path, 1, report, maxMalformed: 1))
-            BrokenPromise.Unless(pair.Chosen != pair.Rejected && pair.Chosen.Length > 0 && pair.Rejected.Length > 0 && pair.Prompt.Count > 0, "a pair has no prompt, an empty answer, or twice the same");
-        BrokenPromise.Unless(report.Read == report.Kept + report.Skipped.Values.Sum(s => s.Count), "the rows read are not those kept and those skipped");
+            BrokenPromise.Unless(pair.Chosen != pair.Rejected && pair.Chosen.Length > 0 && pair.Rejected.Length > 0
+                && pair.Prompt.Count > 0, "a pair has no prompt, an empty answer, or twice the same");
+        BrokenPromise.Unless(report.Read == report.Kept + report.Skipped.Values.Sum(s => s.Count),
+            "the rows read are not those kept and those skipped");
         foreach (var prompt in PreferenceFiles.StreamPrompts(path, new DataReport(), maxMalformed: 1))
             BrokenPromise.Unless(prompt.Count > 0, "a prompt is empty");
         // As the console reads answers: every row must be one.

@@ -12,13 +12,15 @@ internal sealed class SafeTensorsFiles : FuzzedReader
 {
     private const string Whole = "model.safetensors", Index = "model.safetensors.index.json";
 
-    private readonly IReadOnlyList<IReadOnlyDictionary<string, byte[]>> _seeds = [Seed(bf16: false, shards: false), Seed(bf16: true, shards: false), Seed(bf16: false, shards: true)];
+    private readonly IReadOnlyList<IReadOnlyDictionary<string, byte[]>> _seeds =
+        [Seed(bf16: false, shards: false), Seed(bf16: true, shards: false), Seed(bf16: false, shards: true)];
     private readonly string[] _words;
 
     public SafeTensorsFiles()
     {
         TorchRuntime.EnsureLoaded();
-        _words = [.. Words([_seeds[2][Index]]), "dtype", "shape", "data_offsets", "F32", "F16", "BF16", "I64", "F8_E4M3", "U8", "BOOL", "F64", "format", "pt"];
+        _words = [.. Words([_seeds[2][Index]]), "dtype", "shape", "data_offsets", "F32", "F16", "BF16", "I64", "F8_E4M3", "U8", "BOOL",
+            "F64", "format", "pt"];
     }
 
     public override string Name => "safetensors";
@@ -31,7 +33,8 @@ internal sealed class SafeTensorsFiles : FuzzedReader
         if (seed.Count > 1 && random.Next(16) == 0)
             files.Remove(changed);
         else
-            files[changed] = changed == Index ? Mutation.Json(random, [Encoding.UTF8.GetString(seed[Index])], _words) : SafeTensorsMutation.Mutate(random, [seed[changed]], _words);
+            files[changed] = changed == Index ? Mutation.Json(random, [Encoding.UTF8.GetString(seed[Index])], _words)
+                : SafeTensorsMutation.Mutate(random, [seed[changed]], _words);
         return FuzzInput.Of(files);
     }
 
@@ -41,9 +44,11 @@ internal sealed class SafeTensorsFiles : FuzzedReader
             using (var reader = new SafeTensorsReader(Path.Combine(folder, file)))
                 foreach (var tensor in reader.Tensors.Values)
                 {
-                    BrokenPromise.Unless(tensor.Start >= 8 && tensor.Start + tensor.Length <= input.Files[file].Length, $"tensor {tensor.Name} lies outside the file");
+                    BrokenPromise.Unless(tensor.Start >= 8 && tensor.Start + tensor.Length <= input.Files[file].Length,
+                        $"tensor {tensor.Name} lies outside the file");
                     if (tensor.DType is "F32" or "F16" or "BF16")
-                        BrokenPromise.Unless(reader.ReadFloats(tensor.Name).Length == tensor.Length / (tensor.DType == "F32" ? 4 : 2), $"tensor {tensor.Name} has another number of elements");
+                        BrokenPromise.Unless(reader.ReadFloats(tensor.Name).Length == tensor.Length / (tensor.DType == "F32" ? 4 : 2),
+                            $"tensor {tensor.Name} has another number of elements");
                 }
         ModelFolder.CheckWeights(folder, SmallModel.Config);
         ModelFolder.ReadWeights(folder, SmallModel.Config, Ops.Cpu).Dispose();
@@ -53,7 +58,10 @@ internal sealed class SafeTensorsFiles : FuzzedReader
     private static Dictionary<string, byte[]> Seed(bool bf16, bool shards)
     {
         var folder = Directory.CreateTempSubdirectory("selfjudge-fuzz-seed-").FullName;
-        ShardedSafeTensors.Write(folder, [.. SmallModel.Tensors(ParameterLayout.Of(SmallModel.Config)).Select(t => new TensorSource(t.Name, t.Shape, (first, target) => t.Values.AsSpan((int)first, target.Length).CopyTo(target)))], bf16, shards ? 1500 : long.MaxValue);
+        ShardedSafeTensors.Write(folder,
+            [.. SmallModel.Tensors(ParameterLayout.Of(SmallModel.Config))
+            .Select(t => new TensorSource(t.Name, t.Shape, (first, target) => t.Values.AsSpan((int)first, target.Length).CopyTo(target)))],
+            bf16, shards ? 1500 : long.MaxValue);
         return SmallModel.TakeFiles(folder);
     }
 }

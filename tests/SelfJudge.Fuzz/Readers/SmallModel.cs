@@ -21,12 +21,14 @@ internal static class SmallModel
     };
 
     public static IReadOnlyList<NamedArray> Tensors(ParameterLayout layout) =>
-        [.. layout.Parameters.Select(p => new NamedArray(p.Name, [.. p.Shape], [.. Enumerable.Range(0, (int)p.Size).Select(i => i % 7 * 0.25f - 0.5f)]))];
+        [.. layout.Parameters.Select(p =>
+            new NamedArray(p.Name, [.. p.Shape], [.. Enumerable.Range(0, (int)p.Size).Select(i => i % 7 * 0.25f - 0.5f)]))];
 
     /// <summary>The files of a folder, which is then gone.</summary>
     public static Dictionary<string, byte[]> TakeFiles(string folder)
     {
-        var files = Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal).ToDictionary(f => Path.GetRelativePath(folder, f), File.ReadAllBytes, StringComparer.Ordinal);
+        var files = Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+            .ToDictionary(f => Path.GetRelativePath(folder, f), File.ReadAllBytes, StringComparer.Ordinal);
         Directory.Delete(folder, recursive: true);
         return files;
     }

@@ -5,7 +5,8 @@ internal sealed class Gate
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously), _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously),
+        _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Ends when somebody stands before the gate.</summary>
     public Task Reached => _reached.Task.WaitAsync(Limit);

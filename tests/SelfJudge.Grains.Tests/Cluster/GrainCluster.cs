@@ -15,7 +15,8 @@ internal sealed class GrainCluster : IAsyncDisposable
 {
     private readonly InProcessTestCluster _cluster;
 
-    private GrainCluster(InProcessTestCluster cluster, GrainCalls calls, Recorder<TripletBatch> streamed, FakeModelHost host) => (_cluster, Calls, Streamed, Host) = (cluster, calls, streamed, host);
+    private GrainCluster(InProcessTestCluster cluster, GrainCalls calls, Recorder<TripletBatch> streamed, FakeModelHost host) =>
+        (_cluster, Calls, Streamed, Host) = (cluster, calls, streamed, host);
 
     public GrainCalls Calls { get; }
 
@@ -28,7 +29,8 @@ internal sealed class GrainCluster : IAsyncDisposable
     public InProcessTestCluster Silos => _cluster;
 
     /// <summary>A silo for each host; null makes one without.</summary>
-    public static async Task<GrainCluster> Start(IReadOnlyList<FakeModelHost?> hosts, PromptGrainOptions? prompts = null, TrainerGrainOptions? trainer = null)
+    public static async Task<GrainCluster> Start(IReadOnlyList<FakeModelHost?> hosts, PromptGrainOptions? prompts = null,
+        TrainerGrainOptions? trainer = null)
     {
         var (calls, streamed) = (new GrainCalls(), new Recorder<TripletBatch>());
         var builder = new InProcessTestClusterBuilder((short)hosts.Count);
@@ -60,10 +62,12 @@ internal sealed class GrainCluster : IAsyncDisposable
         return new GrainCluster(cluster, calls, streamed, hosts.First(h => h is not null)!);
     }
 
-    public static Task<GrainCluster> Start(PromptGrainOptions? prompts = null, TrainerGrainOptions? trainer = null) => Start([new FakeModelHost()], prompts, trainer);
+    public static Task<GrainCluster> Start(PromptGrainOptions? prompts = null, TrainerGrainOptions? trainer = null) =>
+        Start([new FakeModelHost()], prompts, trainer);
 
     /// <summary>Puts a batch onto the triplet stream, as prompt grains do.</summary>
-    public Task Publish(TripletBatch batch) => _cluster.Client.GetStreamProvider(TripletStream.Provider).GetStream<TripletBatch>(TripletStream.Of(batch.RunId)).OnNextAsync(batch);
+    public Task Publish(TripletBatch batch) =>
+        _cluster.Client.GetStreamProvider(TripletStream.Provider).GetStream<TripletBatch>(TripletStream.Of(batch.RunId)).OnNextAsync(batch);
 
     public async ValueTask DisposeAsync()
     {

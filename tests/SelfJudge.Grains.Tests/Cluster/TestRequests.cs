@@ -10,9 +10,11 @@ internal static class TestRequests
 {
     public static IReadOnlyList<Turn> Turns { get; } = [new Turn(Role.User, "what is the opposite of hot ?")];
 
-    public static PromptRequest Prompt(int samples = 4, ulong seed = 1, TripletRequest? training = null, string? batchKey = null, string model = "policy") =>
+    public static PromptRequest Prompt(int samples = 4, ulong seed = 1, TripletRequest? training = null, string? batchKey = null,
+        string model = "policy") =>
         new(0, Turns, "fake", model, "fake", model, ["world"], samples, new SamplingOptions(1, 1, 0, 40), seed, batchKey, 1, training);
 
-    public static TripletRequest Training(string run = "run", int step = 1, TripletPattern pattern = TripletPattern.AllMatches, long version = 0, int? maxStaleness = 0) =>
+    public static TripletRequest Training(string run = "run", int step = 1, TripletPattern pattern = TripletPattern.AllMatches,
+        long version = 0, int? maxStaleness = 0) =>
         new(run, "Self-Judge", step, pattern, version, maxStaleness);
 }

@@ -12,7 +12,8 @@ public interface ITripletObserver : IGrainWithStringKey;
 [ImplicitStreamSubscription(TripletStream.Namespace)]
 internal sealed class TripletObserver(Recorder<TripletBatch> streamed) : Grain, ITripletObserver, IStreamSubscriptionObserver
 {
-    public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) => await handleFactory.Create<TripletBatch>().ResumeAsync((batch, _) =>
+    public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) =>
+        await handleFactory.Create<TripletBatch>().ResumeAsync((batch, _) =>
     {
         streamed.Add(batch);
         return Task.CompletedTask;

@@ -17,13 +17,16 @@ public sealed class OnModelHostTests
         await using var cluster = await GrainCluster.Start([null, first, second]);
         for (var i = 1; i <= 2; i++)
         {
-            await cluster.Grains.GetGrain<IPolicyReplicaGrain>($"host-{i}").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default);
-            await cluster.Grains.GetGrain<IJudgeReplicaGrain>($"host-{i}").Judge(new JudgeRequest("m", TestRequests.Turns, [new ResponsePair("cat", "dog dog")], ["world"], null), default);
+            await cluster.Grains.GetGrain<IPolicyReplicaGrain>($"host-{i}")
+                .Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default);
+            await cluster.Grains.GetGrain<IJudgeReplicaGrain>($"host-{i}")
+                .Judge(new JudgeRequest("m", TestRequests.Turns, [new ResponsePair("cat", "dog dog")], ["world"], null), default);
         }
         Assert.Equal((1, 1), (first.Sampled.Items.Count, first.Judged.Items.Count));
         Assert.Equal((1, 1), (second.Sampled.Items.Count, second.Judged.Items.Count));
         var management = cluster.Grains.GetGrain<IManagementGrain>(0);
-        var withoutHost = cluster.Silos.Silos.Single(s => s.ServiceProvider.GetService(typeof(Modeling.Hosting.IModelHost)) is null).SiloAddress;
+        var withoutHost = cluster.Silos.Silos.Single(s =>
+            s.ServiceProvider.GetService(typeof(Modeling.Hosting.IModelHost)) is null).SiloAddress;
         for (var i = 0; i < 12; i++)
         {
             var trainer = cluster.Grains.GetGrain<ITrainerGrain>($"run-{i}");
@@ -40,10 +43,13 @@ public sealed class OnModelHostTests
         await using var cluster = await GrainCluster.Start();
         cluster.Host.Load("m");
         await cluster.Grains.GetGrain<ITrainerGrain>("run-1").Release();
-        await cluster.Grains.GetGrain<IPolicyReplicaGrain>("fake").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default);
+        await cluster.Grains.GetGrain<IPolicyReplicaGrain>("fake")
+            .Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default);
         // Not by key, though the replica placed before it is.
         await cluster.Grains.GetGrain<ITrainerGrain>("run-2").Release();
-        await Assert.ThrowsAnyAsync<OrleansException>(() => cluster.Grains.GetGrain<IPolicyReplicaGrain>("nowhere").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default));
+        await Assert.ThrowsAnyAsync<OrleansException>(() =>
+            cluster.Grains.GetGrain<IPolicyReplicaGrain>("nowhere")
+                .Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default));
     }
 
     [Fact]
@@ -53,7 +59,8 @@ public sealed class OnModelHostTests
         host.Load("m");
         await using var cluster = await GrainCluster.Start([null, host]);
         var management = cluster.Grains.GetGrain<IManagementGrain>(0);
-        var withHost = cluster.Silos.Silos.Single(s => s.ServiceProvider.GetService(typeof(Modeling.Hosting.IModelHost)) is not null).SiloAddress;
+        var withHost = cluster.Silos.Silos.Single(s =>
+            s.ServiceProvider.GetService(typeof(Modeling.Hosting.IModelHost)) is not null).SiloAddress;
         var landed = new List<SiloAddress?>();
         for (var i = 0; i < 20; i++)
         {
@@ -69,7 +76,9 @@ public sealed class OnModelHostTests
     {
         await using var cluster = await GrainCluster.Start();
         cluster.Host.Load("m");
-        await Assert.ThrowsAnyAsync<OrleansException>(() => cluster.Grains.GetGrain<IPolicyReplicaGrain>("nowhere").Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default));
+        await Assert.ThrowsAnyAsync<OrleansException>(() =>
+            cluster.Grains.GetGrain<IPolicyReplicaGrain>("nowhere")
+                .Sample(new SampleRequest("m", TestRequests.Turns, [1], new SamplingOptions(1, 1, 0, 4), null), default));
         Assert.Empty(cluster.Host.Sampled.Items);
     }
 }

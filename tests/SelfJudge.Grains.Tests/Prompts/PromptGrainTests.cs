@@ -20,7 +20,8 @@ public sealed class PromptGrainTests
         var expected = Enumerable.Range(0, 5).Select(i => cluster.Host.Complete(call.Prompt, Seeds.Derive(9, i), 0)).ToList();
         Assert.Equal(expected.Select(e => e.Seed), outcome.Completions.Select(c => c.Seed));
         Assert.Equal(expected.Select(e => string.Join(' ', e.Ids)), outcome.Completions.Select(c => string.Join(' ', c.Ids)));
-        Assert.Equal(expected.Select(e => cluster.Host.EncoderOf("policy").Tokenizer.Decode(e.Ids)), outcome.Completions.Select(c => c.Text));
+        Assert.Equal(expected.Select(e => cluster.Host.EncoderOf("policy").Tokenizer.Decode(e.Ids)),
+            outcome.Completions.Select(c => c.Text));
         Assert.Equal(4, outcome.Bracket.Matches.Count);
         Assert.Equal(Bracket.Of(5, Seeds.Derive(9, "bracket")).Seeding, outcome.Bracket.Seeding);
         Assert.Equal(expected.Max(e => e.Ids.Length), outcome.Champion.Ids.Length);
@@ -76,7 +77,8 @@ public sealed class PromptGrainTests
     {
         await using var cluster = await Start();
         cluster.Host.Load("policy", version: 3);
-        var outcome = await Prompt(cluster).Play(TestRequests.Prompt(samples: 6, seed: 5, training: TestRequests.Training(step: 4, version: 3)), default);
+        var outcome = await Prompt(cluster)
+            .Play(TestRequests.Prompt(samples: 6, seed: 5, training: TestRequests.Training(step: 4, version: 3)), default);
         var batch = Assert.Single(await cluster.Streamed.Until(b => b.Count == 1));
         Assert.Equal(("run", "Self-Judge", 4, 0, "p"), (batch.RunId, batch.Stage, batch.Step, batch.PromptIndex, batch.PromptGrain));
         var decided = outcome.Bracket.Matches.Index().Where(m => m.Item.Verdict.Winner != 0).ToList();
@@ -131,7 +133,8 @@ public sealed class PromptGrainTests
     {
         await using var cluster = await Start();
         cluster.Host.VersionOfSample = (call, _) => call.Number == 1 ? 1 : 2;
-        var outcome = await Prompt(cluster).Play(TestRequests.Prompt(batchKey: "batch", training: TestRequests.Training(version: 2)), default);
+        var outcome = await Prompt(cluster).Play(TestRequests.Prompt(batchKey: "batch", training: TestRequests.Training(version: 2)),
+            default);
         Assert.Equal(2, cluster.Host.Sampled.Items.Count);
         Assert.Equal([new Cohort("batch/sample", 1, 0), null], cluster.Host.Sampled.Items.Select(c => c.Cohort));
         Assert.Equal(cluster.Host.Sampled.Items[0].Seeds, cluster.Host.Sampled.Items[1].Seeds);
@@ -231,8 +234,10 @@ public sealed class PromptGrainTests
     public async Task After_a_failure_it_can_be_played_again()
     {
         await using var cluster = await Start();
-        cluster.Host.OnSample = call => call.Number == 1 ? throw new InvalidOperationException("the device is on fire") : Task.CompletedTask;
-        var problem = await Assert.ThrowsAsync<InvalidOperationException>(() => Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default));
+        cluster.Host.OnSample = call => call.Number == 1 ? throw new InvalidOperationException("the device is on fire")
+            : Task.CompletedTask;
+        var problem = await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default));
         Assert.Equal("the device is on fire", problem.Message);
         Assert.Equal(4, (await Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default)).Completions.Count);
     }
@@ -266,7 +271,8 @@ public sealed class PromptGrainTests
     public async Task A_model_that_the_host_has_not_loaded_is_named()
     {
         await using var cluster = await Start();
-        var problem = await Assert.ThrowsAsync<UnknownModelException>(() => Prompt(cluster).Play(TestRequests.Prompt(model: "nobody"), default));
+        var problem = await Assert.ThrowsAsync<UnknownModelException>(() =>
+            Prompt(cluster).Play(TestRequests.Prompt(model: "nobody"), default));
         Assert.Equal("model host fake has no model 'nobody'; load it first", problem.Message);
         Assert.Empty(cluster.Host.Sampled.Items);
     }

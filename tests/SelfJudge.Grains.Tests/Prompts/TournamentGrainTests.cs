@@ -34,7 +34,8 @@ public sealed class TournamentGrainTests
     {
         await using var cluster = await Start();
         await Play(cluster, ["cat", "cat", "cat", "cat"], batchKey: "batch/judge");
-        Assert.Equal([new JudgeCall("judge", 0, new Cohort("batch/judge/round-0", 7, 3)), new JudgeCall("judge", 0, new Cohort("batch/judge/round-1", 7, 3))], cluster.Host.Judged.Items);
+        Assert.Equal([new JudgeCall("judge", 0, new Cohort("batch/judge/round-0", 7, 3)),
+            new JudgeCall("judge", 0, new Cohort("batch/judge/round-1", 7, 3))], cluster.Host.Judged.Items);
     }
 
     [Fact]
@@ -60,6 +61,8 @@ public sealed class TournamentGrainTests
         return cluster;
     }
 
-    private static Task<Preferences.Tournaments.Bracket> Play(GrainCluster cluster, IReadOnlyList<string> responses, string? batchKey = null, string template = "world") =>
-        cluster.Grains.GetGrain<ITournamentGrain>("t").Play(new TournamentRequest("fake", "judge", TestRequests.Turns, responses, [template], 3, batchKey, 7, 3), default);
+    private static Task<Preferences.Tournaments.Bracket> Play(GrainCluster cluster, IReadOnlyList<string> responses,
+        string? batchKey = null, string template = "world") =>
+        cluster.Grains.GetGrain<ITournamentGrain>("t")
+            .Play(new TournamentRequest("fake", "judge", TestRequests.Turns, responses, [template], 3, batchKey, 7, 3), default);
 }

@@ -14,8 +14,10 @@ public sealed class JudgeReplicaGrainTests
         cluster.Host.Load("policy");
         cluster.Host.Load("rm");
         var tokenizer = cluster.Host.EncoderOf("rm").Tokenizer;
-        int[] words = tokenizer.Encode("the cat"), sampled = [words[0], tokenizer.SpecialTokens["<user>"], words[1], tokenizer.EosToken], prompt = [5, 6, 7];
-        var request = new RewardRequest("rm", TestRequests.Turns, [new RewardCandidate(tokenizer.Decode(sampled), true, sampled)], null, prompt, tokenizer.Fingerprint);
+        int[] words = tokenizer.Encode("the cat"), sampled = [words[0], tokenizer.SpecialTokens["<user>"], words[1], tokenizer.EosToken],
+            prompt = [5, 6, 7];
+        var request = new RewardRequest("rm", TestRequests.Turns, [new RewardCandidate(tokenizer.Decode(sampled), true, sampled)], null,
+            prompt, tokenizer.Fingerprint);
 
         await cluster.Grains.GetGrain<IJudgeReplicaGrain>("fake").Reward(request, default);
         var asSampled = Assert.Single(cluster.Host.Rewarded.Items[0]);

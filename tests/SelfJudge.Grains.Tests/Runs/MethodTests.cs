@@ -18,13 +18,23 @@ public sealed class MethodTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private static readonly StageRecipe RewardModel = new() { Name = "RM", Method = StageMethod.Rm, Steps = 1, LearningRate = 1e-3, Prompts = 2 };
+    private static readonly StageRecipe RewardModel =
+        new() { Name = "RM", Method = StageMethod.Rm, Steps = 1, LearningRate = 1e-3, Prompts = 2 };
 
     [Fact]
     public async Task Rso_trains_on_one_accepted_sample_of_each_prompt_and_one_that_was_not()
     {
         await using var cluster = await GrainCluster.Start();
-        await Complete(cluster, new StageRecipe { Name = "RSO", Method = StageMethod.Rso, Steps = 2, LearningRate = 1e-3, Prompts = 3, Samples = 8, AcceptanceBeta = 1e-3 });
+        await Complete(cluster, new StageRecipe
+        {
+            Name = "RSO",
+            Method = StageMethod.Rso,
+            Steps = 2,
+            LearningRate = 1e-3,
+            Prompts = 3,
+            Samples = 8,
+            AcceptanceBeta = 1e-3
+        });
         // Each prompt: seven samples against the eighth, in both orders, less those that equal it.
         Assert.All(cluster.Host.Judged.Items.Where(j => j.Cohort is not null), j => Assert.InRange(j.Prompts, 2, 14));
         Assert.All(cluster.Host.Sampled.Items, s => Assert.EndsWith("/start", s.Model)); // off-policy: the initial model
@@ -36,7 +46,8 @@ public sealed class MethodTests : IDisposable
         Assert.Equal(triplets.Count, cluster.Host.Trained.Items.Sum(p => p.Count));
         // What its last step was trained on is left beside the model, as any preference stage leaves it.
         var last = cluster.Host.Trained.Items[^1].Select(p => string.Join(' ', p.Chosen)).ToList();
-        var left = File.ReadLines(_folder.In("run/last-step.jsonl")).Select(l => JsonNode.Parse(l)!["chosen_ids"]!.AsArray().Select(id => (int)id!));
+        var left = File.ReadLines(_folder.In("run/last-step.jsonl"))
+            .Select(l => JsonNode.Parse(l)!["chosen_ids"]!.AsArray().Select(id => (int)id!));
         Assert.Equal(last, left.Select(ids => string.Join(' ', ids)));
     }
 
@@ -44,12 +55,23 @@ public sealed class MethodTests : IDisposable
     public async Task Raft_learns_the_best_rewarded_sample_of_each_prompt()
     {
         await using var cluster = await GrainCluster.Start();
-        await Complete(cluster, RewardModel, new StageRecipe { Name = "RAFT", Method = StageMethod.Raft, Steps = 2, LearningRate = 1e-3, Prompts = 3, Samples = 8, Reward = "RM" });
-        var batches = cluster.Streamed.Items.DistinctBy(b => (b.Step, b.PromptIndex)).OrderBy(b => b.Step).ThenBy(b => b.PromptIndex).ToList();
+        await Complete(cluster, RewardModel, new StageRecipe
+        {
+            Name = "RAFT",
+            Method = StageMethod.Raft,
+            Steps = 2,
+            LearningRate = 1e-3,
+            Prompts = 3,
+            Samples = 8,
+            Reward = "RM"
+        });
+        var batches = cluster.Streamed.Items.DistinctBy(b => (b.Step, b.PromptIndex)).OrderBy(b => b.Step).ThenBy(b => b.PromptIndex)
+            .ToList();
         Assert.Equal(6, batches.Count);
         Assert.All(batches, b => Assert.Equal(8, b.Rewarded.Count));
         var learned = cluster.Host.Supervised.Items.SelectMany(e => e).ToList();
-        Assert.Equal(batches.Select(b => b.Rewarded.Max(r => r.Reward)), learned.Select(e => 0.1 * e.Parts.Count(p => p == TokenPart.Response)));
+        Assert.Equal(batches.Select(b => b.Rewarded.Max(r => r.Reward)),
+            learned.Select(e => 0.1 * e.Parts.Count(p => p == TokenPart.Response)));
         // Its lineage is on disk: every sample with its reward.
         Assert.Equal(48, File.ReadAllLines(new RunFolder(_folder.In("run")).Samples).Length);
     }
@@ -58,8 +80,21 @@ public sealed class MethodTests : IDisposable
     public async Task Rest_gathers_first_and_then_learns_what_is_above_rising_quantiles()
     {
         await using var cluster = await GrainCluster.Start();
-        await Complete(cluster, RewardModel, new StageRecipe { Name = "ReST", Method = StageMethod.Rest, GrowSteps = 2, Steps = 8, LearningRate = 1e-3, Prompts = 3, Samples = 8, PolicyExamples = 5, Reward = "RM", CheckpointEvery = 3 });
-        var rewards = cluster.Streamed.Items.DistinctBy(b => (b.Step, b.PromptIndex)).SelectMany(b => b.Rewarded.Select(r => r.Reward)).ToList();
+        await Complete(cluster, RewardModel, new StageRecipe
+        {
+            Name = "ReST",
+            Method = StageMethod.Rest,
+            GrowSteps = 2,
+            Steps = 8,
+            LearningRate = 1e-3,
+            Prompts = 3,
+            Samples = 8,
+            PolicyExamples = 5,
+            Reward = "RM",
+            CheckpointEvery = 3
+        });
+        var rewards = cluster.Streamed.Items.DistinctBy(b => (b.Step, b.PromptIndex)).SelectMany(b => b.Rewarded.Select(r => r.Reward))
+            .ToList();
         Assert.Equal(48, rewards.Count);
         Assert.Equal(6, cluster.Host.Supervised.Items.Count); // three, two and one steps of 0.7, 0.8 and 0.9
         double[] thresholds = [0.7, 0.7, 0.7, 0.8, 0.8, 0.9];
@@ -74,7 +109,18 @@ public sealed class MethodTests : IDisposable
     [Fact]
     public async Task Rest_that_is_stopped_between_gathering_and_learning_ends_with_the_same_weights()
     {
-        StageRecipe rest = new() { Name = "ReST", Method = StageMethod.Rest, GrowSteps = 2, Steps = 5, LearningRate = 1e-3, Prompts = 3, Samples = 8, PolicyExamples = 5, Reward = "RM" };
+        StageRecipe rest = new()
+        {
+            Name = "ReST",
+            Method = StageMethod.Rest,
+            GrowSteps = 2,
+            Steps = 5,
+            LearningRate = 1e-3,
+            Prompts = 3,
+            Samples = 8,
+            PolicyExamples = 5,
+            Reward = "RM"
+        };
         await using var cluster = await GrainCluster.Start();
         await Complete(cluster, "whole", RewardModel, rest);
         var gate = new Gate();
@@ -96,8 +142,19 @@ public sealed class MethodTests : IDisposable
     public async Task Ppo_samples_the_policy_as_it_is_and_carries_the_penalty_on(bool rewardModel)
     {
         await using var cluster = await GrainCluster.Start();
-        await Complete(cluster, rewardModel ? RewardModel : new StageRecipe { Name = "SFT", Method = StageMethod.Sft, Steps = 1, LearningRate = 1e-3, PolicyExamples = 2 },
-            new StageRecipe { Name = "PPO", Method = StageMethod.Ppo, Steps = 3, LearningRate = 1e-3, Prompts = 4, Samples = 1, Reward = rewardModel ? "RM" : "SFT", Ppo = new PpoOptions { KlHorizon = 10 } });
+        await Complete(cluster, rewardModel ? RewardModel
+            : new StageRecipe { Name = "SFT", Method = StageMethod.Sft, Steps = 1, LearningRate = 1e-3, PolicyExamples = 2 },
+            new StageRecipe
+            {
+                Name = "PPO",
+                Method = StageMethod.Ppo,
+                Steps = 3,
+                LearningRate = 1e-3,
+                Prompts = 4,
+                Samples = 1,
+                Reward = rewardModel ? "RM" : "SFT",
+                Ppo = new PpoOptions { KlHorizon = 10 }
+            });
         Assert.All(cluster.Host.Sampled.Items, s => Assert.EndsWith("/PPO", s.Model));
         // Twice the target, clipped to 0.2, over 4 of 10 samples of the horizon: 1.08 a step.
         Assert.Equal([0.2, 0.216, 0.23328], cluster.Host.Ppo.Items.Select(p => Math.Round(p.KlCoefficient, 9)));
@@ -105,7 +162,8 @@ public sealed class MethodTests : IDisposable
         var rewarded = cluster.Streamed.Items.SelectMany(b => b.Rewarded).ToList();
         // By the reward model a tenth for each token; by the judge what it says against a blank response.
         Assert.All(rewarded, r => Assert.Equal(rewardModel ? 0.1 * r.Completion.Ids.Length : 0.7, r.Reward, 9));
-        Assert.Equal([0L, 1L, 2L], cluster.Streamed.Items.GroupBy(b => b.Step).OrderBy(g => g.Key).Select(g => g.First().Rewarded[0].Completion.PolicyVersion));
+        Assert.Equal([0L, 1L, 2L], cluster.Streamed.Items.GroupBy(b => b.Step).OrderBy(g => g.Key)
+            .Select(g => g.First().Rewarded[0].Completion.PolicyVersion));
     }
 
     [Theory]
@@ -125,7 +183,10 @@ public sealed class MethodTests : IDisposable
         await Complete(cluster, TestRuns.SelfJudge(steps: 2).Stages[0] with { Judge = "oracle" });
         Assert.DoesNotContain(cluster.Host.Judged.Items, j => j.Cohort is not null);
         var turns = new[] { new Turn(Role.User, "what is the opposite of hot ?") };
-        var verdicts = await cluster.Grains.GetGrain<IJudgeReplicaGrain>("fake").Judge(new JudgeRequest("oracle", turns, [new("the opposite of hot is cold .", "the opposite of hot is dog ."), new("dog dog", "the opposite of hot is cold .")], ["world"], null), TestContext.Current.CancellationToken);
+        var verdicts = await cluster.Grains.GetGrain<IJudgeReplicaGrain>("fake")
+            .Judge(new JudgeRequest("oracle", turns,
+            [new("the opposite of hot is cold .", "the opposite of hot is dog ."), new("dog dog", "the opposite of hot is cold .")],
+            ["world"], null), TestContext.Current.CancellationToken);
         Assert.Equal([1, 2], verdicts.Select(v => v.Winner));
     }
 
@@ -146,7 +207,8 @@ public sealed class MethodTests : IDisposable
         Assert.Equal((0, 0), (agreed.Made, agreed.Trained));
         Assert.True(agreed.InconsistentSkipped >= plain.Made, $"{agreed}, {plain}");
         Assert.Equal(plain.IdenticalSkipped, agreed.IdenticalSkipped);
-        Assert.Contains($"{agreed.InconsistentSkipped} comparisons whose orders disagree skipped", File.ReadAllText(new RunFolder(_folder.In("agreed")).Report));
+        Assert.Contains($"{agreed.InconsistentSkipped} comparisons whose orders disagree skipped",
+            File.ReadAllText(new RunFolder(_folder.In("agreed")).Report));
     }
 
     [Fact]
@@ -155,7 +217,8 @@ public sealed class MethodTests : IDisposable
         await using var cluster = await GrainCluster.Start();
         var recipe = Recipe(TestRuns.SelfJudge(steps: 2).Stages[0]);
         await Result(cluster, "plain", recipe);
-        Assert.Equal(0, (await Result(cluster, "agreed", recipe with { Judge = recipe.Judge with { RequireAgreement = true } })).Triplets.InconsistentSkipped);
+        Assert.Equal(0, (await Result(cluster, "agreed",
+            recipe with { Judge = recipe.Judge with { RequireAgreement = true } })).Triplets.InconsistentSkipped);
         Assert.Equal(cluster.Host.WeightsOf("plain/Self-Judge"), cluster.Host.WeightsOf("agreed/Self-Judge"));
     }
 
@@ -182,7 +245,8 @@ public sealed class MethodTests : IDisposable
     private static async Task<RunStatus> End(GrainCluster cluster, IRunGrain run)
     {
         RunStatus? status = null;
-        await cluster.Calls.Answered.Until(async _ => (status = await run.GetStatus()).State is RunState.Completed or RunState.Cancelled or RunState.Failed);
+        await cluster.Calls.Answered.Until(async _ =>
+            (status = await run.GetStatus()).State is RunState.Completed or RunState.Cancelled or RunState.Failed);
         return status!;
     }
 }

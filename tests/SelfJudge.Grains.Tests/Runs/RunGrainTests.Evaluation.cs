@@ -17,14 +17,16 @@ public sealed partial class RunGrainTests
         await using var cluster = await GrainCluster.Start();
         var pairs = _folder.In("pairs.jsonl");
         Directory.CreateDirectory(Path.GetDirectoryName(pairs)!);
-        File.WriteAllLines(pairs, Enumerable.Range(0, 60).Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
+        File.WriteAllLines(pairs, Enumerable.Range(0, 60)
+            .Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
         var recipe = TestRuns.SelfJudge(steps: 1) with
         {
             Data = new DataRecipe { Pairs = pairs },
             Model = new ModelRecipe { Path = _folder.In("start") },
             Stages =
             [
-                new StageRecipe { Name = "JSFT", Method = StageMethod.Jsft, Steps = 1, LearningRate = 1e-3, PolicyExamples = 2, JudgePairs = 1 },
+                new StageRecipe { Name = "JSFT", Method = StageMethod.Jsft, Steps = 1, LearningRate = 1e-3, PolicyExamples = 2,
+                    JudgePairs = 1 },
                 TestRuns.SelfJudge(steps: 1).Stages[0] with { From = "JSFT" },
             ],
             Evaluation = new EvaluationRecipe { Baseline = "JSFT", Rejection = [TestRuns.Stage], RejectionSamples = [4] },
@@ -35,20 +37,23 @@ public sealed partial class RunGrainTests
         Assert.Equal((RunState.Completed, null), (status.State, status.Message));
         var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
         Assert.Equal(("fake:0", 1), (result.Environment.Device, result.Environment.Workers));
-        Assert.Equal(("JSFT", "JSFT, the model's own judge; not independent", false), (result.EvaluationJudge!.Name, result.EvaluationJudge.Description, result.EvaluationJudge.IsIndependent));
+        Assert.Equal(("JSFT", "JSFT, the model's own judge; not independent", false),
+            (result.EvaluationJudge!.Name, result.EvaluationJudge.Description, result.EvaluationJudge.IsIndependent));
         Assert.Equal(["JSFT", TestRuns.Stage, $"{TestRuns.Stage} + rejection N=4"], result.Policies.Select(p => p.Name));
         Assert.All(result.Policies, p => Assert.Equal((null, 0, 6), (p.GoldMean, p.GoldByPrinciple.Count, p.NPrompts)));
         // One prompt in ten is held out, and all six are shown; of two answers the judge takes the longer.
         Assert.Equal(6, result.Examples.Count);
         int Words(ExampleResult example, int policy) => example.Answers[policy].Answer.Split(' ').Length;
         for (var i = 0; i < 3; i++)
-            Assert.Equal(result.Examples.Average(e => Words(e, i) > Words(e, 0) ? 1 : Words(e, i) < Words(e, 0) ? 0 : 0.5), result.Policies[i].WinRate, 12);
+            Assert.Equal(result.Examples.Average(e => Words(e, i) > Words(e, 0) ? 1 : Words(e, i) < Words(e, 0) ? 0 : 0.5),
+                result.Policies[i].WinRate, 12);
         Assert.True(result.Policies[2].WinRate > 0.5); // its tournament's judge prefers the longer, too
         Assert.Equal(result.Policies[2].WinRate, result.Rejection.Single(r => r.N == 4).WinRate);
         Assert.Equal((1.0, 0.8), (result.EvaluationJudge.SwapConsistency!.Value, Math.Round(result.EvaluationJudge.JudgeMass!.Value, 12)));
         Assert.Equal([1.0, 1.0], result.Judges.Select(j => j.Accuracy));
         Assert.All(result.Examples.SelectMany(e => e.Answers), a => Assert.Null(a.Gold));
-        Assert.Contains("judged by JSFT, the model&#39;s own judge; not independent", File.ReadAllText(new RunFolder(_folder.In("run")).Report));
+        Assert.Contains("judged by JSFT, the model&#39;s own judge; not independent",
+            File.ReadAllText(new RunFolder(_folder.In("run")).Report));
     }
 
     [Fact]
@@ -57,14 +62,16 @@ public sealed partial class RunGrainTests
         await using var cluster = await GrainCluster.Start();
         var pairs = _folder.In("pairs.jsonl");
         // 120 prompts are held out, of which a run that does not say how many answers a hundred.
-        File.WriteAllLines(pairs, Enumerable.Range(0, 1200).Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
+        File.WriteAllLines(pairs, Enumerable.Range(0, 1200)
+            .Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
         var recipe = TestRuns.SelfJudge(steps: 5) with
         {
             Data = new DataRecipe { Pairs = pairs },
             Model = new ModelRecipe { Path = Start() },
             Stages =
             [
-                new StageRecipe { Name = "JSFT", Method = StageMethod.Jsft, Steps = 1, LearningRate = 1e-3, PolicyExamples = 2, JudgePairs = 1 },
+                new StageRecipe { Name = "JSFT", Method = StageMethod.Jsft, Steps = 1, LearningRate = 1e-3, PolicyExamples = 2,
+                    JudgePairs = 1 },
                 TestRuns.SelfJudge(steps: 5).Stages[0] with { From = "JSFT" },
             ],
         };
@@ -73,13 +80,17 @@ public sealed partial class RunGrainTests
         var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
         Assert.Equal([("start", 100), ("JSFT", 100), (TestRuns.Stage, 100)], result.Policies.Select(p => (p.Name, p.NPrompts)));
         Assert.Equal((0.5, "JSFT", true), (result.Policies[0].WinRate, result.EvaluationJudge!.Name, result.IsHeldOut));
-        Assert.Equal((0, null), (result.EvaluationJudge.Judged, result.EvaluationJudge.InconsistentRate)); // the fake model answers as before, whatever it learned
+        // the fake model answers as before, whatever it learned
+        Assert.Equal((0, null), (result.EvaluationJudge.Judged, result.EvaluationJudge.InconsistentRate));
         Assert.All(result.Examples, e => Assert.Equal(["start", "JSFT", TestRuns.Stage], e.Answers.Select(a => a.Policy)));
-        Assert.Equal((TestRuns.Stage, 8, 7), (result.Bracket!.Policy, result.Bracket.Responses.Count, result.Bracket.Bracket.Matches.Count));
+        Assert.Equal((TestRuns.Stage, 8, 7), (result.Bracket!.Policy, result.Bracket.Responses.Count,
+            result.Bracket.Bracket.Matches.Count));
         Assert.Equal([1, 3, 5], result.SampledTriplets.Select(t => t.Step));
-        Assert.All(result.SampledTriplets, t => Assert.True(t.Chosen.Length > 0 && t.Chosen != t.Rejected && t.ChosenScore > t.RejectedScore && t.OrdersAgree));
+        Assert.All(result.SampledTriplets, t =>
+            Assert.True(t.Chosen.Length > 0 && t.Chosen != t.Rejected && t.ChosenScore > t.RejectedScore && t.OrdersAgree));
         var report = File.ReadAllText(new RunFolder(_folder.In("run")).Report);
-        Assert.Contains("Answers to 100 held-out prompts, judged by JSFT, the model&#39;s own judge; not independent. Win rate against the model that the run starts from, ties as half", report);
+        Assert.Contains("Answers to 100 held-out prompts, judged by JSFT, the model&#39;s own judge; not independent. Win rate against "
+            + "the model that the run starts from, ties as half", report);
         Assert.Contains("<h2>Sampled triplets</h2>", report);
     }
 
@@ -88,7 +99,17 @@ public sealed partial class RunGrainTests
     {
         await using var cluster = await GrainCluster.Start();
         cluster.Host.Says = FakeModelHost.AlwaysA;
-        var recipe = TestRuns.SelfJudge(steps: 1) with { Evaluation = new EvaluationRecipe { Baseline = "start", Judge = "start", Prompts = 20, Rejection = [TestRuns.Stage], RejectionSamples = [2] } };
+        var recipe = TestRuns.SelfJudge(steps: 1) with
+        {
+            Evaluation = new EvaluationRecipe
+            {
+                Baseline = "start",
+                Judge = "start",
+                Prompts = 20,
+                Rejection = [TestRuns.Stage],
+                RejectionSamples = [2]
+            }
+        };
         Assert.Equal(RunState.Completed, (await Complete(cluster, "tie", recipe)).State);
         var tie = RunResult.FromJson((await Run(cluster, "tie").GetResult())!);
         Assert.Equal(["start", TestRuns.Stage, $"{TestRuns.Stage} + rejection N=2"], tie.Policies.Select(p => p.Name));
@@ -98,7 +119,8 @@ public sealed partial class RunGrainTests
         await Complete(cluster, "mean", recipe with { Evaluation = recipe.Evaluation with { Inconsistent = InconsistentPairs.Mean } });
         var mean = RunResult.FromJson((await Run(cluster, "mean").GetResult())!);
         Assert.Contains(mean.Policies, p => p.WinRate != 0.5);
-        Assert.Equal((1.0, InconsistentPairs.Mean), (mean.EvaluationJudge!.InconsistentRate!.Value, mean.EvaluationJudge.InconsistentPairs!.Value));
+        Assert.Equal((1.0, InconsistentPairs.Mean),
+            (mean.EvaluationJudge!.InconsistentRate!.Value, mean.EvaluationJudge.InconsistentPairs!.Value));
     }
 
     [Fact]
@@ -107,7 +129,11 @@ public sealed partial class RunGrainTests
         await using var cluster = await GrainCluster.Start();
         var prompts = _folder.In("prompts.jsonl");
         File.WriteAllLines(prompts, Enumerable.Range(0, 4).Select(i => $$"""{"prompt": "say {{i}}"}"""));
-        var recipe = TestRuns.SelfJudge(steps: 1) with { Data = new DataRecipe { Prompts = prompts }, Model = new ModelRecipe { Path = Start() } };
+        var recipe = TestRuns.SelfJudge(steps: 1) with
+        {
+            Data = new DataRecipe { Prompts = prompts },
+            Model = new ModelRecipe { Path = Start() }
+        };
         Assert.Equal(RunState.Completed, (await Complete(cluster, "run", recipe)).State);
         var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
         Assert.Empty(result.Policies);
@@ -116,7 +142,8 @@ public sealed partial class RunGrainTests
         Assert.All(result.Examples, e => Assert.Equal(["start", TestRuns.Stage], e.Answers.Select(a => a.Policy)));
         Assert.Equal(8, result.Bracket!.Responses.Count);
         Assert.Single(result.SampledTriplets);
-        Assert.Contains("The data holds no prompts out: these are some that the run was trained on.", File.ReadAllText(new RunFolder(_folder.In("run")).Report));
+        Assert.Contains("The data holds no prompts out: these are some that the run was trained on.",
+            File.ReadAllText(new RunFolder(_folder.In("run")).Report));
     }
 
     [Fact]
@@ -124,8 +151,14 @@ public sealed partial class RunGrainTests
     {
         await using var cluster = await GrainCluster.Start();
         var pairs = _folder.In("pairs.jsonl");
-        File.WriteAllLines(pairs, Enumerable.Range(0, 60).Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
-        var recipe = TestRuns.SelfJudge(steps: 1) with { Data = new DataRecipe { Pairs = pairs }, Model = new ModelRecipe { Path = Start() }, Stages = [TestRuns.SelfJudge(steps: 1).Stages[0] with { Evaluate = false }] };
+        File.WriteAllLines(pairs, Enumerable.Range(0, 60)
+            .Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
+        var recipe = TestRuns.SelfJudge(steps: 1) with
+        {
+            Data = new DataRecipe { Pairs = pairs },
+            Model = new ModelRecipe { Path = Start() },
+            Stages = [TestRuns.SelfJudge(steps: 1).Stages[0] with { Evaluate = false }]
+        };
         Assert.Equal(RunState.Completed, (await Complete(cluster, "run", recipe)).State);
         var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
         Assert.True(result.Policies.Count == 0 && result.Examples.Count == 0 && result.Bracket is null);

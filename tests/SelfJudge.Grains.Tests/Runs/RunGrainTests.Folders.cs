@@ -20,15 +20,20 @@ public sealed partial class RunGrainTests
         await gate.Reached;
         Directory.CreateSymbolicLink(_folder.In("link"), _folder.In("run"));
         await Run(cluster, "run").Start(request with { Folder = _folder.In("link") });
-        var elsewhere = await Assert.ThrowsAsync<RunFolderException>(() => Run(cluster, "run").Start(request with { Folder = _folder.In("other") }));
+        var elsewhere = await Assert.ThrowsAsync<RunFolderException>(() =>
+            Run(cluster, "run").Start(request with { Folder = _folder.In("other") }));
         Assert.Equal($"run run is being executed in {_folder.In("run")}, not in {_folder.In("other")}: start the other one under another id", elsewhere.Message);
-        var otherwise = await Assert.ThrowsAsync<RunFolderException>(() => Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(steps: 5), _folder.In("run"))));
-        Assert.Equal($"run run is being executed in {_folder.In("run")} by another recipe: wait for its end, or start the other recipe in another folder", otherwise.Message);
+        var otherwise = await Assert.ThrowsAsync<RunFolderException>(() =>
+            Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(steps: 5), _folder.In("run"))));
+        Assert.Equal($"run run is being executed in {_folder.In("run")} by another recipe: wait for its end, or start the other recipe in "
+            + $"another folder", otherwise.Message);
         Assert.False(Directory.Exists(_folder.In("other")));
         gate.Open();
         Assert.Equal((RunState.Completed, 4), ((await End(cluster, "run")).State, cluster.Host.Trained.Items.Count));
-        Assert.Equal($"{_folder.In("run")} holds a run of another recipe: start this one in another folder, or go on with that one by 'resume {_folder.In("run")}'",
-            (await Assert.ThrowsAsync<RunFolderException>(() => Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(steps: 5), _folder.In("run"))))).Message);
+        Assert.Equal($"{_folder.In("run")} holds a run of another recipe: start this one in another folder, or go on with that one by "
+            + $"'resume {_folder.In("run")}'",
+            (await Assert.ThrowsAsync<RunFolderException>(() =>
+                Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(steps: 5), _folder.In("run"))))).Message);
     }
 
     [Fact]
@@ -37,7 +42,8 @@ public sealed partial class RunGrainTests
         await using var cluster = await GrainCluster.Start();
         Directory.CreateDirectory(_folder.In("run"));
         File.WriteAllText(_folder.In("run/metrics.jsonl"), "mine");
-        await Assert.ThrowsAsync<RunFolderException>(() => Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(), _folder.In("run"))));
+        await Assert.ThrowsAsync<RunFolderException>(() =>
+            Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(), _folder.In("run"))));
         Assert.Equal(RunState.Created, (await Run(cluster, "run").GetStatus()).State);
         Assert.Equal("mine", File.ReadAllText(_folder.In("run/metrics.jsonl")));
         Assert.Single(Directory.GetFileSystemEntries(_folder.In("run")));
@@ -79,7 +85,9 @@ public sealed partial class RunGrainTests
         var failed = await Complete(cluster, "run", TwoStages);
         var folder = new RunFolder(_folder.In("run"));
         Assert.Equal(RunState.Failed, failed.State);
-        Assert.Equal($"{folder.Checkpoints} holds step 4 of stage Self-Judge, but by {folder.StageResults} and {folder.Stages} stage SFT before it is not finished: put back what is missing, or delete {folder.Checkpoints}: stage SFT then begins anew", failed.Message);
+        Assert.Equal($"{folder.Checkpoints} holds step 4 of stage Self-Judge, but by {folder.StageResults} and {folder.Stages} stage SFT "
+            + $"before it is not finished: put back what is missing, or delete {folder.Checkpoints}: stage SFT then begins anew",
+            failed.Message);
         Directory.Delete(folder.Checkpoints, recursive: true);
         var end = await Complete(cluster, "run", TwoStages);
         Assert.Equal((RunState.Completed, null), (end.State, end.Message));
@@ -94,7 +102,8 @@ public sealed partial class RunGrainTests
         var folder = new RunFolder(_folder.In("run"));
         FolderSeal.Write(Path.Combine(folder.Stages, "SFT"));
         var failed = await Complete(cluster, "run", TwoStages);
-        Assert.Equal($"{folder.Checkpoints} holds step 4 of stage Self-Judge, which was made from another model than stage SFT has left: put back what is missing, or delete {folder.Checkpoints}: stage Self-Judge then begins anew", failed.Message);
+        Assert.Equal($"{folder.Checkpoints} holds step 4 of stage Self-Judge, which was made from another model than stage SFT has left: "
+            + $"put back what is missing, or delete {folder.Checkpoints}: stage Self-Judge then begins anew", failed.Message);
     }
 
     [Fact]
@@ -109,7 +118,8 @@ public sealed partial class RunGrainTests
         gate.Open();
         var failed = await End(cluster, "run");
         Assert.Equal(RunState.Failed, failed.State);
-        Assert.StartsWith($"the run's folder {_folder.In("run")} is gone: it was deleted or moved while the run was executed. Where it was moved, go on with it by 'resume' there (", failed.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"the run's folder {_folder.In("run")} is gone: it was deleted or moved while the run was executed. Where it "
+            + $"was moved, go on with it by 'resume' there (", failed.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("epoch 0", failed.Message, StringComparison.Ordinal);
         cluster.Host.OnStep = _ => Task.CompletedTask;
         await Run(cluster, "moved").Start(TestRuns.Request(TestRuns.SelfJudge(), _folder.In("moved")));

@@ -34,7 +34,8 @@ public sealed partial class RunGrainTests : IDisposable
         var status = await Complete(cluster, "run", recipe);
         Assert.Equal((RunState.Completed, null), (status.State, status.Message));
         var folder = new RunFolder(_folder.In("run"));
-        Assert.Equal([("SFT", 1), ("SFT", 2), (TestRuns.Stage, 1), (TestRuns.Stage, 2)], MetricsLog.Read(folder.Metrics).Select(r => (r.Stage, r.StageStep)));
+        Assert.Equal([("SFT", 1), ("SFT", 2), (TestRuns.Stage, 1), (TestRuns.Stage, 2)],
+            MetricsLog.Read(folder.Metrics).Select(r => (r.Stage, r.StageStep)));
         var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
         Assert.Equal(["SFT", TestRuns.Stage], result.Stages.Select(s => s.Name));
         Assert.Equal(["SFT", TestRuns.Stage, $"{TestRuns.Stage} + rejection N=4"], result.Policies.Select(p => p.Name));
@@ -61,7 +62,8 @@ public sealed partial class RunGrainTests : IDisposable
         await cluster.Calls.Begun.Until(calls => calls.Count(c => c == (nameof(IPromptGrain.Play), "run/Self-Judge/0")) >= 3);
         gate.Open();
         Assert.Equal(RunState.Completed, (await End(cluster, "run")).State);
-        Assert.All(cluster.Streamed.Items.SelectMany(b => b.Triplets.Select(t => (b.Step, t))), s => Assert.Equal(s.Step - 1, s.t.Chosen.PolicyVersion));
+        Assert.All(cluster.Streamed.Items.SelectMany(b => b.Triplets.Select(t => (b.Step, t))), s =>
+            Assert.Equal(s.Step - 1, s.t.Chosen.PolicyVersion));
         Assert.Equal(0, RunResult.FromJson((await Run(cluster, "run").GetResult())!).Triplets.StaleRefused);
     }
 
@@ -81,7 +83,8 @@ public sealed partial class RunGrainTests : IDisposable
         var cancelled = await End(cluster, "run");
         Assert.Equal((RunState.Cancelled, 2), (cancelled.State, cancelled.Step));
         var folder = new RunFolder(_folder.In("run"));
-        Assert.Equal(["step-1.safetensors", "step-2.safetensors"], Directory.GetFiles(folder.Checkpoints, "step-*").Select(d => Path.GetFileName(d)).Order());
+        Assert.Equal(["step-1.safetensors", "step-2.safetensors"],
+            Directory.GetFiles(folder.Checkpoints, "step-*").Select(d => Path.GetFileName(d)).Order());
         Assert.Equal(0, cluster.Host.OpenTrainings);
         Assert.Null(await Run(cluster, "run").GetResult());
 
@@ -110,7 +113,8 @@ public sealed partial class RunGrainTests : IDisposable
         await using var cluster = await GrainCluster.Start();
         cluster.Host.OnStep = version => version == 2 ? throw new ArithmeticException("the loss is NaN") : Task.CompletedTask;
         var failed = await Complete(cluster, "run", TestRuns.SelfJudge());
-        Assert.Equal((RunState.Failed, "stage Self-Judge, step 3: the loss is NaN", 2, false), (failed.State, failed.Message, failed.Step, failed.CanResume));
+        Assert.Equal((RunState.Failed, "stage Self-Judge, step 3: the loss is NaN", 2, false),
+            (failed.State, failed.Message, failed.Step, failed.CanResume));
     }
 
     [Fact]
@@ -216,7 +220,8 @@ public sealed partial class RunGrainTests : IDisposable
             await Task.WhenAll(Run(cluster, "run").Cancel(), Run(cluster, "run").Cancel());
         var end = await End(cluster, "run");
         await Run(cluster, "run").Cancel();
-        Assert.Equal((end.State, end.Message), ((await Run(cluster, "run").GetStatus()).State, (await Run(cluster, "run").GetStatus()).Message));
+        Assert.Equal((end.State, end.Message), ((await Run(cluster, "run").GetStatus()).State,
+            (await Run(cluster, "run").GetStatus()).Message));
         Assert.Contains(end.State, new[] { RunState.Cancelled, RunState.Completed });
     }
 
@@ -234,11 +239,15 @@ public sealed partial class RunGrainTests : IDisposable
     public async Task A_recipe_that_is_wrong_is_refused_before_anything_is_written()
     {
         await using var cluster = await GrainCluster.Start();
-        var problem = await Assert.ThrowsAsync<RecipeException>(() => Run(cluster, "run").Start(new RunRequest("nme: x", _folder.In("run"))));
+        var problem = await Assert.ThrowsAsync<RecipeException>(() =>
+            Run(cluster, "run").Start(new RunRequest("nme: x", _folder.In("run"))));
         Assert.StartsWith("recipe:1: unknown key 'nme'", problem.Message);
         // A stack that overflows would take the silo with it.
-        foreach (var deep in new[] { new string('[', 100_000), string.Concat(Enumerable.Repeat("- ", 100_000)), string.Concat(Enumerable.Repeat("{a: ", 100_000)) })
-            Assert.Equal("recipe:1: nests deeper than 32 levels", (await Assert.ThrowsAsync<RecipeException>(() => Run(cluster, "run").Start(new RunRequest(deep, _folder.In("run"))))).Message);
+        foreach (var deep in new[] { new string('[', 100_000), string.Concat(Enumerable.Repeat("- ", 100_000)),
+            string.Concat(Enumerable.Repeat("{a: ", 100_000)) })
+            Assert.Equal("recipe:1: nests deeper than 32 levels",
+                (await Assert.ThrowsAsync<RecipeException>(() =>
+                Run(cluster, "run").Start(new RunRequest(deep, _folder.In("run"))))).Message);
         Assert.False(Directory.Exists(_folder.In("run")));
     }
 
@@ -248,8 +257,10 @@ public sealed partial class RunGrainTests : IDisposable
         await using var cluster = await GrainCluster.Start();
         var recipe = TestRuns.SelfJudge();
         recipe = recipe with { Stages = [recipe.Stages[0] with { Judge = "./judge" }] };
-        var problem = await Assert.ThrowsAsync<RecipeException>(() => Run(cluster, "run").Start(TestRuns.Request(recipe, _folder.In("run"))));
-        Assert.Equal("recipe: stages[0].judge: './judge' depends on the current directory, which a silo has of its own: write an absolute path", problem.Message);
+        var problem = await Assert.ThrowsAsync<RecipeException>(() =>
+            Run(cluster, "run").Start(TestRuns.Request(recipe, _folder.In("run"))));
+        Assert.Equal("recipe: stages[0].judge: './judge' depends on the current directory, which a silo has of its own: write an "
+            + "absolute path", problem.Message);
         Assert.False(Directory.Exists(_folder.In("run")));
     }
 
@@ -288,7 +299,8 @@ public sealed partial class RunGrainTests : IDisposable
     // At step 4 of the run, the second of the second stage.
     private async Task FailInTheSecondStage(GrainCluster cluster)
     {
-        cluster.Host.OnStep = version => version == 2 && Directory.Exists(_folder.In("run/stages/SFT")) ? throw new InvalidOperationException("the device is on fire") : Task.CompletedTask;
+        cluster.Host.OnStep = version => version == 2 && Directory.Exists(_folder.In("run/stages/SFT"))
+            ? throw new InvalidOperationException("the device is on fire") : Task.CompletedTask;
         var failed = await Complete(cluster, "run", TwoStages);
         Assert.Equal((RunState.Failed, "the device is on fire", 2), (failed.State, failed.Message, failed.Step));
         cluster.Host.OnStep = _ => Task.CompletedTask;
@@ -309,7 +321,8 @@ public sealed partial class RunGrainTests : IDisposable
     private static async Task<RunStatus> End(GrainCluster cluster, string id)
     {
         RunStatus? status = null;
-        await cluster.Calls.Answered.Until(async _ => (status = await Run(cluster, id).GetStatus()).State is RunState.Completed or RunState.Cancelled or RunState.Failed);
+        await cluster.Calls.Answered.Until(async _ =>
+            (status = await Run(cluster, id).GetStatus()).State is RunState.Completed or RunState.Cancelled or RunState.Failed);
         return status!;
     }
 
@@ -319,8 +332,10 @@ public sealed partial class RunGrainTests : IDisposable
         var end = await Complete(cluster, "run", recipe);
         Assert.Equal((RunState.Completed, null), (end.State, end.Message));
         Assert.Equal(cluster.Host.WeightsOf("whole/Self-Judge"), cluster.Host.WeightsOf("run/Self-Judge"));
-        Assert.Equal(MetricsLog.Read(whole.Metrics).Select(r => (r.RunStep, r.Values["loss"])), MetricsLog.Read(folder.Metrics).Select(r => (r.RunStep, r.Values["loss"])));
-        Assert.Equal((await Triplets(whole)).Select(t => (t.Step, t.PromptIndex, t.Match, t.ChosenSeed)), (await Triplets(folder)).Select(t => (t.Step, t.PromptIndex, t.Match, t.ChosenSeed)));
+        Assert.Equal(MetricsLog.Read(whole.Metrics).Select(r => (r.RunStep, r.Values["loss"])),
+            MetricsLog.Read(folder.Metrics).Select(r => (r.RunStep, r.Values["loss"])));
+        Assert.Equal((await Triplets(whole)).Select(t => (t.Step, t.PromptIndex, t.Match, t.ChosenSeed)),
+            (await Triplets(folder)).Select(t => (t.Step, t.PromptIndex, t.Match, t.ChosenSeed)));
     }
 
     private string Start()
@@ -330,5 +345,6 @@ public sealed partial class RunGrainTests : IDisposable
         return _folder.In("start");
     }
 
-    private static async Task<IEnumerable<TripletRow>> Triplets(RunFolder folder) => (await ParquetSerializer.DeserializeAsync<TripletRow>(folder.Triplets)).Data;
+    private static async Task<IEnumerable<TripletRow>> Triplets(RunFolder folder) =>
+        (await ParquetSerializer.DeserializeAsync<TripletRow>(folder.Triplets)).Data;
 }

@@ -15,7 +15,8 @@ public sealed class JudgeGateTests : IDisposable
     // 200 pairs, each in both orders: only the measurement before training asks for so many at once.
     private const int Measurement = 400;
 
-    private static readonly StageRecipe RewardModel = new() { Name = "RM", Method = StageMethod.Rm, Steps = 1, LearningRate = 1e-3, Prompts = 2 };
+    private static readonly StageRecipe RewardModel =
+        new() { Name = "RM", Method = StageMethod.Rm, Steps = 1, LearningRate = 1e-3, Prompts = 2 };
 
     private readonly TemporaryFolder _folder = new();
 
@@ -28,15 +29,20 @@ public sealed class JudgeGateTests : IDisposable
         cluster.Host.Says = FakeModelHost.AlwaysA;
         var status = await Complete(cluster, "run", Recipe());
         Assert.Equal(RunState.Completed, status.State);
-        Assert.StartsWith("stage Self-Judge learns from the model that the run starts from: its accuracy of ", status.Message, StringComparison.Ordinal);
-        Assert.Contains("cannot be told from chance, which is 0.5, and its swap consistency of 0.000 is below 0.6 (position bias +0.2", status.Message, StringComparison.Ordinal);
-        Assert.EndsWith(". What it prefers may teach nothing: teach it to judge first (jsft, for longer or at a higher rate), or name another judge in stages.Self-Judge", status.Message, StringComparison.Ordinal);
+        Assert.StartsWith("stage Self-Judge learns from the model that the run starts from: its accuracy of ", status.Message,
+            StringComparison.Ordinal);
+        Assert.Contains("cannot be told from chance, which is 0.5, and its swap consistency of 0.000 is below 0.6 (position bias +0.2",
+            status.Message, StringComparison.Ordinal);
+        Assert.EndsWith(". What it prefers may teach nothing: teach it to judge first (jsft, for longer or at a higher rate), or name "
+            + "another judge in stages.Self-Judge", status.Message, StringComparison.Ordinal);
         var check = Assert.Single(Result("run").JudgeChecks);
-        Assert.Equal(("Self-Judge", "the model that the run starts from", 200, 0.0), (check.Stage, check.Judge, check.Pairs, check.SwapConsistency));
+        Assert.Equal(("Self-Judge", "the model that the run starts from", 200, 0.0),
+            (check.Stage, check.Judge, check.Pairs, check.SwapConsistency));
         Assert.InRange(check.Accuracy, 0.35, 0.65);
         Assert.True(check.Seconds > 0);
         Assert.Contains("cannot be told from chance", check.Warning!, StringComparison.Ordinal);
-        Assert.Contains($"<b>Warning: {check.Warning}.</b>", File.ReadAllText(new RunFolder(_folder.In("run")).Report), StringComparison.Ordinal);
+        Assert.Contains($"<b>Warning: {check.Warning}.</b>", File.ReadAllText(new RunFolder(_folder.In("run")).Report),
+            StringComparison.Ordinal);
         Assert.Equal([false, false, false], Result("run").Health.Take(3).Select(h => h.IsHealthy));
     }
 
@@ -48,7 +54,8 @@ public sealed class JudgeGateTests : IDisposable
         var recipe = Recipe();
         var status = await Complete(cluster, "run", recipe with { Judge = recipe.Judge with { Gate = true } });
         Assert.Equal((RunState.Failed, false), (status.State, status.CanResume));
-        Assert.EndsWith("The run stops here, as judge.gate says: teach it to judge first (jsft, for longer or at a higher rate), or name another judge in stages.Self-Judge; with judge.gate=false it trains all the same", status.Message, StringComparison.Ordinal);
+        Assert.EndsWith("The run stops here, as judge.gate says: teach it to judge first (jsft, for longer or at a higher rate), or name "
+            + "another judge in stages.Self-Judge; with judge.gate=false it trains all the same", status.Message, StringComparison.Ordinal);
         Assert.Empty(cluster.Host.Sampled.Items);
         Assert.Empty(MetricsLog.Read(new RunFolder(_folder.In("run")).Metrics));
         Assert.Empty(cluster.Host.Status.Models);
@@ -60,12 +67,19 @@ public sealed class JudgeGateTests : IDisposable
         await using var cluster = await GrainCluster.Start();
         // The chosen response is the longer one, and so the fake judge is always right.
         var pairs = _folder.In("pairs.jsonl");
-        File.WriteAllLines(pairs, Enumerable.Range(0, 60).Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
-        var recipe = Recipe() with { Data = new DataRecipe { Pairs = pairs }, Model = new ModelRecipe { Path = Start() }, Judge = new JudgeRecipe { Gate = true } };
+        File.WriteAllLines(pairs, Enumerable.Range(0, 60)
+            .Select(i => $$"""{"prompt": "say {{i}}", "chosen": "cat cat", "rejected": "dog"}"""));
+        var recipe = Recipe() with
+        {
+            Data = new DataRecipe { Pairs = pairs },
+            Model = new ModelRecipe { Path = Start() },
+            Judge = new JudgeRecipe { Gate = true }
+        };
         var status = await Complete(cluster, "run", recipe);
         Assert.Equal((RunState.Completed, null), (status.State, status.Message));
         var check = Assert.Single(Result("run").JudgeChecks);
-        Assert.Equal((6, 1.0, 1.0, null), (check.Pairs, check.Accuracy, check.SwapConsistency, check.Warning)); // one prompt in ten is held out
+        // one prompt in ten is held out
+        Assert.Equal((6, 1.0, 1.0, null), (check.Pairs, check.Accuracy, check.SwapConsistency, check.Warning));
         Assert.Equal(0.6097, check.AccuracyCi95[0], 4);
     }
 
@@ -79,9 +93,19 @@ public sealed class JudgeGateTests : IDisposable
     {
         await using var cluster = await GrainCluster.Start();
         cluster.Host.Says = FakeModelHost.AlwaysA;
-        var stage = new StageRecipe { Name = "X", Method = method, Steps = 1, LearningRate = 1e-3, Prompts = 2, Samples = 4, Reward = reward };
+        var stage = new StageRecipe
+        {
+            Name = "X",
+            Method = method,
+            Steps = 1,
+            LearningRate = 1e-3,
+            Prompts = 2,
+            Samples = 4,
+            Reward = reward
+        };
         var sft = new StageRecipe { Name = "SFT", Method = StageMethod.Sft, Steps = 1, LearningRate = 1e-3, PolicyExamples = 2 };
-        await Complete(cluster, "run", Recipe() with { Stages = reward == "RM" ? [RewardModel, stage] : reward == "SFT" ? [sft, stage] : [stage] });
+        await Complete(cluster, "run",
+            Recipe() with { Stages = reward == "RM" ? [RewardModel, stage] : reward == "SFT" ? [sft, stage] : [stage] });
         var check = Assert.Single(Result("run").JudgeChecks);
         Assert.Equal(("X", reward ?? "the model that the run starts from", 200), (check.Stage, check.Judge, check.Pairs));
         Assert.Equal(reward == "RM" ? 1 : 0, check.SwapConsistency); // a reward model sees one response at a time
@@ -104,7 +128,8 @@ public sealed class JudgeGateTests : IDisposable
         var status = await Complete(cluster, "run", Recipe());
         Assert.Equal((RunState.Completed, whole), (status.State, status.Message));
         Assert.Equal(2, cluster.Host.Judged.Items.Count(j => j.Prompts == Measurement)); // one for each run
-        Assert.Equal(Result("whole").JudgeChecks[0] with { Seconds = 0, AccuracyCi95 = [] }, Result("run").JudgeChecks[0] with { Seconds = 0, AccuracyCi95 = [] });
+        Assert.Equal(Result("whole").JudgeChecks[0] with { Seconds = 0, AccuracyCi95 = [] },
+            Result("run").JudgeChecks[0] with { Seconds = 0, AccuracyCi95 = [] });
         Assert.Equal(cluster.Host.WeightsOf("whole/Self-Judge"), cluster.Host.WeightsOf("run/Self-Judge"));
     }
 
@@ -147,7 +172,9 @@ public sealed class JudgeGateTests : IDisposable
     private static async Task<RunStatus> End(GrainCluster cluster, string name)
     {
         RunStatus? status = null;
-        await cluster.Calls.Answered.Until(async _ => (status = await cluster.Grains.GetGrain<IRunGrain>(name).GetStatus()).State is RunState.Completed or RunState.Cancelled or RunState.Failed);
+        await cluster.Calls.Answered.Until(async _ =>
+            (status = await cluster.Grains.GetGrain<IRunGrain>(name).GetStatus()).State is RunState.Completed or RunState.Cancelled
+                or RunState.Failed);
         return status!;
     }
 }

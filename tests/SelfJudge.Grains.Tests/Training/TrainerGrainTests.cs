@@ -182,7 +182,8 @@ public sealed class TrainerGrainTests : IDisposable
     [Fact]
     public async Task Prompts_that_hand_over_nothing_end_the_wait_with_how_many_are_missing()
     {
-        await using var cluster = await GrainCluster.Start(trainer: new TrainerGrainOptions { TripletTimeout = TimeSpan.FromMilliseconds(300) });
+        await using var cluster =
+            await GrainCluster.Start(trainer: new TrainerGrainOptions { TripletTimeout = TimeSpan.FromMilliseconds(300) });
         await Open(cluster);
         await cluster.Publish(TestRuns.Batch("run", 1, 1, matches: [0]));
         var problem = await Assert.ThrowsAsync<TimeoutException>(() => Trainer(cluster).TrainOnTriplets(1, 2, default));
@@ -285,7 +286,8 @@ public sealed class TrainerGrainTests : IDisposable
         await cluster.Publish(TestRuns.Batch("run", 3, 0, version: 2));
         await Trainer(cluster).TrainOnTriplets(3, 1, default);
         await Trainer(cluster).FinishStage();
-        string Line(int match) => $$"""{"run_step":2,"stage":"Self-Judge","step":2,"prompt":"what is the opposite of hot ?","chosen":"answer 10{{match}}","rejected":"answer 20{{match}}","prompt_ids":[4,{{match}}],"chosen_ids":[10{{match}},0],"rejected_ids":[20{{match}},0],"policy_chosen_logp":-1,"policy_rejected_logp":-1,"ref_chosen_logp":-1,"ref_rejected_logp":-1}""";
+        string Line(int match) =>
+            $$"""{"run_step":2,"stage":"Self-Judge","step":2,"prompt":"what is the opposite of hot ?","chosen":"answer 10{{match}}","rejected":"answer 20{{match}}","prompt_ids":[4,{{match}}],"chosen_ids":[10{{match}},0],"rejected_ids":[20{{match}},0],"policy_chosen_logp":-1,"policy_rejected_logp":-1,"ref_chosen_logp":-1,"ref_rejected_logp":-1}""";
         Assert.Equal([Line(0), Line(1)], await File.ReadAllLinesAsync(Path.Combine(_folder.Path, "last-step.jsonl")));
     }
 
@@ -293,7 +295,11 @@ public sealed class TrainerGrainTests : IDisposable
     public async Task A_supervised_stage_trains_on_its_data_step_by_step()
     {
         await using var cluster = await GrainCluster.Start();
-        var recipe = TestRuns.SelfJudge() with { Stages = [new StageRecipe { Name = "SFT", Method = StageMethod.Sft, Steps = 3, LearningRate = 1e-3, PolicyExamples = 2 }] };
+        var recipe = TestRuns.SelfJudge() with
+        {
+            Stages =
+            [new StageRecipe { Name = "SFT", Method = StageMethod.Sft, Steps = 3, LearningRate = 1e-3, PolicyExamples = 2 }]
+        };
         await Trainer(cluster).OpenStage(new StageAssignment(TestRuns.Request(recipe, _folder.Path), "SFT"));
         for (var step = 1; step <= 3; step++)
             Assert.Equal(step, (await Trainer(cluster).TrainOnData()).Step);

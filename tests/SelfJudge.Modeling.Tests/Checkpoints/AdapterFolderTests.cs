@@ -71,7 +71,8 @@ public sealed class AdapterFolderTests : IDisposable
         Assert.Contains(message, Assert.Throws<InvalidDataException>(() => AdapterFolder.ReadConfig(_folder)).Message);
     }
 
-    /// <summary>As PEFT takes them: a name is a module's own or the end of it, a text is held against the whole of it, or means all.</summary>
+    /// <summary>As PEFT takes them: a name is a module's own or the end of it, a text is held against the whole of it, or means
+    /// all.</summary>
     [Theory]
     [InlineData("\"all-linear\"", 14)]
     [InlineData("\".*proj\"", 14)]
@@ -85,7 +86,8 @@ public sealed class AdapterFolderTests : IDisposable
         var config = JsonNode.Parse(File.ReadAllText(path))!;
         config["target_modules"] = JsonNode.Parse(targets);
         File.WriteAllText(path, config.ToJsonString());
-        Assert.Equal(2 * projections, SelfJudge.Modeling.Decoders.ParameterLayout.Of(TestModels.Config(), AdapterFolder.ReadConfig(_folder).Config).Parameters.Count);
+        Assert.Equal(2 * projections, SelfJudge.Modeling.Decoders.ParameterLayout.Of(TestModels.Config(),
+            AdapterFolder.ReadConfig(_folder).Config).Parameters.Count);
     }
 
     [Fact]
@@ -95,13 +97,15 @@ public sealed class AdapterFolderTests : IDisposable
         var config = JsonNode.Parse(File.ReadAllText(path))!;
         config["target_modules"] = new JsonArray("model.layers.2.mlp.up_proj");
         File.WriteAllText(path, config.ToJsonString());
-        Assert.Contains("adapter_config.json: the adapter's target model.layers.2.mlp.up_proj is no projection of the model", Assert.Throws<InvalidDataException>(() => AdapterFolder.Check(_folder, TestModels.Config())).Message);
+        Assert.Contains("adapter_config.json: the adapter's target model.layers.2.mlp.up_proj is no projection of the model",
+            Assert.Throws<InvalidDataException>(() => AdapterFolder.Check(_folder, TestModels.Config())).Message);
     }
 
     [Fact]
     public void An_adapter_of_a_pattern_is_read_written_and_read_again()
     {
-        var (config, pattern) = (TestModels.Config(), new SelfJudge.Modeling.Decoders.LoraConfig(2, 4, ["self_attn.q_proj", "model.layers.1.mlp.up_proj"]));
+        var (config, pattern) = (TestModels.Config(),
+            new SelfJudge.Modeling.Decoders.LoraConfig(2, 4, ["self_attn.q_proj", "model.layers.1.mlp.up_proj"]));
         using var adapter = SelfJudge.Modeling.Decoders.LoraAdapter.Random(config, pattern, Ops.Cpu, 5);
         var folder = Path.Combine(_folder, "again");
         AdapterFolder.Write(folder, adapter.Config, "some/base", adapter.Buffer.ToArrays());
@@ -116,21 +120,26 @@ public sealed class AdapterFolderTests : IDisposable
     [InlineData("q_proj", 4, 0f, "an adapter of rank 4 and alpha 0 does nothing")]
     [InlineData("q_proj", 4, float.NaN, "an adapter of rank 4 and alpha NaN does nothing")]
     public void A_new_adapter_that_would_train_nothing_is_refused(string target, int rank, float alpha, string message) =>
-        Assert.Contains(message, Assert.Throws<ArgumentException>(() => SelfJudge.Modeling.Decoders.LoraAdapter.Random(TestModels.Config(), new SelfJudge.Modeling.Decoders.LoraConfig(rank, alpha, [target]), Ops.Cpu, 1)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<ArgumentException>(() =>
+            SelfJudge.Modeling.Decoders.LoraAdapter.Random(TestModels.Config(),
+                new SelfJudge.Modeling.Decoders.LoraConfig(rank, alpha, [target]), Ops.Cpu, 1)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_tensor_of_an_adapter_that_is_not_asked_for_is_named()
     {
         var path = Path.Combine(_folder, "adapter_config.json");
         File.WriteAllText(path, File.ReadAllText(path).Replace("\"q_proj\",", "", StringComparison.Ordinal));
-        Assert.Contains("self_attn.q_proj.lora_A.weight has no place in what is supported", Assert.Throws<InvalidDataException>(() => AdapterFolder.Check(_folder, TestModels.Config())).Message);
+        Assert.Contains("self_attn.q_proj.lora_A.weight has no place in what is supported",
+            Assert.Throws<InvalidDataException>(() => AdapterFolder.Check(_folder, TestModels.Config())).Message);
     }
 
     [Fact]
     public void An_adapter_for_other_shapes_is_refused() =>
         Assert.Contains("has the shape [3, 20], the configuration asks for [3, 24]",
-            Assert.Throws<InvalidDataException>(() => AdapterFolder.Read(_folder, TestModels.Config() with { HiddenSize = 24 }, Ops.Cpu)).Message);
+            Assert.Throws<InvalidDataException>(() =>
+                AdapterFolder.Read(_folder, TestModels.Config() with { HiddenSize = 24 }, Ops.Cpu)).Message);
 
     [Fact]
-    public void Rank_stabilised_scaling_divides_by_the_root_of_the_rank() => Assert.Equal(8 / 2f, new SelfJudge.Modeling.Decoders.LoraConfig(4, 8, ["q_proj"], RankStabilized: true).Scale);
+    public void Rank_stabilised_scaling_divides_by_the_root_of_the_rank() =>
+        Assert.Equal(8 / 2f, new SelfJudge.Modeling.Decoders.LoraConfig(4, 8, ["q_proj"], RankStabilized: true).Scale);
 }

@@ -45,7 +45,8 @@ public sealed class CheckpointStoreTests : IDisposable
         var epoch = store.TakeOver();
         for (var step = 1; step <= 5; step++)
             store.Write(State(step, epoch), Snapshot(step, false));
-        Assert.Equal(["epoch", "step-4.safetensors", "step-5.safetensors"], Directory.GetFileSystemEntries(_folder).Select(Path.GetFileName).Order());
+        Assert.Equal(["epoch", "step-4.safetensors", "step-5.safetensors"],
+            Directory.GetFileSystemEntries(_folder).Select(Path.GetFileName).Order());
     }
 
     [Theory]
@@ -100,7 +101,9 @@ public sealed class CheckpointStoreTests : IDisposable
         using var reader = new SafeTensorsReader(FileOf(1));
         var snapshot = Snapshot(1, true);
         Assert.Equal("pt", reader.Metadata["format"]);
-        Assert.Equal([.. snapshot.Weights.Select(w => w.Name), .. snapshot.Mean.Select(m => "mean." + m.Name), .. snapshot.Variance.Select(v => "variance." + v.Name), "checksum"], reader.Tensors.Values.OrderBy(t => t.Start).Select(t => t.Name));
+        Assert.Equal([.. snapshot.Weights.Select(w => w.Name), .. snapshot.Mean.Select(m => "mean." + m.Name),
+            .. snapshot.Variance.Select(v => "variance." + v.Name), "checksum"],
+            reader.Tensors.Values.OrderBy(t => t.Start).Select(t => t.Name));
         Assert.Equal(new FileInfo(FileOf(1)).Length, reader.Tensors.Values.Max(t => t.Start + t.Length));
     }
 
@@ -110,7 +113,8 @@ public sealed class CheckpointStoreTests : IDisposable
         var store = new CheckpointStore(_folder, 2);
         store.TakeOver();
         Directory.CreateDirectory(Path.Combine(_folder, "step-7"));
-        Assert.Equal($"{Path.Combine(_folder, "step-7")} is a checkpoint of an earlier version of this program, which wrote folders: go on with the run by that version, or delete {_folder}, and its stage begins anew",
+        Assert.Equal($"{Path.Combine(_folder, "step-7")} is a checkpoint of an earlier version of this program, which wrote folders: go "
+            + $"on with the run by that version, or delete {_folder}, and its stage begins anew",
             Assert.Throws<CheckpointException>(() => store.Newest(_warnings.Add)).Message);
     }
 
@@ -124,7 +128,8 @@ public sealed class CheckpointStoreTests : IDisposable
         bytes[at] = (byte)'9';
         XxHash3.Hash(bytes.AsSpan(..^8)).CopyTo(bytes.AsSpan(^8..));
         File.WriteAllBytes(FileOf(1), bytes);
-        Assert.Contains($"checkpoint {FileOf(1)} is of version 9; this program knows version 1", Assert.Throws<CheckpointException>(() => store.Newest(_warnings.Add)).Message, StringComparison.Ordinal);
+        Assert.Contains($"checkpoint {FileOf(1)} is of version 9; this program knows version 1",
+            Assert.Throws<CheckpointException>(() => store.Newest(_warnings.Add)).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -137,7 +142,8 @@ public sealed class CheckpointStoreTests : IDisposable
         var store = new CheckpointStore(_folder, 2);
         store.TakeOver();
         File.WriteAllText(Path.Combine(_folder, "epoch"), content);
-        Assert.StartsWith($"{Path.Combine(_folder, "epoch")} is damaged: it holds no number. Delete it, ", Assert.Throws<CheckpointException>(() => store.TakeOver()).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{Path.Combine(_folder, "epoch")} is damaged: it holds no number. Delete it, ",
+            Assert.Throws<CheckpointException>(() => store.TakeOver()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -147,7 +153,8 @@ public sealed class CheckpointStoreTests : IDisposable
         var store = new CheckpointStore(checkpoints, 2);
         var epoch = store.TakeOver();
         Directory.Delete(checkpoints, recursive: true);
-        Assert.Equal($"{Path.Combine(checkpoints, "epoch")} is gone: the folder was deleted or moved while the run was executed", Assert.Throws<CheckpointException>(() => store.Write(State(1, epoch), Snapshot(1, false))).Message);
+        Assert.Equal($"{Path.Combine(checkpoints, "epoch")} is gone: the folder was deleted or moved while the run was executed",
+            Assert.Throws<CheckpointException>(() => store.Write(State(1, epoch), Snapshot(1, false))).Message);
         Assert.False(Directory.Exists(checkpoints));
     }
 
@@ -162,7 +169,8 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Fact]
-    public void Without_checkpoints_there_is_none() => Assert.Null(new CheckpointStore(Path.Combine(_folder, "none"), 2).Newest(_warnings.Add));
+    public void Without_checkpoints_there_is_none() =>
+        Assert.Null(new CheckpointStore(Path.Combine(_folder, "none"), 2).Newest(_warnings.Add));
 
     [Fact]
     public void A_writer_whose_epoch_has_passed_is_fenced_off_and_leaves_nothing()
@@ -171,7 +179,8 @@ public sealed class CheckpointStoreTests : IDisposable
         var oldEpoch = old.TakeOver();
         var newer = new CheckpointStore(_folder, 2);
         Assert.Equal(oldEpoch + 1, newer.TakeOver());
-        Assert.Contains($"epoch {oldEpoch}, but epoch {oldEpoch + 1} has taken over", Assert.Throws<FencedException>(() => old.Write(State(1, oldEpoch), Snapshot(1, false))).Message);
+        Assert.Contains($"epoch {oldEpoch}, but epoch {oldEpoch + 1} has taken over",
+            Assert.Throws<FencedException>(() => old.Write(State(1, oldEpoch), Snapshot(1, false))).Message);
         Assert.Equal(["epoch"], Directory.GetFileSystemEntries(_folder).Select(Path.GetFileName));
     }
 
@@ -194,7 +203,8 @@ public sealed class CheckpointStoreTests : IDisposable
         // Where tests run as root no mode forbids writing, but a file where the folder should be always does.
         var blocked = Path.Combine(_folder, "blocked");
         File.WriteAllText(blocked, "");
-        Assert.Contains(blocked, Assert.ThrowsAny<IOException>(() => new CheckpointStore(Path.Combine(blocked, "checkpoints"), 2).TakeOver()).Message);
+        Assert.Contains(blocked, Assert.ThrowsAny<IOException>(() =>
+            new CheckpointStore(Path.Combine(blocked, "checkpoints"), 2).TakeOver()).Message);
     }
 
     [Fact]
@@ -203,7 +213,8 @@ public sealed class CheckpointStoreTests : IDisposable
         var full = "/dev/full";
         if (!File.Exists(full))
             Assert.Skip("needs /dev/full");
-        Assert.Contains("No space left on device", Assert.ThrowsAny<IOException>(() => SafeTensors.Write(full, [new NamedArray("a", [4], new float[4])])).Message);
+        Assert.Contains("No space left on device",
+            Assert.ThrowsAny<IOException>(() => SafeTensors.Write(full, [new NamedArray("a", [4], new float[4])])).Message);
         var store = new CheckpointStore(_folder, 2);
         var epoch = store.TakeOver();
         store.Write(State(1, epoch), Snapshot(1, false));
@@ -238,13 +249,16 @@ public sealed class CheckpointStoreTests : IDisposable
         File.WriteAllBytes(file, bytes);
     }
 
-    private static CheckpointState State(int step, long epoch) => new(step, "Self-Judge", step, epoch, 2, new Dictionary<string, double> { ["seconds"] = 0.25 });
+    private static CheckpointState State(int step, long epoch) =>
+        new(step, "Self-Judge", step, epoch, 2, new Dictionary<string, double> { ["seconds"] = 0.25 });
 
     private static TrainingSnapshot Snapshot(int step, bool isLora)
     {
         var lora = new LoraConfig(3, 6, ["q_proj", "v_proj"]);
         var layout = isLora ? ParameterLayout.Of(TestModels.Config(), lora) : ParameterLayout.Of(TestModels.Config());
-        IReadOnlyList<NamedArray> Arrays(ulong seed) => [.. layout.Parameters.Select(p => new NamedArray(p.Name, p.Shape, TestModels.Randoms((int)p.Size, seed + (ulong)p.Offset)))];
-        return new TrainingSnapshot(isLora ? lora : null, Arrays((ulong)step), Arrays((ulong)step + 100), Arrays((ulong)step + 200), step, step);
+        IReadOnlyList<NamedArray> Arrays(ulong seed) =>
+            [.. layout.Parameters.Select(p => new NamedArray(p.Name, p.Shape, TestModels.Randoms((int)p.Size, seed + (ulong)p.Offset)))];
+        return new TrainingSnapshot(isLora ? lora : null, Arrays((ulong)step), Arrays((ulong)step + 100), Arrays((ulong)step + 200), step,
+            step);
     }
 }

@@ -76,7 +76,8 @@ public sealed class FolderSealTests : IDisposable
     public void A_seal_of_a_later_version_is_said_to_be_one()
     {
         File.WriteAllText(Path.Combine(_folder, "seal.json"), """{"version":2,"files":{},"hash":"0"}""");
-        Assert.Equal($"{_folder} has a seal of version 2; this program knows version 1", Assert.Throws<CheckpointException>(() => FolderSeal.Check(_folder)).Message);
+        Assert.Equal($"{_folder} has a seal of version 2; this program knows version 1",
+            Assert.Throws<CheckpointException>(() => FolderSeal.Check(_folder)).Message);
     }
 
     [Fact]

@@ -9,15 +9,21 @@ public sealed partial class ModelFolderTests
     [Theory]
     [InlineData("model_type", "\"mistral3\"", "model_type is mistral3; supported are llama, mistral")]
     [InlineData("hidden_size", "null", "hidden_size is missing")]
-    [InlineData("quantization_config", "{\"quant_method\": \"gptq\"}", "the weights are quantized (quantization_config: \"gptq\"), which is not supported")]
+    [InlineData("quantization_config", "{\"quant_method\": \"gptq\"}",
+        "the weights are quantized (quantization_config: \"gptq\"), which is not supported")]
     [InlineData("hidden_act", "\"gelu\"", "hidden_act is gelu; supported is silu")]
-    [InlineData("quantization", "{\"group_size\": 64, \"bits\": 4}", "the weights are quantized by MLX (quantization: {\"group_size\":64,\"bits\":4}), which is not supported: use the model's F32, F16 or BF16 files")]
-    [InlineData("quantization_config", "{\"quant_method\": \"bitsandbytes\", \"load_in_4bit\": true}", "(quantization_config: \"bitsandbytes\")")]
+    [InlineData("quantization", "{\"group_size\": 64, \"bits\": 4}",
+        "the weights are quantized by MLX (quantization: {\"group_size\":64,\"bits\":4}), which is not supported: use the model's F32, "
+        + "F16 or BF16 files")]
+    [InlineData("quantization_config", "{\"quant_method\": \"bitsandbytes\", \"load_in_4bit\": true}",
+        "(quantization_config: \"bitsandbytes\")")]
     [InlineData("hidden_activation", "\"gelu_pytorch_tanh\"", "hidden_activation is gelu_pytorch_tanh; supported is silu")]
-    [InlineData("architectures", "[\"LlamaForTokenClassification\"]", "architectures names LlamaForTokenClassification; supported are LlamaForCausalLM, LlamaForSequenceClassification")]
+    [InlineData("architectures", "[\"LlamaForTokenClassification\"]",
+        "architectures names LlamaForTokenClassification; supported are LlamaForCausalLM, LlamaForSequenceClassification")]
     [InlineData("architectures", "\"LlamaForCausalLM\"", "architectures is \"LlamaForCausalLM\", which is no list of names")]
     [InlineData("partial_rotary_factor", "0.5", "partial_rotary_factor is 0.5; supported is 1")]
-    [InlineData("rope_parameters", "{\"rope_type\": \"default\", \"partial_rotary_factor\": 0.25}", "partial_rotary_factor is 0.25; supported is 1")]
+    [InlineData("rope_parameters", "{\"rope_type\": \"default\", \"partial_rotary_factor\": 0.25}",
+        "partial_rotary_factor is 0.25; supported is 1")]
     [InlineData("embedding_multiplier", "12.0", "embedding_multiplier is 12.0; supported is 1")]
     [InlineData("logits_scaling", "8", "logits_scaling is 8; supported is 1")]
     [InlineData("attention_multiplier", "0.0625", "attention_multiplier is 0.0625; supported is 0.408248")]
@@ -30,12 +36,18 @@ public sealed partial class ModelFolderTests
     [InlineData("no_rope_layers", "[1, 0]", "no_rope_layers is [1,0], which is not supported")]
     [InlineData("position_embedding_type", "\"alibi\"", "position_embedding_type is alibi; supported is rope")]
     [InlineData("rms_norm_eps", "-1", "rms_norm_eps is -1; it must be 0 or more")]
-    [InlineData("rope_scaling", "{\"rope_type\": \"dynamic\", \"factor\": 2}", "rope scaling of type dynamic is not supported; supported are linear and llama3")]
-    [InlineData("rope_scaling", "{\"type\": \"longrope\", \"short_factor\": [1], \"long_factor\": [1]}", "rope scaling of type longrope is not supported")]
+    [InlineData("rope_scaling", "{\"rope_type\": \"dynamic\", \"factor\": 2}",
+        "rope scaling of type dynamic is not supported; supported are linear and llama3")]
+    [InlineData("rope_scaling", "{\"type\": \"longrope\", \"short_factor\": [1], \"long_factor\": [1]}",
+        "rope scaling of type longrope is not supported")]
     [InlineData("rope_scaling", "{\"factor\": 8.0}", "factor of the rope scaling is not supported where its type is default")]
-    [InlineData("rope_scaling", "{\"rope_type\": \"linear\", \"factor\": 2, \"attention_factor\": 1.2}", "attention_factor of the rope scaling is not supported where its type is linear")]
-    [InlineData("rope_scaling", "{\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, \"high_freq_factor\": 4, \"original_max_position_embeddings\": 64}", "high_freq_factor (4) of the rope scaling must be more than low_freq_factor (4)")]
-    [InlineData("rope_parameters", "{\"full_attention\": {\"rope_type\": \"default\"}}", "full_attention of the rope scaling is not supported")]
+    [InlineData("rope_scaling", "{\"rope_type\": \"linear\", \"factor\": 2, \"attention_factor\": 1.2}",
+        "attention_factor of the rope scaling is not supported where its type is linear")]
+    [InlineData("rope_scaling",
+        "{\"rope_type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, \"high_freq_factor\": 4, "
+        + "\"original_max_position_embeddings\": 64}", "high_freq_factor (4) of the rope scaling must be more than low_freq_factor (4)")]
+    [InlineData("rope_parameters", "{\"full_attention\": {\"rope_type\": \"default\"}}",
+        "full_attention of the rope scaling is not supported")]
     [InlineData("rope_parameters", "[]", "rope_parameters is [], which is no object")]
     [InlineData("num_hidden_layers", "2000000000", "num_hidden_layers is 2000000000; it must be between 1 and 1024")]
     [InlineData("hidden_size", "-4", "hidden_size is -4; it must be between 1 and 16777216")]
@@ -49,7 +61,8 @@ public sealed partial class ModelFolderTests
     [InlineData("eos_token_id", "[2, -1]", "eos_token_id is [2,-1]; the model knows the ids 0 to 36 only")]
     [InlineData("attention_bias", "true", "attention_bias and mlp_bias are not supported")]
     [InlineData("num_key_value_heads", "3", "num_attention_heads (4) is not a multiple of num_key_value_heads (3)")]
-    [InlineData("rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 2}", "rope scaling of type yarn is not supported; supported are linear and llama3")]
+    [InlineData("rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 2}",
+        "rope scaling of type yarn is not supported; supported are linear and llama3")]
     [InlineData("vocab_size", "\"many\"", "config.json: vocab_size is \"many\", which is no integer of 32 bits")]
     public void A_configuration_that_is_not_supported_says_why(string key, string value, string message)
     {
@@ -66,8 +79,10 @@ public sealed partial class ModelFolderTests
     [InlineData("\"sliding_window\": 0", "sliding_window is 0; it must be between 1 and")]
     [InlineData("\"sliding_window\": -1", "sliding_window is -1; it must be between 1 and")]
     [InlineData("\"layer_types\": [\"full_attention\"]", "layer_types names 1 layers, num_hidden_layers is 2")]
-    [InlineData("\"layer_types\": [\"full_attention\", \"chunked_attention\"]", "layer_types names \"chunked_attention\"; supported are full_attention and sliding_attention")]
-    [InlineData("\"sliding_window\": null, \"layer_types\": [\"full_attention\", \"sliding_attention\"]", "layer_types names sliding_attention, and sliding_window is missing")]
+    [InlineData("\"layer_types\": [\"full_attention\", \"chunked_attention\"]",
+        "layer_types names \"chunked_attention\"; supported are full_attention and sliding_attention")]
+    [InlineData("\"sliding_window\": null, \"layer_types\": [\"full_attention\", \"sliding_attention\"]",
+        "layer_types names sliding_attention, and sliding_window is missing")]
     public void A_mistrals_window_that_is_none_says_why(string keys, string message)
     {
         File.WriteAllText(Path.Combine(_folder, "config.json"), $$"""
@@ -76,12 +91,14 @@ public sealed partial class ModelFolderTests
         Assert.Contains(message, Fails(() => ModelFolder.ReadConfig(_folder)));
     }
 
-    /// <summary>What transformers takes for keys that a configuration leaves out, and which of a window's keys it reads for which model.</summary>
+    /// <summary>What transformers takes for keys that a configuration leaves out, and which of a window's keys it reads for which
+    /// model.</summary>
     [Theory]
     [InlineData("llama", "", 8, 2048, null)]
     [InlineData("mistral", "", 8, 131072, 4096)]
     [InlineData("mistral", ", \"num_key_value_heads\": null", 16, 131072, 4096)]
-    [InlineData("mistral", ", \"num_key_value_heads\": 4, \"max_position_embeddings\": 32768, \"sliding_window\": 4096", 4, 32768, 4096)] // Mistral 7B v0.1's window
+    // Mistral 7B v0.1's window
+    [InlineData("mistral", ", \"num_key_value_heads\": 4, \"max_position_embeddings\": 32768, \"sliding_window\": 4096", 4, 32768, 4096)]
     [InlineData("mistral", ", \"sliding_window\": null, \"max_position_embeddings\": 32768", 8, 32768, null)]
     [InlineData("mistral", ", \"max_position_embeddings\": 4096", 8, 4096, null)]
     [InlineData("mistral", ", \"max_position_embeddings\": 4097", 8, 4097, 4096)]
@@ -89,14 +106,17 @@ public sealed partial class ModelFolderTests
     [InlineData("mistral", ", \"layer_types\": [\"sliding_attention\", \"full_attention\"]", 8, 131072, 4096)]
     [InlineData("mistral", ", \"layer_types\": [\"full_attention\", \"full_attention\"]", 8, 131072, null)]
     [InlineData("llama", ", \"sliding_window\": 64", 8, 2048, null)]
-    [InlineData("llama", ", \"sliding_window\": 64, \"use_sliding_window\": true, \"layer_types\": [\"sliding_attention\", \"sliding_attention\"]", 8, 2048, null)]
-    public void A_window_and_what_is_left_out_are_as_in_transformers(string type, string keys, int keyValueHeads, int positions, int? window)
+    [InlineData("llama", ", \"sliding_window\": 64, \"use_sliding_window\": true, \"layer_types\": [\"sliding_attention\", "
+        + "\"sliding_attention\"]", 8, 2048, null)]
+    public void A_window_and_what_is_left_out_are_as_in_transformers(string type, string keys, int keyValueHeads, int positions,
+        int? window)
     {
         File.WriteAllText(Path.Combine(_folder, "config.json"), $$"""
             {"model_type": "{{type}}", "vocab_size": 10, "hidden_size": 64, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 16{{keys}}}
             """);
         var config = ModelFolder.ReadConfig(_folder);
-        Assert.Equal((type == "llama" ? 16 : keyValueHeads, positions, window), (config.NumKeyValueHeads, config.MaxPositionEmbeddings, config.SlidingWindow));
+        Assert.Equal((type == "llama" ? 16 : keyValueHeads, positions, window),
+            (config.NumKeyValueHeads, config.MaxPositionEmbeddings, config.SlidingWindow));
         Assert.Equal((1e-6f, 10_000.0, false, 4), (config.RmsNormEps, config.RopeTheta, config.TieWordEmbeddings, config.HeadDim));
     }
 

@@ -46,7 +46,8 @@ public sealed partial class ModelFolderTests : IDisposable
         Write(weights);
         Shard();
         File.Delete(Path.Combine(_folder, "model-00002-of-00002.safetensors"));
-        Assert.Contains("names the shard model-00002-of-00002.safetensors, which is not there", Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
+        Assert.Contains("names the shard model-00002-of-00002.safetensors, which is not there",
+            Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
     }
 
     [Fact]
@@ -57,7 +58,8 @@ public sealed partial class ModelFolderTests : IDisposable
         var untied = weights.Config with { TieWordEmbeddings = false };
         Assert.Contains("the tensor lm_head.weight is missing", Fails(() => ModelFolder.ReadWeights(_folder, untied, Ops.Cpu)));
         var wider = weights.Config with { IntermediateSize = 30 };
-        Assert.Contains("tensor model.layers.0.mlp.gate_proj.weight has the shape [28, 20], the configuration asks for [30, 20]", Fails(() => ModelFolder.ReadWeights(_folder, wider, Ops.Cpu)));
+        Assert.Contains("tensor model.layers.0.mlp.gate_proj.weight has the shape [28, 20], the configuration asks for [30, 20]",
+            Fails(() => ModelFolder.ReadWeights(_folder, wider, Ops.Cpu)));
     }
 
     [Theory]
@@ -65,7 +67,13 @@ public sealed partial class ModelFolderTests : IDisposable
     [InlineData(new[] { true, false })]
     public void A_model_with_a_window_is_read_again_and_computes_what_plain_float64_does(bool[]? layers)
     {
-        var config = TestModels.Config(headDim: 4) with { Architecture = Architecture.Mistral, HiddenSize = 16, SlidingWindow = 5, SlidingLayers = layers };
+        var config = TestModels.Config(headDim: 4) with
+        {
+            Architecture = Architecture.Mistral,
+            HiddenSize = 16,
+            SlidingWindow = 5,
+            SlidingLayers = layers
+        };
         using var weights = DecoderWeights.Random(config, 3);
         Write(weights);
         Assert.Equivalent(config, ModelFolder.ReadConfig(_folder));
@@ -76,7 +84,8 @@ public sealed partial class ModelFolderTests : IDisposable
         var sum = batch.Sums(TokenLogProbs.Forward(model, model.Hidden(batch.Batch), batch.Rows, batch.Targets))[0];
         Assert.Equal(new DirectLlama(_folder).LogProb(ids, 1), sum, 1e-3);
         var unlimited = TestModels.Model(DecoderWeights.Random(config with { SlidingWindow = null }, 3));
-        Assert.NotEqual(sum, batch.Sums(TokenLogProbs.Forward(unlimited, unlimited.Hidden(batch.Batch), batch.Rows, batch.Targets))[0], 1e-2);
+        Assert.NotEqual(sum, batch.Sums(TokenLogProbs.Forward(unlimited, unlimited.Hidden(batch.Batch), batch.Rows, batch.Targets))[0],
+            1e-2);
         unlimited.Weights.Dispose();
     }
 
@@ -102,8 +111,11 @@ public sealed partial class ModelFolderTests : IDisposable
     {
         using var weights = DecoderWeights.Random(TestModels.Config(vocab: Vocabulary.Words.Count), 1);
         Write(weights);
-        File.WriteAllText(Path.Combine(_folder, file), "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n");
-        Assert.Contains("it is a Git LFS pointer, not the file itself: fetch it with 'git lfs pull'", Fails(() => { ModelFolder.Check(_folder); return _folder; }));
+        File.WriteAllText(Path.Combine(_folder, file),
+            "version https://git-lfs.github.com/spec/v1\noid "
+            + "sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n");
+        Assert.Contains("it is a Git LFS pointer, not the file itself: fetch it with 'git lfs pull'",
+            Fails(() => { ModelFolder.Check(_folder); return _folder; }));
         Assert.Contains(Path.Combine(_folder, file), Fails(() => { ModelFolder.Check(_folder); return _folder; }));
     }
 
@@ -152,7 +164,8 @@ public sealed partial class ModelFolderTests : IDisposable
         if (file.EndsWith("index.json", StringComparison.Ordinal))
             File.Delete(Path.Combine(_folder, "model.safetensors"));
         File.WriteAllText(Path.Combine(_folder, file), "{\"a\": " + new string('[', 200_000) + new string(']', 200_000) + "}");
-        Assert.StartsWith(Path.Combine(_folder, file) + ": ", Fails(() => { ModelFolder.Check(_folder); return _folder; }), StringComparison.Ordinal);
+        Assert.StartsWith(Path.Combine(_folder, file) + ": ", Fails(() => { ModelFolder.Check(_folder); return _folder; }),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -175,7 +188,8 @@ public sealed partial class ModelFolderTests : IDisposable
     public void A_damaged_configuration_is_one_error_that_names_the_file(string text)
     {
         File.WriteAllText(Path.Combine(_folder, "config.json"), text);
-        Assert.StartsWith(Path.Combine(_folder, "config.json") + ": ", Fails(() => ModelFolder.ReadConfig(_folder)), StringComparison.Ordinal);
+        Assert.StartsWith(Path.Combine(_folder, "config.json") + ": ", Fails(() => ModelFolder.ReadConfig(_folder)),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -187,7 +201,8 @@ public sealed partial class ModelFolderTests : IDisposable
         File.WriteAllText(Path.Combine(_folder, "generation_config.json"), """{"eos_token_id": [2, 7]}""");
         Assert.Equal([2, 7], ModelFolder.ReadConfig(_folder).EosTokenIds);
         File.WriteAllText(Path.Combine(_folder, "generation_config.json"), """{"eos_token_id": [2, 10]}""");
-        Assert.Contains("generation_config.json: eos_token_id is [2,10]; the model knows the ids 0 to 9 only", Fails(() => ModelFolder.ReadConfig(_folder)), StringComparison.Ordinal);
+        Assert.Contains("generation_config.json: eos_token_id is [2,10]; the model knows the ids 0 to 9 only",
+            Fails(() => ModelFolder.ReadConfig(_folder)), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -196,7 +211,8 @@ public sealed partial class ModelFolderTests : IDisposable
         using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         Write(weights);
         var vast = weights.Config with { VocabSize = 1 << 24, HiddenSize = 1 << 20 };
-        Assert.Contains("tensor model.embed_tokens.weight has the shape [37, 20]", Fails(() => ModelFolder.ReadWeights(_folder, vast, Ops.Cpu)));
+        Assert.Contains("tensor model.embed_tokens.weight has the shape [37, 20]",
+            Fails(() => ModelFolder.ReadWeights(_folder, vast, Ops.Cpu)));
     }
 
     [Fact]
@@ -205,7 +221,8 @@ public sealed partial class ModelFolderTests : IDisposable
         using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         Ops.Floats(weights.Norm)[3] = float.NaN;
         Write(weights);
-        Assert.Contains("element 3 of tensor model.norm.weight is NaN; the checkpoint is damaged", Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
+        Assert.Contains("element 3 of tensor model.norm.weight is NaN; the checkpoint is damaged",
+            Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
     }
 
     [Fact]
@@ -214,20 +231,25 @@ public sealed partial class ModelFolderTests : IDisposable
         using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         Write(weights);
         var path = Path.Combine(_folder, "model.safetensors");
-        SafeTensors.Write(path, [.. weights.Buffer.ToArrays(), new NamedArray("model.layers.0.self_attn.q_proj.bias", [24], new float[24])]);
-        Assert.Contains("tensor model.layers.0.self_attn.q_proj.bias has no place in what is supported", Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
-        SafeTensors.Write(path, [.. weights.Buffer.ToArrays(), new NamedArray("model.layers.0.self_attn.rotary_emb.inv_freq", [3], new float[3])]);
+        SafeTensors.Write(path, [.. weights.Buffer.ToArrays(),
+            new NamedArray("model.layers.0.self_attn.q_proj.bias", [24], new float[24])]);
+        Assert.Contains("tensor model.layers.0.self_attn.q_proj.bias has no place in what is supported",
+            Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
+        SafeTensors.Write(path, [.. weights.Buffer.ToArrays(),
+            new NamedArray("model.layers.0.self_attn.rotary_emb.inv_freq", [3], new float[3])]);
         ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu).Dispose();
         SafeTensors.Write(path, weights.Buffer.ToArrays());
         var bytes = File.ReadAllBytes(path);
         var at = bytes.AsSpan().IndexOf("\"F32\""u8);
         "\"I32\""u8.CopyTo(bytes.AsSpan(at));
         File.WriteAllBytes(path, bytes);
-        Assert.Contains("is of type I32; supported are F32, F16, BF16", Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
+        Assert.Contains("is of type I32; supported are F32, F16, BF16",
+            Fails(() => ModelFolder.ReadWeights(_folder, weights.Config, Ops.Cpu)));
     }
 
     [Theory]
-    [InlineData("{\"weight_map\": {\"model.norm.weight\": \"../other.safetensors\"}}", "names the shard ../other.safetensors; a shard lies beside its index")]
+    [InlineData("{\"weight_map\": {\"model.norm.weight\": \"../other.safetensors\"}}",
+        "names the shard ../other.safetensors; a shard lies beside its index")]
     [InlineData("{\"weight_map\": {\"model.norm.weight\": 3}}", "weight_map places model.norm.weight in no file")]
     [InlineData("{}", "weight_map is missing")]
     [InlineData("{", "model.safetensors.index.json: ")]
@@ -241,18 +263,21 @@ public sealed partial class ModelFolderTests : IDisposable
     public void Weights_in_another_format_are_named()
     {
         File.WriteAllText(Path.Combine(_folder, "model.gguf"), "");
-        Assert.Contains("found model.gguf, but other weight formats are not supported", Fails(() => ModelFolder.ReadWeights(_folder, TestModels.Config(), Ops.Cpu)));
+        Assert.Contains("found model.gguf, but other weight formats are not supported",
+            Fails(() => ModelFolder.ReadWeights(_folder, TestModels.Config(), Ops.Cpu)));
     }
 
     [Fact]
-    public void A_folder_without_a_model_is_named() => Assert.Contains("is not a model folder: it has no config.json", Fails(() => ModelFolder.ReadConfig(_folder)));
+    public void A_folder_without_a_model_is_named() =>
+        Assert.Contains("is not a model folder: it has no config.json", Fails(() => ModelFolder.ReadConfig(_folder)));
 
     [Fact]
     public void A_model_is_written_whole_or_not_at_all()
     {
         using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         var target = Path.Combine(_folder, "out");
-        Assert.Throws<NotSupportedException>(() => ModelFolder.Write(target, weights.Config, weights.Buffer.ToArrays(), new FailingTokenizer()));
+        Assert.Throws<NotSupportedException>(() =>
+            ModelFolder.Write(target, weights.Config, weights.Buffer.ToArrays(), new FailingTokenizer()));
         Assert.False(Directory.Exists(target));
         Assert.Empty(Directory.GetFileSystemEntries(_folder));
     }
@@ -268,7 +293,8 @@ public sealed partial class ModelFolderTests : IDisposable
             foreach (var (i, half) in reader.Tensors.Values.Chunk((reader.Tensors.Count + 1) / 2).Index())
             {
                 var name = $"model-0000{i + 1}-of-00002.safetensors";
-                SafeTensors.Write(Path.Combine(_folder, name), [.. half.Select(t => new NamedArray(t.Name, t.Shape, reader.ReadFloats(t.Name)))]);
+                SafeTensors.Write(Path.Combine(_folder, name),
+                    [.. half.Select(t => new NamedArray(t.Name, t.Shape, reader.ReadFloats(t.Name)))]);
                 foreach (var tensor in half)
                     map[tensor.Name] = name;
             }

@@ -17,7 +17,8 @@ public sealed class SafeTensorsTests : IDisposable
     public void What_is_written_is_read_again() =>
         Gen.Select(Gen.Float.Array[0, 30], Gen.Float.Array[1, 20]).Sample((a, b) =>
         {
-            SafeTensors.Write(_file, [new NamedArray("first.weight", [a.Length], a), new NamedArray("second", [1, b.Length, 1], b)], new Dictionary<string, string> { ["note"] = "x" });
+            SafeTensors.Write(_file, [new NamedArray("first.weight", [a.Length], a), new NamedArray("second", [1, b.Length, 1], b)],
+                new Dictionary<string, string> { ["note"] = "x" });
             using var reader = new SafeTensorsReader(_file);
             Assert.Equal(a, reader.ReadFloats("first.weight"));
             Assert.Equal(b, reader.ReadFloats("second"));
@@ -46,28 +47,34 @@ public sealed class SafeTensorsTests : IDisposable
     {
         using var reader = new SafeTensorsReader(SharedData.Path(file));
         var name = reader.Tensors.Values.First(t => t.DType == type).Name;
-        Assert.Contains($"tensor {name} is of type {type}; supported are F32, F16 and BF16", Assert.Throws<InvalidDataException>(() => reader.ReadFloats(name)).Message);
+        Assert.Contains($"tensor {name} is of type {type}; supported are F32, F16 and BF16",
+            Assert.Throws<InvalidDataException>(() => reader.ReadFloats(name)).Message);
     }
 
     [Fact]
     public void Half_precision_is_widened_exactly()
     {
-        WriteRaw("""{"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]}}""", [0x00, 0x3C, 0x00, 0xC1, 0x80, 0x3F, 0x20, 0xC0]);
+        WriteRaw("""{"h":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]}}""",
+            [0x00, 0x3C, 0x00, 0xC1, 0x80, 0x3F, 0x20, 0xC0]);
         using var reader = new SafeTensorsReader(_file);
         Assert.Equal([1f, -2.5f], reader.ReadFloats("h"));
         Assert.Equal([1f, -2.5f], reader.ReadFloats("b"));
     }
 
     [Theory]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 4, "outside the file's 4 bytes of data: the file is truncated or damaged")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", 8, "tensor a of type F32 and shape [3] does not have 8 bytes")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 4,
+        "outside the file's 4 bytes of data: the file is truncated or damaged")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}""", 8,
+        "tensor a of type F32 and shape [3] does not have 8 bytes")]
     [InlineData("""{"a":{"dtype":"Q4","shape":[2],"data_offsets":[0,8]}}""", 8, "tensor a has the unknown type Q4")]
     [InlineData("""{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]}}""", 8, "tensor a has the impossible shape")]
     [InlineData("""{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,8]}}""", 8, "tensor a has the impossible shape")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}""", 8, "tensor a lies at [8, 0]")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "the tensors a and b overlap")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8,
+        "the tensors a and b overlap")]
     [InlineData("""{"a":{"dtype":"F32","shape":[2]}}""", 8, "damaged safetensors header")]
-    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 8, "damaged safetensors header")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}""", 8,
+        "damaged safetensors header")]
     [InlineData("not json", 8, "damaged safetensors header")]
     [InlineData("[]", 8, "damaged safetensors header")]
     public void A_header_that_contradicts_itself_is_named(string header, int dataBytes, string message)
@@ -88,7 +95,8 @@ public sealed class SafeTensorsTests : IDisposable
     }
 
     [Fact]
-    public void An_empty_file_is_named() => Assert.Contains("it has 0 bytes", Assert.Throws<InvalidDataException>(() => new SafeTensorsReader(_file)).Message);
+    public void An_empty_file_is_named() =>
+        Assert.Contains("it has 0 bytes", Assert.Throws<InvalidDataException>(() => new SafeTensorsReader(_file)).Message);
 
     [Fact]
     public void No_bytes_make_the_reader_crash()
@@ -122,7 +130,8 @@ public sealed class SafeTensorsTests : IDisposable
         WriteRaw("""{"__metadata__":{"format":"pt"},"a":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]},"b":{"dtype":"BF16","shape":[3],"data_offsets":[16,22]},"c":{"dtype":"F16","shape":[],"data_offsets":[22,24]}}""", new byte[24]);
         var whole = File.ReadAllBytes(_file);
         var (loaded, refused) = (0, 0);
-        Gen.Select(Gen.Int[0, 3], Gen.Int[0, whole.Length - 1], Gen.Int[1, 12], Gen.OneOf(Gen.Byte, Gen.Char["0123456789[]{},:\"-e."].Select(c => (byte)c)).Array[12]).Array[1, 3].Sample(mutations =>
+        Gen.Select(Gen.Int[0, 3], Gen.Int[0, whole.Length - 1], Gen.Int[1, 12],
+            Gen.OneOf(Gen.Byte, Gen.Char["0123456789[]{},:\"-e."].Select(c => (byte)c)).Array[12]).Array[1, 3].Sample(mutations =>
         {
             var bytes = whole.ToList();
             foreach (var (kind, place, count, values) in mutations)
@@ -155,7 +164,8 @@ public sealed class SafeTensorsTests : IDisposable
     public void Rounding_to_bf16_is_to_nearest_and_to_even_in_the_middle()
     {
         float[] values = [1f, 1.00390625f, 1.01171875f, 1.0039063692f, -3.3895314e38f];
-        SafeTensors.Write(_file, [new TensorSource("t", [5], (first, target) => values.AsSpan((int)first, target.Length).CopyTo(target))], bf16: true);
+        SafeTensors.Write(_file, [new TensorSource("t", [5], (first, target) => values.AsSpan((int)first, target.Length).CopyTo(target))],
+            bf16: true);
         using var reader = new SafeTensorsReader(_file);
         Assert.Equal("BF16", reader.Tensors["t"].DType);
         Assert.Equal([1f, 1f, 1.015625f, 1.0078125f, -3.3895314e38f], reader.ReadFloats("t"));

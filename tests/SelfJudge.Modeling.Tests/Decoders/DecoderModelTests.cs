@@ -61,7 +61,8 @@ public sealed class DecoderModelTests : IDisposable
         using var weights = DecoderWeights.Random(TestModels.Config(), 1);
         var model = TestModels.Model(weights);
         _ = model.Hidden(TestModels.Batch(128, 3));
-        Assert.Equal("a sequence of 129 tokens is longer than the 128 positions of the model", Assert.Throws<ArgumentException>(() => model.Hidden(TestModels.Batch(3, 129))).Message);
+        Assert.Equal("a sequence of 129 tokens is longer than the 128 positions of the model",
+            Assert.Throws<ArgumentException>(() => model.Hidden(TestModels.Batch(3, 129))).Message);
     }
 
     [Fact]
@@ -69,7 +70,17 @@ public sealed class DecoderModelTests : IDisposable
     {
         using var json = JsonDocument.Parse(File.ReadAllText(SharedData.Path("numbers/expected.json")));
         var expected = json.RootElement.GetProperty("torchtune_llama_decoder").GetProperty("logits_mean").GetDouble();
-        var config = new DecoderConfig { VocabSize = 256, HiddenSize = 512, IntermediateSize = 1376, NumHiddenLayers = 2, NumAttentionHeads = 8, NumKeyValueHeads = 8, HeadDim = 64, MaxPositionEmbeddings = 64 };
+        var config = new DecoderConfig
+        {
+            VocabSize = 256,
+            HiddenSize = 512,
+            IntermediateSize = 1376,
+            NumHiddenLayers = 2,
+            NumAttentionHeads = 8,
+            NumKeyValueHeads = 8,
+            HeadDim = 64,
+            MaxPositionEmbeddings = 64
+        };
         using var weights = new DecoderWeights(config, Ops.Cpu);
         Ops.Floats(weights.Buffer.Flat).Fill(0.2f);
         var model = TestModels.Model(weights);
@@ -84,7 +95,8 @@ public sealed class DecoderModelTests : IDisposable
         Assert.Equal(("llama3", 8.0), (config.RopeScaling!.Type, config.RopeScaling.Factor));
         using var weights = ModelFolder.ReadWeights(folder, config, Ops.Cpu);
         var batch = PackedBatch.Of([new[] { 1, 2, 3, 250 }]);
-        TestModels.AssertClose(Ops.ToArray(TestModels.Model(weights, kernels: TorchKernels.Instance).Hidden(batch)), Ops.ToArray(TestModels.Model(weights).Hidden(batch)), 1e-4f);
+        TestModels.AssertClose(Ops.ToArray(TestModels.Model(weights, kernels: TorchKernels.Instance).Hidden(batch)),
+            Ops.ToArray(TestModels.Model(weights).Hidden(batch)), 1e-4f);
     }
 
     [Theory]
@@ -100,13 +112,15 @@ public sealed class DecoderModelTests : IDisposable
         using var cache = new KvCache(weights.Config, Ops.Cpu, model.Kernels);
         var slots = cache.Take(3, 13);
         int[] prefill = [7, 1, 4], starts = [0, 13, 19];
-        var hidden = Ops.ToArray(model.Hidden(PackedBatch.Of([.. sequences.Select((s, i) => (ReadOnlyMemory<int>)s[..prefill[i]])]), cache, slots));
+        var hidden = Ops.ToArray(model.Hidden(PackedBatch.Of([.. sequences.Select((s, i) => (ReadOnlyMemory<int>)s[..prefill[i]])]), cache,
+            slots));
         TestModels.AssertClose(whole.AsSpan(0, 7 * 20), hidden.AsSpan(0, 7 * 20), 1e-4f);
         for (var step = 0; step < 5; step++)
         {
             var next = Enumerable.Range(0, 3).Where(i => prefill[i] + step < sequences[i].Length).ToArray();
             var tokens = next.Select(i => (ReadOnlyMemory<int>)new[] { sequences[i][prefill[i] + step] }).ToList();
-            hidden = Ops.ToArray(model.Hidden(PackedBatch.Of(tokens, [.. next.Select(i => prefill[i] + step)]), cache, [.. next.Select(i => slots[i])]));
+            hidden = Ops.ToArray(model.Hidden(PackedBatch.Of(tokens, [.. next.Select(i => prefill[i] + step)]), cache,
+                [.. next.Select(i => slots[i])]));
             foreach (var (row, i) in next.Index())
                 TestModels.AssertClose(whole.AsSpan((starts[i] + prefill[i] + step) * 20, 20), hidden.AsSpan(row * 20, 20), 1e-4f);
         }
@@ -213,7 +227,8 @@ public sealed class DecoderModelTests : IDisposable
             var model = TestModels.Model(weights, kernels: kernels);
             using var gradient = weights.NewLike();
             var tape = new Tape(batch);
-            model.Backward(tape, Ops.Multiply(model.Hidden(batch, tape), Ops.FromArray(TestModels.Randoms(20, 4), Ops.Cpu)), gradient, null);
+            model.Backward(tape, Ops.Multiply(model.Hidden(batch, tape), Ops.FromArray(TestModels.Randoms(20, 4), Ops.Cpu)), gradient,
+                null);
             return Ops.ToArray(gradient.Buffer.Flat);
         }
         TestModels.AssertClose(GradientBy(TorchKernels.Instance), GradientBy(CpuKernels.Instance), 2e-3f);

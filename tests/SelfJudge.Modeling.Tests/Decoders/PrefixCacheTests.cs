@@ -90,9 +90,11 @@ public sealed class PrefixCacheTests
                         for (var i = 0; i < prompts.Length; i++)
                         {
                             var alone = JudgeTokens.Probabilities(model, [prompts[i]])[0];
-                            // On a CPU a row does not depend on those beside it; LibTorch's products do, and in bfloat16 they round activations too.
+                            // On a CPU a row does not depend on those beside it; LibTorch's products do, and in bfloat16 they round
+                            // activations too.
                             var tolerance = kernels == CpuKernels.Instance ? 0 : type == ScalarType.BFloat16 ? 2e-2f : 1e-5f;
-                            TestModels.AssertClose([(float)alone.A, (float)alone.B], [(float)together[i].A, (float)together[i].B], tolerance);
+                            TestModels.AssertClose([(float)alone.A, (float)alone.B], [(float)together[i].A, (float)together[i].B],
+                                tolerance);
                         }
                     }
                 }

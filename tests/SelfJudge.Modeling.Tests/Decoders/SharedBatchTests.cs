@@ -15,7 +15,8 @@ public sealed class SharedBatchTests : IDisposable
 
     public void Dispose() => _scope.Dispose();
 
-    /// <summary>Sequences that share nothing; one root; nested beginnings; one a beginning of another; identical ones; single tokens.</summary>
+    /// <summary>Sequences that share nothing; one root; nested beginnings; one a beginning of another; identical ones; single
+    /// tokens.</summary>
     public static TheoryData<int[][]> Shapes => new(
     [
         [[1, 2, 3]],
@@ -24,7 +25,9 @@ public sealed class SharedBatchTests : IDisposable
         [[1, 2, 3, 4, 5, 6], [1, 2, 3, 9, 9], [1, 2, 3, 4, 8, 8, 8], [1, 2]],
         [[5, 6, 7, 8], [5, 6, 7, 8], [5, 6], [5, 6], [5, 6, 7, 8, 9]],
         [[3], [3], [3, 3], [3, 3, 3]],
-        [.. Enumerable.Range(0, 40).Select(i => (int[])[.. TestModels.Tokens(30, 1), .. TestModels.Tokens(5 + i % 3, (ulong)(i / 4)), .. TestModels.Tokens(i % 7, (ulong)i), 2])],
+        [.. Enumerable.Range(0, 40).Select(i =>
+            (int[])[.. TestModels.Tokens(30, 1), .. TestModels.Tokens(5 + i % 3, (ulong)(i / 4)), .. TestModels.Tokens(i % 7, (ulong)i),
+                2])],
     ]);
 
     [Theory]
@@ -32,11 +35,13 @@ public sealed class SharedBatchTests : IDisposable
     public void Nothing_is_packed_twice_and_every_sequence_can_be_put_together_again(int[][] sequences)
     {
         var shared = Of(sequences);
-        Assert.Equal(sequences.SelectMany(s => Enumerable.Range(1, s.Length).Select(n => string.Join(' ', s[..n]))).Distinct().Count(), shared.Batch.Tokens.Length);
+        Assert.Equal(sequences.SelectMany(s => Enumerable.Range(1, s.Length).Select(n => string.Join(' ', s[..n]))).Distinct().Count(),
+            shared.Batch.Tokens.Length);
         Assert.Equal(sequences.Select(s => string.Join(' ', s)), shared.Readings.Select(r => string.Join(' ', Path(shared.Batch, r))));
         Assert.Equal(Enumerable.Range(0, shared.Batch.Sequences).Select(i => shared.Batch.Offsets[i + 1] - 1), shared.LastRows);
         for (var i = 0; i < shared.Batch.Sequences; i++)
-            Assert.Equal(Enumerable.Range(shared.Batch.Shared![i], shared.Batch.Offsets[i + 1] - shared.Batch.Offsets[i]), shared.Batch.Positions[shared.Batch.Offsets[i]..shared.Batch.Offsets[i + 1]]);
+            Assert.Equal(Enumerable.Range(shared.Batch.Shared![i], shared.Batch.Offsets[i + 1] - shared.Batch.Offsets[i]),
+                shared.Batch.Positions[shared.Batch.Offsets[i]..shared.Batch.Offsets[i + 1]]);
     }
 
     [Fact]
@@ -45,14 +50,16 @@ public sealed class SharedBatchTests : IDisposable
 
     [Fact]
     public void A_sequence_without_tokens_cannot_be_read() =>
-        Assert.Contains("sequence 1 has no token", Assert.Throws<ArgumentException>(() => Of([[1], [], [2]])).Message, StringComparison.Ordinal);
+        Assert.Contains("sequence 1 has no token", Assert.Throws<ArgumentException>(() => Of([[1], [], [2]])).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void No_gradient_is_taken_of_shared_beginnings()
     {
         using var weights = DecoderWeights.Random(TestModels.Config(), 5);
         var batch = Of([[1, 2], [1, 3]]).Batch;
-        Assert.Contains("no gradient", Assert.Throws<ArgumentException>(() => TestModels.Model(weights).Hidden(batch, new Tape(batch))).Message, StringComparison.Ordinal);
+        Assert.Contains("no gradient", Assert.Throws<ArgumentException>(() =>
+            TestModels.Model(weights).Hidden(batch, new Tape(batch))).Message, StringComparison.Ordinal);
     }
 
     /// <summary>Probabilities are those that each prompt has by itself: with an adapter, a sliding window, weights of bfloat16.</summary>
@@ -75,7 +82,8 @@ public sealed class SharedBatchTests : IDisposable
                     {
                         using var scope = Ops.Scope();
                         var alone = JudgeTokens.Probabilities(model, [prompts[i]])[0];
-                        // On a CPU a row does not depend on those beside it; LibTorch's products do, and in bfloat16 they round activations too.
+                        // On a CPU a row does not depend on those beside it; LibTorch's products do, and in bfloat16 they round activations
+                        // too.
                         var tolerance = kernels == CpuKernels.Instance ? 0 : type == ScalarType.BFloat16 ? 2e-2f : 1e-5f;
                         TestModels.AssertClose([(float)alone.A, (float)alone.B], [(float)together[i].A, (float)together[i].B], tolerance);
                     }
@@ -87,5 +95,6 @@ public sealed class SharedBatchTests : IDisposable
     private static SharedBatch Of(int[][] sequences) => new([.. sequences.Select(s => (ReadOnlyMemory<int>)s)]);
 
     private static int[] Path(PackedBatch batch, int sequence) =>
-        [.. sequence == 0 ? [] : Path(batch, sequence - 1)[..batch.Shared![sequence]], .. batch.Tokens[batch.Offsets[sequence]..batch.Offsets[sequence + 1]]];
+        [.. sequence == 0 ? [] : Path(batch, sequence - 1)[..batch.Shared![sequence]],
+            .. batch.Tokens[batch.Offsets[sequence]..batch.Offsets[sequence + 1]]];
 }

@@ -24,7 +24,8 @@ public sealed class HostMemoryTests : IAsyncLifetime
 
     public HostMemoryTests() => _host = new ModelHost(new ModelHostOptions { Workers = 2, Kernels = _kernels });
 
-    public async ValueTask InitializeAsync() => await _host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"), default);
+    public async ValueTask InitializeAsync() =>
+        await _host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"), default);
 
     public ValueTask DisposeAsync()
     {
@@ -36,7 +37,8 @@ public sealed class HostMemoryTests : IAsyncLifetime
     {
         { nameof(IKernels.Prepare), null },
         { nameof(IKernels.AttendCached), null },
-        { nameof(IKernels.AttendCached), "[enforce fail at alloc_cpu.cpp:119] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes." },
+        { nameof(IKernels.AttendCached),
+            "[enforce fail at alloc_cpu.cpp:119] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes." },
         { nameof(IKernels.AttendCached), "CUDA out of memory. Tried to allocate 2.00 GiB" },
     };
 
@@ -47,7 +49,8 @@ public sealed class HostMemoryTests : IAsyncLifetime
         var before = await Sample();
         await _host.LogProbsAsync("base", [new ResponseSequence([1, 2], [3])], default); // what was ready for generation is given back
         _kernels.Fail(kernel, native);
-        Assert.Equal($"model host host-0 ran out of memory while it sampled from 'base': lower model.max_active_sequences or sampling.max_new_tokens{Plan}",
+        Assert.Equal($"model host host-0 ran out of memory while it sampled from 'base': lower model.max_active_sequences or "
+            + $"sampling.max_new_tokens{Plan}",
             (await Assert.ThrowsAsync<HostMemoryException>(Sample)).Message);
         _kernels.Recover();
         Assert.Equal(before, await Sample());
@@ -56,10 +59,12 @@ public sealed class HostMemoryTests : IAsyncLifetime
     [Fact]
     public async Task Judging_that_has_no_room_fails_and_the_next_judges()
     {
-        Task<SelfJudge.Preferences.Judging.JudgeProbabilities[]> Judge() => _host.JudgeAsync("base", [new EncodedJudgePrompt([1, 2, 3], 4, 5)], null, default);
+        Task<SelfJudge.Preferences.Judging.JudgeProbabilities[]> Judge() =>
+            _host.JudgeAsync("base", [new EncodedJudgePrompt([1, 2, 3], 4, 5)], null, default);
         var before = await Judge();
         _kernels.Fail(nameof(IKernels.Attend));
-        Assert.Equal($"model host host-0 ran out of memory while it judged with 'base': lower model.max_length{Plan}", (await Assert.ThrowsAsync<HostMemoryException>(Judge)).Message);
+        Assert.Equal($"model host host-0 ran out of memory while it judged with 'base': lower model.max_length{Plan}",
+            (await Assert.ThrowsAsync<HostMemoryException>(Judge)).Message);
         _kernels.Recover();
         Assert.Equal(before, await Judge());
     }
@@ -67,11 +72,15 @@ public sealed class HostMemoryTests : IAsyncLifetime
     [Fact]
     public async Task Training_that_has_no_room_fails_and_says_what_to_lower()
     {
-        await using var training = await _host.OpenTrainingAsync(new TrainingSpec("policy", "base", null, null, 1, new OptimizerOptions()), default);
-        Task<StepReport> Step() => training.StepAsync(new SupervisedObjective([new SupervisedExample([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])], new PartWeights()), 1e-3);
+        await using var training = await _host.OpenTrainingAsync(new TrainingSpec("policy", "base", null, null, 1, new OptimizerOptions()),
+            default);
+        Task<StepReport> Step() =>
+            training.StepAsync(new SupervisedObjective(
+                [new SupervisedExample([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])], new PartWeights()), 1e-3);
         _kernels.Fail(nameof(IKernels.AttendBackward));
         var failure = await Assert.ThrowsAsync<HostMemoryException>(Step);
-        Assert.Equal($"model host host-0 ran out of memory while it trained 'policy': lower optimizer.max_tokens_per_batch, set optimizer.gradient_checkpointing, or train an adapter{Plan}", failure.Message);
+        Assert.Equal($"model host host-0 ran out of memory while it trained 'policy': lower optimizer.max_tokens_per_batch, set "
+            + $"optimizer.gradient_checkpointing, or train an adapter{Plan}", failure.Message);
         _kernels.Recover();
         Assert.True(double.IsFinite((await Step()).Loss));
     }
@@ -85,7 +94,8 @@ public sealed class HostMemoryTests : IAsyncLifetime
 
     private async Task<IEnumerable<string>> Sample()
     {
-        var sampled = await _host.SampleAsync("base", new SamplePrompt([5, 6, 7], [1, 2], new SamplingOptions { MaxNewTokens = 6 }), null, default);
+        var sampled = await _host.SampleAsync("base", new SamplePrompt([5, 6, 7], [1, 2], new SamplingOptions { MaxNewTokens = 6 }), null,
+            default);
         return [.. sampled.Select(s => string.Join(' ', s.Ids))];
     }
 }

@@ -77,11 +77,15 @@ public sealed class ModelHostDeviceTests
         using var golden = JsonDocument.Parse(File.ReadAllText(SharedData.Path("stories260k/golden.json")));
         int[] ids = [.. golden.RootElement.GetProperty("ids").EnumerateArray().Select(e => e.GetInt32())];
         double[] each = [.. golden.RootElement.GetProperty("token_logps").EnumerateArray().Select(e => e.GetDouble())];
-        using var host = new ModelHost((kernels == "cpu" ? new ModelHostOptions { Workers = 2 } : Gpu) with { Dtype = WeightDtype.BFloat16 });
+        using var host = new ModelHost((kernels == "cpu" ? new ModelHostOptions { Workers = 2 }
+            : Gpu) with
+        { Dtype = WeightDtype.BFloat16 });
         await host.LoadAsync("m", new ModelSource(folder, null, null, "plain"), default);
         Assert.Equal(ScalarType.BFloat16, await host.RunExclusive("m", () => host.Find("m").Model.Weights.Buffer.Flat.dtype));
-        var sums = await host.LogProbsAsync("m", [.. Enumerable.Range(1, 63).Select(n => new ResponseSequence(ids[..n], [ids[n]]))], default);
-        Assert.True(sums.Zip(each, (a, b) => Math.Abs(a - b)).Average() < tolerance, $"mean difference {sums.Zip(each, (a, b) => Math.Abs(a - b)).Average()}");
+        var sums = await host.LogProbsAsync("m", [.. Enumerable.Range(1, 63).Select(n => new ResponseSequence(ids[..n], [ids[n]]))],
+            default);
+        Assert.True(sums.Zip(each, (a, b) => Math.Abs(a - b)).Average() < tolerance,
+            $"mean difference {sums.Zip(each, (a, b) => Math.Abs(a - b)).Average()}");
         Assert.True(sums.Zip(each, (a, b) => Math.Abs(a - b)).Max() < 10 * tolerance);
         Assert.NotEqual(each[0], sums[0], 6); // they were rounded
     }
@@ -113,12 +117,17 @@ public sealed class ModelHostDeviceTests
     [InlineData("torch")]
     public async Task An_adapter_on_a_bfloat16_base_learns_in_float32_and_the_base_stays_what_it_is(string kernels)
     {
-        using var host = new ModelHost((kernels == "cpu" ? new ModelHostOptions { Workers = 2 } : Gpu) with { Dtype = WeightDtype.BFloat16 });
+        using var host = new ModelHost((kernels == "cpu" ? new ModelHostOptions { Workers = 2 }
+            : Gpu) with
+        { Dtype = WeightDtype.BFloat16 });
         await host.LoadAsync("m", new ModelSource(SharedData.Path("stories260k"), null, null, "plain"), default);
         Task<float[]> Base() => host.RunExclusive("m", () => Ops.ToArray(host.Find("m").Model.Weights.Buffer.Flat));
         var before = await Base();
-        await using var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "m", "m", Lora, 1, new OptimizerOptions(GradientCheckpointing: true)), default);
-        var pairs = Enumerable.Range(0, 4).Select(i => new PreferencePair([1, .. TestModels.Tokens(6, (ulong)i, 512)], TestModels.Tokens(8, (ulong)i + 10, 512), TestModels.Tokens(8, (ulong)i + 20, 512))).ToList();
+        await using var training = await host.OpenTrainingAsync(
+            new TrainingSpec("policy", "m", "m", Lora, 1, new OptimizerOptions(GradientCheckpointing: true)), default);
+        var pairs = Enumerable.Range(0, 4).Select(i =>
+            new PreferencePair([1, .. TestModels.Tokens(6, (ulong)i, 512)], TestModels.Tokens(8, (ulong)i + 10, 512),
+                TestModels.Tokens(8, (ulong)i + 20, 512))).ToList();
         var first = await training.StepAsync(new PreferenceObjective(pairs, new PreferenceLoss()), 1e-2);
         for (var i = 0; i < 8; i++)
             await training.StepAsync(new PreferenceObjective(pairs, new PreferenceLoss()), 1e-2);
@@ -128,7 +137,8 @@ public sealed class ModelHostDeviceTests
         await host.SampleAsync("policy", new SamplePrompt([1], [5], new SamplingOptions { MaxNewTokens = 5 }), null, default);
         Assert.Equal(before, await Base());
         var snapshot = await training.SnapshotAsync();
-        Assert.All([.. snapshot.Weights, .. snapshot.Mean, .. snapshot.Variance], a => Assert.Contains(a.Values, v => BitConverter.SingleToUInt32Bits(v) << 16 != 0));
+        Assert.All([.. snapshot.Weights, .. snapshot.Mean, .. snapshot.Variance], a =>
+            Assert.Contains(a.Values, v => BitConverter.SingleToUInt32Bits(v) << 16 != 0));
     }
 
     [Fact]
@@ -138,9 +148,12 @@ public sealed class ModelHostDeviceTests
         using var host = new ModelHost(new ModelHostOptions { Workers = 2, Dtype = WeightDtype.BFloat16 });
         try
         {
-            await host.LoadAsync("m", new ModelSource(null, new InitialModel(World, 3, WorldTokenizer.Create()), null, "world", MaxLength: 40, MaxActiveSequences: 3), default);
+            await host.LoadAsync("m", new ModelSource(null, new InitialModel(World, 3, WorldTokenizer.Create()), null, "world",
+                MaxLength: 40, MaxActiveSequences: 3), default);
             var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "m", "m", null, 1, new OptimizerOptions()), default);
-            Task<(ScalarType, float[])> Weights(string model) => host.RunExclusive(model, () => (host.Find(model).Model.Weights.Buffer.Flat.dtype, Ops.ToArray(host.Find(model).Model.Weights.Buffer.Flat)));
+            Task<(ScalarType, float[])> Weights(string model) =>
+                host.RunExclusive(model, () =>
+                    (host.Find(model).Model.Weights.Buffer.Flat.dtype, Ops.ToArray(host.Find(model).Model.Weights.Buffer.Flat)));
             await host.UnloadAsync("m"); // the training still uses its weights as reference
             await training.StepAsync(new PreferenceObjective([new PreferencePair([3, 4], [5, 6], [7])], new PreferenceLoss()), 1e-3);
             Assert.Equal(ScalarType.Float32, (await Weights("policy")).Item1);
@@ -165,33 +178,40 @@ public sealed class ModelHostDeviceTests
     {
         using var weights = DecoderWeights.Random(World, 1, Ops.Cpu, ScalarType.BFloat16);
         using var workers = new WorkerPool(1);
-        Assert.Contains("cannot be trained", Assert.Throws<ArgumentException>(() => new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions())).Message);
+        Assert.Contains("cannot be trained", Assert.Throws<ArgumentException>(() =>
+            new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions())).Message);
     }
 
-    // JSFT on all weights, then self-training of an adapter: sample, judge in both orders, step. Figures: 6 losses of JSFT, then those of the steps and every judge probability.
+    // JSFT on all weights, then self-training of an adapter: sample, judge in both orders, step. Figures: 6 losses of JSFT, then those of
+    // the steps and every judge probability.
     private static async Task<(string[] Sampled, float[] Figures, float[] Adapter)> SelfTrain(ModelHostOptions options)
     {
         using var host = new ModelHost(options);
         await host.LoadAsync("start", new ModelSource(null, new InitialModel(World, 3, WorldTokenizer.Create()), null, "world"), default);
         var encoder = host.EncoderOf("start");
         var (sampled, losses, judged) = (new List<string>(), new List<double>(), new List<double>());
-        await using (var jsft = await host.OpenTrainingAsync(new TrainingSpec("jsft", "start", null, null, 1, new OptimizerOptions()), default))
+        await using (var jsft = await host.OpenTrainingAsync(new TrainingSpec("jsft", "start", null, null, 1, new OptimizerOptions()),
+            default))
             for (var step = 0; step < 6; step++)
                 losses.Add((await jsft.StepAsync(new SupervisedObjective([.. Data.Pairs.Take(4).SelectMany(p => new[]
                 {
-                    ExampleBuilder.Policy(encoder, p), ExampleBuilder.Judge(encoder, JudgeTemplate.World, p, false, false), ExampleBuilder.Judge(encoder, JudgeTemplate.World, p, true, false),
+                    ExampleBuilder.Policy(encoder, p), ExampleBuilder.Judge(encoder, JudgeTemplate.World, p, false, false),
+                        ExampleBuilder.Judge(encoder, JudgeTemplate.World, p, true, false),
                 })], new PartWeights(1, 1)), 1e-2)).Loss);
-        await using var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "jsft", "jsft", Lora, 1, new OptimizerOptions()), default);
+        await using var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "jsft", "jsft", Lora, 1, new OptimizerOptions()),
+            default);
         for (var step = 0; step < 2; step++)
         {
             var pairs = new List<PreferencePair>();
             for (var i = 0; i < 3; i++)
             {
                 var prompt = encoder.EncodePrompt(Data.Pairs[i].Prompt);
-                var answers = await host.SampleAsync("policy", new SamplePrompt(prompt, [(ulong)i, (ulong)(i + 100)], new SamplingOptions { MaxNewTokens = 12 }), null, default);
+                var answers = await host.SampleAsync("policy",
+                    new SamplePrompt(prompt, [(ulong)i, (ulong)(i + 100)], new SamplingOptions { MaxNewTokens = 12 }), null, default);
                 sampled.AddRange(answers.Select(a => string.Join(' ', a.Ids)));
                 string Text(int answer) => encoder.Tokenizer.Decode(answers[answer].Ids);
-                EncodedJudgePrompt Prompt(int a, int b) => encoder.EncodeJudge(JudgeTemplate.World, JudgeTemplate.World.Context(Data.Pairs[i].Prompt), Text(a), Text(b));
+                EncodedJudgePrompt Prompt(int a, int b) =>
+                    encoder.EncodeJudge(JudgeTemplate.World, JudgeTemplate.World.Context(Data.Pairs[i].Prompt), Text(a), Text(b));
                 var both = await host.JudgeAsync("jsft", [Prompt(0, 1), Prompt(1, 0)], null, default);
                 judged.AddRange(both.SelectMany(p => new[] { p.A, p.B }));
                 var verdict = Verdict.Of([new TemplateJudgment(null, both[0], both[1])]);

@@ -31,7 +31,8 @@ public sealed class ModelHostTests : IAsyncLifetime
     private static readonly SamplingOptions Options = new() { MaxNewTokens = 20 };
     private readonly ModelHost _host = new(new ModelHostOptions { Workers = 2, CohortTimeout = TimeSpan.FromSeconds(2) });
 
-    public async ValueTask InitializeAsync() => await _host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"), default);
+    public async ValueTask InitializeAsync() =>
+        await _host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"), default);
 
     public ValueTask DisposeAsync()
     {
@@ -45,7 +46,8 @@ public sealed class ModelHostTests : IAsyncLifetime
         var prompts = Enumerable.Range(0, 30).Select(i => Prompt(i)).ToList();
         var together = await Task.WhenAll(prompts.Select(p => _host.SampleAsync("base", p, null, default)));
         for (var i = 0; i < prompts.Count; i += 7)
-            Assert.Equal((await _host.SampleAsync("base", prompts[i], null, default)).Select(s => string.Join(' ', s.Ids)), together[i].Select(s => string.Join(' ', s.Ids)));
+            Assert.Equal((await _host.SampleAsync("base", prompts[i], null, default)).Select(s => string.Join(' ', s.Ids)),
+                together[i].Select(s => string.Join(' ', s.Ids)));
         Assert.All(together.SelectMany(s => s), s => Assert.Equal(0, s.PolicyVersion));
     }
 
@@ -55,7 +57,8 @@ public sealed class ModelHostTests : IAsyncLifetime
         using var small = new Tokenizers.SmallTokenizer();
         small.Add(912, "<|eot_id|>");
         using var weights = DecoderWeights.Random(Config with { VocabSize = 913, EosTokenIds = [901] }, 1);
-        SelfJudge.Modeling.Checkpoints.ModelFolder.Write(Path.Combine(small.Folder, "model"), weights.Config, weights.Buffer.ToArrays(), small.Load());
+        SelfJudge.Modeling.Checkpoints.ModelFolder.Write(Path.Combine(small.Folder, "model"), weights.Config, weights.Buffer.ToArrays(),
+            small.Load());
         File.WriteAllText(Path.Combine(small.Folder, "model", "generation_config.json"), """{"eos_token_id": [901, 908]}""");
         await _host.LoadAsync("chat", new ModelSource(Path.Combine(small.Folder, "model"), null, null, "llama-3"), default);
         Assert.Equal([901, 908, 912], _host.DescriptionOf("chat").Config.EosTokenIds);
@@ -67,8 +70,10 @@ public sealed class ModelHostTests : IAsyncLifetime
     [InlineData(500, 96)] // the model knows no more positions
     public async Task A_model_and_what_is_trained_from_it_keep_to_the_length_they_are_loaded_with(int? asked, int expected)
     {
-        await _host.LoadAsync("short", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world", asked), default);
-        await using var training = await _host.OpenTrainingAsync(new TrainingSpec("short/policy", "short", "short", new LoraConfig(2, 4, ["q_proj"]), 1, new OptimizerOptions()), default);
+        await _host.LoadAsync("short", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world", asked),
+            default);
+        await using var training = await _host.OpenTrainingAsync(
+            new TrainingSpec("short/policy", "short", "short", new LoraConfig(2, 4, ["q_proj"]), 1, new OptimizerOptions()), default);
         Assert.Equal((expected, expected), (_host.EncoderOf("short").MaxLength, _host.EncoderOf("short/policy").MaxLength));
     }
 
@@ -79,10 +84,14 @@ public sealed class ModelHostTests : IAsyncLifetime
     public async Task So_many_sequences_are_generated_at_once_and_no_more(int? asked, int expected)
     {
         using var host = new ModelHost(new ModelHostOptions { Workers = 1, SliceTokens = 1 });
-        await host.LoadAsync("base", new ModelSource(null, new InitialModel(Config with { EosTokenIds = [] }, 3, WorldTokenizer.Create()), null, "world", null, asked), default);
+        await host.LoadAsync("base", new ModelSource(null, new InitialModel(Config with { EosTokenIds = [] }, 3, WorldTokenizer.Create()),
+            null, "world", null, asked), default);
         using var gate = new ManualResetEventSlim();
         var gated = host.RunExclusive("gate", () => gate.Wait(TimeSpan.FromMinutes(1)));
-        var sampling = Task.WhenAll(Enumerable.Range(0, 10).Select(i => host.SampleAsync("base", new SamplePrompt(host.EncoderOf("base").EncodePrompt([new Turn(Role.User, "cat")]), [1, 2], Options), new Cohort("c", 10, i), default)));
+        var sampling = Task.WhenAll(Enumerable.Range(0, 10)
+            .Select(i =>
+            host.SampleAsync("base", new SamplePrompt(host.EncoderOf("base").EncodePrompt([new Turn(Role.User, "cat")]), [1, 2], Options),
+            new Cohort("c", 10, i), default)));
         // One look after each token.
         var looks = Enumerable.Range(0, 40).Select(_ => host.RunExclusive("another", () => host.Find("base").Lanes[0].Active)).ToList();
         gate.Set();
@@ -98,7 +107,8 @@ public sealed class ModelHostTests : IAsyncLifetime
         await using var training = await Train("policy");
         var sampling = Enumerable.Range(0, 20).Select(i => _host.SampleAsync("base", Prompt(i), null, default)).ToList();
         var judging = Enumerable.Range(0, 20).Select(i => _host.JudgeAsync("base", [Judge("cat", "dog")], null, default)).ToList();
-        var stepping = Enumerable.Range(0, 5).Select(_ => training.StepAsync(new PreferenceObjective(Pairs(), new PreferenceLoss()), 1e-3)).ToList();
+        var stepping = Enumerable.Range(0, 5).Select(_ => training.StepAsync(new PreferenceObjective(Pairs(), new PreferenceLoss()), 1e-3))
+            .ToList();
         await Task.WhenAll([.. sampling, .. judging, .. stepping]);
         Assert.Equal(5, _host.VersionOf("policy"));
         Assert.Equal(0, _host.VersionOf("base"));
@@ -140,13 +150,15 @@ public sealed class ModelHostTests : IAsyncLifetime
             var results = await Task.WhenAll(requests.OrderBy(r => r.Key).Select(r => r.Value));
             return [.. results.SelectMany(r => r).Select(s => string.Join(' ', s.Ids) + string.Join(' ', s.LogProbs))];
         }
-        Assert.Equal(await Run(Enumerable.Range(0, 8), "a"), await Run(Enumerable.Range(0, 8).Reverse(), "b")); // log-probabilities bit for bit
+        // log-probabilities bit for bit
+        Assert.Equal(await Run(Enumerable.Range(0, 8), "a"), await Run(Enumerable.Range(0, 8).Reverse(), "b"));
     }
 
     [Fact]
     public async Task A_cohort_that_stays_incomplete_fails_with_the_count()
     {
-        var problem = await Assert.ThrowsAsync<CohortIncompleteException>(() => _host.SampleAsync("base", Prompt(1), new Cohort("lonely", 3, 0), default));
+        var problem = await Assert.ThrowsAsync<CohortIncompleteException>(() =>
+            _host.SampleAsync("base", Prompt(1), new Cohort("lonely", 3, 0), default));
         Assert.Contains("only 1 of the 3 requests of batch 'lonely' arrived within 2 s", problem.Message);
     }
 
@@ -154,7 +166,8 @@ public sealed class ModelHostTests : IAsyncLifetime
     public async Task A_batch_asked_for_anew_does_not_mix_with_what_was_abandoned_of_its_first_time()
     {
         using var abandon = new CancellationTokenSource();
-        var left = Enumerable.Range(1, 2).Select(i => _host.SampleAsync("base", Prompt(i), new Cohort("again", 3, i), abandon.Token)).ToList();
+        var left = Enumerable.Range(1, 2).Select(i => _host.SampleAsync("base", Prompt(i), new Cohort("again", 3, i), abandon.Token))
+            .ToList();
         await abandon.CancelAsync();
         // With the two that were left this would be a whole batch, and the two that follow would wait for it in vain.
         var again = Enumerable.Range(0, 3).Select(i => _host.SampleAsync("base", Prompt(i), new Cohort("again", 3, i), default)).ToList();
@@ -190,7 +203,8 @@ public sealed class ModelHostTests : IAsyncLifetime
         while (small.Status.QueueLength > 0)
             await Task.Delay(1);
         var waiting = Enumerable.Range(0, 4).Select(i => small.SampleAsync("base", Prompt(i), null, default)).ToList();
-        Assert.Contains("has 4 requests waiting and takes no more", (await Assert.ThrowsAsync<HostBusyException>(() => small.SampleAsync("base", Prompt(9), null, default))).Message);
+        Assert.Contains("has 4 requests waiting and takes no more",
+            (await Assert.ThrowsAsync<HostBusyException>(() => small.SampleAsync("base", Prompt(9), null, default))).Message);
         blocked.Set();
         await Task.WhenAll(waiting);
         await blocker;
@@ -200,7 +214,9 @@ public sealed class ModelHostTests : IAsyncLifetime
     public async Task A_cancelled_request_ends_and_the_others_go_on()
     {
         using var cancellation = new CancellationTokenSource();
-        var dropped = _host.SampleAsync("base", Prompt(1) with { Options = Options with { MaxNewTokens = 80 }, Seeds = [.. Enumerable.Range(0, 50).Select(i => (ulong)i)] }, null, cancellation.Token);
+        var dropped = _host.SampleAsync("base",
+            Prompt(1) with { Options = Options with { MaxNewTokens = 80 }, Seeds = [.. Enumerable.Range(0, 50).Select(i => (ulong)i)] },
+            null, cancellation.Token);
         var kept = _host.SampleAsync("base", Prompt(2), null, default);
         await cancellation.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => dropped);
@@ -210,15 +226,21 @@ public sealed class ModelHostTests : IAsyncLifetime
     [Fact]
     public async Task An_unknown_model_and_impossible_requests_say_what_is_wrong()
     {
-        Assert.Contains("has no model 'other'; load it first", (await Assert.ThrowsAsync<UnknownModelException>(() => _host.SampleAsync("other", Prompt(1), null, default))).Message);
-        Assert.Contains("the prompt has 200 tokens; model 'base' takes 1 to 95", (await Assert.ThrowsAsync<ArgumentException>(() => _host.SampleAsync("base", new SamplePrompt(new int[200], [1], Options), null, default))).Message);
-        Assert.Contains("top_p must be more than 0 and at most 1", (await Assert.ThrowsAsync<ArgumentException>(() => _host.SampleAsync("base", Prompt(1) with { Options = Options with { TopP = 0 } }, null, default))).Message);
+        Assert.Contains("has no model 'other'; load it first",
+            (await Assert.ThrowsAsync<UnknownModelException>(() => _host.SampleAsync("other", Prompt(1), null, default))).Message);
+        Assert.Contains("the prompt has 200 tokens; model 'base' takes 1 to 95",
+            (await Assert.ThrowsAsync<ArgumentException>(() =>
+            _host.SampleAsync("base", new SamplePrompt(new int[200], [1], Options), null, default))).Message);
+        Assert.Contains("top_p must be more than 0 and at most 1",
+            (await Assert.ThrowsAsync<ArgumentException>(() =>
+            _host.SampleAsync("base", Prompt(1) with { Options = Options with { TopP = 0 } }, null, default))).Message);
     }
 
     [Fact]
     public async Task A_failed_load_is_the_callers_error_and_the_host_goes_on()
     {
-        await Assert.ThrowsAsync<InvalidDataException>(() => _host.LoadAsync("broken", new ModelSource("/no/such/folder", null, null, "world"), default));
+        await Assert.ThrowsAsync<InvalidDataException>(() =>
+            _host.LoadAsync("broken", new ModelSource("/no/such/folder", null, null, "world"), default));
         Assert.NotEmpty(await _host.SampleAsync("base", Prompt(1), null, default));
     }
 
@@ -232,7 +254,8 @@ public sealed class ModelHostTests : IAsyncLifetime
         var reached = await training.SnapshotAsync();
         await training.RestoreAsync(snapshot);
         Assert.Equal(1, _host.VersionOf("policy"));
-        Assert.Equal(onward, await training.StepAsync(new PreferenceObjective(Pairs(), new PreferenceLoss()), 1e-2), (a, b) => a.Loss == b.Loss && a.GradientNorm == b.GradientNorm);
+        Assert.Equal(onward, await training.StepAsync(new PreferenceObjective(Pairs(), new PreferenceLoss()), 1e-2), (a, b) =>
+            a.Loss == b.Loss && a.GradientNorm == b.GradientNorm);
         var again = await training.SnapshotAsync();
         foreach (var (a, b) in reached.Weights.Concat(reached.Mean).Zip(again.Weights.Concat(again.Mean)))
             Assert.Equal(a.Values, b.Values);
@@ -251,7 +274,8 @@ public sealed class ModelHostTests : IAsyncLifetime
         await _host.LoadAsync("again", new ModelSource(folder, null, "base", "world"), default);
         var prompt = Prompt(5);
         await _host.UnloadAsync("base");
-        Assert.Equal(expected.Select(s => string.Join(' ', s.Ids)), (await _host.SampleAsync("again", prompt, null, default)).Select(s => string.Join(' ', s.Ids)));
+        Assert.Equal(expected.Select(s => string.Join(' ', s.Ids)),
+            (await _host.SampleAsync("again", prompt, null, default)).Select(s => string.Join(' ', s.Ids)));
         Assert.Throws<UnknownModelException>(() => _host.EncoderOf("base"));
         Directory.Delete(folder, recursive: true);
     }
@@ -280,11 +304,16 @@ public sealed class ModelHostTests : IAsyncLifetime
         await Assert.ThrowsAsync<ObjectDisposedException>(() => waiting);
     }
 
-    private async Task<IPolicyTraining> Train(string policy, LoraConfig? lora = null) => await _host.OpenTrainingAsync(new TrainingSpec(policy, "base", "base", lora, 1, new OptimizerOptions()), default);
+    private async Task<IPolicyTraining> Train(string policy, LoraConfig? lora = null) =>
+        await _host.OpenTrainingAsync(new TrainingSpec(policy, "base", "base", lora, 1, new OptimizerOptions()), default);
 
-    private SamplePrompt Prompt(int i) => new(_host.EncoderOf("base").EncodePrompt([new Turn(Role.User, WorldPrompts.Instance.Test[i].Text)]), [(ulong)i, (ulong)(i + 1000)], Options);
+    private SamplePrompt Prompt(int i) =>
+        new(_host.EncoderOf("base").EncodePrompt([new Turn(Role.User, WorldPrompts.Instance.Test[i].Text)]), [(ulong)i, (ulong)(i + 1000)],
+            Options);
 
     private EncodedJudgePrompt Judge(string a, string b) => _host.EncoderOf("base").EncodeJudge(JudgeTemplate.World, "what is it ?", a, b);
 
-    private PreferencePair[] Pairs() => [.. Enumerable.Range(0, 4).Select(i => new PreferencePair(Prompt(i).Prompt, TestModels.Tokens(5, (ulong)i), TestModels.Tokens(7, (ulong)i + 50)))];
+    private PreferencePair[] Pairs() =>
+        [.. Enumerable.Range(0, 4)
+            .Select(i => new PreferencePair(Prompt(i).Prompt, TestModels.Tokens(5, (ulong)i), TestModels.Tokens(7, (ulong)i + 50)))];
 }

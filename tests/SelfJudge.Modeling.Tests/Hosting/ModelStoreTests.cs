@@ -27,7 +27,8 @@ public sealed class ModelStoreTests
     {
         using var host = await Host(dtype);
         var lora = byAdapter ? new LoraConfig(2, 4, ["q_proj"]) : null;
-        await using (var ppo = await host.OpenTrainingAsync(new TrainingSpec("ppo", "base", "base", lora, 1, new()) { Head = ScalarHead.Value }, default))
+        await using (var ppo = await host.OpenTrainingAsync(
+            new TrainingSpec("ppo", "base", "base", lora, 1, new()) { Head = ScalarHead.Value }, default))
         {
             await ppo.StepAsync(new PpoObjective(Rewarded, new PpoOptions(), 0.1), 1e-2);
             Assert.True(host.DescriptionOf("ppo").HasScalarHead);
@@ -42,9 +43,12 @@ public sealed class ModelStoreTests
     public async Task A_head_is_trained_as_what_it_was_opened_as()
     {
         using var host = await Host();
-        await using var reward = await host.OpenTrainingAsync(new TrainingSpec("rm", "base", "base", null, 1, new()) { Head = ScalarHead.Reward }, default);
-        await using var value = await host.OpenTrainingAsync(new TrainingSpec("ppo", "base", "base", null, 1, new()) { Head = ScalarHead.Value }, default);
-        var (pairs, ppo) = (new BradleyTerryObjective([new PreferencePair([3], [4], [5])]), new PpoObjective(Rewarded, new PpoOptions(), 0.1));
+        await using var reward =
+            await host.OpenTrainingAsync(new TrainingSpec("rm", "base", "base", null, 1, new()) { Head = ScalarHead.Reward }, default);
+        await using var value =
+            await host.OpenTrainingAsync(new TrainingSpec("ppo", "base", "base", null, 1, new()) { Head = ScalarHead.Value }, default);
+        var (pairs, ppo) = (new BradleyTerryObjective([new PreferencePair([3], [4], [5])]),
+            new PpoObjective(Rewarded, new PpoOptions(), 0.1));
         await reward.StepAsync(pairs, 1e-3);
         await value.StepAsync(ppo, 1e-3);
         await Assert.ThrowsAsync<InvalidOperationException>(() => value.StepAsync(pairs, 1e-3));
@@ -58,7 +62,8 @@ public sealed class ModelStoreTests
     {
         using var host = await Host();
         await host.LoadAsync("other", Source(4), default);
-        await Assert.ThrowsAsync<ArgumentException>(() => host.OpenTrainingAsync(new TrainingSpec("base", from, reference, null, 1, new()), default));
+        await Assert.ThrowsAsync<ArgumentException>(() =>
+            host.OpenTrainingAsync(new TrainingSpec("base", from, reference, null, 1, new()), default));
         Assert.NotEmpty(await host.SampleAsync("base", new SamplePrompt([3, 4], [1], new SamplingOptions(1, 1, 0, 4)), null, default));
     }
 
@@ -82,7 +87,8 @@ public sealed class ModelStoreTests
     {
         Assert.SkipWhen(RoundedProduct.Problem is not null, RoundedProduct.Problem ?? "");
         using ModelHost with = await Host(WeightDtype.Rounded), without = await Host(WeightDtype.Rounded, cacheBytes: 0);
-        EncodedJudgePrompt[] early = [new([1, 2, 3, 4, 5], 5, 6), new([1, 2, 7], 5, 6)], late = [new([1, 2, 3, 4, 8, 9], 5, 6), new([1, 2, 7], 5, 6)];
+        EncodedJudgePrompt[] early = [new([1, 2, 3, 4, 5], 5, 6), new([1, 2, 7], 5, 6)],
+            late = [new([1, 2, 3, 4, 8, 9], 5, 6), new([1, 2, 7], 5, 6)];
         var judged = new List<JudgeProbabilities[]>();
         foreach (var host in new[] { with, without })
         {

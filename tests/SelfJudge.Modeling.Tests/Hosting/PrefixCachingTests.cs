@@ -28,7 +28,8 @@ public sealed class PrefixCachingTests
         {
             var spec = new TrainingSpec("policy", "base", "base", null, 1, new OptimizerOptions());
             await using var training = await host.OpenTrainingAsync(spec, default);
-            judged.Add([.. await host.JudgeAsync("policy", First, null, default), .. await host.JudgeAsync("policy", Second, null, default)]);
+            judged.Add([.. await host.JudgeAsync("policy", First, null, default),
+                .. await host.JudgeAsync("policy", Second, null, default)]);
             Assert.Equal(host == with, host.HeldTokens > 0);
             await training.StepAsync(new PreferenceObjective([new PreferencePair([1, 2], [3], [4])], new PreferenceLoss()), 1e-1);
             judged.Add([.. await host.JudgeAsync("policy", First, null, default), .. await host.JudgeAsync("base", First, null, default)]);

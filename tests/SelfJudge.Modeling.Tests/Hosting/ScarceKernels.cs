@@ -89,7 +89,8 @@ internal sealed class ScarceKernels : IKernels
 
     public double SumOfSquares(Tensor flat) => Kernels.SumOfSquares(flat);
 
-    public void AdamW(Tensor weights, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step) => Kernels.AdamW(weights, gradient, mean, variance, step);
+    public void AdamW(Tensor weights, Tensor gradient, Tensor mean, Tensor variance, AdamWStep step) =>
+        Kernels.AdamW(weights, gradient, mean, variance, step);
 
     private void Try(string kernel)
     {

@@ -58,7 +58,8 @@ public sealed partial class KernelTests
     public void An_update_by_stretches_is_that_of_the_whole()
     {
         var step = new AdamWStep(3, 0.01f, 0.9f, 0.99f, 1e-8f, 0.1f, 0.5f, [(8, 20), (40, 10), (90, 3)]);
-        Tensor[] whole = [Random(1, 100), Random(2, 100), Random(3, 100), Ops.Multiply(Random(4, 100), Random(4, 100))], parts = Array.ConvertAll(whole, t => t.clone());
+        Tensor[] whole = [Random(1, 100), Random(2, 100), Random(3, 100), Ops.Multiply(Random(4, 100), Random(4, 100))],
+            parts = Array.ConvertAll(whole, t => t.clone());
         Cpu.AdamW(whole[0], whole[1], whole[2], whole[3], step);
         foreach (var (start, length) in new[] { (0L, 16L), (16, 32), (48, 52) })
         {
@@ -101,7 +102,8 @@ public sealed partial class KernelTests
         foreach (var (input, output) in Ops.ToArray(x).Zip(Ops.ToArray(y)))
         {
             var exact = (float)Math.Exp(input);
-            Assert.True(Math.Abs(output - exact) <= 2 * Math.Abs(MathF.BitIncrement(exact) - exact), $"exp({input}) = {output}, exactly {exact}");
+            Assert.True(Math.Abs(output - exact) <= 2 * Math.Abs(MathF.BitIncrement(exact) - exact),
+                $"exp({input}) = {output}, exactly {exact}");
         }
     }
 }

@@ -61,10 +61,12 @@ public sealed partial class KernelTests : IDisposable
         var (expected, _) = Torch.Attend(qkv, layout, offsets);
         var (actual, logSumExp) = Cpu.Attend(qkv, layout, offsets);
         Same(expected, actual, 2e-5f);
-        Same(Torch.AttendBackward(dOut, qkv, expected, logSumExp, layout, offsets), Cpu.AttendBackward(dOut, qkv, actual, logSumExp, layout, offsets), 5e-5f);
+        Same(Torch.AttendBackward(dOut, qkv, expected, logSumExp, layout, offsets),
+            Cpu.AttendBackward(dOut, qkv, actual, logSumExp, layout, offsets), 5e-5f);
     }
 
-    /// <summary>Rows of sequences that share their beginnings are those of the whole sequences: to the last bit where the rows of a block do not touch each other.</summary>
+    /// <summary>Rows of sequences that share their beginnings are those of the whole sequences: to the last bit where the rows of a block
+    /// do not touch each other.</summary>
     [Theory]
     [InlineData(4, 2, 6, null)]
     [InlineData(4, 2, 6, 5)]
@@ -147,7 +149,8 @@ public sealed partial class KernelTests : IDisposable
         var (torch, _) = Torch.Attend(qkv, layout, offsets);
         TestModels.AssertClose(expected, Ops.ToArray(cpu), 2e-5f);
         TestModels.AssertClose(expected, Ops.ToArray(torch), 2e-5f);
-        Same(Torch.AttendBackward(dOut, qkv, torch, logSumExp, layout, offsets), Cpu.AttendBackward(dOut, qkv, cpu, logSumExp, layout, offsets), 5e-5f);
+        Same(Torch.AttendBackward(dOut, qkv, torch, logSumExp, layout, offsets),
+            Cpu.AttendBackward(dOut, qkv, cpu, logSumExp, layout, offsets), 5e-5f);
     }
 
     [Theory]
@@ -178,7 +181,8 @@ public sealed partial class KernelTests : IDisposable
     {
         var layout = new HeadLayout(4, 2, 6);
         var table = new RotaryTable([1, 0.5, 0.25], 8);
-        Tensor embedding = Random(1, 10, 20), rows = Random(2, 2, 20), qkv = Random(3, 3, layout.RowWidth), logits = Random(4, 2, 10), flat = Random(5, 20);
+        Tensor embedding = Random(1, 10, 20), rows = Random(2, 2, 20), qkv = Random(3, 3, layout.RowWidth), logits = Random(4, 2, 10),
+            flat = Random(5, 20);
         CachedLayer NewCache() => new(Ops.Zeros(Ops.Cpu, 2, 2, 6, 4), Ops.Zeros(Ops.Cpu, 2, 2, 4, 6), 4);
         foreach (var kernels in new IKernels[] { Cpu, Torch })
         {
@@ -187,26 +191,35 @@ public sealed partial class KernelTests : IDisposable
             Refused("token 300000 is not", () => kernels.EmbedBackward([0, 300000], rows, embedding));
             Refused("position 8 is not among the 8", () => kernels.Rotate(qkv, layout, [0, 1, 8], table));
             Refused("positions: 2, where 3 are needed", () => kernels.Rotate(qkv, layout, [0, 1], table));
-            Refused("the rotary table turns: 6, where 8", () => kernels.Rotate(Random(6, 3, 64), new HeadLayout(4, 2, 8), [0, 1, 2], table));
+            Refused("the rotary table turns: 6, where 8", () =>
+                kernels.Rotate(Random(6, 3, 64), new HeadLayout(4, 2, 8), [0, 1, 2], table));
             Refused("do not end where the 3 rows do", () => kernels.Attend(qkv, layout, [0, 4]));
             Refused("a sequence would have -1 tokens", () => kernels.Attend(qkv, layout, [0, 4, 3]));
             Refused("columns of queries, keys and values: 48, where 64", () => kernels.Attend(qkv, new HeadLayout(4, 2, 8), [0, 3]));
             Refused("counts of shared tokens: 1, where 2", () => kernels.Attend(qkv, layout, [0, 2, 3], [0]));
-            Refused("sequence 0 would share 1 tokens with the one before it, which has 0", () => kernels.Attend(qkv, layout, [0, 2, 3], [1, 0]));
-            Refused("sequence 1 would share 3 tokens with the one before it, which has 2", () => kernels.Attend(qkv, layout, [0, 2, 3], [0, 3]));
+            Refused("sequence 0 would share 1 tokens with the one before it, which has 0", () =>
+                kernels.Attend(qkv, layout, [0, 2, 3], [1, 0]));
+            Refused("sequence 1 would share 3 tokens with the one before it, which has 2", () =>
+                kernels.Attend(qkv, layout, [0, 2, 3], [0, 3]));
             Refused("sequence 1 would share -1 tokens", () => kernels.Attend(qkv, layout, [0, 2, 3], [0, -1]));
             Tensor keysValues = Random(8, 4, 24);
-            Refused("held row 4 is not among the 4", () => kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(keysValues, [0, 2], [3, 4])));
-            Refused("do not divide the 2 held rows", () => kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(keysValues, [0, 1], [2, 3])));
-            Refused("a sequence would have -1 tokens", () => kernels.Attend(qkv, layout, [0, 2, 3], null, new HeldRows(keysValues, [0, 2, 1], [0])));
-            Refused("columns of held keys and values: 23, where 24", () => kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(Random(9, 4, 23), [0, 1], [0])));
-            Refused("offsets of held rows: 3, where 2", () => kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(keysValues, [0, 1, 1], [0])));
+            Refused("held row 4 is not among the 4", () =>
+                kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(keysValues, [0, 2], [3, 4])));
+            Refused("do not divide the 2 held rows", () =>
+                kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(keysValues, [0, 1], [2, 3])));
+            Refused("a sequence would have -1 tokens", () =>
+                kernels.Attend(qkv, layout, [0, 2, 3], null, new HeldRows(keysValues, [0, 2, 1], [0])));
+            Refused("columns of held keys and values: 23, where 24", () =>
+                kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(Random(9, 4, 23), [0, 1], [0])));
+            Refused("offsets of held rows: 3, where 2", () =>
+                kernels.Attend(qkv, layout, [0, 3], null, new HeldRows(keysValues, [0, 1, 1], [0])));
             Refused("row 3 is not among the 3", () => kernels.Attend(qkv, layout, [0, 3], rows: [3]));
             Refused("row 3 is not among the 3", () => kernels.CopyKeysValues(qkv, layout, [3], keysValues, [0]));
             Refused("place -1 is not among the 4", () => kernels.CopyKeysValues(qkv, layout, [0], keysValues, [-1]));
             Refused("places: 1, where 2", () => kernels.CopyKeysValues(qkv, layout, [0, 1], keysValues, [0]));
             Refused("slot 2 is not among the 2", () => kernels.AttendCached(qkv, layout, [0, 3], [2], [0], NewCache()));
-            Refused("slot 1 has room for 4 tokens; it holds 2, and 3 are to be added", () => kernels.AttendCached(qkv, layout, [0, 3], [1], [2], NewCache()));
+            Refused("slot 1 has room for 4 tokens; it holds 2, and 3 are to be added", () =>
+                kernels.AttendCached(qkv, layout, [0, 3], [1], [2], NewCache()));
             Refused("slot 2 is not among the 2", () => kernels.CopySlot(NewCache(), 0, [1, 2], 1));
             Refused("slot -1 is not among the 2", () => kernels.CopySlot(NewCache(), -1, [1], 1));
             Refused("slot 0 has room for 4 tokens; 5 are to be copied", () => kernels.CopySlot(NewCache(), 0, [1], 5));
@@ -214,25 +227,30 @@ public sealed partial class KernelTests : IDisposable
             Refused("target token -100 is not", () => kernels.TargetLogProbsBackward(logits, [-100, 0], [1, 1]));
             Refused("targets: 1, where 2", () => kernels.TargetLogProbs(logits, [0]));
             Refused("coefficients: 1, where 2", () => kernels.TargetLogProbsBackward(logits, [0, 1], [1]));
-            Refused("10 weights from 15 on are to decay, and there are 20", () => kernels.AdamW(flat, flat, flat, flat, new AdamWStep(1, 0.1f, 0.9f, 0.99f, 1e-8f, 0.1f, 1, [(15, 10)])));
-            Refused("elements of the first moment: 10, where 20", () => kernels.AdamW(flat, flat, Random(7, 10), flat, new AdamWStep(1, 0.1f, 0.9f, 0.99f, 1e-8f, 0.1f, 1, [])));
+            Refused("10 weights from 15 on are to decay, and there are 20", () =>
+                kernels.AdamW(flat, flat, flat, flat, new AdamWStep(1, 0.1f, 0.9f, 0.99f, 1e-8f, 0.1f, 1, [(15, 10)])));
+            Refused("elements of the first moment: 10, where 20", () =>
+                kernels.AdamW(flat, flat, Random(7, 10), flat, new AdamWStep(1, 0.1f, 0.9f, 0.99f, 1e-8f, 0.1f, 1, [])));
         }
         Refused("elements of the norm's weight: 10, where 20", () => Cpu.RmsNorm(rows, Random(8, 10), 1e-5f));
         Refused("are more than memory can index", () => _ = new RotaryTable(new double[128], 1 << 24));
 
-        static void Refused(string message, Action action) => Assert.Contains(message, Assert.Throws<ArgumentException>(action).Message, StringComparison.Ordinal);
+        static void Refused(string message, Action action) =>
+            Assert.Contains(message, Assert.Throws<ArgumentException>(action).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Tensors_that_are_not_float32_have_no_float32_memory() =>
-        Assert.Contains("not float32", Assert.Throws<InvalidOperationException>(() => { _ = Ops.Floats(Ops.Empty(Ops.Cpu, ScalarType.BFloat16, 8)); }).Message, StringComparison.Ordinal);
+        Assert.Contains("not float32", Assert.Throws<InvalidOperationException>(() =>
+            { _ = Ops.Floats(Ops.Empty(Ops.Cpu, ScalarType.BFloat16, 8)); }).Message, StringComparison.Ordinal);
 
     [Fact]
     public unsafe void A_tensor_of_more_than_a_span_holds_has_an_address_and_is_not_read_at_once()
     {
         var large = Ops.Empty(Ops.Cpu, ScalarType.Float32, (1L << 29) + 5); // its memory is never touched
         Assert.True(Ops.Address(large) == Ops.Address(large.narrow(0, 0, 8)));
-        Assert.Contains("larger than the 2 GiB that can be read at once", Assert.Throws<InvalidOperationException>(() => { _ = Ops.Floats(large); }).Message, StringComparison.Ordinal);
+        Assert.Contains("larger than the 2 GiB that can be read at once",
+            Assert.Throws<InvalidOperationException>(() => { _ = Ops.Floats(large); }).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -244,14 +262,17 @@ public sealed partial class KernelTests : IDisposable
     public void Attention_to_a_cache_that_grows(int heads, int keyValueHeads, int dim, int capacity)
     {
         var layout = new HeadLayout(heads, keyValueHeads, dim);
-        CachedLayer NewCache() => new(Ops.Zeros(Ops.Cpu, 5, keyValueHeads, dim, capacity), Ops.Zeros(Ops.Cpu, 5, keyValueHeads, capacity, dim), capacity);
+        CachedLayer NewCache() =>
+            new(Ops.Zeros(Ops.Cpu, 5, keyValueHeads, dim, capacity), Ops.Zeros(Ops.Cpu, 5, keyValueHeads, capacity, dim), capacity);
         CachedLayer a = NewCache(), b = NewCache();
         int[] slots = [3, 0, 4], lengths = [0, 0, 0];
-        foreach (var added in new[] { new[] { 5, 9, 1 }, [1, 1, 1], [1, 3, 2], [1, 1, 1], [capacity - 9, capacity - 15, capacity - 6], [1, 1, 1] })
+        foreach (var added in new[] { new[] { 5, 9, 1 }, [1, 1, 1], [1, 3, 2], [1, 1, 1], [capacity - 9, capacity - 15, capacity - 6],
+            [1, 1, 1] })
         {
             var offsets = added.Aggregate(new List<int> { 0 }, (o, n) => [.. o, o[^1] + n]).ToArray();
             var qkv = Random((ulong)lengths.Sum() + 1, offsets[^1], layout.RowWidth);
-            Same(Torch.AttendCached(qkv, layout, offsets, slots, lengths, a), Cpu.AttendCached(qkv, layout, offsets, slots, lengths, b), 2e-5f);
+            Same(Torch.AttendCached(qkv, layout, offsets, slots, lengths, a), Cpu.AttendCached(qkv, layout, offsets, slots, lengths, b),
+                2e-5f);
             lengths = [.. lengths.Zip(added, (l, n) => l + n)];
         }
         Same(a.Keys, b.Keys);
@@ -289,16 +310,21 @@ public sealed partial class KernelTests : IDisposable
                 {
                     float Q(int d) => qkv[t * heads.RowWidth + h * heads.HeadDim + d];
                     float K(int row, int d) => qkv[row * heads.RowWidth + heads.QueryWidth + h / heads.HeadsPerGroup * heads.HeadDim + d];
-                    float V(int row, int d) => qkv[row * heads.RowWidth + heads.QueryWidth + heads.KeyValueWidth + h / heads.HeadsPerGroup * heads.HeadDim + d];
-                    var seen = Enumerable.Range(offsets[s], t - offsets[s] + 1).Where(j => j > t - (heads.Window ?? int.MaxValue)).ToArray();
-                    var weights = seen.Select(j => Math.Exp(Enumerable.Range(0, heads.HeadDim).Sum(d => (double)Q(d) * K(j, d)) / Math.Sqrt(heads.HeadDim))).ToArray();
+                    float V(int row, int d) =>
+                        qkv[row * heads.RowWidth + heads.QueryWidth + heads.KeyValueWidth + h / heads.HeadsPerGroup * heads.HeadDim + d];
+                    var seen = Enumerable.Range(offsets[s], t - offsets[s] + 1).Where(j => j > t - (heads.Window ?? int.MaxValue))
+                        .ToArray();
+                    var weights = seen.Select(j =>
+                        Math.Exp(Enumerable.Range(0, heads.HeadDim).Sum(d => (double)Q(d) * K(j, d)) / Math.Sqrt(heads.HeadDim))).ToArray();
                     for (var d = 0; d < heads.HeadDim; d++)
-                        result[t * heads.QueryWidth + h * heads.HeadDim + d] = (float)(seen.Zip(weights, (j, w) => w * V(j, d)).Sum() / weights.Sum());
+                        result[t * heads.QueryWidth + h * heads.HeadDim + d] =
+                            (float)(seen.Zip(weights, (j, w) => w * V(j, d)).Sum() / weights.Sum());
                 }
         return result;
     }
 
-    private static Tensor Random(ulong seed, params long[] shape) => Ops.FromArray(TestModels.Randoms((int)shape.Aggregate(1L, (a, b) => a * b), seed), Ops.Cpu, shape);
+    private static Tensor Random(ulong seed, params long[] shape) =>
+        Ops.FromArray(TestModels.Randoms((int)shape.Aggregate(1L, (a, b) => a * b), seed), Ops.Cpu, shape);
 
     private static Tensor Filled(float value) => Ops.FromArray([.. Enumerable.Repeat(value, 9)], Ops.Cpu);
 

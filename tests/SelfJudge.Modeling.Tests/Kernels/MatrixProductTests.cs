@@ -14,7 +14,8 @@ public sealed class MatrixProductTests : IDisposable
 
     public void Dispose() => _scope.Dispose();
 
-    /// <summary>Rows below, at and above a tile's; columns around a vector's, a panel's and several panels'; depths of one stretch and of several.</summary>
+    /// <summary>Rows below, at and above a tile's; columns around a vector's, a panel's and several panels'; depths of one stretch and of
+    /// several.</summary>
     public static TheoryData<int, int, int> Shapes()
     {
         var shapes = new TheoryData<int, int, int>();
@@ -32,7 +33,8 @@ public sealed class MatrixProductTests : IDisposable
     [MemberData(nameof(Shapes))]
     public void Every_form_of_a_product_is_that_of_double_precision(int rows, int columns, int depth)
     {
-        Tensor x = Random(1, rows, depth), w = Random(2, columns, depth), dY = Random(3, rows, columns), residual = Random(4, rows, columns);
+        Tensor x = Random(1, rows, depth), w = Random(2, columns, depth), dY = Random(3, rows, columns),
+            residual = Random(4, rows, columns);
         var matrix = new WeightMatrix(w);
         var product = Exact(x, w.t());
         Close(product, Cpu.Times(x, matrix), depth);
@@ -154,7 +156,8 @@ public sealed class MatrixProductTests : IDisposable
     [Fact]
     public void On_a_gpu_the_other_factor_and_the_result_are_rounded_too()
     {
-        var x = Ops.FromArray([1.00390625f, 1], Ops.Cpu, 1, 2); // 1 + 2⁻⁸, which lies between two numbers of bfloat16 and goes to the even one
+        // 1 + 2⁻⁸, which lies between two numbers of bfloat16 and goes to the even one
+        var x = Ops.FromArray([1.00390625f, 1], Ops.Cpu, 1, 2);
         var narrow = new WeightMatrix(Ops.To(Ops.FromArray([2, 0, 0, 3], Ops.Cpu, 2, 2), ScalarType.BFloat16));
         Assert.Equal([2.0078125f, 3], Ops.ToArray(Cpu.Times(x, narrow)));
         var rounded = Torch.Times(x, narrow);
@@ -182,17 +185,24 @@ public sealed class MatrixProductTests : IDisposable
     public void Shapes_that_do_not_fit_are_refused()
     {
         var matrix = new WeightMatrix(Random(1, 5, 4));
-        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() => Cpu.Times(Random(2, 3, 5), matrix)).Message, StringComparison.Ordinal);
-        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() => Cpu.Times(Random(2, 3, 4), matrix, Random(3, 3, 4))).Message, StringComparison.Ordinal);
-        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() => Cpu.TimesBackward(Random(2, 3, 4), matrix)).Message, StringComparison.Ordinal);
-        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() => Cpu.AddWeightGradient(Random(2, 5, 4), Random(3, 3, 5), Random(4, 2, 4))).Message, StringComparison.Ordinal);
-        Assert.Contains("no matrix", Assert.Throws<ArgumentException>(() => Cpu.Times(Random(2, 3, 4).view(12), matrix)).Message, StringComparison.Ordinal);
+        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() => Cpu.Times(Random(2, 3, 5), matrix)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() => Cpu.Times(Random(2, 3, 4), matrix, Random(3, 3, 4))).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() => Cpu.TimesBackward(Random(2, 3, 4), matrix)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() =>
+            Cpu.AddWeightGradient(Random(2, 5, 4), Random(3, 3, 5), Random(4, 2, 4))).Message, StringComparison.Ordinal);
+        Assert.Contains("no matrix", Assert.Throws<ArgumentException>(() => Cpu.Times(Random(2, 3, 4).view(12), matrix)).Message,
+            StringComparison.Ordinal);
     }
 
     /// <summary>Sums of products in double precision, and of their absolute values, by which rounding is measured.</summary>
     private sealed record Sums(double[] Values, double[] Sizes)
     {
-        public Sums Plus(Tensor add, double scale = 1) => new([.. Values.Zip(Ops.ToArray(add), (v, a) => scale * v + a)], [.. Sizes.Zip(Ops.ToArray(add), (s, a) => Math.Abs(scale) * s + Math.Abs(a))]);
+        public Sums Plus(Tensor add, double scale = 1) =>
+            new([.. Values.Zip(Ops.ToArray(add), (v, a) => scale * v + a)],
+                [.. Sizes.Zip(Ops.ToArray(add), (s, a) => Math.Abs(scale) * s + Math.Abs(a))]);
     }
 
     private static Sums Exact(Tensor a, Tensor b)
@@ -217,8 +227,10 @@ public sealed class MatrixProductTests : IDisposable
         var found = Ops.ToArray(actual);
         Assert.Equal(expected.Values.Length, found.Length);
         for (var i = 0; i < found.Length; i++)
-            Assert.True(Math.Abs(expected.Values[i] - found[i]) <= (2 + Math.Sqrt(terms)) * Math.ScaleB(1, -24) * expected.Sizes[i], $"element {i}: {expected.Values[i]}, not {found[i]}");
+            Assert.True(Math.Abs(expected.Values[i] - found[i]) <= (2 + Math.Sqrt(terms)) * Math.ScaleB(1, -24) * expected.Sizes[i],
+                $"element {i}: {expected.Values[i]}, not {found[i]}");
     }
 
-    private static Tensor Random(ulong seed, int rows, int columns) => Ops.FromArray(TestModels.Randoms(rows * columns, seed), Ops.Cpu, rows, columns);
+    private static Tensor Random(ulong seed, int rows, int columns) =>
+        Ops.FromArray(TestModels.Randoms(rows * columns, seed), Ops.Cpu, rows, columns);
 }

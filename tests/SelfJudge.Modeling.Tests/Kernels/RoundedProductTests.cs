@@ -26,7 +26,8 @@ public sealed class RoundedProductTests : IDisposable
     public void Every_form_of_a_product_is_that_of_rounded_activations(int rows, int columns, int depth)
     {
         Assert.SkipWhen(RoundedProduct.Problem is not null, RoundedProduct.Problem ?? "");
-        Tensor x = Random(1, rows, depth), w = Narrow(Random(2, columns, depth)), dY = Random(3, rows, columns), residual = Random(4, rows, columns);
+        Tensor x = Random(1, rows, depth), w = Narrow(Random(2, columns, depth)), dY = Random(3, rows, columns),
+            residual = Random(4, rows, columns);
         var matrix = new WeightMatrix(w);
         var unpacked = Rounding.Times(x, matrix);
         Close(x, w.t(), null, unpacked);
@@ -59,14 +60,17 @@ public sealed class RoundedProductTests : IDisposable
             Assert.Equal(all[(first * 190)..((first + count) * 190)], Ops.ToArray(Rounding.Times(x.narrow(0, first, count), matrix)));
     }
 
-    /// <summary>1 + 2⁻⁸ lies between two numbers of bfloat16 and goes to the even one; what is no number stays none, also where all its bits are set.</summary>
+    /// <summary>1 + 2⁻⁸ lies between two numbers of bfloat16 and goes to the even one; what is no number stays none, also where all its
+    /// bits are set.</summary>
     [Fact]
     public void Activations_are_rounded_to_the_nearest()
     {
         Assert.SkipWhen(RoundedProduct.Problem is not null, RoundedProduct.Problem ?? "");
         var one = new WeightMatrix(Narrow(Ops.FromArray([1, 0], Ops.Cpu, 1, 2)));
-        foreach (var (given, expected) in new[] { (1.00390625f, 1f), (1.00390637f, 1.0078125f), (1.01171875f, 1.015625f), (-1.00390637f, -1.0078125f), (float.PositiveInfinity, float.PositiveInfinity),
-            (float.NaN, float.NaN), (BitConverter.UInt32BitsToSingle(0x7FFFFFFF), float.NaN), (BitConverter.UInt32BitsToSingle(0x7F800001), float.NaN) })
+        foreach (var (given, expected) in new[] { (1.00390625f, 1f), (1.00390637f, 1.0078125f), (1.01171875f, 1.015625f),
+            (-1.00390637f, -1.0078125f), (float.PositiveInfinity, float.PositiveInfinity),
+            (float.NaN, float.NaN), (BitConverter.UInt32BitsToSingle(0x7FFFFFFF), float.NaN),
+                (BitConverter.UInt32BitsToSingle(0x7F800001), float.NaN) })
             foreach (var width in new[] { 2, 32 }) // one by one, and by vectors
             {
                 var x = new float[width];
@@ -88,17 +92,21 @@ public sealed class RoundedProductTests : IDisposable
     public void Shapes_that_do_not_fit_are_refused()
     {
         var matrix = new WeightMatrix(Narrow(Random(1, 5, 4)));
-        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() => Rounding.Times(Random(2, 3, 5), matrix)).Message, StringComparison.Ordinal);
-        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() => Rounding.TimesBackward(Random(2, 3, 4), matrix)).Message, StringComparison.Ordinal);
+        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() => Rounding.Times(Random(2, 3, 5), matrix)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("does not fit", Assert.Throws<ArgumentException>(() => Rounding.TimesBackward(Random(2, 3, 4), matrix)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_host_says_that_it_rounds_or_why_it_cannot()
     {
-        Assert.Contains("on a GPU bfloat16 rounds", Assert.Throws<DeviceException>(() => WeightDtypes.Resolve("rounded", "cuda:0")).Message, StringComparison.Ordinal);
+        Assert.Contains("on a GPU bfloat16 rounds", Assert.Throws<DeviceException>(() => WeightDtypes.Resolve("rounded", "cuda:0")).Message,
+            StringComparison.Ordinal);
         if (RoundedProduct.Problem is { } problem)
         {
-            Assert.Contains(problem, Assert.Throws<DeviceException>(() => new ModelHost(new ModelHostOptions { Dtype = WeightDtype.Rounded })).Message, StringComparison.Ordinal);
+            Assert.Contains(problem, Assert.Throws<DeviceException>(() =>
+                new ModelHost(new ModelHostOptions { Dtype = WeightDtype.Rounded })).Message, StringComparison.Ordinal);
             return;
         }
         using var host = new ModelHost(new ModelHostOptions { Dtype = WeightDtype.Rounded });
@@ -110,7 +118,8 @@ public sealed class RoundedProductTests : IDisposable
     private static void Close(Tensor a, Tensor b, Tensor? add, Tensor actual)
     {
         int m = (int)a.size(0), k = (int)a.size(1), n = (int)b.size(1);
-        float[] given = Ops.ToArray(a), rounded = Ops.ToArray(Narrow(a)), y = Ops.ToArray(b), found = Ops.ToArray(actual), added = add is null ? new float[m * n] : Ops.ToArray(add);
+        float[] given = Ops.ToArray(a), rounded = Ops.ToArray(Narrow(a)), y = Ops.ToArray(b), found = Ops.ToArray(actual),
+            added = add is null ? new float[m * n] : Ops.ToArray(add);
         for (var i = 0; i < m; i++)
             for (var j = 0; j < n; j++)
             {
@@ -123,11 +132,13 @@ public sealed class RoundedProductTests : IDisposable
                 }
                 var sums = (2 + Math.Sqrt(k)) * Math.ScaleB(1, -23) * (size + terms);
                 Assert.True(Math.Abs(expected - found[i * n + j]) <= sums, $"element {i}, {j}: {expected}, not {found[i * n + j]}");
-                Assert.True(Math.Abs(exact - found[i * n + j]) <= Math.ScaleB(terms, -8) + sums, $"element {i}, {j}: {exact}, not {found[i * n + j]}");
+                Assert.True(Math.Abs(exact - found[i * n + j]) <= Math.ScaleB(terms, -8) + sums,
+                    $"element {i}, {j}: {exact}, not {found[i * n + j]}");
             }
     }
 
     private static Tensor Narrow(Tensor x) => Ops.To(x, ScalarType.BFloat16);
 
-    private static Tensor Random(ulong seed, int rows, int columns) => Ops.FromArray(TestModels.Randoms(rows * columns, seed), Ops.Cpu, rows, columns);
+    private static Tensor Random(ulong seed, int rows, int columns) =>
+        Ops.FromArray(TestModels.Randoms(rows * columns, seed), Ops.Cpu, rows, columns);
 }

@@ -13,7 +13,8 @@ public sealed class SimdTests
     [InlineData(190)]
     public unsafe void Loops_over_rows_of_any_length_touch_that_row_alone(int n)
     {
-        float[] a = [.. Enumerable.Range(0, n).Select(i => (float)Math.Sin(i))], b = [.. Enumerable.Range(0, n).Select(i => (float)Math.Cos(3 * i))];
+        float[] a = [.. Enumerable.Range(0, n).Select(i => (float)Math.Sin(i))],
+            b = [.. Enumerable.Range(0, n).Select(i => (float)Math.Cos(3 * i))];
         var target = Enumerable.Repeat(7f, n + 20).ToArray();
         fixed (float* x = a, y = b, t = target)
         {

@@ -31,8 +31,10 @@ public sealed class CustomObjectiveTests : IDisposable
     {
         Refused<ArgumentException>("there are 3 rows, but 4 targets", pass => pass.LogProbs(Responses.Rows, [1, 2, 3, 4]));
         Refused<ArgumentException>("there are 3 rows, but 4 targets", pass => pass.Backward(Responses.Rows, [1, 2, 3, 4], [1, 1, 1]));
-        Refused<ArgumentException>("there are 3 rows, but 4 byLogProb", pass => pass.Backward(Responses.Rows, Responses.Targets, [1, 1, 1, 1]));
-        Refused<ArgumentException>("there are 3 rows, but 1 byScalar", pass => pass.Backward(Responses.Rows, Responses.Targets, [1, 1, 1], [1]));
+        Refused<ArgumentException>("there are 3 rows, but 4 byLogProb", pass =>
+            pass.Backward(Responses.Rows, Responses.Targets, [1, 1, 1, 1]));
+        Refused<ArgumentException>("there are 3 rows, but 1 byScalar", pass =>
+            pass.Backward(Responses.Rows, Responses.Targets, [1, 1, 1], [1]));
         Refused<ArgumentException>("there are 3 rows, but 4 byScalar", pass => pass.BackwardScalars(Responses.Rows, [1, 1, 1, 1]));
     }
 

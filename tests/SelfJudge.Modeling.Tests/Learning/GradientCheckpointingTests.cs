@@ -26,12 +26,14 @@ public sealed class GradientCheckpointingTests : IDisposable
     }
 
     private static readonly PreferencePair[] Pairs =
-        [new(TestModels.Tokens(4, 1), TestModels.Tokens(6, 2), TestModels.Tokens(3, 3)), new(TestModels.Tokens(5, 4), TestModels.Tokens(2, 5), TestModels.Tokens(7, 6))];
+        [new(TestModels.Tokens(4, 1), TestModels.Tokens(6, 2), TestModels.Tokens(3, 3)),
+            new(TestModels.Tokens(5, 4), TestModels.Tokens(2, 5), TestModels.Tokens(7, 6))];
 
     /// <summary>Each objective, and the tokens that it passes through the policy at once.</summary>
     public static TheoryData<string, Objective, int> Objectives => new()
     {
-        { "supervised", new SupervisedObjective([new(TestModels.Tokens(9, 1), [.. Enumerable.Repeat(TokenPart.Response, 9)])], new PartWeights(1)), 9 },
+        { "supervised", new SupervisedObjective([new(TestModels.Tokens(9, 1), [.. Enumerable.Repeat(TokenPart.Response, 9)])],
+            new PartWeights(1)), 9 },
         { "preference", new PreferenceObjective(Pairs, new PreferenceLoss()), 36 },
         { "reward", new BradleyTerryObjective(Pairs), 36 },
         { "ppo", new PpoObjective([.. Pairs.Select((p, i) => new RewardedResponse(p.Prompt, p.Chosen, i))], new PpoOptions(), 0.2), 17 },
@@ -63,7 +65,8 @@ public sealed class GradientCheckpointingTests : IDisposable
         var head = weights?.Score ?? adapter!.Score!;
         TestModels.Randoms((int)head.NumberOfElements, 7).CopyTo(Ops.Floats(head)); // one of zeros passes no gradient on
         using var workers = new WorkerPool(1);
-        using var trainer = new PolicyTrainer(TestModels.Model(weights ?? _reference, adapter, kernels), TestModels.Model(_reference), workers,
+        using var trainer = new PolicyTrainer(TestModels.Model(weights ?? _reference, adapter, kernels), TestModels.Model(_reference),
+            workers,
             new OptimizerOptions(GradientCheckpointing: checkpointing));
         trainer.Step(objective, 0);
         return (((KeptActivations)kernels).AtTheTurn, Ops.ToArray(trainer.Mean.Flat));

@@ -22,7 +22,10 @@ public sealed class PolicyTrainerTests : IDisposable
     }
 
     private static readonly PreferencePair[] Pairs =
-        [.. Enumerable.Range(0, 5).Select(i => new PreferencePair(TestModels.Tokens(4 + i, (ulong)i), TestModels.Tokens(3 + 2 * i, (ulong)(10 + i)), TestModels.Tokens(9 - i, (ulong)(20 + i))))];
+        [.. Enumerable.Range(0, 5)
+            .Select(i =>
+            new PreferencePair(TestModels.Tokens(4 + i, (ulong)i), TestModels.Tokens(3 + 2 * i, (ulong)(10 + i)),
+            TestModels.Tokens(9 - i, (ulong)(20 + i))))];
 
     [Theory]
     [InlineData(PreferenceLossKind.Sigmoid)]
@@ -39,7 +42,9 @@ public sealed class PolicyTrainerTests : IDisposable
             var batch = new ResponseBatch([(prompt, response)]);
             return batch.Sums(TokenLogProbs.Forward(model, model.Hidden(batch.Batch), batch.Rows, batch.Targets))[0];
         }
-        var expected = Pairs.Select(p => loss.Of(new PairLogProbs(Sum(policy, p.Prompt, p.Chosen), Sum(policy, p.Prompt, p.Rejected), Sum(reference, p.Prompt, p.Chosen), Sum(reference, p.Prompt, p.Rejected), p.Chosen.Length, p.Rejected.Length))).ToList();
+        var expected = Pairs.Select(p =>
+            loss.Of(new PairLogProbs(Sum(policy, p.Prompt, p.Chosen), Sum(policy, p.Prompt, p.Rejected), Sum(reference, p.Prompt, p.Chosen),
+                Sum(reference, p.Prompt, p.Rejected), p.Chosen.Length, p.Rejected.Length))).ToList();
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(policy, reference, workers, new OptimizerOptions());
         var report = trainer.Step(new PreferenceObjective(Pairs, loss), 1e-3);
@@ -76,7 +81,8 @@ public sealed class PolicyTrainerTests : IDisposable
         {
             using var weights = _weights.Clone();
             using var workers = new WorkerPool(workerCount);
-            using var trainer = new PolicyTrainer(TestModels.Model(weights), TestModels.Model(_weights), workers, new OptimizerOptions(MaxTokensPerBatch: maxTokens, ClipNorm: 0, Epsilon: 1e-3));
+            using var trainer = new PolicyTrainer(TestModels.Model(weights), TestModels.Model(_weights), workers,
+                new OptimizerOptions(MaxTokensPerBatch: maxTokens, ClipNorm: 0, Epsilon: 1e-3));
             trainer.Step(new PreferenceObjective(Pairs, new PreferenceLoss()), 1e-2);
             return Ops.ToArray(weights.Buffer.Flat);
         }
@@ -100,12 +106,15 @@ public sealed class PolicyTrainerTests : IDisposable
             using var full = lora ? null : _weights.Clone();
             using var adapter = lora ? TestModels.Adapter(_weights.Config) : null;
             using var workers = new WorkerPool(2);
-            using var trainer = new PolicyTrainer(TestModels.Model(full ?? _weights, adapter, by), TestModels.Model(_weights, kernels: by), workers, new OptimizerOptions(ClipNorm: 0, MaxTokensPerBatch: 40, GradientCheckpointing: checkpointing));
+            using var trainer = new PolicyTrainer(TestModels.Model(full ?? _weights, adapter, by), TestModels.Model(_weights, kernels: by),
+                workers, new OptimizerOptions(ClipNorm: 0, MaxTokensPerBatch: 40, GradientCheckpointing: checkpointing));
             var tokens = TestModels.Tokens(12, 1);
-            var supervised = trainer.Step(new SupervisedObjective([new SupervisedExample(tokens, [.. Enumerable.Repeat(TokenPart.Response, 12)])], new PartWeights(1)), 1e-2);
+            var supervised = trainer.Step(new SupervisedObjective(
+                [new SupervisedExample(tokens, [.. Enumerable.Repeat(TokenPart.Response, 12)])], new PartWeights(1)), 1e-2);
             var mean = Ops.ToArray(trainer.Mean.Flat); // a tenth of the first step's gradient
             var preference = trainer.Step(new PreferenceObjective(Pairs, new PreferenceLoss()), 1e-2);
-            return (Ops.ToArray(trainer.Trained.Flat), mean, [supervised.Loss, supervised.GradientNorm, preference.Loss, preference.GradientNorm]);
+            return (Ops.ToArray(trainer.Trained.Flat), mean,
+                [supervised.Loss, supervised.GradientNorm, preference.Loss, preference.GradientNorm]);
         }
         var (kept, recomputed) = (After(false), After(true));
         Assert.Equal(kept.Gradients, recomputed.Gradients);
@@ -147,7 +156,9 @@ public sealed class PolicyTrainerTests : IDisposable
         using var weights = _weights.Clone();
         var model = TestModels.Model(weights);
         var tokens = TestModels.Tokens(8, 1);
-        var example = new SupervisedExample(tokens, [TokenPart.Context, TokenPart.Context, TokenPart.JudgePrompt, TokenPart.JudgePrompt, TokenPart.Response, TokenPart.Response, TokenPart.JudgeToken, TokenPart.Rationale]);
+        var example = new SupervisedExample(tokens,
+            [TokenPart.Context, TokenPart.Context, TokenPart.JudgePrompt, TokenPart.JudgePrompt, TokenPart.Response, TokenPart.Response,
+            TokenPart.JudgeToken, TokenPart.Rationale]);
         var logProbs = TokenLogProbs.Forward(model, model.Hidden(PackedBatch.Of([tokens])), [0, 1, 2, 3, 4, 5, 6], tokens[1..]);
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(model, null, workers, new OptimizerOptions());
@@ -169,7 +180,8 @@ public sealed class PolicyTrainerTests : IDisposable
             using var workers = new WorkerPool(1);
             using var trainer = new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions(ClipNorm: clip));
             var tokens = TestModels.Tokens(12, 1);
-            var report = trainer.Step(new SupervisedObjective([new SupervisedExample(tokens, [.. Enumerable.Repeat(TokenPart.Response, 12)])], new PartWeights(1)), 1e-3);
+            var report = trainer.Step(new SupervisedObjective(
+                [new SupervisedExample(tokens, [.. Enumerable.Repeat(TokenPart.Response, 12)])], new PartWeights(1)), 1e-3);
             return (report.GradientNorm, Ops.ToArray(trainer.Mean.Flat));
         }
         var (norm, free) = Step(0);
@@ -184,22 +196,28 @@ public sealed class PolicyTrainerTests : IDisposable
     {
         SupervisedExample[] examples = [new([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])];
         RewardedResponse[] responses = [new([1, 2], [3, 4], double.NaN), new([1, 2], [5], 1)];
-        Stops("the loss of step 1 is NaN: lower the learning rate", t => t.Step(new SupervisedObjective(examples, new PartWeights(double.NaN)), 1e-3));
-        Stops("the learning rate of step 1 is Infinity", t => t.Step(new SupervisedObjective(examples, new PartWeights(1)), double.PositiveInfinity));
+        Stops("the loss of step 1 is NaN: lower the learning rate", t =>
+            t.Step(new SupervisedObjective(examples, new PartWeights(double.NaN)), 1e-3));
+        Stops("the learning rate of step 1 is Infinity", t =>
+            t.Step(new SupervisedObjective(examples, new PartWeights(1)), double.PositiveInfinity));
         Stops("the learning rate of step 1 is 1E+300", t => t.Step(new SupervisedObjective(examples, new PartWeights(1)), 1e300));
-        Stops("of step 1 is", t => t.Step(new PreferenceObjective(Pairs, new PreferenceLoss(PreferenceLossKind.Sigmoid, double.NaN)), 1e-3));
+        Stops("of step 1 is", t =>
+            t.Step(new PreferenceObjective(Pairs, new PreferenceLoss(PreferenceLossKind.Sigmoid, double.NaN)), 1e-3));
         Stops("of step 1 is", t => t.Step(new PreferenceObjective(Pairs, new PreferenceLoss(PreferenceLossKind.Ipo, 0)), 1e-3));
-        Stops("of step 1 is", t => t.Step(new PreferenceObjective(Pairs, new PreferenceLoss(PreferenceLossKind.Hinge, double.PositiveInfinity)), 1e-3));
+        Stops("of step 1 is", t =>
+            t.Step(new PreferenceObjective(Pairs, new PreferenceLoss(PreferenceLossKind.Hinge, double.PositiveInfinity)), 1e-3));
         Stops("the learning rate of step 1 is NaN", t => t.Step(new BradleyTerryObjective(Pairs), double.NaN));
         Stops("of step 1 is", t => t.Step(new PpoObjective(responses, new PpoOptions { MiniBatch = 1 }, 0.2), 1e-3));
-        Stops("of step 1 is", t => t.Step(new PpoObjective([new([1, 2], [3, 4], 1), new([1], [2], 0)], new PpoOptions(), double.NaN), 1e-3));
+        Stops("of step 1 is", t =>
+            t.Step(new PpoObjective([new([1, 2], [3, 4], 1), new([1], [2], 0)], new PpoOptions(), double.NaN), 1e-3));
 
         void Stops(string message, Func<PolicyTrainer, StepReport> step)
         {
             using var policy = _weights.CloneWithScalarHead();
             var before = Ops.ToArray(policy.Buffer.Flat);
             using var workers = new WorkerPool(2);
-            using var trainer = new PolicyTrainer(TestModels.Model(policy), TestModels.Model(_weights), workers, new OptimizerOptions(WeightDecay: 0.1));
+            using var trainer = new PolicyTrainer(TestModels.Model(policy), TestModels.Model(_weights), workers,
+                new OptimizerOptions(WeightDecay: 0.1));
             Assert.Contains(message, Assert.Throws<ArithmeticException>(() => step(trainer)).Message, StringComparison.Ordinal);
             Assert.Equal(before, Ops.ToArray(policy.Buffer.Flat));
             Assert.Equal((0, 0.0), (trainer.Steps, Ops.SumOfSquares(trainer.Mean.Flat)));
@@ -214,7 +232,9 @@ public sealed class PolicyTrainerTests : IDisposable
         var before = Ops.ToArray(weights.Buffer.Flat);
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions());
-        Assert.Contains("the gradient of step 1 is not finite", Assert.Throws<ArithmeticException>(() => trainer.Step(new BradleyTerryObjective(Pairs), 1e-3)).Message, StringComparison.Ordinal);
+        Assert.Contains("the gradient of step 1 is not finite",
+            Assert.Throws<ArithmeticException>(() => trainer.Step(new BradleyTerryObjective(Pairs), 1e-3)).Message,
+            StringComparison.Ordinal);
         Assert.Equal(before, Ops.ToArray(weights.Buffer.Flat));
         Assert.Equal(0, trainer.Steps);
     }
@@ -231,7 +251,8 @@ public sealed class PolicyTrainerTests : IDisposable
         void Refuses(DecoderWeights policy, Objective objective, string message)
         {
             using var trainer = new PolicyTrainer(TestModels.Model(policy), null, workers, new OptimizerOptions());
-            Assert.Contains(message, Assert.Throws<InvalidOperationException>(() => trainer.Step(objective, 1e-3)).Message, StringComparison.Ordinal);
+            Assert.Contains(message, Assert.Throws<InvalidOperationException>(() => trainer.Step(objective, 1e-3)).Message,
+                StringComparison.Ordinal);
         }
     }
 
@@ -243,7 +264,10 @@ public sealed class PolicyTrainerTests : IDisposable
         var before = Ops.ToArray(weights.Buffer.Flat);
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(TestModels.Model(weights), null, workers, new OptimizerOptions());
-        var problem = Assert.Throws<ArithmeticException>(() => trainer.Step(new SupervisedObjective([new SupervisedExample([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])], new PartWeights(1)), 1e-3));
+        var problem = Assert.Throws<ArithmeticException>(() =>
+            trainer.Step(
+                new SupervisedObjective([new SupervisedExample([1, 2, 3], [TokenPart.Context, TokenPart.Response, TokenPart.Response])],
+                new PartWeights(1)), 1e-3));
         Assert.Contains("the gradient of step 1 is not finite", problem.Message);
         Assert.Equal(before, Ops.ToArray(weights.Buffer.Flat));
     }

@@ -29,10 +29,14 @@ public sealed class ScalarHeadTrainingTests : IDisposable
     }
 
     private static readonly PreferencePair[] Pairs =
-        [.. Enumerable.Range(0, 5).Select(i => new PreferencePair(TestModels.Tokens(4 + i, (ulong)i), TestModels.Tokens(3 + 2 * i, (ulong)(10 + i)), TestModels.Tokens(9 - i, (ulong)(20 + i))))];
+        [.. Enumerable.Range(0, 5)
+            .Select(i =>
+            new PreferencePair(TestModels.Tokens(4 + i, (ulong)i), TestModels.Tokens(3 + 2 * i, (ulong)(10 + i)),
+            TestModels.Tokens(9 - i, (ulong)(20 + i))))];
 
     private static readonly RewardedResponse[] Responses =
-        [.. Enumerable.Range(0, 6).Select(i => new RewardedResponse(TestModels.Tokens(3 + i, (ulong)i), TestModels.Tokens(2 + i, (ulong)(30 + i)), i % 3 - 0.5))];
+        [.. Enumerable.Range(0, 6)
+            .Select(i => new RewardedResponse(TestModels.Tokens(3 + i, (ulong)i), TestModels.Tokens(2 + i, (ulong)(30 + i)), i % 3 - 0.5))];
 
     [Theory]
     [InlineData(1, 10_000)]
@@ -41,7 +45,8 @@ public sealed class ScalarHeadTrainingTests : IDisposable
     {
         double Loss(DecoderModel model) => Pairs.Average(p =>
         {
-            var rewards = ScalarReadings.Rewards(model, [new ResponseSequence(p.Prompt, p.Chosen), new ResponseSequence(p.Prompt, p.Rejected)]);
+            var rewards = ScalarReadings.Rewards(model,
+                [new ResponseSequence(p.Prompt, p.Chosen), new ResponseSequence(p.Prompt, p.Rejected)]);
             return BradleyTerry.Of(rewards[0] - rewards[1]).Loss;
         });
         var (report, gradient) = TrainedGradient.Of(new BradleyTerryObjective(Pairs), _weights, null, workerCount, maxTokens);
@@ -58,7 +63,8 @@ public sealed class ScalarHeadTrainingTests : IDisposable
         var rollouts = Responses.Select(r =>
         {
             var (logProbs, values) = Read(TestModels.Model(_weights), r);
-            var rewards = Ppo.TokenRewards(r.Reward, logProbs, Read(TestModels.Model(_weights), r, TestModels.Model(_reference)).LogProbs, 0.2);
+            var rewards = Ppo.TokenRewards(r.Reward, logProbs, Read(TestModels.Model(_weights), r, TestModels.Model(_reference)).LogProbs,
+                0.2);
             var (advantages, returns) = Ppo.Advantages(rewards, values, options.Discount, options.Lambda);
             return (logProbs, values, advantages, returns);
         }).ToList();
@@ -67,9 +73,12 @@ public sealed class ScalarHeadTrainingTests : IDisposable
         {
             var (logProbs, values) = Read(model, p.First);
             var (old, oldValues, advantages, returns) = p.Second;
-            return Enumerable.Range(0, logProbs.Length).Sum(t => Ppo.Token(logProbs[t], old[t], advantages[t], values[t], oldValues[t], returns[t], options) is var token ? token.Policy + options.ValueCoefficient * token.Value : 0);
+            return Enumerable.Range(0, logProbs.Length)
+                .Sum(t => Ppo.Token(logProbs[t], old[t], advantages[t], values[t], oldValues[t], returns[t], options) is var token
+                ? token.Policy + options.ValueCoefficient * token.Value : 0);
         }) / Responses.Sum(r => r.Response.Length);
-        var (report, gradient) = TrainedGradient.Of(new PpoObjective(Responses, options, 0.2), _weights, _reference, workerCount, maxTokens);
+        var (report, gradient) = TrainedGradient.Of(new PpoObjective(Responses, options, 0.2), _weights, _reference, workerCount,
+            maxTokens);
         Assert.Equal(Loss(TestModels.Model(_weights)), report.Loss, 4);
         TrainedGradient.AssertIsOf(_weights, gradient, Loss);
     }
@@ -79,9 +88,11 @@ public sealed class ScalarHeadTrainingTests : IDisposable
     [InlineData(false)]
     public void A_reward_model_learns_which_response_is_chosen(bool lora)
     {
-        using var adapter = lora ? LoraAdapter.Random(_reference.Config, new LoraConfig(4, 8, ["q_proj", "v_proj"], ScalarHead: true), Ops.Cpu, 1) : null;
+        using var adapter = lora ? LoraAdapter.Random(_reference.Config, new LoraConfig(4, 8, ["q_proj", "v_proj"], ScalarHead: true),
+            Ops.Cpu, 1) : null;
         using var workers = new WorkerPool(2);
-        using var trainer = new PolicyTrainer(lora ? TestModels.Model(_reference, adapter) : TestModels.Model(_weights), null, workers, new OptimizerOptions());
+        using var trainer = new PolicyTrainer(lora ? TestModels.Model(_reference, adapter) : TestModels.Model(_weights), null, workers,
+            new OptimizerOptions());
         var first = trainer.Step(new BradleyTerryObjective(Pairs), 1e-2);
         if (lora)
             Assert.Equal(Math.Log(2), first.Loss, 5); // the head begins at zero
@@ -97,16 +108,19 @@ public sealed class ScalarHeadTrainingTests : IDisposable
     [InlineData(false)]
     public void Ppo_makes_the_rewarded_response_likelier_and_learns_its_value(bool lora)
     {
-        using var adapter = lora ? LoraAdapter.Random(_reference.Config, new LoraConfig(4, 8, ["q_proj", "v_proj"], ScalarHead: true), Ops.Cpu, 1) : null;
+        using var adapter = lora ? LoraAdapter.Random(_reference.Config, new LoraConfig(4, 8, ["q_proj", "v_proj"], ScalarHead: true),
+            Ops.Cpu, 1) : null;
         var policy = lora ? TestModels.Model(_reference, adapter) : TestModels.Model(_weights);
-        RewardedResponse good = new(TestModels.Tokens(4, 1), TestModels.Tokens(5, 2), 1), bad = new(good.Prompt, TestModels.Tokens(5, 9), -1);
+        RewardedResponse good = new(TestModels.Tokens(4, 1), TestModels.Tokens(5, 2), 1),
+            bad = new(good.Prompt, TestModels.Tokens(5, 9), -1);
         using var workers = new WorkerPool(2);
         using var trainer = new PolicyTrainer(policy, TestModels.Model(_reference), workers, new OptimizerOptions());
         double Sum(RewardedResponse r) => Read(policy, r).LogProbs.Sum(p => (double)p);
         double before = Sum(good) - Sum(bad), firstValueLoss = 0, lastValueLoss = 0;
         for (var i = 0; i < 30; i++)
         {
-            lastValueLoss = trainer.Step(new PpoObjective([good, bad], new PpoOptions { MiniBatch = 2 }, 0.01), 3e-3).Metrics["loss/value_avg"];
+            lastValueLoss = trainer.Step(new PpoObjective([good, bad], new PpoOptions { MiniBatch = 2 }, 0.01),
+                3e-3).Metrics["loss/value_avg"];
             if (i == 0)
                 firstValueLoss = lastValueLoss;
         }

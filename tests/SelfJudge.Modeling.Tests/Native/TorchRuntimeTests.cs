@@ -30,15 +30,18 @@ public sealed class TorchRuntimeTests : IDisposable
     }
 
     [Fact]
-    public void A_version_that_is_not_required_changes_nothing() => Assert.Equal(0, ElfVersionNeeds.MakeWeak(File.ReadAllBytes(Library), "GLIBCXX_9.9.99"));
+    public void A_version_that_is_not_required_changes_nothing() =>
+        Assert.Equal(0, ElfVersionNeeds.MakeWeak(File.ReadAllBytes(Library), "GLIBCXX_9.9.99"));
 
     [Fact]
     public void What_is_no_elf_file_is_refused() =>
-        Assert.Contains("not a 64-bit little-endian ELF file", Assert.Throws<InvalidDataException>(() => ElfVersionNeeds.MakeWeak(new byte[100], "X")).Message);
+        Assert.Contains("not a 64-bit little-endian ELF file",
+            Assert.Throws<InvalidDataException>(() => ElfVersionNeeds.MakeWeak(new byte[100], "X")).Message);
 
     [Fact]
     public void A_truncated_file_is_refused() =>
-        Assert.Contains("truncated", Assert.Throws<InvalidDataException>(() => ElfVersionNeeds.MakeWeak(File.ReadAllBytes(Library).AsSpan(0, 100_000), "X")).Message);
+        Assert.Contains("truncated", Assert.Throws<InvalidDataException>(() =>
+            ElfVersionNeeds.MakeWeak(File.ReadAllBytes(Library).AsSpan(0, 100_000), "X")).Message);
 
     [Fact]
     public void Many_processes_starting_at_once_all_get_the_same_whole_copy()
@@ -70,6 +73,7 @@ public sealed class TorchRuntimeTests : IDisposable
         var at = bytes.AsSpan().IndexOf("GLIBCXX_3.4.32"u8);
         "GLIBCXX_3.4.99"u8.CopyTo(bytes.AsSpan(at));
         File.WriteAllBytes(other, bytes);
-        Assert.Contains("cannot be loaded, and not for want of GLIBCXX_3.4.32", Assert.Throws<DllNotFoundException>(() => TorchRuntime.PatchedCopy(other, _folder)).Message);
+        Assert.Contains("cannot be loaded, and not for want of GLIBCXX_3.4.32",
+            Assert.Throws<DllNotFoundException>(() => TorchRuntime.PatchedCopy(other, _folder)).Message);
     }
 }

@@ -29,7 +29,8 @@ public sealed class ModelMemoryTests
 
     [Fact]
     public void Shared_embeddings_and_grouped_heads_count_once() =>
-        Assert.Equal(512 * 64 + 5 * (64 * 64 + 2 * 64 * 32 + 64 * 64 + 3 * 64 * 172 + 2 * 64) + 64, ModelMemory.Parameters(ModelFolder.ReadConfig(SharedData.Path("stories260k"))));
+        Assert.Equal(512 * 64 + 5 * (64 * 64 + 2 * 64 * 32 + 64 * 64 + 3 * 64 * 172 + 2 * 64) + 64,
+            ModelMemory.Parameters(ModelFolder.ReadConfig(SharedData.Path("stories260k"))));
 
     // 32 layers · 2 projections · 8 · (4096 + 4096)
     [Fact]
@@ -43,25 +44,30 @@ public sealed class ModelMemoryTests
         Assert.Equal(65_840, ModelMemory.TapeFloats(Llama7B, Lora));
     }
 
-    // Per token 32 · 65840 floats of tape, 4 · 4096 around it, 3 · 11008 + 4096 for the larger half of one layer's gradient; 262 rows of logits.
+    // Per token 32 · 65840 floats of tape, 4 · 4096 around it, 3 · 11008 + 4096 for the larger half of one layer's gradient; 262 rows of
+    // logits.
     [Fact]
     public void Training_takes_the_tape_and_one_layers_gradient() =>
-        Assert.Equal(4L * 2048 * (32 * 65_840 + 16_384 + 37_120) + 4 * 262 * (32_000 + 8_192), ModelMemory.Training(Llama7B, Lora, 2048, checkpointing: false));
+        Assert.Equal(4L * 2048 * (32 * 65_840 + 16_384 + 37_120) + 4 * 262 * (32_000 + 8_192),
+            ModelMemory.Training(Llama7B, Lora, 2048, checkpointing: false));
 
     [Fact]
     public void Checkpointing_keeps_the_inputs_and_one_layer() =>
-        Assert.Equal(4L * 2048 * (32 * 4096 + 65_840 - 4096 + 16_384 + 37_120) + 4 * 262 * (32_000 + 8_192), ModelMemory.Training(Llama7B, Lora, 2048, checkpointing: true));
+        Assert.Equal(4L * 2048 * (32 * 4096 + 65_840 - 4096 + 16_384 + 37_120) + 4 * 262 * (32_000 + 8_192),
+            ModelMemory.Training(Llama7B, Lora, 2048, checkpointing: true));
 
     // 2 · 32 · 4096 floats are a mebibyte per token.
     [Fact]
-    public void A_cache_of_Llama_2_7B_takes_a_mebibyte_per_token() => Assert.Equal(3L * 2048 << 20, ModelMemory.KeyValueCache(Llama7B, 3, 2048));
+    public void A_cache_of_Llama_2_7B_takes_a_mebibyte_per_token() =>
+        Assert.Equal(3L * 2048 << 20, ModelMemory.KeyValueCache(Llama7B, 3, 2048));
 
     [Theory]
     [InlineData(100, 20, 128)]
     [InlineData(100, 28, 128)]
     [InlineData(100, 29, 160)]
     [InlineData(4000, 768, 4096)]
-    public void A_slot_has_room_in_steps_and_within_the_positions(int prompt, int newTokens, int capacity) => Assert.Equal(capacity, ModelMemory.Capacity(Llama7B, prompt, newTokens));
+    public void A_slot_has_room_in_steps_and_within_the_positions(int prompt, int newTokens, int capacity) =>
+        Assert.Equal(capacity, ModelMemory.Capacity(Llama7B, prompt, newTokens));
 
     [Theory]
     [InlineData(8, 2)]
@@ -78,7 +84,9 @@ public sealed class ModelMemoryTests
         if (sequences == 0)
             Assert.Equal(0, slots);
         else
-            Assert.Equal((slots, ModelMemory.KeyValueCache(config, slots, 64)), ((int)cache.Layer(0).Keys.size(0), 4 * config.NumHiddenLayers * (cache.Layer(0).Keys.NumberOfElements + cache.Layer(0).Values.NumberOfElements)));
+            Assert.Equal((slots, ModelMemory.KeyValueCache(config, slots, 64)),
+                ((int)cache.Layer(0).Keys.size(0), 4 * config.NumHiddenLayers
+                * (cache.Layer(0).Keys.NumberOfElements + cache.Layer(0).Values.NumberOfElements)));
     }
 
     /// <summary>What a forward pass leaves on its tape is what is counted, tensor by tensor.</summary>

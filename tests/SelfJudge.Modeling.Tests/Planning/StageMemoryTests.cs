@@ -17,15 +17,18 @@ public sealed class StageMemoryTests
 {
     private const long Base = 6_738_415_616, Adapter = 4_194_304;
 
-    private static readonly StageLoad Load = new() { Config = ModelMemoryTests.Llama7B, Lora = ModelMemoryTests.Lora, FrozenBytes = 2, Trained = [2048, 2048] };
+    private static readonly StageLoad Load =
+        new() { Config = ModelMemoryTests.Llama7B, Lora = ModelMemoryTests.Lora, FrozenBytes = 2, Trained = [2048, 2048] };
 
     [Fact]
     public void With_an_adapter_base_weights_are_held_once_and_frozen() =>
-        Assert.Equal([("base weights", 2 * Base), ("adapter", 4 * Adapter), ("gradients", 4 * Adapter), ("optimizer state", 8 * Adapter)], StageMemory.Held(Load).Select(m => (m.Role, m.Bytes)));
+        Assert.Equal([("base weights", 2 * Base), ("adapter", 4 * Adapter), ("gradients", 4 * Adapter), ("optimizer state", 8 * Adapter)],
+            StageMemory.Held(Load).Select(m => (m.Role, m.Bytes)));
 
     [Fact]
     public void Without_one_the_policy_has_weights_of_its_own_and_every_worker_a_gradient() =>
-        Assert.Equal([("base weights", 2 * Base), ("policy weights", 4 * Base), ("gradients", 8 * Base), ("optimizer state", 8 * Base)], StageMemory.Held(Load with { Lora = null, Workers = 2 }).Select(m => (m.Role, m.Bytes)));
+        Assert.Equal([("base weights", 2 * Base), ("policy weights", 4 * Base), ("gradients", 8 * Base), ("optimizer state", 8 * Base)],
+            StageMemory.Held(Load with { Lora = null, Workers = 2 }).Select(m => (m.Role, m.Bytes)));
 
     [Fact]
     public void Activations_are_of_the_largest_batch_of_each_worker()
@@ -36,7 +39,8 @@ public sealed class StageMemoryTests
         Assert.Equal(Of(2048), Activations(Load with { MaxTokensPerBatch = 4095 }));
         Assert.Equal(2 * Of(2048), Activations(Load with { Workers = 2 }));
         // A pass of the judge over more tokens than are trained on takes more than the step.
-        Assert.Equal(ModelMemory.Forward(ModelMemoryTests.Llama7B, ModelMemoryTests.Lora, 8192), Activations(Load with { Trained = [64], Judged = [4096, 4096, 4096] }));
+        Assert.Equal(ModelMemory.Forward(ModelMemoryTests.Llama7B, ModelMemoryTests.Lora, 8192),
+            Activations(Load with { Trained = [64], Judged = [4096, 4096, 4096] }));
     }
 
     /// <summary>Whatever sequences share, no worker's batch is larger than what is counted.</summary>
@@ -46,7 +50,8 @@ public sealed class StageMemoryTests
         {
             var order = new PrefixOrder([.. sequences.Select(s => (ReadOnlyMemory<int>)s)]);
             var batches = WorkShares.Balance(order, workers).Select(share => WorkShares.Batches(order, share, max)
-                .Select(b => (long)new SharedBatch([.. order.Items[b].Select(i => (ReadOnlyMemory<int>)sequences[i])]).Batch.Tokens.Length).DefaultIfEmpty(0).Max()).ToList();
+                .Select(b => (long)new SharedBatch([.. order.Items[b].Select(i => (ReadOnlyMemory<int>)sequences[i])]).Batch.Tokens.Length)
+                    .DefaultIfEmpty(0).Max()).ToList();
             var counted = StageMemory.SharedTokens([.. sequences.Select(s => s.Length)], workers, max);
             Assert.Equal(workers, counted.Count);
             Assert.True(batches.Max() <= counted.Max() && batches.Sum() <= counted.Sum());
@@ -60,7 +65,8 @@ public sealed class StageMemoryTests
     public void The_cache_is_of_the_sequences_that_are_generated_at_once(int most, int slots, int sequences)
     {
         var load = Load with { Prompts = [1280, 3, 3, 3], Samples = 2, MaxNewTokens = 768, MaxActiveSequences = most };
-        Assert.Equal(((long)slots * 2048 << 20, sequences), (StageMemory.Peak(load).Single(m => m.Role == StageMemory.Cache).Bytes, StageMemory.ActiveSequences(load)));
+        Assert.Equal(((long)slots * 2048 << 20, sequences),
+            (StageMemory.Peak(load).Single(m => m.Role == StageMemory.Cache).Bytes, StageMemory.ActiveSequences(load)));
     }
 
     /// <summary>Packed copies are what a host keeps while it generates, to the byte, and gives back before it trains.</summary>
@@ -75,12 +81,22 @@ public sealed class StageMemoryTests
         var lora = adapted ? new LoraConfig(8, 16, ["q_proj", "down_proj"]) : null;
         using var host = new ModelHost(new ModelHostOptions { Workers = 2, Dtype = dtype });
         await host.LoadAsync("base", new ModelSource(folder, null, null, "paper"), default);
-        await using var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "base", "base", lora, 1, new OptimizerOptions()), default);
+        await using var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "base", "base", lora, 1, new OptimizerOptions()),
+            default);
         var policy = host.Find("policy").Model;
         await host.SampleAsync("policy", new SamplePrompt([1, 2, 3], [1, 2], new SamplingOptions { MaxNewTokens = 3 }), null, default);
         var packed = policy.PreparedBytes;
         Assert.Equal(ModelMemory.Packed(config, lora, isNarrow: dtype == WeightDtype.BFloat16 && adapted), packed);
-        var load = new StageLoad { Config = config, Lora = lora, IsCpu = true, FrozenBytes = dtype == WeightDtype.Float32 ? 4 : 2, Prompts = [3], Samples = 2, MaxNewTokens = 3 };
+        var load = new StageLoad
+        {
+            Config = config,
+            Lora = lora,
+            IsCpu = true,
+            FrozenBytes = dtype == WeightDtype.Float32 ? 4 : 2,
+            Prompts = [3],
+            Samples = 2,
+            MaxNewTokens = 3
+        };
         long Activations(StageLoad l) => StageMemory.Peak(l).Single(m => m.Role == StageMemory.Activations).Bytes;
         Assert.Equal(Activations(load with { IsCpu = false }) + packed, Activations(load));
         // Another model that generates takes their place.
@@ -105,12 +121,15 @@ public sealed class StageMemoryTests
         var lora = adapted ? new LoraConfig(8, 16, ["q_proj", "v_proj"]) : null;
         using var host = new ModelHost(new ModelHostOptions { Workers = 2 });
         await host.LoadAsync("base", new ModelSource(folder, null, null, "paper"), default);
-        await using var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "base", "base", lora, 1, new OptimizerOptions()), default);
+        await using var training = await host.OpenTrainingAsync(new TrainingSpec("policy", "base", "base", lora, 1, new OptimizerOptions()),
+            default);
         var weights = await host.RunExclusive("policy", () => new[] { "base", "policy" }.Select(host.Find)
-            .SelectMany(m => new[] { m.Model.Weights.Buffer, m.Model.Adapter?.Buffer }).OfType<FlatBuffer>().Distinct().Sum(b => b.Flat.NumberOfElements * b.Flat.ElementSize));
+            .SelectMany(m => new[] { m.Model.Weights.Buffer, m.Model.Adapter?.Buffer }).OfType<FlatBuffer>().Distinct()
+                .Sum(b => b.Flat.NumberOfElements * b.Flat.ElementSize));
         var held = StageMemory.Held(new StageLoad { Config = config, Lora = lora, Workers = 2 });
         Assert.Equal(weights, held.Where(m => m.Role is StageMemory.Base or StageMemory.Policy or StageMemory.Adapter).Sum(m => m.Bytes));
         var snapshot = await training.SnapshotAsync();
-        Assert.Equal(snapshot.Mean.Concat(snapshot.Variance).Sum(a => 4L * a.Values.Length), held.Single(m => m.Role == StageMemory.Optimizer).Bytes);
+        Assert.Equal(snapshot.Mean.Concat(snapshot.Variance).Sum(a => 4L * a.Values.Length),
+            held.Single(m => m.Role == StageMemory.Optimizer).Bytes);
     }
 }

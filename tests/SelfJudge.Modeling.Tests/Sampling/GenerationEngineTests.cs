@@ -13,7 +13,10 @@ public sealed class GenerationEngineTests : IDisposable
 
     public void Dispose() => _weights.Dispose();
 
-    private static readonly SamplePrompt[] Prompts = [.. Enumerable.Range(0, 6).Select(i => new SamplePrompt(TestModels.Tokens(2 + 5 * i, (ulong)i), [(ulong)(100 + i), (ulong)(200 + i), (ulong)(300 + i)], new SamplingOptions { TopP = 0.95, MaxNewTokens = 24 }))];
+    private static readonly SamplePrompt[] Prompts = [.. Enumerable.Range(0, 6)
+        .Select(i =>
+        new SamplePrompt(TestModels.Tokens(2 + 5 * i, (ulong)i), [(ulong)(100 + i), (ulong)(200 + i), (ulong)(300 + i)],
+        new SamplingOptions { TopP = 0.95, MaxNewTokens = 24 }))];
 
     [Fact]
     public void Ragged_prompts_in_one_batch_draw_what_each_draws_alone()
@@ -49,12 +52,14 @@ public sealed class GenerationEngineTests : IDisposable
 
     [Fact]
     public void Prefill_in_small_chunks_draws_the_same() =>
-        Assert.Equal(Run(8192, Prompts).SelectMany(s => s).Select(s => string.Join(' ', s.Ids)), Run(10, Prompts).SelectMany(s => s).Select(s => string.Join(' ', s.Ids)));
+        Assert.Equal(Run(8192, Prompts).SelectMany(s => s).Select(s => string.Join(' ', s.Ids)),
+            Run(10, Prompts).SelectMany(s => s).Select(s => string.Join(' ', s.Ids)));
 
     [Fact]
     public void The_end_token_belongs_to_a_completion_only_if_it_was_emitted()
     {
-        var all = Run(8192, [.. Enumerable.Range(0, 40).Select(i => new SamplePrompt(TestModels.Tokens(4, (ulong)i), [(ulong)i], _options))]).SelectMany(s => s).ToList();
+        var all = Run(8192, [.. Enumerable.Range(0, 40)
+            .Select(i => new SamplePrompt(TestModels.Tokens(4, (ulong)i), [(ulong)i], _options))]).SelectMany(s => s).ToList();
         Assert.Contains(all, s => s.Finish == FinishReason.Stop);
         Assert.Contains(all, s => s.Finish == FinishReason.Length);
         foreach (var s in all)
@@ -91,7 +96,8 @@ public sealed class GenerationEngineTests : IDisposable
     {
         using var longer = DecoderWeights.Random(TestModels.Config() with { MaxPositionEmbeddings = 3000, EosTokenIds = [] }, 5);
         using var engine = new GenerationEngine(TestModels.Model(longer), 8192);
-        var job = new GenerationJob(new SamplePrompt(TestModels.Tokens(7, 1), [1], new SamplingOptions { MaxNewTokens = maxNewTokens, TopP = 1 }), default);
+        var job = new GenerationJob(new SamplePrompt(TestModels.Tokens(7, 1), [1],
+            new SamplingOptions { MaxNewTokens = maxNewTokens, TopP = 1 }), default);
         engine.Admit([job], 0);
         while (engine.Active > 0)
             engine.Step();
@@ -132,7 +138,8 @@ public sealed class GenerationEngineTests : IDisposable
         using var scope = Ops.Scope();
         var model = TestModels.Model(_weights, adapter);
         var batch = new ResponseBatch([(Prompts[4].Prompt, Done(job)[0].Ids)]);
-        TestModels.AssertClose(TokenLogProbs.Forward(model, model.Hidden(batch.Batch), batch.Rows, batch.Targets), Done(job)[0].LogProbs, 1e-4f);
+        TestModels.AssertClose(TokenLogProbs.Forward(model, model.Hidden(batch.Batch), batch.Rows, batch.Targets), Done(job)[0].LogProbs,
+            1e-4f);
     }
 
     private SampledSequence[][] Run(int maxPrefillTokens, params SamplePrompt[] prompts)
@@ -145,5 +152,6 @@ public sealed class GenerationEngineTests : IDisposable
         return [.. jobs.Select(Done)];
     }
 
-    private static SampledSequence[] Done(GenerationJob job) => job.Result.IsCompletedSuccessfully ? job.Result.Result : throw new InvalidOperationException("the job is not done");
+    private static SampledSequence[] Done(GenerationJob job) =>
+        job.Result.IsCompletedSuccessfully ? job.Result.Result : throw new InvalidOperationException("the job is not done");
 }

@@ -13,7 +13,8 @@ using static TorchSharp.torch;
 
 namespace SelfJudge.Modeling.Tests.Tensors;
 
-/// <summary>TorchSharp's temporaries can be finalised during the native call that uses them. These tests would abort the process if ours could.</summary>
+/// <summary>TorchSharp's temporaries can be finalised during the native call that uses them. These tests would abort the process if ours
+/// could.</summary>
 [Collection(nameof(Alone))]
 public sealed class SafeNumericsTests
 {
@@ -76,7 +77,8 @@ public sealed class SafeNumericsTests
     public void A_tensor_operation_outside_a_scope_is_refused() =>
         Assert.Contains("open one with Ops.Scope()", Assert.Throws<InvalidOperationException>(() => Ops.Zeros(Ops.Cpu, 3)).Message);
 
-    /// <summary>JSFT steps, DPO steps on weights and on an adapter, sampling and judging. Returns what runs more rounds on the same models.</summary>
+    /// <summary>JSFT steps, DPO steps on weights and on an adapter, sampling and judging. Returns what runs more rounds on the same
+    /// models.</summary>
     private static async Task<Func<int, Task>> RunEverything(ModelHost host, int rounds)
     {
         await host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"), default);
@@ -84,17 +86,28 @@ public sealed class SafeNumericsTests
         var encoder = host.EncoderOf("base");
         var jsft = await host.OpenTrainingAsync(new TrainingSpec("jsft", "base", null, null, 1, new OptimizerOptions()), default);
         var full = await host.OpenTrainingAsync(new TrainingSpec("full", "base", "base", null, 1, new OptimizerOptions()), default);
-        var lora = await host.OpenTrainingAsync(new TrainingSpec("lora", "base", "base", new LoraConfig(2, 4, Projection.Modules), 1, new OptimizerOptions()), default);
+        var lora = await host.OpenTrainingAsync(
+            new TrainingSpec("lora", "base", "base", new LoraConfig(2, 4, Projection.Modules), 1, new OptimizerOptions()), default);
         async Task Run(int count)
         {
             for (var round = 0; round < count; round++)
             {
                 var pairs = Enumerable.Range(0, 6).Select(i => data.Pairs[(round * 6 + i) % 200]).ToList();
-                await jsft.StepAsync(new SupervisedObjective([.. pairs.Select(p => ExampleBuilder.Policy(encoder, p)), .. pairs.Select(p => ExampleBuilder.Judge(encoder, JudgeTemplate.World, p, false, true))], new PartWeights(1, 1, 1, 1)), 1e-3);
-                await full.StepAsync(new PreferenceObjective([.. pairs.Select(p => ExampleBuilder.Pair(encoder, p))], new PreferenceLoss()), 1e-4);
-                await lora.StepAsync(new PreferenceObjective([.. pairs.Select(p => ExampleBuilder.Pair(encoder, p))], new PreferenceLoss()), 1e-4);
-                await Task.WhenAll(pairs.Select((p, i) => host.SampleAsync(i % 2 == 0 ? "full" : "lora", new SamplePrompt(encoder.EncodePrompt(p.Prompt), [1, 2], new SamplingOptions { MaxNewTokens = 10 }), new Cohort($"{round}/{i % 2}", 3, i / 2), default)));
-                await Task.WhenAll(pairs.Select(p => host.JudgeAsync("base", [encoder.EncodeJudge(JudgeTemplate.World, p.Prompt[0].Content, p.Chosen, p.Rejected)], null, default)));
+                await jsft.StepAsync(new SupervisedObjective(
+                    [.. pairs.Select(p => ExampleBuilder.Policy(encoder, p)),
+                    .. pairs.Select(p => ExampleBuilder.Judge(encoder, JudgeTemplate.World, p, false, true))], new PartWeights(1, 1, 1, 1)),
+                    1e-3);
+                await full.StepAsync(new PreferenceObjective([.. pairs.Select(p => ExampleBuilder.Pair(encoder, p))], new PreferenceLoss()),
+                    1e-4);
+                await lora.StepAsync(new PreferenceObjective([.. pairs.Select(p => ExampleBuilder.Pair(encoder, p))], new PreferenceLoss()),
+                    1e-4);
+                await Task.WhenAll(pairs.Select((p, i) =>
+                    host.SampleAsync(i % 2 == 0 ? "full" : "lora",
+                        new SamplePrompt(encoder.EncodePrompt(p.Prompt), [1, 2], new SamplingOptions { MaxNewTokens = 10 }),
+                        new Cohort($"{round}/{i % 2}", 3, i / 2), default)));
+                await Task.WhenAll(pairs.Select(p =>
+                    host.JudgeAsync("base", [encoder.EncodeJudge(JudgeTemplate.World, p.Prompt[0].Content, p.Chosen, p.Rejected)], null,
+                        default)));
             }
         }
         await Run(rounds);

@@ -45,7 +45,8 @@ public sealed class BytePairTokenizerTests
     {
         using var small = new SmallTokenizer("1 2", "12 3", "123 4", "' S");
         Assert.Equal([258], small.Load().Encode("1234"));
-        small.Json["pre_tokenizer"] = SmallTokenizer.Sequence("pretokenizers", SmallTokenizer.Split(SmallTokenizer.Llama3Pattern), SmallTokenizer.Byte(useRegex: false));
+        small.Json["pre_tokenizer"] = SmallTokenizer.Sequence("pretokenizers", SmallTokenizer.Split(SmallTokenizer.Llama3Pattern),
+            SmallTokenizer.Byte(useRegex: false));
         Assert.Equal([257, Id('4')], small.Load().Encode("1234"));
         Assert.Equal([Id('a'), 259], small.Load().Encode("a'S"));
     }
@@ -104,7 +105,8 @@ public sealed class BytePairTokenizerTests
         using var small = new SmallTokenizer();
         small.Write("tokenizer_config.json", """{"bos_token": "<|begin_of_text|>", "eos_token": "<|end_of_text|>"}""");
         Assert.Null(small.Load().BosToken);
-        small.Json["post_processor"] = SmallTokenizer.Sequence("processors", SmallTokenizer.Byte(useRegex: true), SmallTokenizer.Template("<|begin_of_text|>", "A"));
+        small.Json["post_processor"] = SmallTokenizer.Sequence("processors", SmallTokenizer.Byte(useRegex: true),
+            SmallTokenizer.Template("<|begin_of_text|>", "A"));
         Assert.Equal([900, Id('a')], small.Load().EncodeWithSpecial("a"));
         small.Json["post_processor"] = SmallTokenizer.Template("<|begin_of_text|>", "A", "<|end_of_text|>");
         Assert.Equal([900, Id('a'), 901], small.Load().EncodeWithSpecial("a"));
@@ -117,10 +119,12 @@ public sealed class BytePairTokenizerTests
     [InlineData(null, """{"bos_token": {"content": "<|begin_of_text|>"}}""", null, new[] { 900, 0 })]
     [InlineData(null, null, """{"bos_token_id": 900}""", new[] { 900, 0 })]
     [InlineData(null, null, null, new[] { 0 })]
-    public void Configuration_decides_what_begins_and_ends_a_text(string? tokenizerConfig, string? specialTokens, string? config, int[] expected)
+    public void Configuration_decides_what_begins_and_ends_a_text(string? tokenizerConfig, string? specialTokens, string? config,
+        int[] expected)
     {
         using var small = new SmallTokenizer();
-        foreach (var (file, json) in new[] { ("tokenizer_config.json", tokenizerConfig), ("special_tokens_map.json", specialTokens), ("config.json", config) })
+        foreach (var (file, json) in new[] { ("tokenizer_config.json", tokenizerConfig), ("special_tokens_map.json", specialTokens),
+            ("config.json", config) })
             if (json is not null)
                 small.Write(file, json);
         Assert.Equal(expected, small.Load().EncodeWithSpecial("\0"));
@@ -158,12 +162,14 @@ public sealed class BytePairTokenizerTests
     [InlineData("model", """{"type": "BPE", "vocab": {"a": 0, "b": 0}}""", "model.vocab: 'b' and 'a' both have the id 0")]
     [InlineData("model", """{"type": "BPE", "vocab": {"a": 0}, "merges": ["a b"]}""", "model.merges[0]: 'b' is not in model.vocab")]
     [InlineData("model", """{"type": "BPE", "vocab": {"a": 0}, "merges": ["a"]}""", "model.merges[0] is not a pair")]
-    [InlineData("pre_tokenizer", """{"type": "Split", "pattern": {"Regex": "["}, "behavior": "Isolated"}""", "the pre-tokenizer's pattern [ is not supported")]
+    [InlineData("pre_tokenizer", """{"type": "Split", "pattern": {"Regex": "["}, "behavior": "Isolated"}""",
+        "the pre-tokenizer's pattern [ is not supported")]
     [InlineData("pre_tokenizer", """{"type": "Bert"}""", "the pre-tokenizer Bert is not supported")]
     [InlineData("normalizer", """{"type": "NFC"}""", "the normalizer NFC is not supported")]
     [InlineData("decoder", """{"type": "WordPiece"}""", "the decoder WordPiece is not supported")]
     [InlineData("post_processor", """{"type": "BertProcessing"}""", "the post-processor BertProcessing is not supported")]
-    [InlineData("added_tokens", """[{"id": 7, "content": "x", "special": false, "lstrip": true}]""", "added token 'x' is not special and has lstrip")]
+    [InlineData("added_tokens", """[{"id": 7, "content": "x", "special": false, "lstrip": true}]""",
+        "added token 'x' is not special and has lstrip")]
     public void What_is_not_supported_is_refused_by_name(string key, string json, string message)
     {
         using var small = new SmallTokenizer();
@@ -190,13 +196,16 @@ public sealed class BytePairTokenizerTests
         var tokenizer = Gpt2();
         using var json = JsonDocument.Parse(File.ReadAllText(SharedData.Path("tokenizers/gpt2/tokenizer.json")));
         var model = json.RootElement.GetProperty("model");
-        var library = BpeTokenizer.Create(new BpeOptions(model.GetProperty("vocab").EnumerateObject().Select(p => KeyValuePair.Create(p.Name, p.Value.GetInt32())))
+        var library = BpeTokenizer.Create(new BpeOptions(model.GetProperty("vocab").EnumerateObject()
+            .Select(p => KeyValuePair.Create(p.Name, p.Value.GetInt32())))
         {
             Merges = [.. model.GetProperty("merges").EnumerateArray().Select(m => m.GetString()!)],
             ByteLevel = true,
             PreTokenizer = new RegexPreTokenizer(new Regex(WordSplitter.Gpt2Pattern), null),
         });
-        var text = Gen.OneOf<string>(Gen.String[0, 40], Gen.OneOf("the ", "on-policy ", "  ", "\n\n", "self-judgment", "'ll", "!!!!!", "12345", "é", "日本").Array[0, 20].Select(string.Concat))
+        var text = Gen.OneOf<string>(Gen.String[0, 40],
+            Gen.OneOf("the ", "on-policy ", "  ", "\n\n", "self-judgment", "'ll", "!!!!!", "12345", "é", "日本").Array[0, 20]
+            .Select(string.Concat))
             .Where(t => !t.Any(char.IsSurrogate));
         text.Sample(t => Assert.Equal(library.EncodeToIds(t), tokenizer.Encode(t)), iter: 2000);
     }
@@ -244,8 +253,10 @@ public sealed class BytePairTokenizerTests
     public void A_normalizer_whose_pattern_takes_too_long_is_named()
     {
         using var small = new SmallTokenizer();
-        small.Json["normalizer"] = System.Text.Json.Nodes.JsonNode.Parse("""{"type": "Replace", "pattern": {"Regex": "(a+)+$"}, "content": "x"}""");
+        small.Json["normalizer"] =
+            System.Text.Json.Nodes.JsonNode.Parse("""{"type": "Replace", "pattern": {"Regex": "(a+)+$"}, "content": "x"}""");
         var tokenizer = small.Load();
-        Assert.Equal("the normalizer's pattern (a+)+$ took more than 10 seconds on a text", Assert.Throws<InvalidDataException>(() => tokenizer.Encode(new string('a', 40) + "!")).Message);
+        Assert.Equal("the normalizer's pattern (a+)+$ took more than 10 seconds on a text",
+            Assert.Throws<InvalidDataException>(() => tokenizer.Encode(new string('a', 40) + "!")).Message);
     }
 }

@@ -17,8 +17,10 @@ public sealed class PromptEncoderTests
         var encoder = new PromptEncoder(small.Load(), DialogueTemplate.Llama3, 1000);
         Assert.Equal(Eot, encoder.EosToken);
         int[] user = [Start, .. Text("user"), End, .. Text("\n\n")], assistant = [Start, .. Text("assistant"), End, .. Text("\n\n")];
-        int[] expected = [Begin, .. user, .. Text("hi"), Eot, .. assistant, .. Text("ho"), Eot, .. user, .. Text("why?"), Eot, .. assistant];
-        Assert.Equal(expected, encoder.EncodePrompt([new Turn(Role.User, "hi"), new Turn(Role.Assistant, "ho"), new Turn(Role.User, "why?")]));
+        int[] expected = [Begin, .. user, .. Text("hi"), Eot, .. assistant, .. Text("ho"), Eot, .. user, .. Text("why?"), Eot,
+            .. assistant];
+        Assert.Equal(expected, encoder.EncodePrompt(
+            [new Turn(Role.User, "hi"), new Turn(Role.Assistant, "ho"), new Turn(Role.User, "why?")]));
         Assert.Equal([.. Text("ho"), Eot], encoder.EncodeAnswer("ho"));
     }
 
@@ -47,12 +49,14 @@ public sealed class PromptEncoderTests
         Assert.Equal(2, ids.Count(id => id == Start));
     }
 
-    // [INST] = 518 25580 29962, [/INST] = 518 29914 25580 29962 in the vocabulary of Llama 2; every exchange begins and ends as a sequence of its own.
+    // [INST] = 518 25580 29962, [/INST] = 518 29914 25580 29962 in the vocabulary of Llama 2; every exchange begins and ends as a sequence
+    // of its own.
     [Fact]
     public void Llama_2_chat_gives_the_ids_of_its_models()
     {
         var encoder = new PromptEncoder(ModelFolder.ReadTokenizer(SharedData.Path("tokenizers/llama2")), DialogueTemplate.Llama2Chat, 1000);
-        Assert.Equal([1, 518, 25580, 29962, 15043, 518, 29914, 25580, 29962, 15043, 29871, 2, 1, 518, 25580, 29962, 15043, 518, 29914, 25580, 29962],
+        Assert.Equal([1, 518, 25580, 29962, 15043, 518, 29914, 25580, 29962, 15043, 29871, 2, 1, 518, 25580, 29962, 15043, 518, 29914,
+            25580, 29962],
             encoder.EncodePrompt([new Turn(Role.User, "Hello"), new Turn(Role.Assistant, "Hello"), new Turn(Role.User, "Hello")]));
         Assert.Equal(2, encoder.EosToken);
     }
@@ -81,13 +85,15 @@ public sealed class PromptEncoderTests
         string Words(int n) => string.Join(' ', Enumerable.Repeat("dog", n));
         var fit = new PromptEncoder(world, DialogueTemplate.World, 16).FitJudge(JudgeTemplate.World, Words(context), Words(a), Words(b));
         Assert.Equal((15, keptContext, keptA, keptB), (fit.Prompt.Ids.Length, fit.Context, fit.ResponseA, fit.ResponseB));
-        Assert.Equal(fit.Prompt.Ids, new PromptEncoder(world, DialogueTemplate.World, 16).EncodeJudge(JudgeTemplate.World, Words(context), Words(a), Words(b)).Ids);
+        Assert.Equal(fit.Prompt.Ids, new PromptEncoder(world, DialogueTemplate.World, 16)
+            .EncodeJudge(JudgeTemplate.World, Words(context), Words(a), Words(b)).Ids);
     }
 
     [Theory]
     [InlineData("""{"chat_template": "{{ '<|im_start|>' + x + '<|im_end|>' }}"}""", "chatml", null)]
     [InlineData("""{"chat_template": [{"name": "tool_use", "template": "<|im_start|><|im_end|>"}, {"name": "default", "template": "<|start_header_id|><|end_header_id|><|eot_id|>"}]}""", "llama-3", null)]
-    [InlineData("""{"chat_template": "{{ x }}"}""", null, "its chat_template is none of those known: name the dialogue template with --template")]
+    [InlineData("""{"chat_template": "{{ x }}"}""", null,
+        "its chat_template is none of those known: name the dialogue template with --template")]
     [InlineData("{}", null, null)]
     public void The_template_is_recognised_or_asked_for(string config, string? name, string? message)
     {

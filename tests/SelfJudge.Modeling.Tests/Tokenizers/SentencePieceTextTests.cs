@@ -16,7 +16,8 @@ public sealed class SentencePieceTextTests
     public void What_was_encoded_decodes_to_itself() => RoundTrips.Hold(Llama2());
 
     [Fact]
-    public void Where_a_folder_holds_both_files_the_model_is_used() => Assert.IsType<SentencePieceText>(ModelFolder.ReadTokenizer(SharedData.Path("tokenizers/llama2")));
+    public void Where_a_folder_holds_both_files_the_model_is_used() =>
+        Assert.IsType<SentencePieceText>(ModelFolder.ReadTokenizer(SharedData.Path("tokenizers/llama2")));
 
     /// <summary>Models trained for this test, and the ids that the reference gives: see <c>SentencePiece/make.py</c>.</summary>
     [Theory]
@@ -31,7 +32,8 @@ public sealed class SentencePieceTextTests
         var tokenizer = SentencePieceText.Load(Trained($"{model}.model"));
         using var expected = JsonDocument.Parse(File.ReadAllText(Trained("expected.json")));
         Assert.All(expected.RootElement.GetProperty(model).EnumerateArray(), row =>
-            Assert.Equal(row.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()), tokenizer.Encode(row.GetProperty("text").GetString()!)));
+            Assert.Equal(row.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()),
+                tokenizer.Encode(row.GetProperty("text").GetString()!)));
     }
 
     [Theory]
@@ -66,19 +68,23 @@ public sealed class SentencePieceTextTests
         File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), """{"eos_token": "<|im_end|>"}""");
         var message = Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(folder)).Message;
         Directory.Delete(folder, recursive: true);
-        Assert.Contains($"eos_token is '<|im_end|>', which is no control token of the tokenizer in {folder}", message, StringComparison.Ordinal);
+        Assert.Contains($"eos_token is '<|im_end|>', which is no control token of the tokenizer in {folder}", message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_unigram_model_that_falls_back_to_bytes_is_refused() =>
-        Assert.Contains("Unigram model with byte fallback", Assert.Throws<InvalidDataException>(() => SentencePieceText.Load(Trained("unigram-bytes.model"))).Message, StringComparison.Ordinal);
+        Assert.Contains("Unigram model with byte fallback",
+            Assert.Throws<InvalidDataException>(() => SentencePieceText.Load(Trained("unigram-bytes.model"))).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Special_tokens_in_text_are_text() =>
         Assert.DoesNotContain(Llama2().Encode("<s> </s> <unk> <0x0A>"), id => id < 259);
 
     [Fact]
-    public void The_configuration_says_that_texts_begin_with_bos_and_end_without_eos() => Assert.Equal([1, 15043], Llama2().EncodeWithSpecial("Hello"));
+    public void The_configuration_says_that_texts_begin_with_bos_and_end_without_eos() =>
+        Assert.Equal([1, 15043], Llama2().EncodeWithSpecial("Hello"));
 
     [Fact]
     public void Half_characters_become_the_replacement_character() => Assert.Equal(Llama2().Encode("\ufffdx"), Llama2().Encode("\ud800x"));
@@ -108,7 +114,8 @@ public sealed class SentencePieceTextTests
         Assert.InRange(watch.Elapsed.TotalSeconds, 0, 20);
     }
 
-    private static string Trained(string file, [CallerFilePath] string here = "") => Path.Combine(Path.GetDirectoryName(here)!, "SentencePiece", file);
+    private static string Trained(string file, [CallerFilePath] string here = "") =>
+        Path.Combine(Path.GetDirectoryName(here)!, "SentencePiece", file);
 
     private static SentencePieceText Llama2() => SentencePieceText.Load(SharedData.Path("tokenizers/llama2/tokenizer.model"));
 

@@ -4,10 +4,12 @@ using SelfJudge.Modeling.Tokenizers;
 
 namespace SelfJudge.Modeling.Tests.Tokenizers;
 
-/// <summary>A small byte-level <c>tokenizer.json</c> in a folder of its own: the 256 bytes as ids 0 to 255, the merges asked for from 256 on, then added tokens.</summary>
+/// <summary>A small byte-level <c>tokenizer.json</c> in a folder of its own: the 256 bytes as ids 0 to 255, the merges asked for from 256
+/// on, then added tokens.</summary>
 internal sealed class SmallTokenizer : IDisposable
 {
-    public const string Llama3Pattern = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    public const string Llama3Pattern =
+        @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     public string Folder { get; } = Directory.CreateTempSubdirectory().FullName;
 
@@ -22,7 +24,12 @@ internal sealed class SmallTokenizer : IDisposable
             vocabulary[merges[i].Replace(" ", "", StringComparison.Ordinal)] = 256 + i;
         Json = new JsonObject
         {
-            ["model"] = new JsonObject { ["type"] = "BPE", ["vocab"] = vocabulary, ["merges"] = new JsonArray([.. merges.Select(m => (JsonNode)m)]) },
+            ["model"] = new JsonObject
+            {
+                ["type"] = "BPE",
+                ["vocab"] = vocabulary,
+                ["merges"] = new JsonArray([.. merges.Select(m => (JsonNode)m)])
+            },
             ["pre_tokenizer"] = Byte(useRegex: true),
             ["decoder"] = Byte(useRegex: true),
             ["added_tokens"] = new JsonArray(),
@@ -31,9 +38,11 @@ internal sealed class SmallTokenizer : IDisposable
         Add(901, "<|end_of_text|>");
     }
 
-    public static JsonObject Byte(bool useRegex) => new() { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["use_regex"] = useRegex };
+    public static JsonObject Byte(bool useRegex) =>
+        new() { ["type"] = "ByteLevel", ["add_prefix_space"] = false, ["use_regex"] = useRegex };
 
-    public static JsonObject Split(string pattern) => new() { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = pattern }, ["behavior"] = "Isolated", ["invert"] = false };
+    public static JsonObject Split(string pattern) =>
+        new() { ["type"] = "Split", ["pattern"] = new JsonObject { ["Regex"] = pattern }, ["behavior"] = "Isolated", ["invert"] = false };
 
     public static JsonObject Sequence(string key, params JsonNode[] steps) => new() { ["type"] = "Sequence", [key] = new JsonArray(steps) };
 

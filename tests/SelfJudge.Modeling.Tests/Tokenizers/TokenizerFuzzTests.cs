@@ -22,9 +22,11 @@ public sealed class TokenizerFuzzTests
         small.Json["post_processor"] = SmallTokenizer.Template("<|begin_of_text|>", "A");
         if (kind == "llama2")
         {
-            small.Json["normalizer"] = System.Text.Json.Nodes.JsonNode.Parse("""{"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]}""");
+            small.Json["normalizer"] = System.Text.Json.Nodes.JsonNode.Parse(
+                """{"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]}""");
             small.Json["pre_tokenizer"] = null;
-            small.Json["decoder"] = System.Text.Json.Nodes.JsonNode.Parse("""{"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}""");
+            small.Json["decoder"] = System.Text.Json.Nodes.JsonNode.Parse(
+                """{"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}""");
         }
         small.Load();
         if (kind == "world")
@@ -39,14 +41,17 @@ public sealed class TokenizerFuzzTests
         using var small = new SmallTokenizer();
         small.Load();
         var path = Path.Combine(small.Folder, "tokenizer_config.json");
-        Fuzz(small.Folder, path, Encoding.UTF8.GetBytes("""{"bos_token": "<|begin_of_text|>", "eos_token": {"content": "<|end_of_text|>"}, "add_bos_token": true, "added_tokens_decoder": {"900": {"content": "<|x|>", "special": true}}, "chat_template": [{"name": "default", "template": "{{ x }}"}]}"""), iterations: 2000);
+        Fuzz(small.Folder, path,
+            Encoding.UTF8.GetBytes(
+            """{"bos_token": "<|begin_of_text|>", "eos_token": {"content": "<|end_of_text|>"}, "add_bos_token": true, "added_tokens_decoder": {"900": {"content": "<|x|>", "special": true}}, "chat_template": [{"name": "default", "template": "{{ x }}"}]}"""), iterations: 2000);
     }
 
     [Fact]
     public void A_damaged_tokenizer_model_loads_or_is_refused()
     {
         var folder = Directory.CreateTempSubdirectory().FullName;
-        Fuzz(folder, Path.Combine(folder, "tokenizer.model"), File.ReadAllBytes(SharedData.Path("stories260k/tokenizer.model")), iterations: 1000);
+        Fuzz(folder, Path.Combine(folder, "tokenizer.model"), File.ReadAllBytes(SharedData.Path("stories260k/tokenizer.model")),
+            iterations: 1000);
         Directory.Delete(folder, recursive: true);
     }
 

@@ -32,41 +32,52 @@ public sealed class TokenizerTests
     {
         var file = Path.GetTempFileName();
         File.WriteAllText(file, "nothing of the kind");
-        Assert.Contains($"{file} is not a SentencePiece model", Assert.Throws<InvalidDataException>(() => SentencePieceText.Load(file)).Message);
+        Assert.Contains($"{file} is not a SentencePiece model",
+            Assert.Throws<InvalidDataException>(() => SentencePieceText.Load(file)).Message);
         File.Delete(file);
     }
 
     /// <summary>Vocabularies of 256 bytes and two added tokens, the higher of which is 901.</summary>
     [Theory]
-    [InlineData(900, "tokenizer.json: the token '<|begin_of_text|>' has the id 900, but the model knows the ids 0 to 899 only (vocab_size 900 in config.json)")]
+    [InlineData(900, "tokenizer.json: the token '<|begin_of_text|>' has the id 900, but the model knows the ids 0 to 899 only (vocab_size "
+        + "900 in config.json)")]
     [InlineData(901, "tokenizer.json: the token '<|end_of_text|>' has the id 901, but the model knows the ids 0 to 900 only")]
     [InlineData(100, "tokenizer.json: the token 'd' has the id 100, but the model knows")]
     public void A_token_beyond_the_models_vocabulary_is_refused_with_the_model(int vocabulary, string message)
     {
         using var small = new SmallTokenizer();
         _ = small.Load();
-        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(small.Folder, TestModels.Config(vocab: vocabulary))).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() =>
+            ModelFolder.ReadTokenizer(small.Folder, TestModels.Config(vocab: vocabulary))).Message, StringComparison.Ordinal);
         Assert.NotEmpty(ModelFolder.ReadTokenizer(small.Folder, TestModels.Config(vocab: 902)).Encode("a"));
         Assert.NotEmpty(ModelFolder.ReadTokenizer(small.Folder, TestModels.Config(vocab: 2000)).Encode("a"));
     }
 
     [Theory]
-    [InlineData("tokenizer_config.json", """{"eos_token": "<|end_of_text|>", "added_tokens_decoder": {"1000": {"content": "<|far|>", "special": true}}}""")]
+    [InlineData("tokenizer_config.json",
+        """{"eos_token": "<|end_of_text|>", "added_tokens_decoder": {"1000": {"content": "<|far|>", "special": true}}}""")]
     [InlineData("added_tokens.json", """{"<|far|>": 1000}""")]
     public void The_file_that_gives_a_token_its_id_is_named(string file, string json)
     {
         using var small = new SmallTokenizer();
         small.Write(file, json);
         _ = small.Load();
-        Assert.StartsWith($"{Path.Combine(small.Folder, file)}: the token '<|far|>' has the id 1000", Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(small.Folder, TestModels.Config(vocab: 1000))).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{Path.Combine(small.Folder, file)}: the token '<|far|>' has the id 1000",
+            Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(small.Folder, TestModels.Config(vocab: 1000))).Message,
+            StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("tokenizer_config.json", """{"eos_token": "<|im_end|>"}""", "eos_token is '<|im_end|>', which is no control token of the tokenizer in")]
-    [InlineData("special_tokens_map.json", """{"eos_token": {"content": "</s>"}}""", "eos_token is '</s>', which is no control token of the tokenizer in")]
-    [InlineData("tokenizer_config.json", """{"added_tokens_decoder": [{"content": "<|x|>"}]}""", "tokenizer_config.json: added_tokens_decoder is no object of tokens by their ids")]
-    [InlineData("tokenizer_config.json", """{"added_tokens_decoder": {"902": "<|x|>"}}""", "tokenizer_config.json: added token 902 is no object with its content")]
-    [InlineData("tokenizer_config.json", """{"added_tokens_decoder": {"-1": {"content": "<|x|>"}}}""", "tokenizer_config.json: -1 is not a token id")]
+    [InlineData("tokenizer_config.json", """{"eos_token": "<|im_end|>"}""",
+        "eos_token is '<|im_end|>', which is no control token of the tokenizer in")]
+    [InlineData("special_tokens_map.json", """{"eos_token": {"content": "</s>"}}""",
+        "eos_token is '</s>', which is no control token of the tokenizer in")]
+    [InlineData("tokenizer_config.json", """{"added_tokens_decoder": [{"content": "<|x|>"}]}""",
+        "tokenizer_config.json: added_tokens_decoder is no object of tokens by their ids")]
+    [InlineData("tokenizer_config.json", """{"added_tokens_decoder": {"902": "<|x|>"}}""",
+        "tokenizer_config.json: added token 902 is no object with its content")]
+    [InlineData("tokenizer_config.json", """{"added_tokens_decoder": {"-1": {"content": "<|x|>"}}}""",
+        "tokenizer_config.json: -1 is not a token id")]
     [InlineData("tokenizer_config.json", """{"add_bos_token": "yes"}""", "tokenizer_config.json: add_bos_token is neither true nor false")]
     [InlineData("added_tokens.json", """{"<|x|>": "many"}""", "added_tokens.json: '\"many\"' is not a token id")]
     [InlineData("added_tokens.json", """{"<|x|>": 1.5}""", "added_tokens.json: '1.5' is not a token id")]
@@ -75,15 +86,18 @@ public sealed class TokenizerTests
         using var small = new SmallTokenizer();
         _ = small.Load();
         small.Write(file, json);
-        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(small.Folder)).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(small.Folder)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void Words_whose_ids_leave_a_gap_are_refused()
     {
         var folder = Directory.CreateTempSubdirectory().FullName;
-        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), """{"added_tokens": [], "model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1, "cat": 5}, "unk_token": "<unk>"}}""");
-        Assert.Contains("model.vocab: 'cat' has the id 5; the ids of words are 0 to 2, each once", Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(folder)).Message, StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"),
+            """{"added_tokens": [], "model": {"type": "WordLevel", "vocab": {"</s>": 0, "<unk>": 1, "cat": 5}, "unk_token": "<unk>"}}""");
+        Assert.Contains("model.vocab: 'cat' has the id 5; the ids of words are 0 to 2, each once",
+            Assert.Throws<InvalidDataException>(() => ModelFolder.ReadTokenizer(folder)).Message, StringComparison.Ordinal);
         Directory.Delete(folder, recursive: true);
     }
 
@@ -134,7 +148,8 @@ public sealed class TokenizerTests
     {
         var encoder = new PromptEncoder(World, DialogueTemplate.World, 256);
         var ids = encoder.EncodePrompt([new Turn(Role.User, "cat"), new Turn(Role.Assistant, "dog"), new Turn(Role.User, "cow")]);
-        int[] expected = [World.SpecialTokens["<user>"], .. World.Encode("cat"), World.SpecialTokens["<assistant>"], .. World.Encode("dog"), World.EosToken, World.SpecialTokens["<user>"], .. World.Encode("cow"), World.SpecialTokens["<assistant>"]];
+        int[] expected = [World.SpecialTokens["<user>"], .. World.Encode("cat"), World.SpecialTokens["<assistant>"], .. World.Encode("dog"),
+            World.EosToken, World.SpecialTokens["<user>"], .. World.Encode("cow"), World.SpecialTokens["<assistant>"]];
         Assert.Equal(expected, ids);
     }
 
@@ -165,7 +180,8 @@ public sealed class TokenizerTests
     public void A_judge_prompt_that_is_too_long_loses_text_but_never_the_template()
     {
         var encoder = new PromptEncoder(World, DialogueTemplate.World, 60);
-        var prompt = encoder.EncodeJudge(JudgeTemplate.World, string.Join(' ', Enumerable.Repeat("cat", 70)), string.Join(' ', Enumerable.Repeat("dog", 50)), "cow .");
+        var prompt = encoder.EncodeJudge(JudgeTemplate.World, string.Join(' ', Enumerable.Repeat("cat", 70)),
+            string.Join(' ', Enumerable.Repeat("dog", 50)), "cow .");
         Assert.True(prompt.Ids.Length < 60);
         Assert.Equal(World.SpecialTokens["<judge>"], prompt.Ids[0]);
         var text = World.Decode(prompt.Ids);
@@ -181,12 +197,15 @@ public sealed class TokenizerTests
     [InlineData("🦉🦊")]
     public void Text_of_many_bytes_per_character_is_cut_to_fit(string piece)
     {
-        var encoder = new PromptEncoder(SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model")), DialogueTemplate.Paper, 400);
+        var encoder = new PromptEncoder(SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model")), DialogueTemplate.Paper,
+            400);
         var text = string.Concat(Enumerable.Repeat(piece, 60));
         Assert.InRange(encoder.EncodeJudge(JudgeTemplate.HhHelpful, text, text, "a dog").Ids.Length, 300, 399);
     }
 
     [Fact]
     public void A_template_that_is_longer_than_the_model_is_refused() =>
-        Assert.Contains("alone is longer than the model's 4 tokens", Assert.Throws<ArgumentException>(() => new PromptEncoder(World, DialogueTemplate.World, 4).EncodeJudge(JudgeTemplate.World, "cat", "a", "b")).Message);
+        Assert.Contains("alone is longer than the model's 4 tokens",
+            Assert.Throws<ArgumentException>(() => new PromptEncoder(World, DialogueTemplate.World, 4)
+            .EncodeJudge(JudgeTemplate.World, "cat", "a", "b")).Message);
 }

@@ -39,11 +39,14 @@ public sealed class WorkTests
             var shares = WorkShares.Balance(order, workers);
             Assert.Equal(workers, shares.Length);
             Assert.Equal(Enumerable.Range(0, order.Count), shares.SelectMany(s => Enumerable.Range(0, order.Count).Take(s)));
-            Assert.All(shares, s => Assert.True(Computed(s) <= sequences.Sum(q => q.Length) / workers + sequences.Select(q => q.Length).DefaultIfEmpty(0).Max()));
+            Assert.All(shares, s =>
+                Assert.True(Computed(s) <= sequences.Sum(q => q.Length) / workers + sequences.Select(q => q.Length).DefaultIfEmpty(0)
+                    .Max()));
             foreach (var share in shares)
             {
                 var batches = WorkShares.Batches(order, share, max);
-                Assert.Equal(Enumerable.Range(0, order.Count).Take(share), batches.SelectMany(b => Enumerable.Range(0, order.Count).Take(b)));
+                Assert.Equal(Enumerable.Range(0, order.Count).Take(share),
+                    batches.SelectMany(b => Enumerable.Range(0, order.Count).Take(b)));
                 Assert.All(batches, b => Assert.True(Computed(b) <= Math.Max(max, order.Lengths[b.Start])));
             }
         });
@@ -52,7 +55,8 @@ public sealed class WorkTests
     public void Workers_get_as_little_as_stretches_allow()
     {
         // Three prompts of two sequences of 10 tokens that share 8: two of the pairs to one worker, one to the other.
-        var order = new PrefixOrder([.. Enumerable.Range(0, 6).Select(i => (ReadOnlyMemory<int>)(int[])[.. Enumerable.Repeat(i / 2, 8), i, i])]);
+        var order = new PrefixOrder([.. Enumerable.Range(0, 6)
+            .Select(i => (ReadOnlyMemory<int>)(int[])[.. Enumerable.Repeat(i / 2, 8), i, i])]);
         Assert.Equal([0..3, 3..6], WorkShares.Balance(order, 2)); // 22 and 22 tokens; by whole pairs it would be 24 and 12
         Assert.Equal([0..2, 2..4, 4..6], WorkShares.Balance(order, 3));
         Assert.Equal([0..6], WorkShares.Balance(order, 1));
@@ -82,7 +86,8 @@ public sealed class WorkTests
     public void A_workers_failure_is_the_callers_and_the_pool_goes_on()
     {
         using var pool = new WorkerPool(3);
-        Assert.Equal("from 2", Assert.Throws<InvalidOperationException>(() => pool.Run(worker => { if (worker == 2) throw new InvalidOperationException("from 2"); })).Message);
+        Assert.Equal("from 2", Assert.Throws<InvalidOperationException>(() =>
+            pool.Run(worker => { if (worker == 2) throw new InvalidOperationException("from 2"); })).Message);
         var ran = 0;
         pool.Run(_ => Interlocked.Increment(ref ran));
         Assert.Equal(3, ran);

@@ -26,7 +26,8 @@ public sealed class VisibleTextTests
 
     [Fact]
     public void Every_embedding_override_and_isolate_of_the_direction_of_writing_is_spelled_out() =>
-        Assert.All("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", c => Assert.Equal($"\\u{(int)c:x4}", VisibleText.Of(c.ToString())));
+        Assert.All("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069", c =>
+            Assert.Equal($"\\u{(int)c:x4}", VisibleText.Of(c.ToString())));
 
     [Theory]
     [InlineData("")]

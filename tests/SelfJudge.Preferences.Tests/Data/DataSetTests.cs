@@ -45,7 +45,8 @@ public sealed class DataSetTests : IDisposable
     [Fact]
     public void An_hh_dialogue_loses_redundant_headers_and_trailing_turns()
     {
-        var file = Write("a.jsonl", """{"chosen": "\n\nHuman: hi\n\nAssistant: Human: hello\n\nHuman: more\n\nAssistant: yes\n\nHuman: bye", "rejected": "\n\nHuman: hi\n\nAssistant: hello\n\nHuman: more\n\nAssistant: no"}""");
+        var file = Write("a.jsonl",
+            """{"chosen": "\n\nHuman: hi\n\nAssistant: Human: hello\n\nHuman: more\n\nAssistant: yes\n\nHuman: bye", "rejected": "\n\nHuman: hi\n\nAssistant: hello\n\nHuman: more\n\nAssistant: no"}""");
         var pair = Assert.Single(PreferenceFiles.ReadPairs(file));
         Assert.Equal([new Turn(Role.User, "hi"), new Turn(Role.Assistant, "hello"), new Turn(Role.User, "more")], pair.Prompt);
         Assert.Equal(("yes", "no"), (pair.Chosen, pair.Rejected));
@@ -56,19 +57,29 @@ public sealed class DataSetTests : IDisposable
     {
         var file = Write("p.jsonl", [.. Enumerable.Range(0, 20).Select(i => $$"""{"prompt": "{{i}}", "chosen": "a", "rejected": "b"}""")]);
         var jsft = new StageRecipe { Name = "JM-P", Method = StageMethod.Jsft, JudgePairs = 1 };
-        Recipe Recipe(string template, StageRecipe stage) => new() { Data = new DataRecipe { Pairs = file }, Judge = new JudgeRecipe { Templates = ["hh-helpful", template] }, Stages = [stage] };
+        Recipe Recipe(string template, StageRecipe stage) =>
+            new()
+            {
+                Data = new DataRecipe { Pairs = file },
+                Judge = new JudgeRecipe { Templates = ["hh-helpful", template] },
+                Stages = [stage]
+            };
         void Check(Recipe recipe) => new FileTrainingData(recipe.Data, 1).Check(recipe);
-        Assert.Equal("stage 'JM-P': judge template 'ultrafeedback-honesty' judges by the principle honesty, of which the data has no labels; it has labels of no principle: take a template without a principle, or other data",
+        Assert.Equal("stage 'JM-P': judge template 'ultrafeedback-honesty' judges by the principle honesty, of which the data has no "
+            + "labels; it has labels of no principle: take a template without a principle, or other data",
             Assert.Throws<DataException>(() => Check(Recipe("ultrafeedback-honesty", jsft))).Message);
         Check(Recipe("ultrafeedback", jsft));
-        Check(Recipe("ultrafeedback-honesty", jsft with { Method = StageMethod.SelfJudge, JudgePairs = 0 })); // whoever judges learned it elsewhere
+        // whoever judges learned it elsewhere
+        Check(Recipe("ultrafeedback-honesty", jsft with { Method = StageMethod.SelfJudge, JudgePairs = 0 }));
     }
 
     [Fact]
     public void Ultrafeedback_ranks_by_mean_rating_and_pairs_by_principle()
     {
-        static string Completion(string text, string help, string honest) => $$$"""{"response": "{{{text}}}", "custom_system_prompt": "be {{{text}}}", "annotations": {"helpfulness": {"Rating": "{{{help}}}", "Rationale": "about {{{text}}}"}, "honesty": [{"Rating": "{{{honest}}}", "Rationale": "Text 1 wins"}]}}""";
-        var file = Write("u.jsonl", $$"""{"instruction": "do", "completions": [{{Completion("aa", "4", "N/A")}}, {{Completion("bbb", "3", "5")}}, {{Completion("c", "1", "2")}}]}""");
+        static string Completion(string text, string help, string honest) =>
+            $$$"""{"response": "{{{text}}}", "custom_system_prompt": "be {{{text}}}", "annotations": {"helpfulness": {"Rating": "{{{help}}}", "Rationale": "about {{{text}}}"}, "honesty": [{"Rating": "{{{honest}}}", "Rationale": "Text 1 wins"}]}}""";
+        var file = Write("u.jsonl",
+            $$"""{"instruction": "do", "completions": [{{Completion("aa", "4", "N/A")}}, {{Completion("bbb", "3", "5")}}, {{Completion("c", "1", "2")}}]}""");
         var pairs = PreferenceFiles.ReadPairs(file, 5);
         Assert.Equal([null, "helpfulness", "honesty"], pairs.Select(p => p.Principle));
         // aa and bbb both have mean 4: the longer is the better.
@@ -95,8 +106,10 @@ public sealed class DataSetTests : IDisposable
     [Fact]
     public void Malformed_rows_are_borne_up_to_the_stated_share()
     {
-        var file = Write("m.jsonl", [.. Enumerable.Range(0, 9).Select(i => $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}"""), """{"prompt": "a", "prompt": "b", "chosen": "a", "rejected": "b"}"""]);
-        Assert.Contains(file + ":10: ", Assert.Throws<DataException>(() => new FileTrainingData(new DataRecipe { Pairs = file }, 1)).Message);
+        var file = Write("m.jsonl", [.. Enumerable.Range(0, 9).Select(i => $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}"""),
+            """{"prompt": "a", "prompt": "b", "chosen": "a", "rejected": "b"}"""]);
+        Assert.Contains(file + ":10: ", Assert.Throws<DataException>(() =>
+            new FileTrainingData(new DataRecipe { Pairs = file }, 1)).Message);
         var data = new FileTrainingData(new DataRecipe { Pairs = file, MaxMalformed = 0.1 }, 1);
         Assert.Equal((10, 9, 1), (data.Report.Read, data.Report.Kept, data.Report.Malformed));
     }
@@ -113,7 +126,8 @@ public sealed class DataSetTests : IDisposable
     public void A_line_of_ten_megabytes_is_read_and_one_without_end_is_passed_over()
     {
         var big = new string('x', 10_000_000);
-        Assert.Equal(big, PreferenceFiles.ReadPairs(Write("big.jsonl", $$"""{"prompt": "q", "chosen": "{{big}}", "rejected": "b"}"""))[0].Chosen);
+        Assert.Equal(big, PreferenceFiles.ReadPairs(Write("big.jsonl", $$"""{"prompt": "q", "chosen": "{{big}}", "rejected": "b"}"""))[
+            0].Chosen);
         var endless = Write("endless.jsonl", new string('x', 40_000_000), """{"prompt": "q", "chosen": "a", "rejected": "b"}""");
         var report = new DataReport();
         Assert.Single(PreferenceFiles.ReadPairs(endless, 0, report, maxMalformed: 0.5));
@@ -125,7 +139,8 @@ public sealed class DataSetTests : IDisposable
     {
         using var memory = new MemoryStream();
         using (var gzip = new GZipStream(memory, CompressionLevel.NoCompression, leaveOpen: true))
-            gzip.Write(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 20000).Select(i => $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}""" + "\n"))));
+            gzip.Write(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 20000)
+                .Select(i => $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}""" + "\n"))));
         var file = Path.Combine(_folder, "t.jsonl.gz");
         File.WriteAllBytes(file, memory.ToArray()[..(int)(memory.Length / 2)]);
         Assert.Contains(file, Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(file, maxMalformed: 0.1)).Message);
@@ -136,8 +151,11 @@ public sealed class DataSetTests : IDisposable
     {
         var flat = Write("flat.parquet", "");
         await using (var stream = File.Create(flat))
-            await ParquetSerializer.SerializeAsync([new FlatRow { prompt = "why ?", chosen = "so .", rejected = "no ." }, new FlatRow { prompt = "who ?", chosen = "i .", rejected = "you ." }], stream, cancellationToken: TestContext.Current.CancellationToken);
-        Assert.Equal([("why ?", "so .", "no ."), ("who ?", "i .", "you .")], PreferenceFiles.ReadPairs(flat).Select(p => (p.Prompt.Single().Content, p.Chosen, p.Rejected)));
+            await ParquetSerializer.SerializeAsync([new FlatRow { prompt = "why ?", chosen = "so .", rejected = "no ." },
+                new FlatRow { prompt = "who ?", chosen = "i .", rejected = "you ." }], stream,
+                cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal([("why ?", "so .", "no ."), ("who ?", "i .", "you .")],
+            PreferenceFiles.ReadPairs(flat).Select(p => (p.Prompt.Single().Content, p.Chosen, p.Rejected)));
 
         var turns = Write("turns.parquet", "");
         await using (var stream = File.Create(turns))
@@ -147,7 +165,8 @@ public sealed class DataSetTests : IDisposable
                 chosen = [new TurnRow { role = "assistant", content = "so ." }],
                 rejected = [new TurnRow { role = "assistant", content = "no ." }],
             }], stream, cancellationToken: TestContext.Current.CancellationToken);
-        Assert.Equal([("why ?", "so .", "no .")], PreferenceFiles.ReadPairs(turns).Select(p => (p.Prompt.Single().Content, p.Chosen, p.Rejected)));
+        Assert.Equal([("why ?", "so .", "no .")],
+            PreferenceFiles.ReadPairs(turns).Select(p => (p.Prompt.Single().Content, p.Chosen, p.Rejected)));
     }
 
     // Columns are named as the rows' keys are.
@@ -177,7 +196,8 @@ public sealed class DataSetTests : IDisposable
     public void A_damaged_parquet_file_is_named()
     {
         var file = Write("x.parquet", "not parquet");
-        Assert.StartsWith(file + ": not a Parquet file", Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(file)).Message, StringComparison.Ordinal);
+        Assert.StartsWith(file + ": not a Parquet file", Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(file)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -194,7 +214,9 @@ public sealed class DataSetTests : IDisposable
         static string Rated(int rating) => string.Join(", ", new[] { "helpfulness", "honesty", "instruction_following", "truthfulness" }.Select(p => $$"""
             "{{p}}": {"Rating": "{{rating}}"}
             """));
-        var file = Write("uf.jsonl", [.. Enumerable.Range(0, 30).Select(i => $$"""{"instruction": "p{{i}}", "completions": [{"response": "good", "annotations": { {{Rated(5)}} } }, {"response": "bad", "annotations": { {{Rated(2)}} } }]}""")]);
+        var file = Write("uf.jsonl",
+            [.. Enumerable.Range(0, 30).Select(i =>
+            $$"""{"instruction": "p{{i}}", "completions": [{"response": "good", "annotations": { {{Rated(5)}} } }, {"response": "bad", "annotations": { {{Rated(2)}} } }]}""")]);
         var data = new FileTrainingData(new DataRecipe { Pairs = file }, 1);
         Assert.Equal((3, 3), (data.HeldOutPrompts.Count, data.HeldOutPairs.Count));
         var honest = data.HeldOutPairsFor("honesty");
@@ -211,12 +233,15 @@ public sealed class DataSetTests : IDisposable
         Assert.Equal(("mine", "honesty"), (JudgeTemplate.ByName(good).Name, JudgeTemplate.ByName(good).Principle));
         IReadOnlyList<Turn> turns = [new Turn(Role.User, "a {content}"), new Turn(Role.Assistant, "b"), new Turn(Role.User, "c")];
         Assert.Equal("User: a {content}\nAssistant: b\nUser: c", JudgeTemplate.ByName(good).Context(turns));
-        var lines = Write("lines.yaml", "name: mine", "text: \"{context} {response_a} {response_b} \"", "user: \"Q: {content}\"", "assistant: \"<{content}>\"");
+        var lines = Write("lines.yaml", "name: mine", "text: \"{context} {response_a} {response_b} \"", "user: \"Q: {content}\"",
+            "assistant: \"<{content}>\"");
         Assert.Equal("Q: a {content}\n<b>\nQ: c", JudgeTemplate.ByName(lines).Context(turns));
         var line = Write("line.yaml", "name: mine", "text: \"{context} {response_a} {response_b} \"", "user: Question");
-        Assert.Equal($"{line}:3: user: the placeholder {{content}} must stand exactly once, but stands 0 times", Assert.Throws<ArgumentException>(() => JudgeTemplate.ByName(line)).Message);
+        Assert.Equal($"{line}:3: user: the placeholder {{content}} must stand exactly once, but stands 0 times",
+            Assert.Throws<ArgumentException>(() => JudgeTemplate.ByName(line)).Message);
         var bad = Write("bad.yaml", "name: mine", "text: \"{context} {response_a}\"");
-        Assert.Equal($"{bad}:2: text: the placeholder {{response_b}} must stand exactly once, but stands 0 times", Assert.Throws<ArgumentException>(() => JudgeTemplate.ByName(bad)).Message);
+        Assert.Equal($"{bad}:2: text: the placeholder {{response_b}} must stand exactly once, but stands 0 times",
+            Assert.Throws<ArgumentException>(() => JudgeTemplate.ByName(bad)).Message);
     }
 
     [Fact]
@@ -224,7 +249,9 @@ public sealed class DataSetTests : IDisposable
     {
         var template = JudgeTemplate.ByName("ultrafeedback-instruction-following-rationale");
         var text = string.Concat(template.Render(template.Context([new Turn(Role.User, "do")]), "x", "y").Select(p => p.Text));
-        Assert.Contains("\nInstruction:\n-------\ndo\n-------\nResponse A:\n-------\nx\n-------\nResponse B:\n-------\ny\n-------\nPlease choose either A or B and evaluate each response according to the principle of ’instruction following’.\n<|assistant|>\n", text);
+        Assert.Contains("\nInstruction:\n-------\ndo\n-------\nResponse A:\n-------\nx\n-------\nResponse B:\n-------\ny\n-------\nPlease "
+            + "choose either A or B and evaluate each response according to the principle of ’instruction following’.\n<|assistant|>\n",
+            text);
         Assert.EndsWith("guided by the principle of ’instruction following’.\nDecision: Response ", text, StringComparison.Ordinal);
     }
 

@@ -30,7 +30,9 @@ public sealed class EpochStepsTests
     [InlineData(false, 4)] // ⌈(10 + 2·10 + 2·6) / (4 + 2·2·2)⌉
     [InlineData(true, 4)]  // ⌈(10 + 2·10 + 2·4) / 12⌉ = ⌈38 / 12⌉
     public void Every_template_counts_its_own_pairs(bool rationale, int steps) =>
-        Assert.Equal(steps, EpochSteps.Resolve(Recipe($"method: jsft, policy_examples: 4, judge_pairs: 2, epochs: 1, rationale: {(rationale ? "true" : "false")}", "ultrafeedback, ultrafeedback-helpfulness"), Data).Stages[0].Steps);
+        Assert.Equal(steps, EpochSteps.Resolve(Recipe(
+            $"method: jsft, policy_examples: 4, judge_pairs: 2, epochs: 1, rationale: {(rationale ? "true" : "false")}",
+            "ultrafeedback, ultrafeedback-helpfulness"), Data).Stages[0].Steps);
 
     [Fact]
     public void Pairs_without_rationales_are_no_examples_of_a_template_that_learns_them()
@@ -38,7 +40,8 @@ public sealed class EpochStepsTests
         Assert.Equal(6, Data.JudgePairs(JudgeTemplate.ByName("ultrafeedback-helpfulness"), rationale: false).Count);
         Assert.Equal(4, Data.JudgePairs(JudgeTemplate.ByName("ultrafeedback-helpfulness-rationale"), rationale: true).Count);
         // 12 examples, 2 a step; without rationales it would be 12 / 2.
-        Assert.Equal(4, EpochSteps.Resolve(Recipe("method: jsft, judge_pairs: 1, epochs: 1, rationale: true", "ultrafeedback-helpfulness-rationale"), Data).Stages[0].Steps);
+        Assert.Equal(4, EpochSteps.Resolve(Recipe("method: jsft, judge_pairs: 1, epochs: 1, rationale: true",
+            "ultrafeedback-helpfulness-rationale"), Data).Stages[0].Steps);
     }
 
     [Fact]
@@ -50,11 +53,16 @@ public sealed class EpochStepsTests
 
     [Fact]
     public void Data_without_examples_is_refused() =>
-        Assert.Contains("stage S: 1 epochs of 0 examples", Assert.Throws<RecipeException>(() => EpochSteps.Resolve(Recipe("method: sft, policy_examples: 4, epochs: 1", "hh-helpful"), new Fixed([], []))).Message);
+        Assert.Contains("stage S: 1 epochs of 0 examples",
+            Assert.Throws<RecipeException>(() =>
+            EpochSteps.Resolve(Recipe("method: sft, policy_examples: 4, epochs: 1", "hh-helpful"), new Fixed([], []))).Message);
 
     private static PreferenceExample Pair(int n) => new([new Turn(Role.User, $"{n % 7}")], "yes", $"no {n}");
 
-    private static Recipe Recipe(string stage, string templates) => RecipeFile.Parse($"{{data: {{pairs: p}}, model: {{path: m}}, judge: {{templates: [{templates}]}}, stages: [{{name: S, learning_rate: 1, {stage}}}]}}", "r.yaml");
+    private static Recipe Recipe(string stage, string templates) =>
+        RecipeFile.Parse(
+            $"{{data: {{pairs: p}}, model: {{path: m}}, judge: {{templates: [{templates}]}}, stages: [{{name: S, learning_rate: 1, "
+            + $"{stage}}}]}}", "r.yaml");
 
     private sealed class Fixed(IReadOnlyList<PreferenceExample> pairs, IReadOnlyList<PreferenceExample> byPrinciple) : TrainingData
     {

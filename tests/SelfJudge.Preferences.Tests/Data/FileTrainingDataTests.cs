@@ -21,7 +21,8 @@ public sealed class FileTrainingDataTests : IDisposable
         var file = Path.Combine(_folder, "large.jsonl");
         using (var writer = new StreamWriter(file))
             for (var i = 0; i < Rows; i++)
-                writer.WriteLine(JsonSerializer.Serialize(new { prompt = Prompt(i), chosen = Answer(i, "good"), rejected = Answer(i, "bad") }));
+                writer.WriteLine(JsonSerializer.Serialize(
+                    new { prompt = Prompt(i), chosen = Answer(i, "good"), rejected = Answer(i, "bad") }));
         var bytes = new FileInfo(file).Length;
         Assert.True(bytes > 140_000_000);
 
@@ -63,7 +64,8 @@ public sealed class FileTrainingDataTests : IDisposable
         {
             Environment.SetEnvironmentVariable("TMPDIR", Path.Combine(_folder, "none"));
             var message = Assert.Throws<DataException>(() => new FileTrainingData(new DataRecipe { Pairs = file }, 1)).Message;
-            Assert.StartsWith($"{Path.Combine(_folder, "none")}/: the training data does not go into a temporary file there: ", message, StringComparison.Ordinal);
+            Assert.StartsWith($"{Path.Combine(_folder, "none")}/: the training data does not go into a temporary file there: ", message,
+                StringComparison.Ordinal);
             Assert.EndsWith("Make room, or name another folder with the environment variable TMPDIR.", message, StringComparison.Ordinal);
         }
         finally
@@ -75,14 +77,21 @@ public sealed class FileTrainingDataTests : IDisposable
     [Fact]
     public void What_is_on_disk_is_what_a_plain_reading_of_the_same_files_gives()
     {
-        string[] sources = [SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz"), SharedData.Path("ultrafeedback/binarized.jsonl"), Rated()];
+        string[] sources = [SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz"), SharedData.Path("ultrafeedback/binarized.jsonl"),
+            Rated()];
         var extra = SharedData.Path("hh-rlhf/harmless-base/test.jsonl.gz");
         double[] weights = [1.5, 2, 0.7];
-        var data = new FileTrainingData(new DataRecipe { Sources = [.. sources.Zip(weights, (path, weight) => new DataSource { Path = path, Weight = weight })], ExtraAnswers = extra }, 11);
+        var data = new FileTrainingData(new DataRecipe
+        {
+            Sources =
+            [.. sources.Zip(weights, (path, weight) => new DataSource { Path = path, Weight = weight })],
+            ExtraAnswers = extra
+        }, 11);
 
         var read = sources.Select(s => PreferenceFiles.StreamPairs(s, 11, new DataReport(), 0).ToList()).ToList();
         var keys = read.SelectMany(s => s.Select(Key)).Distinct().ToList();
-        var heldOut = CounterRandom.Permutation(keys.Count, Seeds.Derive(11, "split")).Where((_, i) => i % 10 == 0).Select(i => keys[i]).ToHashSet();
+        var heldOut = CounterRandom.Permutation(keys.Count, Seeds.Derive(11, "split")).Where((_, i) => i % 10 == 0).Select(i => keys[i])
+            .ToHashSet();
         var chance = new CounterRandom(Seeds.Derive(11, "weights"));
         var training = new List<PreferenceExample>();
         foreach (var (pairs, weight) in read.Zip(weights))
@@ -93,7 +102,8 @@ public sealed class FileTrainingDataTests : IDisposable
         var overall = training.Where(p => p.Principle is null).ToList();
 
         AssertSame(overall, data.Pairs);
-        AssertSame(overall.Concat(PreferenceFiles.StreamPairs(extra, 11, new DataReport(), 0).Where(p => !heldOut.Contains(Key(p)))), data.Answers);
+        AssertSame(overall.Concat(PreferenceFiles.StreamPairs(extra, 11, new DataReport(), 0).Where(p => !heldOut.Contains(Key(p)))),
+            data.Answers);
         AssertSame(withheld.Where(p => p.Principle is null), data.HeldOutPairs);
         Assert.Equal(["helpfulness", "honesty"], data.Principles);
         foreach (var principle in data.Principles)
@@ -106,7 +116,8 @@ public sealed class FileTrainingDataTests : IDisposable
         var order = CounterRandom.Permutation(prompts.Count, Seeds.Derive(11, 0));
         Assert.Equal(order.Select(i => prompts[i]), Enumerable.Range(0, data.PromptCount!.Value).Select(n => Key(data.Prompt(n))));
         Assert.Equal(overall.Count, data.JudgePairs(JudgeTemplate.HhHelpful, rationale: true).Count);
-        AssertSame(training.Where(p => p.Principle == "honesty" && p is { ChosenRationale: not null, RejectedRationale: not null }), data.JudgePairs(JudgeTemplate.ByName("ultrafeedback-honesty-rationale"), rationale: true));
+        AssertSame(training.Where(p => p.Principle == "honesty" && p is { ChosenRationale: not null, RejectedRationale: not null }),
+            data.JudgePairs(JudgeTemplate.ByName("ultrafeedback-honesty-rationale"), rationale: true));
     }
 
     // Records of UltraFeedback, every other one without rationales.
@@ -120,7 +131,11 @@ public sealed class FileTrainingDataTests : IDisposable
             {
                 response = $"{c.Item1} {i} 😀",
                 custom_system_prompt = i % 3 == 0 ? null : $"be {c.Item1}",
-                annotations = new { helpfulness = new { Rating = $"{c.Item2}", Rationale = "so" }, honesty = new { Rating = $"{c.Item3}", Rationale = i % 2 == 0 ? null : $"because {i}" } },
+                annotations = new
+                {
+                    helpfulness = new { Rating = $"{c.Item2}", Rationale = "so" },
+                    honesty = new { Rating = $"{c.Item3}", Rationale = i % 2 == 0 ? null : $"because {i}" }
+                },
             }),
         })));
         return file;
@@ -144,7 +159,8 @@ public sealed class FileTrainingDataTests : IDisposable
     private static string Answer(int row, string word) => string.Join(' ', Enumerable.Repeat($"{word} answer {row} ,", 50));
 
     private static void AssertRow(int row, PreferenceExample pair) =>
-        Assert.Equal((Prompt(row), Answer(row, "good"), Answer(row, "bad"), null), (pair.Prompt.Single().Content, pair.Chosen, pair.Rejected, pair.Principle));
+        Assert.Equal((Prompt(row), Answer(row, "good"), Answer(row, "bad"), null),
+            (pair.Prompt.Single().Content, pair.Chosen, pair.Rejected, pair.Principle));
 }
 
 /// <summary>Measures the memory of the whole process and changes its environment, so nothing else may run meanwhile.</summary>

@@ -5,7 +5,8 @@ namespace SelfJudge.Preferences.Tests.Data;
 
 public sealed class HeldOutSampleTests
 {
-    private static readonly PreferenceExample[] Pairs = [.. Enumerable.Range(0, 1000).Select(i => new PreferenceExample([new Turn(Role.User, $"{i}")], "a", "b"))];
+    private static readonly PreferenceExample[] Pairs =
+        [.. Enumerable.Range(0, 1000).Select(i => new PreferenceExample([new Turn(Role.User, $"{i}")], "a", "b"))];
 
     [Fact]
     public void It_is_drawn_from_all_of_them_and_keeps_their_order()

@@ -15,7 +15,8 @@ public sealed class JsonRowsTests : IDisposable
     [Theory]
     [InlineData("""{"prompt": "a", "prompt": "b", "chosen": "c", "rejected": "d"}""", "Duplicate property 'prompt'")]
     [InlineData("""{"prompt": "p", "chosen": "a", "rejected": "b", "s": NaN}""", "NaN and Infinity are no JSON: write null in their place")]
-    [InlineData("""{"prompt": "p", "chosen": "a", "rejected": "b", "s": -Infinity}""", "NaN and Infinity are no JSON: write null in their place")]
+    [InlineData("""{"prompt": "p", "chosen": "a", "rejected": "b", "s": -Infinity}""",
+        "NaN and Infinity are no JSON: write null in their place")]
     [InlineData("""{"prompt": ]}""", "not JSON")]
     [InlineData("", "nothing stands between two commas")]
     [InlineData("""{"prompt": "p,[{}]\" \\", "chosen": 1, "rejected": "b"}""", "the row has no text \"chosen\"")]
@@ -72,7 +73,8 @@ public sealed class JsonRowsTests : IDisposable
         const string Pretty = "{\n \"prompt\": \"p\",\n \"chosen\": \"a\",\n \"rejected\": \"b\"\n}\n";
         Assert.Equal(2, PreferenceFiles.ReadPairs(Write("p.json", Pretty + Pretty)).Count);
         var file = Write("p.jsonl", Pretty);
-        Assert.EndsWith("a row of JSON Lines stands on one line: where rows go over several lines, give the file a name that ends with .json", Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(file)).Message, StringComparison.Ordinal);
+        Assert.EndsWith("a row of JSON Lines stands on one line: where rows go over several lines, give the file a name that ends with "
+            + ".json", Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(file)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -84,20 +86,24 @@ public sealed class JsonRowsTests : IDisposable
             File.WriteAllBytes(file, bytes);
             Assert.Equal($"{file}: {message}", Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(file)).Message);
         }
-        const string Utf16 = "is not in UTF-8 but, by its first bytes, in UTF-16 or UTF-32, or no text at all: convert it, as 'iconv -f UTF-16 -t UTF-8' does";
+        const string Utf16 = "is not in UTF-8 but, by its first bytes, in UTF-16 or UTF-32, or no text at all: convert it, as 'iconv -f "
+            + "UTF-16 -t UTF-8' does";
         Refused("a.jsonl", Encoding.Unicode.GetBytes(Good), Utf16);
         Refused("b.json", [.. Encoding.Unicode.Preamble, .. Encoding.Unicode.GetBytes($"[{Good}]")], Utf16);
         Refused("c.jsonl", Encoding.BigEndianUnicode.GetBytes(Good), Utf16);
         Refused("d.jsonl", new byte[1000], Utf16);
         Refused("e.jsonl", Gzip(Encoding.UTF8.GetBytes(Good)), "is compressed by gzip: give it a name that ends with .gz, or unpack it");
-        Refused("f.parquet", Encoding.UTF8.GetBytes("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"), "is a Git LFS pointer, not the data it stands for: fetch that with 'git lfs pull'");
+        Refused("f.parquet", Encoding.UTF8.GetBytes("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"),
+            "is a Git LFS pointer, not the data it stands for: fetch that with 'git lfs pull'");
         Refused("g.jsonl", [.. "PAR1"u8, 1, 2, 3], "is a Parquet file: give it a name that ends with .parquet");
     }
 
     [Fact]
     public void A_byte_order_mark_and_carriage_returns_are_no_part_of_a_row()
     {
-        var file = Write("c.jsonl", "\uFEFF" + """{"chosen": "\r\n\r\nHuman: Hi\r\n\r\nAssistant: Hello.", "rejected": "\r\n\r\nHuman: Hi\r\n\r\nAssistant: Go."}""" + "\r\n\r\n");
+        var file = Write("c.jsonl",
+            "\uFEFF" + """{"chosen": "\r\n\r\nHuman: Hi\r\n\r\nAssistant: Hello.", "rejected": "\r\n\r\nHuman: Hi\r\n\r\nAssistant: Go."}"""
+            + "\r\n\r\n");
         var pair = Assert.Single(PreferenceFiles.ReadPairs(file));
         Assert.Equal(("Hi", "Hello.", "Go."), (pair.Prompt.Single().Content, pair.Chosen, pair.Rejected));
     }
@@ -106,8 +112,10 @@ public sealed class JsonRowsTests : IDisposable
     public void Nesting_without_end_is_a_malformed_row()
     {
         var deep = string.Concat(Enumerable.Repeat("[", 100_000)) + string.Concat(Enumerable.Repeat("]", 100_000));
-        foreach (var file in new[] { Write("d.jsonl", $"{Good}\n{{\"prompt\": {deep}}}\n"), Write("d.json", $"[{Good}, {{\"prompt\": {deep}}}]") })
-            Assert.Contains($"{file}:2: not JSON: The maximum configured depth of 64 has been exceeded", Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(file)).Message, StringComparison.Ordinal);
+        foreach (var file in new[] { Write("d.jsonl", $"{Good}\n{{\"prompt\": {deep}}}\n"),
+            Write("d.json", $"[{Good}, {{\"prompt\": {deep}}}]") })
+            Assert.Contains($"{file}:2: not JSON: The maximum configured depth of 64 has been exceeded",
+                Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(file)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -119,8 +127,10 @@ public sealed class JsonRowsTests : IDisposable
         var lines = Path.Combine(_folder, "lines.jsonl.gz");
         Pack(lines, "{}"u8.ToArray(), (byte)' ', (byte)'\n');
         var before = GC.GetTotalAllocatedBytes(precise: true);
-        Assert.StartsWith(text + ": has more than 1024 MiB without the end of a row; a row has at most 32 MiB", Assert.Throws<DataException>(() => RowFiles.Read(text).Count()).Message, StringComparison.Ordinal);
-        Assert.Contains("bytes unpack to more than 1", Assert.Throws<DataException>(() => RowFiles.Read(lines).Count()).Message, StringComparison.Ordinal);
+        Assert.StartsWith(text + ": has more than 1024 MiB without the end of a row; a row has at most 32 MiB",
+            Assert.Throws<DataException>(() => RowFiles.Read(text).Count()).Message, StringComparison.Ordinal);
+        Assert.Contains("bytes unpack to more than 1", Assert.Throws<DataException>(() => RowFiles.Read(lines).Count()).Message,
+            StringComparison.Ordinal);
         Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 300 << 20);
     }
 
@@ -136,7 +146,8 @@ public sealed class JsonRowsTests : IDisposable
         File.WriteAllLines(file, Endless().Take(5000));
         var report = new DataReport();
         var message = Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(file, 0, report, maxMalformed: 0.1)).Message;
-        Assert.Equal($"{file}:1: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}; it is empty (the first of 1000 malformed rows among 1000 read so far, where reading stopped; data.max_malformed allows a share of 0.1)\n"
+        Assert.Equal($"{file}:1: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}; it is empty (the first of 1000 malformed "
+            + $"rows among 1000 read so far, where reading stopped; data.max_malformed allows a share of 0.1)\n"
             + $"and {file}:4: unknown role 'tool': a turn is of system, user or assistant", message);
         Assert.Equal(1000, report.Read);
         // Where none may be, at the first.

@@ -110,7 +110,8 @@ public sealed class ParquetRowsTests : IDisposable
             chosen = $"good {i}",
             rejected = $"bad {i}",
         }), new ParquetOptions { CompressionMethod = compression, RowGroupSize = 3 });
-        Assert.Equal(Enumerable.Range(0, 7).Select(i => ($"prompt {i}", $"good {i}", $"bad {i}")), PreferenceFiles.ReadPairs(file).Select(p => (p.Prompt.Single().Content, p.Chosen, p.Rejected)));
+        Assert.Equal(Enumerable.Range(0, 7).Select(i => ($"prompt {i}", $"good {i}", $"bad {i}")),
+            PreferenceFiles.ReadPairs(file).Select(p => (p.Prompt.Single().Content, p.Chosen, p.Rejected)));
     }
 
     [Fact]
@@ -132,13 +133,16 @@ public sealed class ParquetRowsTests : IDisposable
         Assert.Equal(["d|e", "g|h", "p|q"], pairs.Select(p => $"{p.Chosen}|{p.Rejected}"));
         Assert.Equal([new Turn(Role.User, "a"), new Turn(Role.Assistant, "b"), new Turn(Role.User, "c")], pairs[0].Prompt);
         Assert.Equal([new Turn(Role.User, "f")], pairs[1].Prompt);
-        Assert.Equal([$"{file}:3: a prompt ends with a user's turn", $"{file}:4: a turn of \"chosen\" has no text \"content\"", $"{file}:5: the row has no text \"rejected\""], report.Problems);
+        Assert.Equal([$"{file}:3: a prompt ends with a user's turn", $"{file}:4: a turn of \"chosen\" has no text \"content\"",
+            $"{file}:5: the row has no text \"rejected\""], report.Problems);
     }
 
     [Fact]
     public async Task Token_ids_and_ratings_are_read_in_depth()
     {
-        var ids = await Write("ids", [new IdsRow { prompt_ids = [1, 5], chosen_ids = [6, 2], rejected_ids = [], policy_chosen_logp = -1.5, policy_rejected_logp = -1, ref_chosen_logp = -2, ref_rejected_logp = -3 }]);
+        var ids = await Write("ids",
+            [new IdsRow { prompt_ids = [1, 5], chosen_ids = [6, 2], rejected_ids = [], policy_chosen_logp = -1.5, policy_rejected_logp = -1,
+            ref_chosen_logp = -2, ref_rejected_logp = -3 }]);
         var scored = Assert.Single(ScoredRows.Read(ids, verbatim: false));
         Assert.Equal([[1, 5], [6, 2], []], new[] { scored.Ids!.Prompt, scored.Ids.Chosen, scored.Ids.Rejected });
         Assert.Equal(new RecordedLogProbs(-1.5, -1, -2, -3), scored.Recorded);
@@ -148,11 +152,13 @@ public sealed class ParquetRowsTests : IDisposable
             instruction = "do",
             completions =
             [
-                new CompletionRow { response = "x", score = double.NaN, annotations = new Annotations { helpfulness = Rated("2"), honesty = Rated("N/A") } },
+                new CompletionRow { response = "x", score = double.NaN,
+                    annotations = new Annotations { helpfulness = Rated("2"), honesty = Rated("N/A") } },
                 new CompletionRow { response = "y", score = double.NaN, annotations = new Annotations { helpfulness = Rated("5") } },
             ],
         }]);
-        Assert.Equal([(null, "y", "x", null), ("helpfulness", "y", "x", "about 5")], PreferenceFiles.ReadPairs(feedback).Select(p => (p.Principle, p.Chosen, p.Rejected, p.ChosenRationale)));
+        Assert.Equal([(null, "y", "x", null), ("helpfulness", "y", "x", "about 5")],
+            PreferenceFiles.ReadPairs(feedback).Select(p => (p.Principle, p.Chosen, p.Rejected, p.ChosenRationale)));
     }
 
     [Fact]
@@ -162,8 +168,10 @@ public sealed class ParquetRowsTests : IDisposable
         Assert.Equal(("p", "é", "b"), PreferenceFiles.ReadPairs(file).Select(p => (p.Prompt[0].Content, p.Chosen, p.Rejected)).Single());
         var none = Path.Combine(_folder, "none.parquet");
         await using (var stream = File.Create(none))
-            await ParquetSerializer.SerializeUntypedAsync([new Dictionary<string, object?> { ["question"] = "p" }], new ParquetSchema(new DataField<string>("question")), stream, cancellationToken: TestContext.Current.CancellationToken);
-        Assert.Equal($"{none}: has no column that rows are read by, but question; rows have \"prompt\", \"chosen\" and \"rejected\", or \"instruction\" and \"completions\"", Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(none)).Message);
+            await ParquetSerializer.SerializeUntypedAsync([new Dictionary<string, object?> { ["question"] = "p" }],
+                new ParquetSchema(new DataField<string>("question")), stream, cancellationToken: TestContext.Current.CancellationToken);
+        Assert.Equal($"{none}: has no column that rows are read by, but question; rows have \"prompt\", \"chosen\" and \"rejected\", or "
+            + $"\"instruction\" and \"completions\"", Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(none)).Message);
     }
 
     [Theory]
@@ -177,13 +185,22 @@ public sealed class ParquetRowsTests : IDisposable
         var bytes = await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(bytes.Length - 8), length);
         await File.WriteAllBytesAsync(file, bytes, TestContext.Current.CancellationToken);
-        Assert.StartsWith($"{file}: not a Parquet file that can be read: ", Assert.Throws<DataException>(() => RowFiles.Read(file).Count()).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{file}: not a Parquet file that can be read: ",
+            Assert.Throws<DataException>(() => RowFiles.Read(file).Count()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_file_cut_anywhere_or_with_any_byte_changed_is_read_or_refused_by_name()
     {
-        var file = await Write("cut", Enumerable.Range(0, 3).Select(i => new TurnsRow { prompt = [new TurnRow { role = "user", content = $"{i}" }], chosen = [new TurnRow { role = "assistant", content = "a" }], rejected = [new TurnRow { role = "assistant", content = "b" }] }), new ParquetOptions { CompressionMethod = CompressionMethod.Snappy });
+        var file = await Write("cut", Enumerable.Range(0, 3)
+            .Select(i =>
+            new TurnsRow
+            {
+                prompt = [new TurnRow { role = "user", content = $"{i}" }],
+                chosen = [new TurnRow { role = "assistant", content = "a" }],
+                rejected = [new TurnRow { role = "assistant", content = "b" }]
+            }),
+            new ParquetOptions { CompressionMethod = CompressionMethod.Snappy });
         var whole = await File.ReadAllBytesAsync(file, TestContext.Current.CancellationToken);
         void Try(byte[] bytes)
         {

@@ -13,7 +13,8 @@ public sealed class PreferenceFilesTests : IDisposable
     [Fact]
     public void Prompts_are_strings_or_dialogues()
     {
-        Write("""{"prompt": "hi"}""", "", """{"prompt": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]}""");
+        Write("""{"prompt": "hi"}""", "",
+            """{"prompt": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]}""");
         var prompts = PreferenceFiles.ReadPrompts(_file).ToList();
         Assert.Equal([new Turn(Role.User, "hi")], prompts[0]);
         Assert.Equal([Role.User, Role.Assistant, Role.User], prompts[1].Select(t => t.Role));
@@ -36,14 +37,16 @@ public sealed class PreferenceFilesTests : IDisposable
     public void A_pair_needs_both_responses()
     {
         Write("""{"prompt": "hi", "chosen": "a"}""");
-        Assert.Contains(":1: the row has no text \"rejected\"", Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(_file).ToList()).Message);
+        Assert.Contains(":1: the row has no text \"rejected\"",
+            Assert.Throws<DataException>(() => PreferenceFiles.ReadPairs(_file).ToList()).Message);
     }
 
     [Fact]
     public void An_empty_file_and_a_missing_file_are_named()
     {
         Assert.Contains("holds no rows", Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
-        Assert.Contains("no/where.jsonl: no such file", Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts("no/where.jsonl").ToList()).Message);
+        Assert.Contains("no/where.jsonl: no such file",
+            Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts("no/where.jsonl").ToList()).Message);
     }
 
     [Fact]
@@ -70,7 +73,9 @@ public sealed class PreferenceFilesTests : IDisposable
     [Fact]
     public void Held_out_prompts_are_those_of_the_held_out_pairs_and_no_file_of_prompts_brings_them_back()
     {
-        Write([.. Enumerable.Range(0, 30).SelectMany(i => new[] { $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}""", $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "c"}""" })]);
+        Write([.. Enumerable.Range(0, 30).SelectMany(i =>
+            new[] { $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "b"}""",
+                $$"""{"prompt": "p{{i}}", "chosen": "a", "rejected": "c"}""" })]);
         var heldOut = new FileTrainingData(new DataRecipe { Pairs = _file }, seed: 3).HeldOutPrompts.Select(p => p[0].Content).ToList();
         Assert.Equal((3, 3), (heldOut.Count, heldOut.Distinct().Count()));
         var prompts = Path.ChangeExtension(_file, ".prompts.jsonl");
@@ -80,7 +85,9 @@ public sealed class PreferenceFilesTests : IDisposable
             var data = new FileTrainingData(new DataRecipe { Pairs = _file, Prompts = prompts }, seed: 3);
             Assert.Equal(["q", "q"], new[] { data.Prompt(0), data.Prompt(1) }.Select(p => p[0].Content));
             File.WriteAllLines(prompts, [$$"""{"prompt": "{{heldOut[0]}}"}"""]);
-            Assert.StartsWith($"{prompts}: every prompt of it is one that the pairs hold out", Assert.Throws<DataException>(() => new FileTrainingData(new DataRecipe { Pairs = _file, Prompts = prompts }, seed: 3)).Message, StringComparison.Ordinal);
+            Assert.StartsWith($"{prompts}: every prompt of it is one that the pairs hold out",
+                Assert.Throws<DataException>(() =>
+                new FileTrainingData(new DataRecipe { Pairs = _file, Prompts = prompts }, seed: 3)).Message, StringComparison.Ordinal);
         }
         finally
         {
@@ -98,8 +105,10 @@ public sealed class PreferenceFilesTests : IDisposable
     [InlineData("[\"user\"]", "[\"user\"]")]
     public void A_role_is_one_of_three_names(string role, string shown)
     {
-        Write("""{"prompt": [{"role": "USER", "content": "x"}]}""", $$"""{"prompt": [{"role": {{role}}, "content": "x"}, {"role": "user", "content": "y"}]}""");
-        Assert.Equal($"{_file}:2: unknown role '{shown}': a turn is of system, user or assistant", Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
+        Write("""{"prompt": [{"role": "USER", "content": "x"}]}""",
+            $$"""{"prompt": [{"role": {{role}}, "content": "x"}, {"role": "user", "content": "y"}]}""");
+        Assert.Equal($"{_file}:2: unknown role '{shown}': a turn is of system, user or assistant",
+            Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
     }
 
     [Fact]
@@ -109,23 +118,27 @@ public sealed class PreferenceFilesTests : IDisposable
         Write(Row("""{"type": "text", "text": "there"}"""));
         Assert.Equal("Hi there", PreferenceFiles.ReadPrompts(_file).Single().Single().Content);
         Write(Row("""{"type": "image", "url": "x"}"""));
-        Assert.Equal($"{_file}:1: a turn of \"prompt\" has a part of type 'image', and only text is read", Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
+        Assert.Equal($"{_file}:1: a turn of \"prompt\" has a part of type 'image', and only text is read",
+            Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
     }
 
     [Theory]
     [InlineData("""{"Prompt": "x", "Chosen": "y"}""", "; it has \"Prompt\", \"Chosen\"")]
-    [InlineData("""{"data": [{"prompt": "x"}]}""", "; it has a list \"data\": where that holds the rows, make it the file, without the object around it")]
+    [InlineData("""{"data": [{"prompt": "x"}]}""",
+        "; it has a list \"data\": where that holds the rows, make it the file, without the object around it")]
     [InlineData("""["x"]""", "; it is no object but a list")]
     public void A_row_without_a_prompt_says_what_it_has_instead(string row, string instead)
     {
         Write(row);
-        Assert.Equal($"{_file}:1: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}{instead}", Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
+        Assert.Equal($"{_file}:1: the row has no \"prompt\"; write rows as {{\"prompt\": \"…\"}}{instead}",
+            Assert.Throws<DataException>(() => PreferenceFiles.ReadPrompts(_file).ToList()).Message);
     }
 
     [Fact]
     public void A_great_many_completions_of_one_rating_take_time_in_proportion()
     {
-        var completions = string.Join(", ", Enumerable.Range(0, 50_000).Select(i => $$$"""{"response": "a{{{i}}}", "annotations": {"helpfulness": {"Rating": "3"} } }"""));
+        var completions = string.Join(", ", Enumerable.Range(0, 50_000)
+            .Select(i => $$$"""{"response": "a{{{i}}}", "annotations": {"helpfulness": {"Rating": "3"} } }"""));
         Write($$"""{"instruction": "do", "completions": [{{completions}}]}""");
         var started = TimeProvider.System.GetTimestamp();
         Assert.Single(PreferenceFiles.ReadPairs(_file, 1));
@@ -135,8 +148,10 @@ public sealed class PreferenceFilesTests : IDisposable
     [Fact]
     public void Answers_have_their_tokens_where_the_file_says_them()
     {
-        Write("""{"prompt": "p", "answer": "x y"}""", """{"prompt": [{"role": "user", "content": "q"}], "answer": "z", "winner": 1, "completions": [{"tokens": 3}, {"tokens": 5}]}""");
-        Assert.Equal([("p", "x y", null), ("q", "z", 5)], PreferenceFiles.ReadAnswers(_file).Select(a => (a.Prompt[0].Content, a.Answer, a.Tokens)));
+        Write("""{"prompt": "p", "answer": "x y"}""",
+            """{"prompt": [{"role": "user", "content": "q"}], "answer": "z", "winner": 1, "completions": [{"tokens": 3}, {"tokens": 5}]}""");
+        Assert.Equal([("p", "x y", null), ("q", "z", 5)],
+            PreferenceFiles.ReadAnswers(_file).Select(a => (a.Prompt[0].Content, a.Answer, a.Tokens)));
     }
 
     private void Write(params string[] lines) => File.WriteAllLines(_file, lines);

@@ -52,7 +52,8 @@ public sealed class SpilledListTests
         Assert.SkipWhen(OperatingSystem.IsWindows(), "there the file is deleted when it is closed");
         Assert.SkipUnless(Directory.Exists("/proc/self/fd"), "only Linux lists the files of a process");
         var list = Numbers(1_000, 100);
-        var open = Directory.GetFiles("/proc/self/fd").Select(f => new FileInfo(f).LinkTarget).Where(t => t?.StartsWith(Path.GetTempPath(), StringComparison.Ordinal) == true);
+        var open = Directory.GetFiles("/proc/self/fd").Select(f => new FileInfo(f).LinkTarget)
+            .Where(t => t?.StartsWith(Path.GetTempPath(), StringComparison.Ordinal) == true);
         Assert.Contains(open, t => t!.EndsWith(".tmp (deleted)", StringComparison.Ordinal));
         GC.KeepAlive(list);
     }

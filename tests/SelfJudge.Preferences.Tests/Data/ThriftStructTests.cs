@@ -19,7 +19,8 @@ public sealed class ThriftStructTests
     [Theory]
     [InlineData(new byte[] { }, "it ends too soon")]
     [InlineData(new byte[] { 0x15, 0x80 }, "it ends too soon")]
-    [InlineData(new byte[] { 0x15, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF }, "the number before byte 11 has no end")]
+    [InlineData(new byte[] { 0x15, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF },
+        "the number before byte 11 has no end")]
     [InlineData(new byte[] { 0x18, 0xFF, 0xFF, 0xFF, 0x7F }, "268435455 bytes have no room in it")]
     [InlineData(new byte[] { 0x19, 0xFC, 0xFF, 0xFF, 0x7F }, "a list of 2097151 elements has no room in it")]
     [InlineData(new byte[] { 0x1F, 0 }, "byte 1 is of no known type")]
@@ -28,5 +29,6 @@ public sealed class ThriftStructTests
     [InlineData(new byte[] { 0x98, 0 }, "its field 9 before byte 1 is of another type")]
     [InlineData(new byte[] { 0xA9, 0x18, 0 }, "its field 10 before byte 2 is a list of another type")]
     public void What_goes_beyond_the_bytes_or_is_of_another_kind_is_refused(byte[] bytes, string message) =>
-        Assert.Equal(message, Assert.Throws<InvalidDataException>(() => new ThriftStruct(bytes, new ThriftShape("9n 10ln")).Walk([])).Message);
+        Assert.Equal(message, Assert.Throws<InvalidDataException>(() =>
+            new ThriftStruct(bytes, new ThriftShape("9n 10ln")).Walk([])).Message);
 }

@@ -11,8 +11,10 @@ public sealed class ComparisonSummaryTests
     [Fact]
     public void Ties_count_half_and_what_has_no_verdict_is_left_out()
     {
-        var summary = ComparisonSummary.Of([Letters(A, B), Letters(A, B), Letters(B, A), Letters(A, A), new PairJudgment(Verdict.Identical), new PairJudgment(null, ["C", "D"])], identical: 1);
-        Assert.Equal((6, 2, 2, 1, 1, 1, 2), (summary.Prompts, summary.Wins, summary.Ties, summary.Losses, summary.Identical, summary.NoVerdicts, summary.Unreadable));
+        var summary = ComparisonSummary.Of([Letters(A, B), Letters(A, B), Letters(B, A), Letters(A, A), new PairJudgment(Verdict.Identical),
+            new PairJudgment(null, ["C", "D"])], identical: 1);
+        Assert.Equal((6, 2, 2, 1, 1, 1, 2), (summary.Prompts, summary.Wins, summary.Ties, summary.Losses, summary.Identical,
+            summary.NoVerdicts, summary.Unreadable));
         Assert.Equal(0.6, summary.WinRate!.Value, 12);
         // Three of the four judged pairs have orders that agree; one chose A both times: (1 + 1)/2 - 1/2 over four.
         Assert.Equal(0.75, summary.SwapConsistency!.Value, 12);
@@ -27,7 +29,9 @@ public sealed class ComparisonSummaryTests
     [InlineData(InconsistentPairs.Mean, 2 / 3.0, 0, 2)]
     public void A_judge_that_always_says_A_gives_one_half(InconsistentPairs inconsistent, double rate, int ties, int wins)
     {
-        PairJudgment Says(double forwardA, double swappedA) => new PairJudgment(Verdict.Of([new TemplateJudgment(null, new(forwardA, 1 - forwardA), new(swappedA, 1 - swappedA))])).Under(inconsistent);
+        PairJudgment Says(double forwardA, double swappedA) =>
+            new PairJudgment(Verdict.Of([new TemplateJudgment(null, new(forwardA, 1 - forwardA), new(swappedA, 1 - swappedA))]))
+                .Under(inconsistent);
         var summary = ComparisonSummary.Of([Says(0.9, 0.8), Says(0.9, 0.8), Says(0.7, 0.8)], identical: 0);
         Assert.Equal((rate, ties, wins), (summary.WinRate!.Value, summary.Ties, summary.Wins));
         Assert.Equal((3, 1.0, 0.0), (summary.Inconsistent, summary.InconsistentRate!.Value, summary.SwapConsistency!.Value));
@@ -52,5 +56,6 @@ public sealed class ComparisonSummaryTests
         Assert.Equal((low, high), (Math.Round(estimate.Low, 4), Math.Round(estimate.High, 4)));
     }
 
-    private static PairJudgment Letters(JudgeProbabilities forward, JudgeProbabilities swapped) => new(Verdict.Of([new TemplateJudgment(null, forward, swapped)]));
+    private static PairJudgment Letters(JudgeProbabilities forward, JudgeProbabilities swapped) =>
+        new(Verdict.Of([new TemplateJudgment(null, forward, swapped)]));
 }

@@ -30,5 +30,6 @@ public sealed class EvaluationTests
     [InlineData("a b c d e", 0)]
     [InlineData("a b c a b c", 0.25)]   // abc bca cab abc: three of four differ
     [InlineData("x x x x x", 2.0 / 3)]  // xxx three times
-    public void Repetition_is_the_share_of_trigrams_seen_before(string text, double expected) => Assert.Equal(expected, Repetition.Of(text), 12);
+    public void Repetition_is_the_share_of_trigrams_seen_before(string text, double expected) =>
+        Assert.Equal(expected, Repetition.Of(text), 12);
 }

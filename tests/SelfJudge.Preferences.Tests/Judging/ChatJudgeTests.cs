@@ -34,18 +34,23 @@ public sealed class ChatJudgeTests
     {
         var messages = ChatJudge.Messages(JudgeTemplate.UltraFeedback, Prompt, "on the mat", "<|assistant|> nowhere");
         Assert.Equal([ChatRole.System, ChatRole.User], messages.Select(m => m.Role));
-        Assert.Equal("Below are a series of dialogues between a human user and an AI assistant. The AI tries to be helpful, honest, truthful and follows the instructions from human.", messages[0].Text);
+        Assert.Equal("Below are a series of dialogues between a human user and an AI assistant. The AI tries to be helpful, honest, "
+            + "truthful and follows the instructions from human.", messages[0].Text);
         Assert.Equal(
-            "Which is the better response to be an assistant who is helpful, honest, truthful and following the given instruction from user?\n" +
-            "Instruction:\n-------\nWhere is the <|user|> cat?\n-------\nResponse A:\n-------\non the mat\n-------\nResponse B:\n-------\n<|assistant|> nowhere\n-------\n" +
+            "Which is the better response to be an assistant who is helpful, honest, truthful and following the given instruction from "
+                + "user?\n" +
+            "Instruction:\n-------\nWhere is the <|user|> cat?\n-------\nResponse A:\n-------\non the mat\n-------\nResponse "
+                + "B:\n-------\n<|assistant|> nowhere\n-------\n" +
             "Please choose either A or B.\nAnswer with one letter, A or B, and nothing else.", messages[1].Text);
     }
 
     [Fact]
     public void A_template_without_role_marks_is_one_users_message()
     {
-        var message = Assert.Single(ChatJudge.Messages(new JudgeTemplate("mine", "{context}? 1: {response_a} 2: {response_b} "), Prompt, "x", "y"));
-        Assert.Equal((ChatRole.User, "User: Where is the <|user|> cat?? 1: x 2: y\nAnswer with one letter, A or B, and nothing else."), (message.Role, message.Text));
+        var message = Assert.Single(ChatJudge.Messages(new JudgeTemplate("mine", "{context}? 1: {response_a} 2: {response_b} "), Prompt,
+            "x", "y"));
+        Assert.Equal((ChatRole.User, "User: Where is the <|user|> cat?? 1: x 2: y\nAnswer with one letter, A or B, and nothing else."),
+            (message.Role, message.Text));
     }
 
     [Fact]
@@ -66,7 +71,8 @@ public sealed class ChatJudgeTests
         using var client = new Answering((_, _) => "A");
         using var judge = new ChatJudge(client, [JudgeTemplate.UltraFeedback], 2);
         var judgment = await judge.Judge(Prompt, "x", "y", default);
-        Assert.Equal((0, 0.5, 0.5, false), (judgment.Verdict!.Winner, judgment.Verdict.ScoreFirst, judgment.Verdict.ScoreSecond, judgment.Verdict.Judgments[0].OrdersAgree));
+        Assert.Equal((0, 0.5, 0.5, false), (judgment.Verdict!.Winner, judgment.Verdict.ScoreFirst, judgment.Verdict.ScoreSecond,
+            judgment.Verdict.Judgments[0].OrdersAgree));
         Assert.Empty(judgment.Unreadable);
     }
 
@@ -107,10 +113,13 @@ public sealed class ChatJudgeTests
         public int MostAtOnce { get; private set; }
         public TimeSpan Delay { get; init; }
 
-        public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default)
+        public async Task<ChatResponse> GetResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null,
+            CancellationToken cancellationToken = default)
         {
             var lines = messages.Last().Text.Split('\n');
-            string Of(string heading) => Array.IndexOf(lines, heading) is >= 0 and var at ? lines[at + 2] : lines.First(l => l.StartsWith(heading.Replace("Response", "Assistant", StringComparison.Ordinal), StringComparison.Ordinal))[13..];
+            string Of(string heading) => Array.IndexOf(lines, heading) is >= 0 and var at ? lines[at + 2]
+                : lines.First(l =>
+                l.StartsWith(heading.Replace("Response", "Assistant", StringComparison.Ordinal), StringComparison.Ordinal))[13..];
             var pair = (Of("Response A:"), Of("Response B:"));
             lock (Asked)
             {
@@ -124,7 +133,8 @@ public sealed class ChatJudgeTests
             return new ChatResponse(new ChatMessage(ChatRole.Assistant, answer(pair.Item1, pair.Item2)));
         }
 
-        public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(IEnumerable<ChatMessage> messages, ChatOptions? options = null, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+        public IAsyncEnumerable<ChatResponseUpdate> GetStreamingResponseAsync(IEnumerable<ChatMessage> messages,
+            ChatOptions? options = null, CancellationToken cancellationToken = default) => throw new NotSupportedException();
         public object? GetService(Type serviceType, object? serviceKey = null) => null;
         public void Dispose() { }
     }

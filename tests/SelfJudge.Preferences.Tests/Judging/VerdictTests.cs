@@ -33,7 +33,8 @@ public sealed class VerdictTests
     {
         var verdict = Verdict.Of([Judgment(0.9, 0.1, 0.8, 0.2)]);
         Assert.False(verdict.OrdersAgree);
-        Assert.Equal((0, 0.55), (verdict.Under(InconsistentPairs.Tie).Winner, Math.Round(verdict.Under(InconsistentPairs.Tie).ScoreFirst, 12)));
+        Assert.Equal((0, 0.55), (verdict.Under(InconsistentPairs.Tie).Winner,
+            Math.Round(verdict.Under(InconsistentPairs.Tie).ScoreFirst, 12)));
         Assert.False(verdict.Under(InconsistentPairs.Tie).OrdersAgree);
         Assert.Equal(1, verdict.Under(InconsistentPairs.Mean).Winner);
     }
@@ -44,7 +45,8 @@ public sealed class VerdictTests
     [InlineData(0.2, 0.3, 0.4, 0.3, 2, true)]
     [InlineData(0.6, 0.4, 0.5, 0.5, 1, false)]
     [InlineData(0.5, 0.5, 0.5, 0.5, 0, true)]
-    public void Orders_agree_where_either_alone_gives_the_verdict(double forwardA, double forwardB, double swappedA, double swappedB, int winner, bool agree)
+    public void Orders_agree_where_either_alone_gives_the_verdict(double forwardA, double forwardB, double swappedA, double swappedB,
+        int winner, bool agree)
     {
         var verdict = Verdict.Of([Judgment(forwardA, forwardB, swappedA, swappedB)]);
         Assert.Equal((winner, agree), (verdict.Winner, verdict.OrdersAgree));
@@ -63,7 +65,8 @@ public sealed class VerdictTests
     }
 
     [Fact]
-    public void What_nobody_was_asked_about_is_no_disagreement() => Assert.True(Verdict.Identical.OrdersAgree && new Verdict(1, 1, 0, 0.9, 0.2, []).OrdersAgree);
+    public void What_nobody_was_asked_about_is_no_disagreement() =>
+        Assert.True(Verdict.Identical.OrdersAgree && new Verdict(1, 1, 0, 0.9, 0.2, []).OrdersAgree);
 
     [Fact]
     public void An_exact_tie_has_no_winner()

@@ -22,5 +22,6 @@ public sealed class LearningRateScheduleTests
     }
 
     [Fact]
-    public void Without_warm_up_the_first_step_has_the_full_rate() => Assert.Equal(3.0, new LearningRateSchedule(3.0, 0, DecayShape.Constant, 10).At(1));
+    public void Without_warm_up_the_first_step_has_the_full_rate() =>
+        Assert.Equal(3.0, new LearningRateSchedule(3.0, 0, DecayShape.Constant, 10).At(1));
 }

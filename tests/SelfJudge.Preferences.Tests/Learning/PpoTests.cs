@@ -65,16 +65,20 @@ public sealed class PpoTests
 
     [Fact]
     public void Derivatives_are_those_of_the_loss() =>
-        Gen.Select(Gen.Double[-1, 1], Gen.Double[-2, 2], Gen.Double[-1, 1], Gen.Double[-1, 1], Gen.Double[-1, 1]).Sample((ratio, advantage, value, oldValue, @return) =>
+        Gen.Select(Gen.Double[-1, 1], Gen.Double[-2, 2], Gen.Double[-1, 1], Gen.Double[-1, 1], Gen.Double[-1, 1])
+            .Sample((ratio, advantage, value, oldValue, @return) =>
         {
             const double H = 1e-7;
             PpoTokenLoss At(double logProb, double v) => Ppo.Token(logProb, -1, advantage, v, oldValue, @return, Options);
-            double right = At(ratio - 1 + H, value).Policy, left = At(ratio - 1 - H, value).Policy, above = At(ratio - 1, value + H).Value, below = At(ratio - 1, value - H).Value;
+            double right = At(ratio - 1 + H, value).Policy, left = At(ratio - 1 - H, value).Policy, above = At(ratio - 1, value + H).Value,
+                below = At(ratio - 1, value - H).Value;
             var at = At(ratio - 1, value);
             // At the corners the derivative is one-sided.
             if (Math.Abs(Math.Abs(Math.Exp(ratio) - 1) - 0.2) > 1e-5)
                 Assert.Equal((right - left) / (2 * H), at.ByLogProb, tolerance: 1e-5);
-            if (Math.Abs(Math.Abs(value - oldValue) - 0.2) > 1e-5 && Math.Abs(Math.Abs(value - @return) - Math.Abs(Math.Clamp(value, oldValue - 0.2, oldValue + 0.2) - @return)) > 1e-5 || Math.Abs(value - oldValue) < 0.19)
+            if (Math.Abs(Math.Abs(value - oldValue) - 0.2) > 1e-5
+                && Math.Abs(Math.Abs(value - @return) - Math.Abs(Math.Clamp(value, oldValue - 0.2, oldValue + 0.2) - @return)) > 1e-5
+                || Math.Abs(value - oldValue) < 0.19)
                 Assert.Equal((above - below) / (2 * H), at.ByValue, tolerance: 1e-5);
         });
 

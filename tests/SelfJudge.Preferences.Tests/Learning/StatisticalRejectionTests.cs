@@ -6,7 +6,8 @@ public sealed class StatisticalRejectionTests
 {
     [Fact]
     public void A_small_beta_accepts_the_best() =>
-        Assert.All(Enumerable.Range(0, 50), seed => Assert.Equal([2], StatisticalRejection.Accept([0.1, 0.5, 0.9, 0.2], 1e-3, 1, (ulong)seed)));
+        Assert.All(Enumerable.Range(0, 50), seed =>
+            Assert.Equal([2], StatisticalRejection.Accept([0.1, 0.5, 0.9, 0.2], 1e-3, 1, (ulong)seed)));
 
     [Fact]
     public void One_draw_follows_exp_of_reward_over_beta()

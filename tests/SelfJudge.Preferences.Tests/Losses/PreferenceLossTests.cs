@@ -13,7 +13,8 @@ public sealed class PreferenceLossTests
         using var json = JsonDocument.Parse(File.ReadAllText(SharedData.Path("numbers/expected.json")));
         var expected = json.RootElement.GetProperty("torchtune_dpo");
         double[] Numbers(string name) => [.. expected.GetProperty(name).EnumerateArray().Select(e => e.GetDouble())];
-        double[] policyChosen = Numbers("policy_chosen"), policyRejected = Numbers("policy_rejected"), refChosen = Numbers("ref_chosen"), refRejected = Numbers("ref_rejected");
+        double[] policyChosen = Numbers("policy_chosen"), policyRejected = Numbers("policy_rejected"), refChosen = Numbers("ref_chosen"),
+            refRejected = Numbers("ref_rejected");
         var dpo = new PreferenceLoss(PreferenceLossKind.Sigmoid, expected.GetProperty("beta").GetDouble());
         var hinge = new PreferenceLoss(PreferenceLossKind.Hinge, expected.GetProperty("hinge_gamma").GetDouble());
         for (var i = 0; i < policyChosen.Length; i++)
@@ -41,7 +42,8 @@ public sealed class PreferenceLossTests
     public void Ipo_per_token_divides_each_log_ratio_by_its_length_as_trl_does()
     {
         // Δ = 1/2 − (−3)/3 = 1.5; (1.5 − 5)² = 12.25.
-        Assert.Equal(12.25, new PreferenceLoss(PreferenceLossKind.Ipo, 0.1, PerToken: true).Of(new PairLogProbs(-1, -4, -2, -1, 2, 3)).Loss, 12);
+        Assert.Equal(12.25, new PreferenceLoss(PreferenceLossKind.Ipo, 0.1, PerToken: true).Of(new PairLogProbs(-1, -4, -2, -1, 2, 3)).Loss,
+            12);
     }
 
     [Fact]
@@ -59,29 +61,38 @@ public sealed class PreferenceLossTests
     {
         { "DPO: −log σ(1)", new(PreferenceLossKind.Sigmoid, 0.5), 0.313261687518, -0.134470710685, 0.134470710685 },
         { "DPO per token", new(PreferenceLossKind.Sigmoid, 0.5, PerToken: true), 0.506360046019, -0.099328665505, 0.066219110337 },
-        { "cDPO: −0.9 log σ(1) − 0.1 log σ(−1)", new(PreferenceLossKind.Sigmoid, 0.5) { LabelSmoothing = 0.1 }, 0.413261687518, -0.084470710685, 0.084470710685 },
-        { "robust: (−0.9 log σ(1) + 0.1 log σ(−1)) / 0.8", new(PreferenceLossKind.Robust, 0.5) { LabelSmoothing = 0.1 }, 0.188261687518, -0.196970710685, 0.196970710685 },
+        { "cDPO: −0.9 log σ(1) − 0.1 log σ(−1)", new(PreferenceLossKind.Sigmoid, 0.5) { LabelSmoothing = 0.1 }, 0.413261687518,
+            -0.084470710685, 0.084470710685 },
+        { "robust: (−0.9 log σ(1) + 0.1 log σ(−1)) / 0.8", new(PreferenceLossKind.Robust, 0.5) { LabelSmoothing = 0.1 }, 0.188261687518,
+            -0.196970710685, 0.196970710685 },
         { "robust without flips is DPO", new(PreferenceLossKind.Robust, 0.5), 0.313261687518, -0.134470710685, 0.134470710685 },
         { "SLiC: 1 − 0.5", new(PreferenceLossKind.Hinge, 0.25), 0.5, -0.25, 0.25 },
         { "SLiC per token: 1 − 0.25·5/6", new(PreferenceLossKind.Hinge, 0.25, PerToken: true), 0.791666666667, -0.125, 0.083333333333 },
         { "SLiC beyond its margin", new(PreferenceLossKind.Hinge, 1), 0, 0, 0 },
         { "IPO: (2 − 1)²", new(PreferenceLossKind.Ipo, 0.5), 1, 2, -2 },
         { "IPO per token: (5/6 − 1)²", new(PreferenceLossKind.Ipo, 0.5, PerToken: true), 0.027777777778, -0.166666666667, 0.111111111111 },
-        { "SimPO: −log σ(2·(−1 − −2) − 0.3)", new(PreferenceLossKind.Simpo, 2) { Gamma = 0.3 }, 0.167786029386, -0.154465265084, 0.102976843389 },
+        { "SimPO: −log σ(2·(−1 − −2) − 0.3)", new(PreferenceLossKind.Simpo, 2) { Gamma = 0.3 }, 0.167786029386, -0.154465265084,
+            0.102976843389 },
         { "SimPO by its default: −log σ(2 − 0.5)", new(PreferenceLossKind.Simpo, 2), 0.201413277983, -0.182425523806, 0.121617015871 },
-        { "ORPO: 1 − 0.5 log σ(log-odds of e⁻¹ − those of e⁻²)", new(PreferenceLossKind.Orpo, 0.5), 1.119091513207, -0.583821651842, 0.040852358436 },
+        { "ORPO: 1 − 0.5 log σ(log-odds of e⁻¹ − those of e⁻²)", new(PreferenceLossKind.Orpo, 0.5), 1.119091513207, -0.583821651842,
+            0.040852358436 },
         { "KTO: ½(1 − σ(0.5·0.6) + 1 − σ(0.5·1.4))", new(PreferenceLossKind.Kto, 0.5), 0.378684855510, -0.061114577923, 0.055428218323 },
-        { "KTO weighted", new(PreferenceLossKind.Kto, 0.5) { DesirableWeight = 1.5, UndesirableWeight = 0.75 }, 0.443597697828, -0.091671866884, 0.041571163742 },
-        { "DPO with the anchor: + 0.2·2/2", new(PreferenceLossKind.Sigmoid, 0.5) { NllWeight = 0.2 }, 0.513261687518, -0.234470710685, 0.134470710685 },
-        { "SimPO with the anchor", new(PreferenceLossKind.Simpo, 2) { Gamma = 0.3, NllWeight = 0.2 }, 0.367786029386, -0.254465265084, 0.102976843389 },
+        { "KTO weighted", new(PreferenceLossKind.Kto, 0.5) { DesirableWeight = 1.5, UndesirableWeight = 0.75 }, 0.443597697828,
+            -0.091671866884, 0.041571163742 },
+        { "DPO with the anchor: + 0.2·2/2", new(PreferenceLossKind.Sigmoid, 0.5) { NllWeight = 0.2 }, 0.513261687518, -0.234470710685,
+            0.134470710685 },
+        { "SimPO with the anchor", new(PreferenceLossKind.Simpo, 2) { Gamma = 0.3, NllWeight = 0.2 }, 0.367786029386, -0.254465265084,
+            0.102976843389 },
     };
 
     [Theory]
     [MemberData(nameof(Figures))]
-    public void Value_and_slopes_are_those_of_the_papers_formula(string formula, PreferenceLoss loss, double value, double byChosen, double byRejected)
+    public void Value_and_slopes_are_those_of_the_papers_formula(string formula, PreferenceLoss loss, double value, double byChosen,
+        double byRejected)
     {
         var at = loss.Of(Pair, baseline: 0.4);
-        Assert.Equal((formula, value, byChosen, byRejected), (formula, Math.Round(at.Loss, 12), Math.Round(at.ByChosen, 12), Math.Round(at.ByRejected, 12)));
+        Assert.Equal((formula, value, byChosen, byRejected),
+            (formula, Math.Round(at.Loss, 12), Math.Round(at.ByChosen, 12), Math.Round(at.ByRejected, 12)));
     }
 
     private static readonly PairLogProbs Pair = new(-2, -6, -3, -5, 2, 3);
@@ -89,7 +100,8 @@ public sealed class PreferenceLossTests
     [Fact]
     public void Rewards_are_beta_times_what_the_loss_compares()
     {
-        (double, double, double) Rewards(PreferenceLoss loss) => loss.Of(Pair) is var at ? (at.ChosenReward, at.RejectedReward, at.Margin) : default;
+        (double, double, double) Rewards(PreferenceLoss loss) =>
+            loss.Of(Pair) is var at ? (at.ChosenReward, at.RejectedReward, at.Margin) : default;
         Assert.Equal((0.5, -0.5, 1), Rewards(new(PreferenceLossKind.Kto, 0.5)));
         Assert.Equal((0.25, -0.5 / 3, 0.25 + 0.5 / 3), Rewards(new(PreferenceLossKind.Sigmoid, 0.5, PerToken: true)));
         Assert.Equal((-2, -4, 2), Rewards(new(PreferenceLossKind.Simpo, 2)));
@@ -104,7 +116,8 @@ public sealed class PreferenceLossTests
         var loss = new PreferenceLoss(kind, 2);
         Assert.False(loss.NeedsReference);
         Assert.Equal(loss.Of(Pair), loss.Of(Pair with { ReferenceChosen = double.NaN, ReferenceRejected = double.NaN }));
-        Assert.All(Enum.GetValues<PreferenceLossKind>().Where(k => k is not (PreferenceLossKind.Simpo or PreferenceLossKind.Orpo)), k => Assert.True(new PreferenceLoss(k).NeedsReference));
+        Assert.All(Enum.GetValues<PreferenceLossKind>().Where(k => k is not (PreferenceLossKind.Simpo or PreferenceLossKind.Orpo)), k =>
+            Assert.True(new PreferenceLoss(k).NeedsReference));
     }
 
     /// <summary>Where a model is certain of a response, its odds would be infinite.</summary>
@@ -118,21 +131,31 @@ public sealed class PreferenceLossTests
         Assert.True(double.IsFinite(at.Loss) && double.IsFinite(at.ByChosen) && double.IsFinite(at.ByRejected), $"{at}");
     }
 
-    /// <summary>In expectation over labels flipped with probability ε, robust DPO is DPO on the true ones (Chowdhury et al. 2024, lemma 3.1).</summary>
+    /// <summary>In expectation over labels flipped with probability ε, robust DPO is DPO on the true ones (Chowdhury et al. 2024, lemma
+    /// 3.1).</summary>
     [Fact]
     public void Robust_dpo_is_unbiased()
     {
         var robust = new PreferenceLoss(PreferenceLossKind.Robust, 0.3) { LabelSmoothing = 0.2 };
         PairLogProbs flipped = new(Pair.PolicyRejected, Pair.PolicyChosen, Pair.ReferenceRejected, Pair.ReferenceChosen, 3, 2);
-        Assert.Equal(new PreferenceLoss(PreferenceLossKind.Sigmoid, 0.3).Of(Pair).Loss, 0.8 * robust.Of(Pair).Loss + 0.2 * robust.Of(flipped).Loss, 12);
+        Assert.Equal(new PreferenceLoss(PreferenceLossKind.Sigmoid, 0.3).Of(Pair).Loss,
+            0.8 * robust.Of(Pair).Loss + 0.2 * robust.Of(flipped).Loss, 12);
     }
 
     [Fact]
     public void Derivatives_are_those_of_the_loss() =>
-        Gen.Select(Gen.Enum<PreferenceLossKind>(), Gen.Bool, Gen.Double[-30, -1], Gen.Double[-30, -1], Gen.Double[-30, -1], Gen.Double[-30, -1], Gen.Double[0, 0.4]).Sample((kind, perToken, pc, pr, rc, rr, setting) =>
+        Gen.Select(Gen.Enum<PreferenceLossKind>(), Gen.Bool, Gen.Double[-30, -1], Gen.Double[-30, -1], Gen.Double[-30, -1],
+            Gen.Double[-30, -1], Gen.Double[0, 0.4]).Sample((kind, perToken, pc, pr, rc, rr, setting) =>
         {
             const double H = 1e-6;
-            var loss = new PreferenceLoss(kind, 0.1, perToken) { LabelSmoothing = setting, Gamma = setting, NllWeight = setting, DesirableWeight = 2 * setting, UndesirableWeight = 3 * setting };
+            var loss = new PreferenceLoss(kind, 0.1, perToken)
+            {
+                LabelSmoothing = setting,
+                Gamma = setting,
+                NllWeight = setting,
+                DesirableWeight = 2 * setting,
+                UndesirableWeight = 3 * setting
+            };
             PairLoss At(double chosen, double rejected) => loss.Of(new PairLogProbs(chosen, rejected, rc, rr, 4, 3), setting);
             var at = At(pc, pr);
             if (kind == PreferenceLossKind.Hinge && Math.Abs(at.Margin - 1) < 1e-3)

@@ -9,7 +9,8 @@ public sealed class MethodSpecTests
     public void Every_method_is_in_the_table_once_and_is_called_as_recipes_spell_it()
     {
         Assert.Equal(Enum.GetValues<StageMethod>(), StageMethods.All.Select(m => m.Method));
-        Assert.Equal(["sft", "jsft", "dpo", "rm", "off-policy", "self-judge", "rso", "rest", "raft", "ppo"], StageMethods.All.Select(m => m.Name));
+        Assert.Equal(["sft", "jsft", "dpo", "rm", "off-policy", "self-judge", "rso", "rest", "raft", "ppo"],
+            StageMethods.All.Select(m => m.Name));
         Assert.All(StageMethods.All, m => Assert.Same(m, new StageRecipe { Method = m.Method }.Spec));
         var explained = RecipeHelp.All.Single(h => h.Key == "stages[].method").Meaning;
         Assert.All(StageMethods.All, m => Assert.Contains($"{m.Name}: {m.Description}", explained, StringComparison.Ordinal));
@@ -37,7 +38,8 @@ public sealed class MethodSpecTests
     [InlineData(StageMethod.Rest, true, false, true, true)]
     [InlineData(StageMethod.Raft, true, false, true, true)]
     [InlineData(StageMethod.Ppo, true, true, true, true)]
-    public void What_follows_from_a_method_is_as_its_paper_has_it(StageMethod method, bool isRollout, bool isOnPolicy, bool isRewarded, bool isPolicy)
+    public void What_follows_from_a_method_is_as_its_paper_has_it(StageMethod method, bool isRollout, bool isOnPolicy, bool isRewarded,
+        bool isPolicy)
     {
         var spec = StageMethods.Of(method);
         Assert.Equal((isRollout, isOnPolicy, isRewarded, isPolicy), (spec.IsRollout, spec.IsOnPolicy, spec.IsRewarded, spec.IsPolicy));
@@ -47,8 +49,17 @@ public sealed class MethodSpecTests
     [Fact]
     public void What_a_step_makes_of_its_samples_is_counted_by_the_method()
     {
-        StageRecipe stage = new() { Steps = 10, GrowSteps = 4, Prompts = 3, Samples = 8, Thresholds = [0.5, 0.9], Ppo = new() { MiniBatch = 10, InnerEpochs = 2 } };
-        double[] Of(StageMethod method) => StageMethods.Of(method) is var m ? [m.SamplingSteps(stage), m.Updates(stage), m.PairsOfPrompt(stage), m.FewestSteps(stage)] : [];
+        StageRecipe stage = new()
+        {
+            Steps = 10,
+            GrowSteps = 4,
+            Prompts = 3,
+            Samples = 8,
+            Thresholds = [0.5, 0.9],
+            Ppo = new() { MiniBatch = 10, InnerEpochs = 2 }
+        };
+        double[] Of(StageMethod method) => StageMethods.Of(method) is var m
+            ? [m.SamplingSteps(stage), m.Updates(stage), m.PairsOfPrompt(stage), m.FewestSteps(stage)] : [];
         Assert.Equal([10, 10, 1, 2], Of(StageMethod.SelfJudge));
         Assert.Equal([10, 10, 1, 2], Of(StageMethod.Rso));
         Assert.Equal([4, 6, 0, 4], Of(StageMethod.Rest));

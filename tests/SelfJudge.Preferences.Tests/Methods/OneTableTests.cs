@@ -13,7 +13,8 @@ public sealed partial class OneTableTests
         var root = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(root, "SelfJudge.Actors.sln")))
             root = Path.GetDirectoryName(root)!;
-        var sources = new[] { "src", "client", "silo", "bench" }.SelectMany(f => Directory.EnumerateFiles(Path.Combine(root, f), "*.cs", SearchOption.AllDirectories))
+        var sources = new[] { "src", "client", "silo", "bench" }.SelectMany(f =>
+            Directory.EnumerateFiles(Path.Combine(root, f), "*.cs", SearchOption.AllDirectories))
             .Select(f => Path.GetRelativePath(root, f)).Where(f => !f.Contains("/obj/") && !f.Contains("/bin/")).ToList();
         Assert.True(sources.Count > 200);
         var naming = sources.Where(f => Named().IsMatch(File.ReadAllText(Path.Combine(root, f)))).ToList();

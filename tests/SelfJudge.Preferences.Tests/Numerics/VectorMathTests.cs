@@ -11,7 +11,8 @@ public sealed class VectorMathTests
         for (var x = -87.29f; x < 88.3f; x += 0.00371f)
         {
             var (expected, found) = (Math.Exp(x), VectorMath.Exp(Vector512.Create(x))[5]);
-            Assert.True(Math.Abs(found - expected) <= 2 * (MathF.BitIncrement((float)expected) - (float)expected), $"exp({x}) is {expected}, not {found}");
+            Assert.True(Math.Abs(found - expected) <= 2 * (MathF.BitIncrement((float)expected) - (float)expected),
+                $"exp({x}) is {expected}, not {found}");
         }
     }
 

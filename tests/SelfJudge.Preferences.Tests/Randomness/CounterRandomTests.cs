@@ -25,7 +25,8 @@ public sealed class CounterRandomTests
 
     [Fact]
     public void Permutations_hold_every_number_once() =>
-        Gen.Select(Gen.Int[0, 200], Gen.ULong).Sample((n, seed) => Assert.Equal(Enumerable.Range(0, n), CounterRandom.Permutation(n, seed).Order()));
+        Gen.Select(Gen.Int[0, 200], Gen.ULong).Sample((n, seed) =>
+            Assert.Equal(Enumerable.Range(0, n), CounterRandom.Permutation(n, seed).Order()));
 
     [Fact]
     public void Normal_numbers_have_the_mean_and_deviation_asked_for()

@@ -52,7 +52,9 @@ public sealed class JudgeRefTests
 
     [Theory]
     [InlineData("stages.S.judge=S", "stages[1].judge: 'S' is no earlier stage; those are SFT")]
-    [InlineData("stages.S.judge=JFST", "stages[1].judge: 'JFST' is neither 'oracle' nor 'policy' nor 'start' nor one of judge.endpoints nor an earlier stage; those are SFT. A model folder is written as a path, such as ./JFST")]
+    [InlineData("stages.S.judge=JFST",
+        "stages[1].judge: 'JFST' is neither 'oracle' nor 'policy' nor 'start' nor one of judge.endpoints nor an earlier stage; those are "
+        + "SFT. A model folder is written as a path, such as ./JFST")]
     [InlineData("stages.S.judge=oracle", "stages[1].judge: only the built-in world has an oracle")]
     [InlineData("stages.S={name: P}", "is a whole element")]
     public void What_cannot_judge_a_stages_samples_is_refused(string setting, string problem) =>
@@ -64,5 +66,6 @@ public sealed class JudgeRefTests
     [InlineData("policy", "the policy does not reward itself")]
     [InlineData("nobody", "'nobody' is neither 'start' nor an earlier stage; those are SFT")]
     public void What_gives_no_rewards_is_refused(string named, string problem) =>
-        Assert.Contains($"stages[1].reward: {problem}", Assert.Throws<RecipeException>(() => Parse("stages.S.method=raft", $"stages.S.reward={named}")).Message);
+        Assert.Contains($"stages[1].reward: {problem}",
+            Assert.Throws<RecipeException>(() => Parse("stages.S.method=raft", $"stages.S.reward={named}")).Message);
 }

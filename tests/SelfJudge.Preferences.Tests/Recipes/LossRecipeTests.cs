@@ -7,13 +7,17 @@ namespace SelfJudge.Preferences.Tests.Recipes;
 public sealed class LossRecipeTests
 {
     private static string Yaml(string loss, int prompts) =>
-        $"data: {{world_pairs: 10}}\nstages:\n - {{name: S, method: dpo, steps: 5, learning_rate: 1, prompts: {prompts},\n    loss: {{{loss}}}}}";
+        $"data: {{world_pairs: 10}}\nstages:\n - {{name: S, method: dpo, steps: 5, learning_rate: 1, prompts: {prompts},\n    loss: "
+            + $"{{{loss}}}}}";
 
     [Theory]
-    [InlineData("kind: hinge, label_smoothing: 0.1", "stages[0].loss.label_smoothing: hinge does not have it; it goes with sigmoid, robust")]
+    [InlineData("kind: hinge, label_smoothing: 0.1",
+        "stages[0].loss.label_smoothing: hinge does not have it; it goes with sigmoid, robust")]
     [InlineData("kind: sigmoid, gamma: 0.1", "stages[0].loss.gamma: sigmoid does not have it; it goes with simpo")]
-    [InlineData("kind: simpo, per_token: true", "stages[0].loss.per_token: simpo does not have it; it goes with sigmoid, hinge, ipo, robust")]
-    [InlineData("kind: orpo, nll_weight: 1", "stages[0].loss.nll_weight: orpo does not have it; it goes with sigmoid, hinge, ipo, robust, simpo, kto")]
+    [InlineData("kind: simpo, per_token: true",
+        "stages[0].loss.per_token: simpo does not have it; it goes with sigmoid, hinge, ipo, robust")]
+    [InlineData("kind: orpo, nll_weight: 1",
+        "stages[0].loss.nll_weight: orpo does not have it; it goes with sigmoid, hinge, ipo, robust, simpo, kto")]
     [InlineData("kind: ipo, desirable_weight: 1", "stages[0].loss.desirable_weight: ipo does not have it; it goes with kto")]
     [InlineData("undesirable_weight: 1", "stages[0].loss.undesirable_weight: sigmoid does not have it; it goes with kto")]
     [InlineData("kind: robust, label_smoothing: 0.5", "stages[0].loss.label_smoothing: must be a number from 0 to below 0.5, not '0.5'")]
@@ -23,13 +27,16 @@ public sealed class LossRecipeTests
 
     [Fact]
     public void Kto_needs_prompts_to_mismatch() =>
-        Assert.Contains("stages[0].prompts: must be 2 or more", Assert.Throws<RecipeException>(() => RecipeFile.Parse(Yaml("kind: kto", 1), "r.yaml")).Message);
+        Assert.Contains("stages[0].prompts: must be 2 or more",
+            Assert.Throws<RecipeException>(() => RecipeFile.Parse(Yaml("kind: kto", 1), "r.yaml")).Message);
 
     [Fact]
     public void What_a_kind_has_is_read_and_written_again()
     {
-        var recipe = RecipeFile.Parse(Yaml("kind: kto, beta: 0.2, desirable_weight: 1.5, undesirable_weight: 0, nll_weight: 0.1", 2), "r.yaml");
-        Assert.Equal(new PreferenceLoss(PreferenceLossKind.Kto, 0.2) { DesirableWeight = 1.5, UndesirableWeight = 0, NllWeight = 0.1 }, recipe.Stages[0].Loss);
+        var recipe = RecipeFile.Parse(Yaml("kind: kto, beta: 0.2, desirable_weight: 1.5, undesirable_weight: 0, nll_weight: 0.1", 2),
+            "r.yaml");
+        Assert.Equal(new PreferenceLoss(PreferenceLossKind.Kto, 0.2) { DesirableWeight = 1.5, UndesirableWeight = 0, NllWeight = 0.1 },
+            recipe.Stages[0].Loss);
         Assert.Equal(recipe.Stages[0].Loss, RecipeFile.Parse(RecipeFile.Render(recipe), "rendered").Stages[0].Loss);
     }
 

@@ -20,7 +20,8 @@ public sealed class RecipePathsTests
     {
         var recipe = Recipe();
         // A file of a dialogue template is read when the recipe is: its path is put in afterwards.
-        recipe = setting.StartsWith("model.dialogue", StringComparison.Ordinal) ? recipe with { Model = recipe.Model with { DialogueTemplate = setting.Split('=')[1] } } : Recipe(setting);
+        recipe = setting.StartsWith("model.dialogue", StringComparison.Ordinal)
+            ? recipe with { Model = recipe.Model with { DialogueTemplate = setting.Split('=')[1] } } : Recipe(setting);
         Assert.Equal((key, path), RecipePaths.FindRelative(recipe) is var (k, p) ? (k, p) : (null, null));
     }
 

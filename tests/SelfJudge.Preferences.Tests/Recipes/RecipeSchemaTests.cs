@@ -10,7 +10,8 @@ public sealed class RecipeSchemaTests
 {
     private static readonly JsonSchema Schema = JsonSchema.FromText(RecipeSchema.Render());
 
-    private static readonly string[] Shipped = [.. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "recipes"), "*.yaml", SearchOption.AllDirectories)];
+    private static readonly string[] Shipped =
+        [.. Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "recipes"), "*.yaml", SearchOption.AllDirectories)];
 
     [Fact]
     public void Every_recipe_that_comes_with_the_project_is_valid_also_as_a_run_writes_it()
@@ -50,7 +51,8 @@ public sealed class RecipeSchemaTests
     [InlineData("method: rm, checkpoint_every: 1.5", false)]
     public void It_allows_a_stage_where_reading_does(string stage, bool isValid)
     {
-        var yaml = $"{{data: {{world_pairs: 1}}, sampling: {{temperature: 0}}, stages: [{{name: S, steps: 1, learning_rate: 1, prompts: 1, {stage}}}]}}";
+        var yaml = $"{{data: {{world_pairs: 1}}, sampling: {{temperature: 0}}, stages: [{{name: S, steps: 1, learning_rate: 1, prompts: "
+            + $"1, {stage}}}]}}";
         Assert.Equal(isValid, Schema.Evaluate(ToJson(yaml)).IsValid);
         Assert.Equal(isValid, Record.Exception(() => RecipeFile.Parse(yaml, "r.yaml")) is null);
     }
@@ -62,7 +64,8 @@ public sealed class RecipeSchemaTests
         var temperature = schema["properties"]!["sampling"]!["properties"]!["temperature"]!;
         Assert.Equal("Divides the logits; 0 takes the most likely token.", temperature["description"]!.GetValue<string>());
         Assert.Equal(1, temperature["default"]!.GetValue<double>());
-        Assert.Equal(["name", "method", "learning_rate"], schema["properties"]!["stages"]!["items"]!["required"]!.AsArray().Select(n => n!.GetValue<string>()));
+        Assert.Equal(["name", "method", "learning_rate"],
+            schema["properties"]!["stages"]!["items"]!["required"]!.AsArray().Select(n => n!.GetValue<string>()));
         Assert.Equal(["dpo", "off-policy", "self-judge", "rso"], RecipeHelp.All.Single(h => h.Key == "stages[].loss.beta").Methods);
         Assert.All(RecipeHelp.All, help => Assert.EndsWith(".", help.Meaning));
     }
@@ -78,7 +81,8 @@ public sealed class RecipeSchemaTests
     private static void AssertValid(string yaml)
     {
         var result = Schema.Evaluate(ToJson(yaml), new EvaluationOptions { OutputFormat = OutputFormat.List });
-        Assert.True(result.IsValid, $"{string.Join('\n', (result.Details ?? []).Where(d => d.Errors is not null).Select(d => $"{d.InstanceLocation}: {string.Join(", ", d.Errors!.Values)}"))}\n{yaml}");
+        Assert.True(result.IsValid,
+            $"{string.Join('\n', (result.Details ?? []).Where(d => d.Errors is not null).Select(d => $"{d.InstanceLocation}: {string.Join(", ", d.Errors!.Values)}"))}\n{yaml}");
     }
 
     private static JsonElement ToJson(string yaml)

@@ -23,22 +23,31 @@ public sealed class RecipeValuesTests
         _ when key.StartsWith("stages.S.ppo.", StringComparison.Ordinal) => "method: ppo, prompts: 1, reward: SFT",
         "thresholds" or "grow_steps" => "method: rest, prompts: 1, reward: SFT, policy_examples: 1, grow_steps: 1",
         "acceptance_beta" => "method: rso, prompts: 1",
-        "judge_pairs" or "policy_examples" or "measure_every" or "response" or "judge_token" or "rationale" or "judge_prompt" => "method: jsft, policy_examples: 1",
+        "judge_pairs" or "policy_examples" or "measure_every" or "response" or "judge_token" or "rationale" or "judge_prompt" =>
+            "method: jsft, policy_examples: 1",
         _ => "method: self-judge, prompts: 1",
     };
 
     public static TheoryData<string> Numbers() =>
     [
-        "data.world_pairs", "data.world_extra_answers", "data.max_malformed", "model.max_length", "model.max_active_sequences", "model.init.hidden_size", "model.init.intermediate_size",
-        "model.init.layers", "model.init.heads", "model.init.key_value_heads", "model.init.max_positions", "model.init.initializer_range", "keep_checkpoints", "seed",
-        "judge.held_out_pairs", "judge.gate_pairs", "judge.gate_swap_consistency", "sampling.temperature", "sampling.top_p", "sampling.top_k", "sampling.max_new_tokens", "evaluation.prompts", "evaluation.rejection_samples",
-        "stages.S.steps", "stages.S.epochs", "stages.S.learning_rate", "stages.S.warmup", "stages.S.prompts", "stages.S.samples", "stages.S.max_staleness", "stages.S.checkpoint_every",
+        "data.world_pairs", "data.world_extra_answers", "data.max_malformed", "model.max_length", "model.max_active_sequences",
+            "model.init.hidden_size", "model.init.intermediate_size",
+        "model.init.layers", "model.init.heads", "model.init.key_value_heads", "model.init.max_positions", "model.init.initializer_range",
+            "keep_checkpoints", "seed",
+        "judge.held_out_pairs", "judge.gate_pairs", "judge.gate_swap_consistency", "sampling.temperature", "sampling.top_p",
+            "sampling.top_k", "sampling.max_new_tokens", "evaluation.prompts", "evaluation.rejection_samples",
+        "stages.S.steps", "stages.S.epochs", "stages.S.learning_rate", "stages.S.warmup", "stages.S.prompts", "stages.S.samples",
+            "stages.S.max_staleness", "stages.S.checkpoint_every",
         "stages.S.loss.beta", "stages.S.loss.label_smoothing", "stages.S.loss.gamma", "stages.S.loss.nll_weight",
-        "stages.S.loss.desirable_weight", "stages.S.loss.undesirable_weight", "stages.S.acceptance_beta", "stages.S.thresholds", "stages.S.grow_steps", "stages.S.judge_pairs", "stages.S.policy_examples", "stages.S.measure_every",
-        "stages.S.loss_weights.response", "stages.S.loss_weights.judge_token", "stages.S.loss_weights.rationale", "stages.S.loss_weights.judge_prompt",
-        "stages.S.optimizer.beta1", "stages.S.optimizer.beta2", "stages.S.optimizer.weight_decay", "stages.S.optimizer.clip_norm", "stages.S.optimizer.max_tokens_per_batch",
+        "stages.S.loss.desirable_weight", "stages.S.loss.undesirable_weight", "stages.S.acceptance_beta", "stages.S.thresholds",
+            "stages.S.grow_steps", "stages.S.judge_pairs", "stages.S.policy_examples", "stages.S.measure_every",
+        "stages.S.loss_weights.response", "stages.S.loss_weights.judge_token", "stages.S.loss_weights.rationale",
+            "stages.S.loss_weights.judge_prompt",
+        "stages.S.optimizer.beta1", "stages.S.optimizer.beta2", "stages.S.optimizer.weight_decay", "stages.S.optimizer.clip_norm",
+            "stages.S.optimizer.max_tokens_per_batch",
         "stages.S.adapter.r", "stages.S.adapter.alpha",
-        "stages.S.ppo.initial_kl", "stages.S.ppo.target_kl", "stages.S.ppo.kl_horizon", "stages.S.ppo.discount", "stages.S.ppo.lambda", "stages.S.ppo.clip_range", "stages.S.ppo.value_clip_range",
+        "stages.S.ppo.initial_kl", "stages.S.ppo.target_kl", "stages.S.ppo.kl_horizon", "stages.S.ppo.discount", "stages.S.ppo.lambda",
+            "stages.S.ppo.clip_range", "stages.S.ppo.value_clip_range",
         "stages.S.ppo.value_coefficient", "stages.S.ppo.mini_batch", "stages.S.ppo.inner_epochs",
     ];
 
@@ -46,7 +55,8 @@ public sealed class RecipeValuesTests
     [MemberData(nameof(Numbers))]
     public void No_number_may_be_infinite_or_none_or_negative(string key)
     {
-        foreach (var value in new[] { ".inf", "-.inf", ".nan", "Infinity", "NaN", "1e400", "-1", "99999999999999999999999", "''", "many", "[.nan]" })
+        foreach (var value in new[] { ".inf", "-.inf", ".nan", "Infinity", "NaN", "1e400", "-1", "99999999999999999999999", "''", "many",
+            "[.nan]" })
         {
             var message = Assert.Throws<RecipeException>(() => Parse(key, value)).Message;
             Assert.StartsWith($"--set {key}={value}: {key.Replace("stages.S", "stages[1]", StringComparison.Ordinal)}", message);
@@ -57,7 +67,9 @@ public sealed class RecipeValuesTests
     [Fact]
     public void Every_number_of_a_recipe_is_tried_above() =>
         Assert.Equal(
-            RecipeHelp.All.Where(h => h.Allowed.Contains("number", StringComparison.Ordinal)).Select(h => h.Key.Replace("stages[]", "stages.S", StringComparison.Ordinal)).Except(["data.sources[].weight", "judge.endpoints[].requests"]).Order(StringComparer.Ordinal),
+            RecipeHelp.All.Where(h => h.Allowed.Contains("number", StringComparison.Ordinal))
+                .Select(h => h.Key.Replace("stages[]", "stages.S", StringComparison.Ordinal))
+                .Except(["data.sources[].weight", "judge.endpoints[].requests"]).Order(StringComparer.Ordinal),
             Numbers().Select(n => (string)n.Data).Order(StringComparer.Ordinal));
 
     [Theory]
@@ -84,7 +96,8 @@ public sealed class RecipeValuesTests
     [InlineData("model.path", "\"a\\0b\"", "a text of 1 to 4096 characters on one line")]
     [InlineData("data.pairs", "''", "a text of 1 to 4096 characters on one line")]
     public void What_a_key_does_not_take_is_refused_with_what_it_takes(string key, string value, string message) =>
-        Assert.Contains($": {key.Replace("stages.S", "stages[1]", StringComparison.Ordinal)}: must be {message}", Assert.Throws<RecipeException>(() => Parse(key, value)).Message);
+        Assert.Contains($": {key.Replace("stages.S", "stages[1]", StringComparison.Ordinal)}: must be {message}",
+            Assert.Throws<RecipeException>(() => Parse(key, value)).Message);
 
     [Theory]
     [InlineData("seed", "18446744073709551615")]
@@ -122,15 +135,19 @@ public sealed class RecipeValuesTests
 
     [Fact]
     public void Prompts_and_samples_are_bounded_together() =>
-        Assert.Contains("stages[0].samples: 65536 prompts of 1024 samples are more than 1048576 responses in a step", Assert.Throws<RecipeException>(() =>
-            RecipeFile.Parse("{data: {world_pairs: 1}, stages: [{name: S, method: self-judge, steps: 1, learning_rate: 1, prompts: 65536, samples: 1024}]}", "r.yaml")).Message);
+        Assert.Contains("stages[0].samples: 65536 prompts of 1024 samples are more than 1048576 responses in a step",
+            Assert.Throws<RecipeException>(() =>
+            RecipeFile.Parse("{data: {world_pairs: 1}, stages: [{name: S, method: self-judge, steps: 1, learning_rate: 1, prompts: 65536, "
+                + "samples: 1024}]}", "r.yaml")).Message);
 
     [Theory]
     [InlineData("judge_pairs: 1, loss_weights: {response: 1, judge_token: 0, rationale: 0}")] // judge_prompt weighs 0 by default
     [InlineData("policy_examples: 1, loss_weights: {response: 0}")]
     public void A_stage_whose_loss_is_always_zero_is_refused(string stage) =>
-        Assert.Contains("stages[0].loss_weights: give a weight of more than 0 to what the stage learns", Assert.Throws<RecipeException>(() =>
-            RecipeFile.Parse($"{{data: {{world_pairs: 1}}, stages: [{{name: S, method: jsft, steps: 1, learning_rate: 1, {stage}}}]}}", "r.yaml")).Message);
+        Assert.Contains("stages[0].loss_weights: give a weight of more than 0 to what the stage learns",
+            Assert.Throws<RecipeException>(() =>
+            RecipeFile.Parse($"{{data: {{world_pairs: 1}}, stages: [{{name: S, method: jsft, steps: 1, learning_rate: 1, {stage}}}]}}",
+                "r.yaml")).Message);
 
     [Theory]
     [InlineData("a\\0b", "must be a text of 1 to 4096 characters on one line")]
@@ -144,8 +161,11 @@ public sealed class RecipeValuesTests
     [InlineData("äääääääääääääääääääääääääääääääääääääääääääääääääää", "more than 100 bytes")]
     public void A_name_that_is_no_folder_is_refused(string name, string problem)
     {
-        Assert.StartsWith("r.yaml:1: name: ", Refused($"{{name: \"{name}\", data: {{world_pairs: 1}}, stages: [{{name: S, method: rm, steps: 1, learning_rate: 1, prompts: 1}}]}}"));
-        var stage = Refused($"{{data: {{world_pairs: 1}},\nstages: [{{name: \"{name}\", method: rm, steps: 1, learning_rate: 1, prompts: 1}}]}}");
+        Assert.StartsWith("r.yaml:1: name: ",
+            Refused($"{{name: \"{name}\", data: {{world_pairs: 1}}, stages: [{{name: S, method: rm, steps: 1, learning_rate: 1, prompts: "
+            + $"1}}]}}"));
+        var stage = Refused($"{{data: {{world_pairs: 1}},\nstages: [{{name: \"{name}\", method: rm, steps: 1, learning_rate: 1, prompts: "
+            + $"1}}]}}");
         Assert.StartsWith("r.yaml:2: stages[0].name: ", stage);
         Assert.Contains(problem, stage);
 
@@ -157,7 +177,8 @@ public sealed class RecipeValuesTests
     [InlineData("v1.5", "leave out dots")]
     [InlineData("oracle", "'oracle' means something else")]
     [InlineData("policy", "'policy' means something else")]
-    public void A_stage_name_that_is_taken_or_cannot_be_set_by_is_refused(string name, string problem) => Assert.Contains($"stages[1].name: {problem}", Assert.Throws<RecipeException>(() => Parse("stages.S.name", name)).Message);
+    public void A_stage_name_that_is_taken_or_cannot_be_set_by_is_refused(string name, string problem) =>
+        Assert.Contains($"stages[1].name: {problem}", Assert.Throws<RecipeException>(() => Parse("stages.S.name", name)).Message);
 
     [Theory]
     [InlineData("name:", "run")]
@@ -170,22 +191,28 @@ public sealed class RecipeValuesTests
     [InlineData("seed: ", "run")]
     public void A_key_without_a_value_has_its_default(string line, string name)
     {
-        var recipe = RecipeFile.Parse($"{line}\ndata: {{world_pairs: 1}}\nstages: [{{name: S, method: rm, steps: 1, learning_rate: 1, prompts: 1, optimizer: , judge_templates: ~}}]", "r.yaml");
-        Assert.Equal((name, 1UL, "world", "world", 1.0), (recipe.Name, recipe.Seed, recipe.Model.DialogueTemplate, recipe.Judge.Templates.Single(), recipe.Sampling.Temperature));
+        var recipe = RecipeFile.Parse(
+            $"{line}\ndata: {{world_pairs: 1}}\nstages: [{{name: S, method: rm, steps: 1, learning_rate: 1, prompts: 1, optimizer: , "
+            + $"judge_templates: ~}}]", "r.yaml");
+        Assert.Equal((name, 1UL, "world", "world", 1.0),
+            (recipe.Name, recipe.Seed, recipe.Model.DialogueTemplate, recipe.Judge.Templates.Single(), recipe.Sampling.Temperature));
         Assert.Equal(new OptimizerRecipe(), recipe.Stages[0].Optimizer);
     }
 
     [Theory]
-    [InlineData("data:\nstages: [{name: S, method: rm, steps: 1, learning_rate: 1, prompts: 1}]", "r.yaml:1: data: give world_pairs, or a file")]
+    [InlineData("data:\nstages: [{name: S, method: rm, steps: 1, learning_rate: 1, prompts: 1}]",
+        "r.yaml:1: data: give world_pairs, or a file")]
     [InlineData("data: {world_pairs: 1}\nstages:", "r.yaml:2: stages: a run has 1 to 1000 stages")]
     [InlineData("data: {world_pairs: 1}\nstages: [null]", "r.yaml:2: stages[0] is empty")]
     [InlineData("data: {world_pairs: 1}\nstages: [{}]", "r.yaml:2: stages[0].name is missing")]
     [InlineData("data: {world_pairs: 1}\nstages:\n - name:\n   method: rm", "r.yaml:3: stages[0].name is missing")]
     [InlineData("data: {world_pairs: 1}\nstages: [{name: S, steps: 1}]", "r.yaml:2: stages[0].method is missing; it is one of sft, jsft,")]
-    [InlineData("data: {world_pairs: 1}\nstages: [{name: S, method: rm, prompts: 1}]", "r.yaml:2: stages[0].learning_rate is missing; it is a number more than 0")]
+    [InlineData("data: {world_pairs: 1}\nstages: [{name: S, method: rm, prompts: 1}]",
+        "r.yaml:2: stages[0].learning_rate is missing; it is a number more than 0")]
     [InlineData("judge: {templates: [null]}", "r.yaml:1: judge.templates[0] is empty")]
     [InlineData("data: {sources: [{weight: 1}]}", "r.yaml:1: data.sources[0].path is missing")]
-    [InlineData("data: {sources: [{path: p, weight: 0}]}", "r.yaml:1: data.sources[0].weight: must be a number more than 0 and at most 1000, not '0'")]
+    [InlineData("data: {sources: [{path: p, weight: 0}]}",
+        "r.yaml:1: data.sources[0].weight: must be a number more than 0 and at most 1000, not '0'")]
     [InlineData("", "r.yaml: a recipe is a mapping of keys to values")]
     [InlineData("~", "r.yaml: a recipe is a mapping of keys to values")]
     [InlineData("- a", "r.yaml: a recipe is a mapping of keys to values")]
@@ -200,7 +227,8 @@ public sealed class RecipeValuesTests
     [InlineData("name: a\nseed: *nothing", "r.yaml:2: ")]
     [InlineData("name: &a [*a]", "r.yaml:1: ")]
     [InlineData("name: \"a\nseed: 1", "r.yaml:")]
-    public void What_is_no_recipe_is_refused_with_its_line(string yaml, string message) => Assert.StartsWith(message, Assert.Throws<RecipeException>(() => RecipeFile.Parse(yaml, "r.yaml")).Message);
+    public void What_is_no_recipe_is_refused_with_its_line(string yaml, string message) =>
+        Assert.StartsWith(message, Assert.Throws<RecipeException>(() => RecipeFile.Parse(yaml, "r.yaml")).Message);
 
     [Fact]
     public void An_alias_is_what_it_stands_for_and_is_set_by_itself()
@@ -218,7 +246,9 @@ public sealed class RecipeValuesTests
     public void What_would_take_the_stack_or_the_memory_is_refused()
     {
         const int Levels = 100_000;
-        foreach (var deep in new[] { new string('[', Levels), string.Concat(Enumerable.Repeat("{a: ", Levels)), string.Concat(Enumerable.Repeat("- ", Levels)), string.Concat(Enumerable.Range(0, 1000).Select(i => new string(' ', i) + "a:\n")) })
+        foreach (var deep in new[] { new string('[', Levels), string.Concat(Enumerable.Repeat("{a: ", Levels)),
+            string.Concat(Enumerable.Repeat("- ", Levels)),
+            string.Concat(Enumerable.Range(0, 1000).Select(i => new string(' ', i) + "a:\n")) })
         {
             Assert.Contains("nests deeper than 32 levels", Assert.Throws<RecipeException>(() => RecipeFile.Parse(deep, "r.yaml")).Message);
             Assert.Contains("nests deeper than 32 levels", Assert.Throws<RecipeException>(() => Parse("seed", deep)).Message);
@@ -226,15 +256,18 @@ public sealed class RecipeValuesTests
         var bomb = new StringBuilder("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for (var i = 1; i < 12; i++)
             bomb.Append(CultureInfo.InvariantCulture, $"a{i}: &a{i} [{string.Join(", ", Enumerable.Repeat($"*a{i - 1}", 10))}]\n");
-        Assert.Contains("comes to more than 100000 values, aliases written out", Assert.Throws<RecipeException>(() => RecipeFile.Parse(bomb.ToString(), "r.yaml")).Message);
-        Assert.Equal("r.yaml:1: has more than 1048576 characters, which no text of this kind needs", Assert.Throws<RecipeException>(() => RecipeFile.Parse(new string('a', 1 << 21), "r.yaml")).Message);
+        Assert.Contains("comes to more than 100000 values, aliases written out",
+            Assert.Throws<RecipeException>(() => RecipeFile.Parse(bomb.ToString(), "r.yaml")).Message);
+        Assert.Equal("r.yaml:1: has more than 1048576 characters, which no text of this kind needs",
+            Assert.Throws<RecipeException>(() => RecipeFile.Parse(new string('a', 1 << 21), "r.yaml")).Message);
     }
 
     [Fact]
     public void A_file_that_never_ends_or_is_no_text_is_refused()
     {
         if (OperatingSystem.IsLinux())
-            Assert.Contains("/dev/zero:1: has more than 1048576 characters", Assert.Throws<RecipeException>(() => RecipeFile.Load("/dev/zero")).Message);
+            Assert.Contains("/dev/zero:1: has more than 1048576 characters",
+                Assert.Throws<RecipeException>(() => RecipeFile.Load("/dev/zero")).Message);
         var folder = Directory.CreateTempSubdirectory("selfjudge-recipe-");
         try
         {
@@ -259,7 +292,10 @@ public sealed class RecipeValuesTests
     [InlineData("address: 'SECRET', model: m", "write the address as https://HOST/v1")]
     public void No_secret_of_an_endpoint_is_taken_or_repeated(string endpoint, string problem)
     {
-        var message = Assert.Throws<RecipeException>(() => RecipeFile.Parse($"judge: {{endpoints: [{{name: e, {endpoint}}}]}}\ndata: {{world_pairs: 1}}\nstages: [{{name: S, method: rm, steps: 1, learning_rate: 1, prompts: 1}}]", "r.yaml")).Message;
+        var message = Assert.Throws<RecipeException>(() =>
+            RecipeFile.Parse(
+                $"judge: {{endpoints: [{{name: e, {endpoint}}}]}}\ndata: {{world_pairs: 1}}\nstages: [{{name: S, method: rm, steps: 1, "
+                + $"learning_rate: 1, prompts: 1}}]", "r.yaml")).Message;
         Assert.StartsWith("r.yaml:1: judge.endpoints[0]: ", message);
         Assert.Contains(problem, message);
         Assert.DoesNotContain("SECRET", message);
@@ -282,5 +318,6 @@ public sealed class RecipeValuesTests
     [InlineData("address: 'http://[::1]/v1', model: m, key_env: KEY")]
     [InlineData("address: 'http://h/v1', model: m")]
     [InlineData("address: 'https://h/v1', model: m, key_env: KEY")]
-    public void An_endpoint_that_keeps_its_key_is_taken(string endpoint) => Assert.Equal("e", Parse("judge.endpoints", $"[{{name: e, {endpoint}}}]").Judge.Endpoints.Single().Name);
+    public void An_endpoint_that_keeps_its_key_is_taken(string endpoint) =>
+        Assert.Equal("e", Parse("judge.endpoints", $"[{{name: e, {endpoint}}}]").Judge.Endpoints.Single().Name);
 }

@@ -16,11 +16,13 @@ public sealed class RankedWeightsTests
     public void Places_are_those_of_a_sorted_list(int vocab, int spread)
     {
         var random = new Random(vocab);
-        var logits = Enumerable.Range(0, vocab).Select(_ => random.Next(5) == 0 ? float.NegativeInfinity : random.Next(-16 * spread, 1) / 16f).ToArray();
+        var logits = Enumerable.Range(0, vocab).Select(_ =>
+            random.Next(5) == 0 ? float.NegativeInfinity : random.Next(-16 * spread, 1) / 16f).ToArray();
         logits[vocab / 2] = 0;
         var ranked = new RankedWeights();
         var all = ranked.TakeCandidates(0, ranked.Weigh(logits, 0, 1));
-        var order = Enumerable.Range(0, vocab).Where(i => float.IsFinite(logits[i])).OrderByDescending(i => logits[i]).ThenBy(i => i).ToList();
+        var order = Enumerable.Range(0, vocab).Where(i => float.IsFinite(logits[i])).OrderByDescending(i => logits[i]).ThenBy(i => i)
+            .ToList();
         Assert.Equal(order.Count, all.Rank);
         var mass = 0.0;
         foreach (var (i, token) in order.Index())

@@ -17,22 +17,26 @@ public sealed class TokenSamplerTests
     [InlineData(0.94, 3)]
     [InlineData(0.96, 1)]
     [InlineData(0.999999, 1)]
-    public void The_uniform_number_picks_from_the_most_likely_on(double uniform, int token) => Assert.Equal(token, Draw(new SamplingOptions { TopP = 1 }, uniform));
+    public void The_uniform_number_picks_from_the_most_likely_on(double uniform, int token) =>
+        Assert.Equal(token, Draw(new SamplingOptions { TopP = 1 }, uniform));
 
     [Theory]
     [InlineData(0.9, 0.99, 3)]  // 0.5 + 0.3 < 0.9, so the third is kept too
     [InlineData(0.8, 0.99, 0)]  // 0.5 + 0.3 reach 0.8
     [InlineData(0.5, 0.99, 2)]
     [InlineData(0.01, 0.99, 2)] // the most likely is always kept
-    public void The_nucleus_is_the_smallest_set_that_reaches_top_p(double topP, double uniform, int last) => Assert.Equal(last, Draw(new SamplingOptions { TopP = topP }, uniform));
+    public void The_nucleus_is_the_smallest_set_that_reaches_top_p(double topP, double uniform, int last) =>
+        Assert.Equal(last, Draw(new SamplingOptions { TopP = topP }, uniform));
 
     [Fact]
-    public void Within_the_nucleus_probabilities_are_renormalised() => Assert.Equal(0, Draw(new SamplingOptions { TopP = 0.8 }, 0.5 / 0.8 + 0.01));
+    public void Within_the_nucleus_probabilities_are_renormalised() =>
+        Assert.Equal(0, Draw(new SamplingOptions { TopP = 0.8 }, 0.5 / 0.8 + 0.01));
 
     [Fact]
     public void Top_k_keeps_the_k_most_likely() => Assert.Equal(0, Draw(new SamplingOptions { TopP = 1, TopK = 2 }, 0.999));
 
-    /// <summary>Probabilities of one of 0.9 and nine of 0.0111: of the three most likely together the first has 0.976, so top-p 0.95 keeps it alone; of all it would have 0.9.</summary>
+    /// <summary>Probabilities of one of 0.9 and nine of 0.0111: of the three most likely together the first has 0.976, so top-p 0.95 keeps
+    /// it alone; of all it would have 0.9.</summary>
     [Fact]
     public void Top_p_counts_within_the_top_k()
     {
@@ -51,18 +55,22 @@ public sealed class TokenSamplerTests
         {
             var vocab = random.Next(2, 80);
             var (spread, grid) = (random.Next(1, 9), random.Next(3) == 0); // a grid of few values makes ties
-            var logits = Enumerable.Range(0, vocab).Select(_ => (float)(grid ? random.Next(-spread, spread) : spread * (2 * random.NextDouble() - 1))).ToArray();
-            var options = new SamplingOptions(temperatures[random.Next(5)], topPs[random.Next(5)], random.Next(3) == 0 ? 0 : random.Next(1, vocab + 5), 1);
+            var logits = Enumerable.Range(0, vocab).Select(_ =>
+                (float)(grid ? random.Next(-spread, spread) : spread * (2 * random.NextDouble() - 1))).ToArray();
+            var options = new SamplingOptions(temperatures[random.Next(5)], topPs[random.Next(5)],
+                random.Next(3) == 0 ? 0 : random.Next(1, vocab + 5), 1);
             var uniform = random.NextDouble();
             if (BySorting(logits, options, uniform) is not { } expected)
                 continue;
             compared++;
-            Assert.True(expected == sampler.Draw(logits, options, uniform).Token, $"{options}, uniform {uniform}, logits [{string.Join(", ", logits)}]: {expected} is right");
+            Assert.True(expected == sampler.Draw(logits, options, uniform).Token,
+                $"{options}, uniform {uniform}, logits [{string.Join(", ", logits)}]: {expected} is right");
         }
         Assert.InRange(compared, 39_000, 40_000);
     }
 
-    /// <summary>All remainders of vector widths, and larger; ties, tokens without weight, all alike. On a grid, float32's exponential keeps the order of logits.</summary>
+    /// <summary>All remainders of vector widths, and larger; ties, tokens without weight, all alike. On a grid, float32's exponential keeps
+    /// the order of logits.</summary>
     [Fact]
     public void Any_draw_from_a_vocabulary_of_any_size_is_that_of_a_sort_in_double_precision()
     {
@@ -73,15 +81,19 @@ public sealed class TokenSamplerTests
             var vocab = random.Next(50) switch { 0 => 3001, < 10 => 190, _ => random.Next(1, 70) };
             float[] without = [float.NegativeInfinity, -300f];
             double spread = random.Next(5), missing = random.Next(4) * 0.3;
-            var logits = Enumerable.Range(0, vocab).Select(_ => random.NextDouble() < missing ? without[random.Next(2)] : (float)(Math.Round(256 * spread * (2 * random.NextDouble() - 1)) / 256)).ToArray();
+            var logits = Enumerable.Range(0, vocab).Select(_ =>
+                random.NextDouble() < missing ? without[random.Next(2)]
+                    : (float)(Math.Round(256 * spread * (2 * random.NextDouble() - 1)) / 256)).ToArray();
             logits[random.Next(vocab)] = random.Next((int)spread, 9);
-            var options = new SamplingOptions(temperatures[random.Next(3)], topPs[random.Next(4)], random.Next(2) == 0 ? 0 : random.Next(1, vocab + 5), 1);
+            var options = new SamplingOptions(temperatures[random.Next(3)], topPs[random.Next(4)],
+                random.Next(2) == 0 ? 0 : random.Next(1, vocab + 5), 1);
             var uniform = random.NextDouble();
             if (BySorting(logits, options, uniform) is not { } expected)
                 continue;
             compared++;
             var (token, logProb) = sampler.Draw(logits, options, uniform);
-            Assert.True(expected == token, $"{options}, uniform {uniform}, {vocab} logits, spread {spread}: {expected} is right, not {token}");
+            Assert.True(expected == token,
+                $"{options}, uniform {uniform}, {vocab} logits, spread {spread}: {expected} is right, not {token}");
             Assert.Equal(logits[token] - logits.Max() - Math.Log(logits.Sum(l => Math.Exp(l - (double)logits.Max()))), logProb, 2e-6);
         }
         Assert.InRange(compared, 19_500, 20_000);
@@ -100,7 +112,8 @@ public sealed class TokenSamplerTests
         foreach (var uniform in new[] { 0, 0.126, 0.501, 0.876, 1 - 1e-12 })
         {
             Assert.Equal((int)(uniform * vocab), sampler.Draw(logits, new SamplingOptions { TopP = 1 }, uniform).Token);
-            Assert.Equal((int)(uniform * Math.Ceiling(0.75 * vocab)), sampler.Draw(logits, new SamplingOptions { TopP = 0.75 }, uniform).Token);
+            Assert.Equal((int)(uniform * Math.Ceiling(0.75 * vocab)),
+                sampler.Draw(logits, new SamplingOptions { TopP = 0.75 }, uniform).Token);
             var k = vocab / 3 + 1;
             Assert.Equal((int)(uniform * k), sampler.Draw(logits, new SamplingOptions { TopP = 1, TopK = k }, uniform).Token);
         }
@@ -150,7 +163,8 @@ public sealed class TokenSamplerTests
     [InlineData(1e300)]
     [InlineData(double.MaxValue)]
     public void A_temperature_beyond_float32_makes_all_alike(double temperature) =>
-        Assert.Equal([0, 1, 2, 3], new[] { 0.1, 0.3, 0.6, 0.9 }.Select(u => Draw(new SamplingOptions { Temperature = temperature, TopP = 1 }, u)));
+        Assert.Equal([0, 1, 2, 3], new[] { 0.1, 0.3, 0.6, 0.9 }.Select(u =>
+            Draw(new SamplingOptions { Temperature = temperature, TopP = 1 }, u)));
 
     [Fact]
     public void Temperature_zero_takes_the_most_likely() => Assert.Equal(2, Draw(new SamplingOptions { Temperature = 0 }, 0.999));
@@ -174,7 +188,8 @@ public sealed class TokenSamplerTests
     public void Equally_likely_tokens_go_by_id()
     {
         var sampler = new TokenSampler();
-        Assert.Equal([0, 1, 2, 3], new[] { 0.1, 0.3, 0.6, 0.9 }.Select(u => sampler.Draw([1, 1, 1, 1], new SamplingOptions { TopP = 1 }, u).Token));
+        Assert.Equal([0, 1, 2, 3], new[] { 0.1, 0.3, 0.6, 0.9 }.Select(u =>
+            sampler.Draw([1, 1, 1, 1], new SamplingOptions { TopP = 1 }, u).Token));
     }
 
     [Fact]
@@ -200,7 +215,8 @@ public sealed class TokenSamplerTests
 
     [Fact]
     public void Logits_without_a_finite_maximum_are_refused() =>
-        Assert.Contains("damaged or have diverged", Assert.Throws<ArithmeticException>(() => new TokenSampler().Draw([float.NaN, float.NaN], new SamplingOptions(), 0.5)).Message);
+        Assert.Contains("damaged or have diverged",
+            Assert.Throws<ArithmeticException>(() => new TokenSampler().Draw([float.NaN, float.NaN], new SamplingOptions(), 0.5)).Message);
 
     [Theory]
     [InlineData(-1, 0.9, 0, 10, "temperature must be 0, or from 0.0001 to 1000, not -1")]

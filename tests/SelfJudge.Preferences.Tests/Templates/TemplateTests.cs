@@ -7,7 +7,8 @@ public sealed class TemplateTests
     [Fact]
     public void The_paper_template_renders_a_dialogue_as_table_12_shows()
     {
-        var stretches = DialogueTemplate.Paper.Stretches([new Turn(Role.User, "hi"), new Turn(Role.Assistant, "hello"), new Turn(Role.User, "and now?")]);
+        var stretches = DialogueTemplate.Paper.Stretches(
+            [new Turn(Role.User, "hi"), new Turn(Role.Assistant, "hello"), new Turn(Role.User, "and now?")]);
         Assert.Equal(2, stretches.Count);
         Assert.Equal($"<|system|>\n{DialogueTemplate.Paper.SystemMessage}\n<|user|>\nhi\n<|assistant|>\n", Text(stretches[0]));
         Assert.Equal("\n<|user|>\nand now?\n<|assistant|>\n", Text(stretches[1]));
@@ -15,7 +16,9 @@ public sealed class TemplateTests
 
     [Fact]
     public void A_dialogues_own_system_message_takes_the_place_of_the_default() =>
-        Assert.StartsWith("<|system|>\nbe kind\n<|user|>\n", Text(DialogueTemplate.Paper.Stretches([new Turn(Role.System, "be kind"), new Turn(Role.User, "hi")])[0]), StringComparison.Ordinal);
+        Assert.StartsWith("<|system|>\nbe kind\n<|user|>\n",
+            Text(DialogueTemplate.Paper.Stretches([new Turn(Role.System, "be kind"), new Turn(Role.User, "hi")])[0]),
+            StringComparison.Ordinal);
 
     [Fact]
     public void What_a_user_writes_is_marked_as_text_even_if_it_looks_like_control()
@@ -30,7 +33,8 @@ public sealed class TemplateTests
     {
         var text = Text(JudgeTemplate.HhHelpful.Render("User: hi", "hello", "go away"));
         Assert.StartsWith("<|system|>\nBelow are a series of dialogues", text, StringComparison.Ordinal);
-        Assert.Contains("Context:\n-------\nUser: hi\n-------\nAssistant A: hello\nAssistant B: go away\nPlease choose either A or B.\n<|assistant|>\n", text);
+        Assert.Contains("Context:\n-------\nUser: hi\n-------\nAssistant A: hello\nAssistant B: go away\nPlease choose either A or "
+            + "B.\n<|assistant|>\n", text);
         Assert.EndsWith("would be Assistant ", text, StringComparison.Ordinal);
     }
 
@@ -39,7 +43,8 @@ public sealed class TemplateTests
     [InlineData("{}{content}")]
     [InlineData("{content{content}{")]
     public void Braces_that_are_no_placeholder_are_text(string format) =>
-        Assert.Equal(format.Replace("{content}", "{x}", StringComparison.Ordinal), Text(TemplatePart.Fill(format, new Dictionary<string, string> { ["content"] = "{x}" })));
+        Assert.Equal(format.Replace("{content}", "{x}", StringComparison.Ordinal),
+            Text(TemplatePart.Fill(format, new Dictionary<string, string> { ["content"] = "{x}" })));
 
     [Fact]
     public void A_format_of_braces_takes_no_more_than_its_length()

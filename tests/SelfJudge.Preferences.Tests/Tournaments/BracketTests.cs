@@ -94,14 +94,18 @@ public sealed class BracketTests
     [Fact]
     public void An_undecided_bracket_has_no_champion() => Assert.Throws<InvalidOperationException>(() => Bracket.Of(3, 1).Champion);
 
-    internal static Verdict FirstWins { get; } = Verdict.Of([new TemplateJudgment(null, new JudgeProbabilities(0.9, 0.1), new JudgeProbabilities(0.1, 0.9))]);
+    internal static Verdict FirstWins { get; } =
+        Verdict.Of([new TemplateJudgment(null, new JudgeProbabilities(0.9, 0.1), new JudgeProbabilities(0.1, 0.9))]);
 
-    internal static Verdict SecondWins { get; } = Verdict.Of([new TemplateJudgment(null, new JudgeProbabilities(0.1, 0.9), new JudgeProbabilities(0.9, 0.1))]);
+    internal static Verdict SecondWins { get; } =
+        Verdict.Of([new TemplateJudgment(null, new JudgeProbabilities(0.1, 0.9), new JudgeProbabilities(0.9, 0.1))]);
 
     internal static Bracket PlayOut(Bracket bracket, int[] strengths)
     {
         while (!bracket.IsDecided)
-            bracket = bracket.Play([.. bracket.NextRound.Select(p => strengths[p.First] == strengths[p.Second] ? Verdict.Identical : strengths[p.First] > strengths[p.Second] ? FirstWins : SecondWins)]);
+            bracket = bracket.Play([.. bracket.NextRound.Select(p =>
+                strengths[p.First] == strengths[p.Second] ? Verdict.Identical : strengths[p.First] > strengths[p.Second] ? FirstWins
+                    : SecondWins)]);
         return bracket;
     }
 }

@@ -10,7 +10,8 @@ public sealed class RejectionSelectionTests
     [Fact]
     public void The_best_against_the_baseline_is_accepted_and_another_one_rejected()
     {
-        var selection = RejectionSelection.Of(["a", "b", "c", "d"], baseline: 1, [Against(0.2), Against(0.9), Against(0.6)], beta: 1e-3, seed: 5);
+        var selection = RejectionSelection.Of(["a", "b", "c", "d"], baseline: 1, [Against(0.2), Against(0.9), Against(0.6)], beta: 1e-3,
+            seed: 5);
         Assert.Equal([0.2, 0.5, 0.9, 0.6], selection.Scores);
         Assert.Equal(2, selection.Accepted);
         Assert.Contains(selection.Rejected, new[] { 0, 1, 3 });
@@ -24,13 +25,15 @@ public sealed class RejectionSelectionTests
         var saysA = Verdict.Of([new TemplateJudgment(null, new(0.7, 0.3), new(0.6, 0.4))]);
         Assert.True(RejectionSelection.Of(["a", "b"], 0, [Against(0.9)], 1e-3, 1).OrdersAgree);
         Assert.False(RejectionSelection.Of(["a", "b"], 0, [saysA], 1e-3, 1).OrdersAgree); // accepted
-        foreach (var selection in Enumerable.Range(0, 50).Select(seed => RejectionSelection.Of(["a", "b", "c"], 0, [saysA, Against(0.9)], 1e-3, (ulong)seed)))
+        foreach (var selection in Enumerable.Range(0, 50)
+            .Select(seed => RejectionSelection.Of(["a", "b", "c"], 0, [saysA, Against(0.9)], 1e-3, (ulong)seed)))
             Assert.Equal((2, selection.Rejected == 0), (selection.Accepted, selection.OrdersAgree));
     }
 
     [Fact]
     public void Every_other_sample_is_rejected_as_often() =>
-        Assert.All(Enumerable.Range(0, 3000).GroupBy(seed => RejectionSelection.Of(["a", "b", "c", "d"], 1, [Against(0.2), Against(0.9), Against(0.6)], 1e-3, (ulong)seed).Rejected), g =>
+        Assert.All(Enumerable.Range(0, 3000).GroupBy(seed =>
+            RejectionSelection.Of(["a", "b", "c", "d"], 1, [Against(0.2), Against(0.9), Against(0.6)], 1e-3, (ulong)seed).Rejected), g =>
         {
             Assert.NotEqual(2, g.Key);
             Assert.InRange(g.Count(), 850, 1150); // six standard deviations around a third

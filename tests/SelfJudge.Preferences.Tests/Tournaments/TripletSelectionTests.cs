@@ -66,6 +66,7 @@ public sealed class TripletSelectionTests
         // A chat judge's letters have no strength: A twice is an exact tie, and its orders disagree.
         var letters = Verdict.Of([new TemplateJudgment(null, new JudgeProbabilities(1, 0), new JudgeProbabilities(1, 0))]);
         Assert.Equal(1, TripletSelection.From(Bracket.Of(2, 1).Play([letters]), TripletPattern.Final, requireAgreement: true).Inconsistent);
-        Assert.Equal(0, TripletSelection.From(Bracket.Of(2, 1).Play([Verdict.Identical]), TripletPattern.Final, requireAgreement: true).Inconsistent);
+        Assert.Equal(0, TripletSelection.From(Bracket.Of(2, 1).Play([Verdict.Identical]), TripletPattern.Final,
+            requireAgreement: true).Inconsistent);
     }
 }

@@ -18,7 +18,11 @@ public sealed class RunFolderTests
         recipe = recipe with { Stages = [recipe.Stages[0], recipe.Stages[1] with { Adapter = new AdapterRecipe() }] };
         Assert.Equal("/runs/7/adapter", folder.OutputOf(recipe, recipe.Stages[1]));
         // One that is trained on is an adapter still, on the weights that it stood on before.
-        recipe = recipe with { Stages = [.. recipe.Stages.Select((s, i) => i == 0 ? s : s with { From = "SFT" }), new StageRecipe { Name = "More", From = "DPO" }] };
+        recipe = recipe with
+        {
+            Stages = [.. recipe.Stages.Select((s, i) => i == 0 ? s : s with { From = "SFT" }),
+            new StageRecipe { Name = "More", From = "DPO" }]
+        };
         Assert.Equal("/runs/7/adapter", folder.OutputOf(recipe, recipe.Stages[2]));
         Assert.Equal("SFT", recipe.BaseOf(recipe.Stages[2]));
     }
@@ -27,7 +31,8 @@ public sealed class RunFolderTests
     public void Everything_has_a_name_of_its_own()
     {
         var folder = new RunFolder("/runs/7");
-        string[] paths = [folder.Marker, folder.Recipe, folder.Metrics, folder.Checkpoints, folder.TensorBoard, folder.TripletJournal, folder.Triplets, folder.StageResults, folder.Result, folder.Report, folder.Address, folder.Lock, folder.Storage];
+        string[] paths = [folder.Marker, folder.Recipe, folder.Metrics, folder.Checkpoints, folder.TensorBoard, folder.TripletJournal,
+            folder.Triplets, folder.StageResults, folder.Result, folder.Report, folder.Address, folder.Lock, folder.Storage];
         Assert.Equal(paths.Length, paths.Distinct().Count());
         Assert.All(paths, p => Assert.Equal("/runs/7", Path.GetDirectoryName(p)));
     }
@@ -57,7 +62,8 @@ public sealed class RunFolderTests
         using var temporary = new TemporaryFolder();
         Directory.CreateSymbolicLink(temporary.In("a"), temporary.In("b"));
         Directory.CreateSymbolicLink(temporary.In("b"), temporary.In("a"));
-        Assert.EndsWith(" leads through more than 40 links", Assert.Throws<RunFolderException>(() => RunId.RealPath(temporary.In("a"))).Message, StringComparison.Ordinal);
+        Assert.EndsWith(" leads through more than 40 links",
+            Assert.Throws<RunFolderException>(() => RunId.RealPath(temporary.In("a"))).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -44,7 +44,8 @@ public sealed class RunMarkerTests : IDisposable
         foreach (var kind in new[] { RunMarker.Run, RunMarker.Runs })
         {
             var what = kind == RunMarker.Run ? "a run" : "a folder of runs";
-            Assert.Equal($"{Folder.Path} holds files that no run made, such as {named}, and {what} would replace some of them: name a folder that is new or empty",
+            Assert.Equal($"{Folder.Path} holds files that no run made, such as {named}, and {what} would replace some of them: name a "
+                + $"folder that is new or empty",
                 Assert.Throws<RunFolderException>(() => RunMarker.Claim(Folder, kind)).Message);
         }
         Assert.Equal([_temporary.In($"run/{file}")], Directory.GetFiles(Folder.Path, "*", SearchOption.AllDirectories));
@@ -66,14 +67,16 @@ public sealed class RunMarkerTests : IDisposable
     public void A_folder_of_runs_is_no_run()
     {
         RunMarker.Claim(Folder, RunMarker.Runs);
-        Assert.Equal($"{Folder.Path} holds a folder of runs, and is to hold a run: name another folder", Assert.Throws<RunFolderException>(() => RunMarker.Claim(Folder, RunMarker.Run)).Message);
+        Assert.Equal($"{Folder.Path} holds a folder of runs, and is to hold a run: name another folder",
+            Assert.Throws<RunFolderException>(() => RunMarker.Claim(Folder, RunMarker.Run)).Message);
     }
 
     [Fact]
     public void A_file_is_no_folder()
     {
         File.WriteAllText(Folder.Path, "");
-        Assert.Equal($"{Folder.Path} is a file, and a run needs a folder: name another", Assert.Throws<RunFolderException>(() => RunMarker.Claim(Folder, RunMarker.Run)).Message);
+        Assert.Equal($"{Folder.Path} is a file, and a run needs a folder: name another",
+            Assert.Throws<RunFolderException>(() => RunMarker.Claim(Folder, RunMarker.Run)).Message);
     }
 
     [Theory]
@@ -87,7 +90,8 @@ public sealed class RunMarkerTests : IDisposable
     {
         Make();
         File.WriteAllText(Folder.Marker, content);
-        Assert.StartsWith($"{Folder.Marker} {message}", Assert.Throws<RunFolderException>(() => RunMarker.Claim(Folder, RunMarker.Run)).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{Folder.Marker} {message}",
+            Assert.Throws<RunFolderException>(() => RunMarker.Claim(Folder, RunMarker.Run)).Message, StringComparison.Ordinal);
     }
 
     private void Make(params string[] files)

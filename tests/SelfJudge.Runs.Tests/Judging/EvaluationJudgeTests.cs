@@ -18,7 +18,8 @@ public sealed class EvaluationJudgeTests
     public void The_judge_is_as_the_recipe_says(int worldPairs, string? named, string name, bool isIndependent, Type kind)
     {
         var judge = Of(Recipe(worldPairs, StageMethod.Jsft), named);
-        Assert.Equal((name, isIndependent, kind, name == "oracle"), (judge.Name, judge.IsIndependent, judge.Judge.GetType(), judge.IsOracle));
+        Assert.Equal((name, isIndependent, kind, name == "oracle"),
+            (judge.Name, judge.IsIndependent, judge.Judge.GetType(), judge.IsOracle));
         Assert.Equal(!isIndependent, judge.Description.EndsWith("the model's own judge; not independent", StringComparison.Ordinal));
     }
 
@@ -31,17 +32,21 @@ public sealed class EvaluationJudgeTests
 
     [Theory]
     [InlineData(100, StageMethod.SelfJudge, "oracle", null, "the world's gold oracle, which judged in training too; not independent")]
-    [InlineData(0, StageMethod.SelfJudge, "/models/other", "/models/x/../other", "/models/other, which judged in training too; not independent")]
-    [InlineData(0, StageMethod.SelfJudge, "/models/other/", "/models/other", "/models/other, which judged in training too; not independent")]
+    [InlineData(0, StageMethod.SelfJudge, "/models/other", "/models/x/../other",
+        "/models/other, which judged in training too; not independent")]
+    [InlineData(0, StageMethod.SelfJudge, "/models/other/", "/models/other",
+        "/models/other, which judged in training too; not independent")]
     [InlineData(0, StageMethod.Raft, "/models/other", "/models/other", "/models/other, which judged in training too; not independent")]
-    public void One_that_judged_or_rewarded_in_training_is_not_independent(int worldPairs, StageMethod method, string trains, string? evaluates, string description)
+    public void One_that_judged_or_rewarded_in_training_is_not_independent(int worldPairs, StageMethod method, string trains,
+        string? evaluates, string description)
     {
         var recipe = Recipe(worldPairs, method);
         var judge = Of(recipe with { Stages = [recipe.Stages[0] with { Judge = trains, Reward = trains }] }, evaluates);
         Assert.Equal((false, description), (judge.IsIndependent, judge.Description));
     }
 
-    private static EvaluationJudge Of(Recipe recipe, string? named) => EvaluationJudge.Of(recipe with { Evaluation = new EvaluationRecipe { Judge = named } });
+    private static EvaluationJudge Of(Recipe recipe, string? named) =>
+        EvaluationJudge.Of(recipe with { Evaluation = new EvaluationRecipe { Judge = named } });
 
     private static Recipe Recipe(int worldPairs, StageMethod method) => new()
     {

@@ -15,7 +15,8 @@ public sealed class HostCallsTests
             calls++;
             throw new HostBusyException("fake", 4);
         }, default, time));
-        Assert.Equal("model host fake has 4 requests waiting and takes no more for now; try again later, or raise its queue capacity", problem.Message);
+        Assert.Equal("model host fake has 4 requests waiting and takes no more for now; try again later, or raise its queue capacity",
+            problem.Message);
         Assert.Equal(8, calls);
         Assert.Equal([100, 200, 400, 800, 1600, 3200, 6400], time.Waited.Select(w => w.TotalMilliseconds));
     }
@@ -24,7 +25,8 @@ public sealed class HostCallsTests
     public async Task A_refusal_followed_by_an_answer_is_an_answer()
     {
         var (time, calls) = (new HastyTime(), 0);
-        Assert.Equal(5, await HostCalls.WithBackOff(() => ++calls < 3 ? throw new HostBusyException("fake", 4) : Task.FromResult(5), default, time));
+        Assert.Equal(5, await HostCalls.WithBackOff(() =>
+            ++calls < 3 ? throw new HostBusyException("fake", 4) : Task.FromResult(5), default, time));
         Assert.Equal(2, time.Waited.Count);
     }
 

@@ -21,7 +21,8 @@ public sealed class JudgeCatalogTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private JudgeSource Of(string judge) => JudgeCatalog.Of(JudgeRef.Parse(judge, Recipe)!, "run", Recipe, new RunFolder(_folder.Path), "run/S");
+    private JudgeSource Of(string judge) =>
+        JudgeCatalog.Of(JudgeRef.Parse(judge, Recipe)!, "run", Recipe, new RunFolder(_folder.Path), "run/S");
 
     [Theory]
     [InlineData("oracle", "oracle", false, new string[0])]
@@ -52,10 +53,14 @@ public sealed class JudgeCatalogTests : IDisposable
     public void An_adapter_judges_on_the_weights_that_it_names()
     {
         var adapter = Directory.CreateDirectory(_folder.In("adapter")).FullName;
-        File.WriteAllText(Path.Combine(adapter, "adapter_config.json"), """{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["v_proj"], "base_model_name_or_path": "/models/base"}""");
+        File.WriteAllText(Path.Combine(adapter, "adapter_config.json"),
+            """{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["v_proj"], "base_model_name_or_path": "/models/base"}""");
         var source = Of(adapter);
-        Assert.Equal([("run/named//models/base", null), ($"run/named/{adapter}", "run/named//models/base")], source.Models.Select(m => (m.Id, m.BaseId)));
-        File.WriteAllText(Path.Combine(adapter, "adapter_config.json"), """{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["v_proj"]}""");
-        Assert.Equal($"the adapter in {adapter} does not say what it stands on: write base_model_name_or_path into its adapter_config.json", Assert.Throws<CheckpointException>(() => Of(adapter)).Message);
+        Assert.Equal([("run/named//models/base", null), ($"run/named/{adapter}", "run/named//models/base")],
+            source.Models.Select(m => (m.Id, m.BaseId)));
+        File.WriteAllText(Path.Combine(adapter, "adapter_config.json"),
+            """{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["v_proj"]}""");
+        Assert.Equal($"the adapter in {adapter} does not say what it stands on: write base_model_name_or_path into its adapter_config.json",
+            Assert.Throws<CheckpointException>(() => Of(adapter)).Message);
     }
 }

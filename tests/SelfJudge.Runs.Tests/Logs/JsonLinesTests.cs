@@ -37,7 +37,8 @@ public sealed class JsonLinesTests : IDisposable
         File.WriteAllText(Log, content);
         var damage = Assert.Throws<InvalidDataException>(() => ReadLog());
         Assert.StartsWith($"{Log}:{line}: the line was damaged after it was written (", damage.Message, StringComparison.Ordinal);
-        Assert.EndsWith("; put the file back from a copy, or take the line out and go on without what it said", damage.Message, StringComparison.Ordinal);
+        Assert.EndsWith("; put the file back from a copy, or take the line out and go on without what it said", damage.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -52,7 +53,8 @@ public sealed class JsonLinesTests : IDisposable
     public void A_file_that_was_written_whole_has_no_line_that_may_be_cut()
     {
         File.WriteAllText(Log, "1\n2\n\"th");
-        Assert.StartsWith($"{Log}:3: ", Assert.Throws<InvalidDataException>(() => JsonLines.Read<int>(Log, JsonSerializerOptions.Default).ToList()).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{Log}:3: ", Assert.Throws<InvalidDataException>(() =>
+            JsonLines.Read<int>(Log, JsonSerializerOptions.Default).ToList()).Message, StringComparison.Ordinal);
     }
 
     [Fact]

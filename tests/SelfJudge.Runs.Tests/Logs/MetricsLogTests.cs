@@ -17,7 +17,8 @@ public sealed class MetricsLogTests : IDisposable
     {
         await using (var log = new MetricsLog(Folder, "SFT", 0))
             log.Write(new MetricsRow(7, "SFT", 3, new Dictionary<string, double> { ["loss"] = 0.5, ["judge/accuracy"] = double.NaN }));
-        Assert.Equal(["""{"run_step":7,"stage":"SFT","step":3,"loss":0.5,"judge/accuracy":null}"""], await File.ReadAllLinesAsync(Folder.Metrics));
+        Assert.Equal(["""{"run_step":7,"stage":"SFT","step":3,"loss":0.5,"judge/accuracy":null}"""],
+            await File.ReadAllLinesAsync(Folder.Metrics));
         var row = Assert.Single(MetricsLog.Read(Folder.Metrics));
         Assert.Equal((7L, "SFT", 3), (row.RunStep, row.Stage, row.StageStep));
         Assert.Equal(new Dictionary<string, double> { ["loss"] = 0.5 }, row.Values);
@@ -60,7 +61,8 @@ public sealed class MetricsLogTests : IDisposable
         var lines = await File.ReadAllLinesAsync(Folder.Metrics);
         await File.WriteAllLinesAsync(Folder.Metrics, [lines[0], line, lines[2]]);
         var damage = await Assert.ThrowsAsync<InvalidDataException>(() => Write(2, Row(3)));
-        Assert.StartsWith($"{Folder.Metrics}:2: the line was damaged after it was written ({how}", damage.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{Folder.Metrics}:2: the line was damaged after it was written ({how}", damage.Message,
+            StringComparison.Ordinal);
         Assert.Equal([lines[0], line, lines[2]], await File.ReadAllLinesAsync(Folder.Metrics));
     }
 
@@ -69,7 +71,8 @@ public sealed class MetricsLogTests : IDisposable
     {
         await Write(0, Row(1));
         await File.AppendAllTextAsync(Folder.Metrics, "{\"run_step\":2,\"stage\":\"S\u00e9\",\"step\":2}\n", System.Text.Encoding.Latin1);
-        Assert.StartsWith($"{Folder.Metrics}:2: the line was damaged after it was written (Cannot transcode invalid UTF-8", Assert.Throws<InvalidDataException>(() => MetricsLog.Read(Folder.Metrics).ToList()).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{Folder.Metrics}:2: the line was damaged after it was written (Cannot transcode invalid UTF-8",
+            Assert.Throws<InvalidDataException>(() => MetricsLog.Read(Folder.Metrics).ToList()).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -97,7 +100,8 @@ public sealed class MetricsLogTests : IDisposable
     [Fact]
     public void A_file_that_is_not_there_has_no_rows() => Assert.Empty(MetricsLog.Read(Folder.Metrics));
 
-    private static MetricsRow Row(int step, double loss = 1, string stage = "SFT") => new(step, stage, step, new Dictionary<string, double> { ["loss"] = loss });
+    private static MetricsRow Row(int step, double loss = 1, string stage = "SFT") =>
+        new(step, stage, step, new Dictionary<string, double> { ["loss"] = loss });
 
     private Task Write(long lastRunStep, params MetricsRow[] rows) => Write("SFT", lastRunStep, rows);
 

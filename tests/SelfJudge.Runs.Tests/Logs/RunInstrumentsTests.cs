@@ -12,7 +12,8 @@ public sealed class RunInstrumentsTests
         instruments.Record("listened-1", "SFT", new Dictionary<string, double> { ["loss"] = 2 });
         instruments.Record("listened-1", "SFT", new Dictionary<string, double> { ["loss"] = 1, ["judge/accuracy"] = 0.8 });
         instruments.Record("listened-2", "DPO", new Dictionary<string, double> { ["loss"] = 0.5 });
-        Assert.Equal([("judge/accuracy", "listened-1", "SFT", 0.8), ("loss", "listened-1", "SFT", 1), ("loss", "listened-2", "DPO", 0.5)], Listen());
+        Assert.Equal([("judge/accuracy", "listened-1", "SFT", 0.8), ("loss", "listened-1", "SFT", 1), ("loss", "listened-2", "DPO", 0.5)],
+            Listen());
         instruments.Forget("listened-1");
         Assert.Equal([("loss", "listened-2", "DPO", 0.5)], Listen());
     }

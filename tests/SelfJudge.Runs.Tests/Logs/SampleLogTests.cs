@@ -20,7 +20,8 @@ public sealed class SampleLogTests : IDisposable
         File.AppendAllText(Folder.Samples, "{\"run_step\":4,\"sta");
         using (var log = new SampleLog(Folder, 2))
             log.Write([Row(3) with { Response = "another" }]);
-        Assert.Equal([(1L, "an answer"), (2L, "an answer"), (3L, "another")], new SampleLog(Folder, 3).Read("ReST").Select(r => (r.RunStep, r.Response)));
+        Assert.Equal([(1L, "an answer"), (2L, "an answer"), (3L, "another")],
+            new SampleLog(Folder, 3).Read("ReST").Select(r => (r.RunStep, r.Response)));
     }
 
     [Theory]
@@ -34,7 +35,8 @@ public sealed class SampleLogTests : IDisposable
             log.Write([Row(1), Row(2)]);
         var lines = File.ReadAllLines(Folder.Samples);
         File.WriteAllLines(Folder.Samples, [lines[0], line, lines[1]]);
-        Assert.StartsWith($"{Folder.Samples}:2: the line was damaged", Assert.Throws<InvalidDataException>(() => new SampleLog(Folder, 2)).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{Folder.Samples}:2: the line was damaged",
+            Assert.Throws<InvalidDataException>(() => new SampleLog(Folder, 2)).Message, StringComparison.Ordinal);
     }
 
     private static SampleRow Row(long step) => new(step, "ReST", (int)step, 0, "a question", "an answer", 0.5, 7, 0, [1, 2], [3]);

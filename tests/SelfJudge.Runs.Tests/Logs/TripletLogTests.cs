@@ -55,7 +55,8 @@ public sealed class TripletLogTests : IDisposable
             log.Write([Row(1, 0), Row(2, 0)]);
         var lines = await File.ReadAllLinesAsync(Folder.TripletJournal);
         await File.WriteAllLinesAsync(Folder.TripletJournal, [line, lines[1]]);
-        Assert.StartsWith($"{Folder.TripletJournal}:1: the line was damaged", Assert.Throws<InvalidDataException>(() => new TripletLog(Folder, 2)).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{Folder.TripletJournal}:1: the line was damaged",
+            Assert.Throws<InvalidDataException>(() => new TripletLog(Folder, 2)).Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<InvalidDataException>(() => TripletLog.FinishAsync(Folder));
         Assert.False(File.Exists(Folder.Triplets));
     }
@@ -68,7 +69,8 @@ public sealed class TripletLogTests : IDisposable
         using (var log = new TripletLog(Folder, 2))
             log.Write([Row(3, 9)]);
         await TripletLog.FinishAsync(Folder);
-        Assert.Equal([(1L, 0), (2L, 0), (3L, 9)], (await ParquetSerializer.DeserializeAsync<TripletRow>(Folder.Triplets)).Data.Select(r => (r.RunStep, r.PromptIndex)));
+        Assert.Equal([(1L, 0), (2L, 0), (3L, 9)],
+            (await ParquetSerializer.DeserializeAsync<TripletRow>(Folder.Triplets)).Data.Select(r => (r.RunStep, r.PromptIndex)));
     }
 
     [Fact]
@@ -86,6 +88,11 @@ public sealed class TripletLogTests : IDisposable
     private static TripletRow Row(long runStep, int prompt)
     {
         var triplet = TestRuns.Triplet(prompt, 1, version: 6);
-        return TripletRow.Of(runStep, TestRuns.Batch("run", 7, prompt), triplet with { Chosen = triplet.Chosen with { PolicyVersion = 8 }, Rejected = triplet.Rejected with { Seed = ulong.MaxValue } });
+        return TripletRow.Of(runStep, TestRuns.Batch("run", 7, prompt),
+            triplet with
+            {
+                Chosen = triplet.Chosen with { PolicyVersion = 8 },
+                Rejected = triplet.Rejected with { Seed = ulong.MaxValue }
+            });
     }
 }

@@ -35,11 +35,24 @@ public sealed class RunPlannerTests : IDisposable
     [Fact]
     public async Task Without_data_every_sequence_is_as_long_as_it_may_be()
     {
-        var plan = await Plan("{name: JSFT, method: jsft, learning_rate: 1, epochs: 1, policy_examples: 42, judge_pairs: 43, adapter: {}, optimizer: {gradient_checkpointing: true}}");
+        var plan = await Plan("{name: JSFT, method: jsft, learning_rate: 1, epochs: 1, policy_examples: 42, judge_pairs: 43, adapter: {}, "
+            + "optimizer: {gradient_checkpointing: true}}");
         var stage = plan.Stages[0];
         Assert.Equal((6_738_415_616, 6_742_609_920, 4_194_304), (plan.Parameters, stage.Held, stage.Trained));
         Assert.Equal(new BatchPlan(128, 2048, 4096, 128 * 2048, 0, 0, 0), stage.Batch);
-        Assert.Equal(2 * 6_738_415_616 + 16L * 4_194_304 + ModelMemory.Training(new() { VocabSize = 32000, HiddenSize = 4096, IntermediateSize = 11008, NumHiddenLayers = 32, NumAttentionHeads = 32, NumKeyValueHeads = 32, HeadDim = 128, MaxPositionEmbeddings = 4096 }, new(8, 16, ["q_proj", "v_proj"]), 4096, checkpointing: true), stage.DeviceBytes);
+        Assert.Equal(2 * 6_738_415_616 + 16L * 4_194_304
+            + ModelMemory.Training(new()
+            {
+                VocabSize = 32000,
+                HiddenSize = 4096,
+                IntermediateSize = 11008,
+                NumHiddenLayers = 32,
+                NumAttentionHeads = 32,
+                NumKeyValueHeads = 32,
+                HeadDim = 128,
+                MaxPositionEmbeddings = 4096
+            }, new(8, 16, ["q_proj", "v_proj"]),
+            4096, checkpointing: true), stage.DeviceBytes);
         Assert.Equal((true, 12L * 4_194_304, 4L * 4_194_304), (stage.Fits, stage.CheckpointBytes, stage.OutputBytes));
         Assert.Empty(stage.Remedies);
         Assert.Null(stage.Measured);
@@ -50,9 +63,11 @@ public sealed class RunPlannerTests : IDisposable
     [Fact]
     public async Task What_does_not_fit_comes_with_what_would_make_it_less()
     {
-        var stage = (await Plan("{name: JSFT, method: jsft, learning_rate: 1, epochs: 1, policy_examples: 42, judge_pairs: 43}", Cuda with { FrozenBytes = 4 })).Stages[0];
+        var stage = (await Plan("{name: JSFT, method: jsft, learning_rate: 1, epochs: 1, policy_examples: 42, judge_pairs: 43}",
+            Cuda with { FrozenBytes = 4 })).Stages[0];
         Assert.False(stage.Fits);
-        Assert.Equal(["an adapter", "optimizer.gradient_checkpointing", "optimizer.max_tokens_per_batch", "--dtype bfloat16"], stage.Remedies.Select(r => r.Setting.Split(':')[0]));
+        Assert.Equal(["an adapter", "optimizer.gradient_checkpointing", "optimizer.max_tokens_per_batch", "--dtype bfloat16"],
+            stage.Remedies.Select(r => r.Setting.Split(':')[0]));
         Assert.Equal(stage.DeviceBytes - 2 * 6_738_415_616, stage.Remedies[3].DeviceBytes);
         Assert.Equal(stage.Remedies.Select(r => r.DeviceBytes).Order(), stage.Remedies.Select(r => r.DeviceBytes));
     }
@@ -61,7 +76,8 @@ public sealed class RunPlannerTests : IDisposable
     [Fact]
     public async Task A_cache_that_does_not_fit_says_how_many_sequences_would()
     {
-        var stages = "{name: Self-Judge, method: self-judge, learning_rate: 1, epochs: 3, prompts: 64, adapter: {}, optimizer: {gradient_checkpointing: true}}";
+        var stages = "{name: Self-Judge, method: self-judge, learning_rate: 1, epochs: 3, prompts: 64, adapter: {}, optimizer: "
+            + "{gradient_checkpointing: true}}";
         var stage = (await Plan(stages)).Stages[0];
         Assert.Equal(new BatchPlan(128, 2048, 4096, 128 * 2048, 64 * 2 * 768, 128 * 2048, 128), stage.Batch);
         Assert.False(stage.Fits);
@@ -74,7 +90,8 @@ public sealed class RunPlannerTests : IDisposable
     [Fact]
     public async Task Shapes_are_those_of_the_longest_data()
     {
-        // Of each word a token: <user> 30 dogs <assistant> 5 dogs </s>, and <judge> 30 A 5 B 1 better overall, the judge token and the end token.
+        // Of each word a token: <user> 30 dogs <assistant> 5 dogs </s>, and <judge> 30 A 5 B 1 better overall, the judge token and the end
+        // token.
         var data = new Rows([Row(2, 3, 1), Row(30, 5, 1), Row(4, 2, 2)]);
         var plan = await new RunPlanner(RecipeFile.Parse(World + """
               - {name: SFT, method: sft, learning_rate: 1, steps: 4, policy_examples: 2}
@@ -83,10 +100,13 @@ public sealed class RunPlannerTests : IDisposable
               - {name: Self-Judge, method: self-judge, learning_rate: 1, steps: 4, prompts: 2, from: JSFT}
             """, "r.yaml"), data, Cpu).Plan(dryRun: false, _ => { }, default);
         Assert.Equal([2, 2, 4, 4], plan.Stages.Select(s => s.Batch.Sequences));
-        Assert.Equal([38, 43, 38, 38], plan.Stages.Select(s => s.Batch.Longest)); // 32 + 5 + 1; 1 + 30 + 1 + 5 + 1 + 1 + 2 + 2; as SFT; 32 + 6 sampled
-        // Each of two workers has one of the two longest: <user> 4 <assistant> 2 </s> is 9 tokens; <judge> … twice 43; pairs of 70 + 8 and 12 + 6.
+        // 32 + 5 + 1; 1 + 30 + 1 + 5 + 1 + 1 + 2 + 2; as SFT; 32 + 6 sampled
+        Assert.Equal([38, 43, 38, 38], plan.Stages.Select(s => s.Batch.Longest));
+        // Each of two workers has one of the two longest: <user> 4 <assistant> 2 </s> is 9 tokens; <judge> … twice 43; pairs of 70 + 8 and
+        // 12 + 6.
         Assert.Equal([38 + 9, 86, 38 + 34 + 9 + 9, 2 * (38 + 12)], plan.Stages.Select(s => s.Batch.Packed));
-        Assert.Equal("policy weights of SFT, policy weights of JSFT, policy weights of DPO", string.Join(", ", plan.Stages[3].Memory.Select(m => m.Role).Where(r => r.Contains(" of ", StringComparison.Ordinal))));
+        Assert.Equal("policy weights of SFT, policy weights of JSFT, policy weights of DPO",
+            string.Join(", ", plan.Stages[3].Memory.Select(m => m.Role).Where(r => r.Contains(" of ", StringComparison.Ordinal))));
         Assert.Null(plan.Seconds);
     }
 
@@ -116,7 +136,8 @@ public sealed class RunPlannerTests : IDisposable
     [Fact]
     public async Task Data_without_a_row_to_learn_from_is_refused() =>
         Assert.Contains("stage SFT has nothing to learn from", (await Assert.ThrowsAsync<DataException>(() =>
-            new RunPlanner(RecipeFile.Parse(World + "  - {name: SFT, method: sft, learning_rate: 1, steps: 4, policy_examples: 2}", "r.yaml"), new Rows([]), Cpu).Plan(dryRun: true, _ => { }, default))).Message);
+            new RunPlanner(RecipeFile.Parse(World + "  - {name: SFT, method: sft, learning_rate: 1, steps: 4, policy_examples: 2}",
+                "r.yaml"), new Rows([]), Cpu).Plan(dryRun: true, _ => { }, default))).Message);
 
     private Task<RunPlan> Plan(string stage, PlanTarget? target = null, string model = "")
     {
@@ -131,7 +152,8 @@ public sealed class RunPlannerTests : IDisposable
         return new RunPlanner(recipe, null, target ?? Cuda).Plan(dryRun: true, _ => { }, default);
     }
 
-    private static PreferenceExample Row(int prompt, int chosen, int rejected) => new([new Turn(Role.User, Dogs(prompt))], Dogs(chosen), Dogs(rejected));
+    private static PreferenceExample Row(int prompt, int chosen, int rejected) =>
+        new([new Turn(Role.User, Dogs(prompt))], Dogs(chosen), Dogs(rejected));
 
     private static string Dogs(int count) => string.Join(' ', Enumerable.Repeat("dog", count));
 

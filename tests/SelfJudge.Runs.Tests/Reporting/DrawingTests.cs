@@ -26,7 +26,8 @@ public sealed class DrawingTests
     public void Empty_series_are_left_out_and_nothing_makes_no_chart()
     {
         Assert.Equal("", SvgChart.Lines("title", "step", [new Series("a", [])]));
-        Assert.Single(Regex.Matches(SvgChart.Lines("title", "step", [new Series("a", []), new Series("b", [(1, 1), (2, 2)])]), "<polyline"));
+        Assert.Single(Regex.Matches(SvgChart.Lines("title", "step", [new Series("a", []), new Series("b", [(1, 1), (2, 2)])]),
+            "<polyline"));
     }
 
     [Fact]
@@ -39,7 +40,8 @@ public sealed class DrawingTests
     [Fact]
     public void A_long_series_is_thinned_by_averages()
     {
-        var svg = SvgChart.Lines("title", "step", [new Series("a", [.. Enumerable.Range(0, 3000).Select(i => ((double)i, i % 2 == 0 ? 1.0 : 3.0))])]);
+        var svg = SvgChart.Lines("title", "step",
+            [new Series("a", [.. Enumerable.Range(0, 3000).Select(i => ((double)i, i % 2 == 0 ? 1.0 : 3.0))])]);
         var points = Regex.Match(svg, "points=\"(.*?)\"").Groups[1].Value.Split(' ');
         Assert.Equal(100, points.Length);
         Assert.Single(points.Select(p => p.Split(',')[1]).Distinct());

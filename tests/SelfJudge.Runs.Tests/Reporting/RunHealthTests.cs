@@ -10,7 +10,8 @@ public sealed class RunHealthTests
 {
     private static readonly Recipe Recipe = new()
     {
-        Stages = [new StageRecipe { Name = "JSFT", Method = StageMethod.Jsft }, new StageRecipe { Name = "Self-Judge", Method = StageMethod.SelfJudge }],
+        Stages = [new StageRecipe { Name = "JSFT", Method = StageMethod.Jsft },
+            new StageRecipe { Name = "Self-Judge", Method = StageMethod.SelfJudge }],
     };
 
     [Fact]
@@ -58,7 +59,8 @@ public sealed class RunHealthTests
     [Fact]
     public void Three_steps_have_no_trend_and_a_figure_that_was_not_logged_is_not_judged() =>
         Assert.Equal(["identical samples at the end, share of pairs", "steps that had a pair to learn from, share"],
-            RunHealth.Of(Recipe, [], Rows(_ => new() { ["completions/identical_ratio"] = 0.1, ["rewards/margins"] = -1 }, steps: 3)).Select(h => h.Measure));
+            RunHealth.Of(Recipe, [], Rows(_ => new() { ["completions/identical_ratio"] = 0.1, ["rewards/margins"] = -1 }, steps: 3))
+                .Select(h => h.Measure));
 
     [Theory]
     [InlineData(0, 0.0, false)] // every comparison skipped: the stage has learned nothing
@@ -70,11 +72,14 @@ public sealed class RunHealthTests
 
     [Fact]
     public void The_threshold_of_swap_consistency_is_the_recipes() =>
-        Assert.Equal(("at least 0.95", false), RunHealth.Of(Recipe with { Judge = new JudgeRecipe { GateSwapConsistency = 0.95 } }, [Check(0.9, [0.85, 0.93], 0.9)], [])
+        Assert.Equal(("at least 0.95", false), RunHealth.Of(Recipe with { Judge = new JudgeRecipe { GateSwapConsistency = 0.95 } },
+            [Check(0.9, [0.85, 0.93], 0.9)], [])
             .Where(h => h.Measure == "judge swap consistency before training").Select(h => (h.Healthy, h.IsHealthy)).Single());
 
-    private static JudgeCheckResult Check(double accuracy, IReadOnlyList<double> interval, double consistency) => new("Self-Judge", "JSFT", 200, 0.5, accuracy, interval, consistency, 0, 0, null);
+    private static JudgeCheckResult Check(double accuracy, IReadOnlyList<double> interval, double consistency) =>
+        new("Self-Judge", "JSFT", 200, 0.5, accuracy, interval, consistency, 0, 0, null);
 
     private static List<MetricsRow> Rows(Func<int, Dictionary<string, double>> figures, int steps = 8) =>
-        [new MetricsRow(1, "JSFT", 1, new Dictionary<string, double> { ["loss"] = 1 }), .. Enumerable.Range(1, steps).Select(step => new MetricsRow(1 + step, "Self-Judge", step, figures(step)))];
+        [new MetricsRow(1, "JSFT", 1, new Dictionary<string, double> { ["loss"] = 1 }),
+            .. Enumerable.Range(1, steps).Select(step => new MetricsRow(1 + step, "Self-Judge", step, figures(step)))];
 }

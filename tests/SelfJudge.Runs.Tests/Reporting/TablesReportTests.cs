@@ -8,15 +8,22 @@ namespace SelfJudge.Runs.Tests.Reporting;
 public sealed class TablesReportTests
 {
     private static readonly PaperTable Table = new("6", "A <title>", "It adds.", "",
-        [new("alone", PaperMetric.WinRate, 80.75, "r", "S"), new("N = 16", PaperMetric.WinRate, 84.47, "r", "S", 16), new("alone", PaperMetric.Length, null, "r", "S")],
+        [new("alone", PaperMetric.WinRate, 80.75, "r", "S"), new("N = 16", PaperMetric.WinRate, 84.47, "r", "S", 16),
+            new("alone", PaperMetric.Length, null, "r", "S")],
         [PaperClaim.Above(PaperMetric.WinRate, "N = 16", "alone", "The judge is <fooled>.")]);
 
     private const string Hostile = "\"'><img src=x>]]><script>&|`*[\\\r\nx";
 
     private static ReproducedTable Reproduced(double alone, double of16)
     {
-        MeasuredStage Stage(double shift) => new([], new Dictionary<int, MeasuredAnswers> { [1] = new([alone + shift, alone], [12, 13], [0, 0]), [16] = new([of16 + shift, of16], [13, 13], [0, 0]) }, new Dictionary<string, double> { ["prompts"] = 1920 }, 3, []);
-        return TableFigures.Of(Table, _ => [Stage(0), Stage(0.01)], [new([0.5, 0.5], [1, 1], [0, 0]), new([0.5, 0.5], [1, 1], [0, 0])], 120);
+        MeasuredStage Stage(double shift) =>
+            new([], new Dictionary<int, MeasuredAnswers>
+            {
+                [1] = new([alone + shift, alone], [12, 13], [0, 0]),
+                [16] = new([of16 + shift, of16], [13, 13], [0, 0])
+            }, new Dictionary<string, double> { ["prompts"] = 1920 }, 3, []);
+        return TableFigures.Of(Table, _ => [Stage(0), Stage(0.01)], [new([0.5, 0.5], [1, 1], [0, 0]), new([0.5, 0.5], [1, 1], [0, 0])],
+            120);
     }
 
     [Fact]
@@ -45,7 +52,8 @@ public sealed class TablesReportTests
     public void What_departs_from_the_recipes_is_said()
     {
         var table = Reproduced(0.4, 0.9);
-        Assert.Contains("<b>Not by the recipes as they are:</b> --set a=&lt;b&gt;", TablesReport.Render([table], 2, 2, 90, [], "--set a=<b>"));
+        Assert.Contains("<b>Not by the recipes as they are:</b> --set a=&lt;b&gt;",
+            TablesReport.Render([table], 2, 2, 90, [], "--set a=<b>"));
         Assert.Contains(@"**Not by the recipes as they are:** --set a=\<b>", TablesMarkdown.Render([table], 2, 2, 90, "--set a=<b>"));
         Assert.DoesNotContain("Not by the recipes", TablesMarkdown.Render([table], 2, 2, 90));
     }
@@ -58,7 +66,8 @@ public sealed class TablesReportTests
         string Page(string text) => TablesReport.Render([Of(id, text)], 2, 2, 90, [(text, text)], text);
         var (harmless, hostile) = (Page("harmless"), Page(Hostile));
         Assert.Equal(Regex.Matches(harmless, "<[^<>\\s]+").Select(m => m.Value), Regex.Matches(hostile, "<[^<>\\s]+").Select(m => m.Value));
-        Assert.Equal(Regex.Count(harmless, "harmless"), Regex.Count(hostile, Regex.Escape("&quot;&#39;&gt;&lt;img src=x&gt;]]&gt;&lt;script&gt;&amp;|`*[\\\r\nx")));
+        Assert.Equal(Regex.Count(harmless, "harmless"),
+            Regex.Count(hostile, Regex.Escape("&quot;&#39;&gt;&lt;img src=x&gt;]]&gt;&lt;script&gt;&amp;|`*[\\\r\nx")));
     }
 
     [Fact]
@@ -66,7 +75,8 @@ public sealed class TablesReportTests
     {
         string[] Lines(string text) => TablesMarkdown.Render([Of("6", text)], 2, 2, 90, text).ReplaceLineEndings("\n").Split('\n');
         var (harmless, hostile) = (Lines("harmless"), Lines(Hostile));
-        Assert.Equal(harmless.Select(l => l.Replace("harmless", @"""'>\<img src=x>]]>\<script>&\|\`\*\[\\ x", StringComparison.Ordinal)), hostile);
+        Assert.Equal(harmless.Select(l => l.Replace("harmless", @"""'>\<img src=x>]]>\<script>&\|\`\*\[\\ x", StringComparison.Ordinal)),
+            hostile);
         Assert.True(harmless.Sum(l => Regex.Count(l, "harmless")) >= 10);
     }
 
@@ -76,7 +86,8 @@ public sealed class TablesReportTests
         var claim = PaperClaim.Above(PaperMetric.WinRate, text, $"{text} 2", text) with { Statement = text };
         var budget = new Dictionary<string, double> { [text] = 1920 };
         return new ReproducedTable(new PaperTable(id, text, text, text, [], [claim]),
-            [new TableRow(id, text, PaperMetric.WinRate, 0.8, 0.5, [0.4, 0.6], 2, false, budget, 3), new TableRow(id, $"{text} 2", PaperMetric.Length, null, 12, null, 2, null, budget, 3)],
+            [new TableRow(id, text, PaperMetric.WinRate, 0.8, 0.5, [0.4, 0.6], 2, false, budget, 3),
+                new TableRow(id, $"{text} 2", PaperMetric.Length, null, 12, null, 2, null, budget, 3)],
             [new TestedClaim(claim, new Estimate(-0.5, -0.6, -0.4), 2)], 120);
     }
 

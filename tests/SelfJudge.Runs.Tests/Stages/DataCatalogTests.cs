@@ -14,7 +14,9 @@ public sealed class DataCatalogTests : IDisposable
     [Fact]
     public async Task Data_is_loaded_once_until_a_file_of_it_changes()
     {
-        void Write(string file, int rows) => File.WriteAllLines(Path.Combine(Directory.CreateDirectory(Path.GetDirectoryName(_folder.In(file))!).FullName, Path.GetFileName(file)),
+        void Write(string file, int rows) =>
+            File.WriteAllLines(Path.Combine(Directory.CreateDirectory(Path.GetDirectoryName(_folder.In(file))!).FullName,
+                Path.GetFileName(file)),
             Enumerable.Range(0, rows).Select(i => $$"""{"prompt": "question {{i}}", "chosen": "yes", "rejected": "no"}"""));
         Write("pairs/a.jsonl", 20);
         Write("extra.jsonl", 5);

@@ -13,7 +13,9 @@ public sealed class StageTrainingTests
     [InlineData("orpo", null)]
     public void A_stage_asks_for_a_reference_where_its_loss_compares_with_one(string kind, string? reference)
     {
-        var recipe = RecipeFile.Parse($"{{data: {{world_pairs: 10}}, stages: [{{name: S, method: dpo, steps: 1, learning_rate: 1, prompts: 2, loss: {{kind: {kind}}}}}]}}", "r.yaml");
+        var recipe = RecipeFile.Parse(
+            $"{{data: {{world_pairs: 10}}, stages: [{{name: S, method: dpo, steps: 1, learning_rate: 1, prompts: 2, loss: {{kind: "
+            + $"{kind}}}}}]}}", "r.yaml");
         Assert.Equal(reference, StageTraining.SpecOf("run", recipe, recipe.Stages[0], "initial").Reference);
     }
 }

@@ -10,7 +10,17 @@ namespace SelfJudge.Runs.Tests.Stages;
 
 public sealed class StepObjectivesTests
 {
-    private static readonly StageRecipe Stage = new() { Name = "S", Steps = 5, GrowSteps = 2, Prompts = 2, Samples = 4, PolicyExamples = 3, Loss = new PreferenceLoss { Beta = 0.3 }, Ppo = new PpoOptions { InitialKl = 0.7 } };
+    private static readonly StageRecipe Stage = new()
+    {
+        Name = "S",
+        Steps = 5,
+        GrowSteps = 2,
+        Prompts = 2,
+        Samples = 4,
+        PolicyExamples = 3,
+        Loss = new PreferenceLoss { Beta = 0.3 },
+        Ppo = new PpoOptions { InitialKl = 0.7 }
+    };
 
     // Two prompts, of one and two tokens; answers of one to four.
     private static readonly (int[] Prompt, IReadOnlyList<int[]> Answers)[] Sampled =
@@ -44,7 +54,8 @@ public sealed class StepObjectivesTests
     public void Samples_are_learned_as_the_method_has_it(StageMethod method, int[] lengths, int[] sequences)
     {
         var stage = Stage with { Method = method };
-        var objective = StepObjectives.Of(stage, StepMaterial.AsIfJudged(new Recipe { Stages = [stage] }, stage, Sampled, onlyLongest: true))!;
+        var objective = StepObjectives.Of(stage,
+            StepMaterial.AsIfJudged(new Recipe { Stages = [stage] }, stage, Sampled, onlyLongest: true))!;
         Assert.Equal(lengths, objective.Lengths);
         Assert.Equal(sequences, objective.Sequences);
     }
@@ -53,10 +64,16 @@ public sealed class StepObjectivesTests
     public void The_settings_of_the_stage_are_those_of_its_objective()
     {
         var ppo = Stage with { Method = StageMethod.Ppo };
-        StepMaterial material = new() { Pairs = [new PreferencePair([1], [2], [3])], Rewarded = [[new RewardedResponse([1], [2], 0.1), new RewardedResponse([1], [3], 0.9)], []] };
-        Assert.Equal(0.3, Assert.IsType<PreferenceObjective>(StepObjectives.Of(Stage with { Method = StageMethod.SelfJudge }, material)).Loss.Beta);
+        StepMaterial material = new()
+        {
+            Pairs = [new PreferencePair([1], [2], [3])],
+            Rewarded = [[new RewardedResponse([1], [2], 0.1), new RewardedResponse([1], [3], 0.9)], []]
+        };
+        Assert.Equal(0.3, Assert.IsType<PreferenceObjective>(
+            StepObjectives.Of(Stage with { Method = StageMethod.SelfJudge }, material)).Loss.Beta);
         Assert.Equal(0.7, Assert.IsType<PpoObjective>(StepObjectives.Of(ppo, material)).KlCoefficient);
         Assert.Equal(0.2, Assert.IsType<PpoObjective>(StepObjectives.Of(ppo, material, klCoefficient: 0.2)).KlCoefficient);
-        Assert.Equal([1, 3], Assert.IsType<SupervisedObjective>(StepObjectives.Of(Stage with { Method = StageMethod.Raft }, material)).Examples.Single().Tokens);
+        Assert.Equal([1, 3], Assert.IsType<SupervisedObjective>(
+            StepObjectives.Of(Stage with { Method = StageMethod.Raft }, material)).Examples.Single().Tokens);
     }
 }

@@ -13,7 +13,8 @@ public sealed class TripletInboxTests
         Gen.Select(Gen.Int[1, 12], Gen.Int[0, 20], Gen.ULong).Sample((prompts, repetitions, seed) =>
         {
             var random = new CounterRandom(seed);
-            var arrivals = Enumerable.Range(0, prompts).Concat(Enumerable.Range(0, repetitions).Select(_ => random.Below(prompts))).ToList();
+            var arrivals = Enumerable.Range(0, prompts).Concat(Enumerable.Range(0, repetitions).Select(_ => random.Below(prompts)))
+                .ToList();
             random.Shuffle(arrivals);
             var inbox = new TripletInbox(TestRuns.Stage, 0);
             var kept = arrivals.Count(p => inbox.Add(TestRuns.Batch("run", 1, p, matches: [0, 1])) == Arrival.Kept);
@@ -77,7 +78,8 @@ public sealed class TripletInboxTests
     [InlineData(null, 4, 0)]
     public void Staleness_is_that_of_the_older_completion(int? allowed, int fresh, int stale)
     {
-        Triplet Of(int match, long chosen, long rejected) => TestRuns.Triplet(0, match, chosen) is var t ? t with { Rejected = t.Rejected with { PolicyVersion = rejected } } : null!;
+        Triplet Of(int match, long chosen, long rejected) =>
+            TestRuns.Triplet(0, match, chosen) is var t ? t with { Rejected = t.Rejected with { PolicyVersion = rejected } } : null!;
         var batch = TestRuns.Batch("run", 1, 0) with { Triplets = [Of(3, 5, 2), Of(2, 3, 5), Of(1, 5, 4), Of(0, 5, 5)] };
         var (kept, refused) = TripletInbox.ByStaleness([batch], 5, allowed);
         Assert.Equal(Enumerable.Range(0, fresh), kept.Select(t => t.Match));

@@ -23,7 +23,8 @@ internal sealed partial class ChatServer : IAsyncDisposable
 
     public ConcurrentQueue<ChatRequest> Requests { get; } = new();
 
-    public string Address => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single() + "/v1";
+    public string Address => _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()
+        + "/v1";
 
     /// <summary>Of two responses the longer, or A.</summary>
     public static Task<ChatServer> PreferringLonger() => Start(r => (200, r.A.Length >= r.B.Length ? "A" : "B"));
@@ -41,18 +42,20 @@ internal sealed partial class ChatServer : IAsyncDisposable
             var body = (await JsonNode.ParseAsync(request.Body))!;
             var last = body["messages"]!.AsArray()[^1]!["content"]!;
             var pair = Responses().Match(last is JsonValue ? (string)last! : (string)last[0]!["text"]!);
-            var asked = new ChatRequest(Interlocked.Increment(ref count), pair.Groups[1].Value, pair.Groups[2].Value, body, request.Headers.Authorization);
+            var asked = new ChatRequest(Interlocked.Increment(ref count), pair.Groups[1].Value, pair.Groups[2].Value, body,
+                request.Headers.Authorization);
             server.Requests.Enqueue(asked);
             var (status, text) = answer(asked);
-            return status != 200 ? Results.Json(new { error = new { message = text, type = "error" } }, statusCode: status) : Results.Json(new
-            {
-                id = $"chat-{asked.Number}",
-                @object = "chat.completion",
-                created = 1_700_000_000,
-                model = (string)body["model"]!,
-                choices = new[] { new { index = 0, message = new { role = "assistant", content = text }, finish_reason = "stop" } },
-                usage = new { prompt_tokens = 10, completion_tokens = 1, total_tokens = 11 },
-            });
+            return status != 200 ? Results.Json(new { error = new { message = text, type = "error" } }, statusCode: status)
+                : Results.Json(new
+                {
+                    id = $"chat-{asked.Number}",
+                    @object = "chat.completion",
+                    created = 1_700_000_000,
+                    model = (string)body["model"]!,
+                    choices = new[] { new { index = 0, message = new { role = "assistant", content = text }, finish_reason = "stop" } },
+                    usage = new { prompt_tokens = 10, completion_tokens = 1, total_tokens = 11 },
+                });
         });
         await server._app.StartAsync();
         return server;

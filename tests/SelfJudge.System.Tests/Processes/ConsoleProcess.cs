@@ -7,7 +7,8 @@ namespace SelfJudge.SystemTests.Processes;
 /// <summary>What a process left when it ended.</summary>
 internal sealed record Ended(int ExitCode, string Output, string Errors, TimeSpan Duration)
 {
-    public override string ToString() => $"exit code {ExitCode} after {Duration.TotalSeconds:0.0} s\n--- stdout\n{Output}\n--- stderr\n{Errors}";
+    public override string ToString() =>
+        $"exit code {ExitCode} after {Duration.TotalSeconds:0.0} s\n--- stdout\n{Output}\n--- stderr\n{Errors}";
 }
 
 /// <summary>A process of ours: what it prints is kept, every wait for it has a limit, and it never outlives its owner.</summary>
@@ -36,7 +37,8 @@ internal sealed class ConsoleProcess : IAsyncDisposable
     public static ConsoleProcess Start(string program, string folder, params IEnumerable<string> arguments)
     {
         var isManaged = program.EndsWith(".dll", StringComparison.Ordinal);
-        return new ConsoleProcess(new ProcessStartInfo(isManaged ? Programs.DotNet : program, isManaged ? ["exec", program, .. arguments] : arguments)
+        return new ConsoleProcess(new ProcessStartInfo(isManaged ? Programs.DotNet : program,
+            isManaged ? ["exec", program, .. arguments] : arguments)
         {
             WorkingDirectory = folder,
             // Open until the process is disposed: a person who types nothing.

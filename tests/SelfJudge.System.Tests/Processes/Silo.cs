@@ -35,7 +35,8 @@ internal sealed partial class Silo : IAsyncDisposable
     /// <summary>What a silo says whose end takes longer than a moment.</summary>
     public const string Waits = "stopping when what is under way has ended; press Ctrl-C again to end at once\n";
 
-    public async Task<JsonNode> Health() => JsonNode.Parse(await Http.GetStringAsync(new Uri(_announced.Groups["http"].Value + "/health")))!;
+    public async Task<JsonNode> Health() =>
+        JsonNode.Parse(await Http.GetStringAsync(new Uri(_announced.Groups["http"].Value + "/health")))!;
 
     public Task Kill() => Process.Kill();
 
@@ -52,6 +53,7 @@ internal sealed partial class Silo : IAsyncDisposable
 
     public ValueTask DisposeAsync() => Process.DisposeAsync();
 
-    [GeneratedRegex("^silo (?<silo>127.0.0.1:[0-9]+), gateway (?<gateway>127.0.0.1:[0-9]+), (?<host>.*), dashboard (?<http>http://127.0.0.1:[0-9]+)/dashboard$")]
+    [GeneratedRegex("^silo (?<silo>127.0.0.1:[0-9]+), gateway (?<gateway>127.0.0.1:[0-9]+), (?<host>.*), dashboard "
+        + "(?<http>http://127.0.0.1:[0-9]+)/dashboard$")]
     private static partial Regex Announcement();
 }

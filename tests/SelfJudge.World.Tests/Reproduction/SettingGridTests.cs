@@ -14,7 +14,8 @@ public sealed class SettingGridTests
         var settings = new SettingGrid("iterate", ["Round 1", "Round 3"], [1e-5, 2e-5], [0.2, 0.4]).Of(recipe).ToList();
         Assert.Equal([(1e-5, 0.2), (1e-5, 0.4), (2e-5, 0.2), (2e-5, 0.4)], settings.Select(s => (s.LearningRate, s.Beta!.Value)));
         var stages = settings[1].Recipe.Stages.ToDictionary(s => s.Name);
-        Assert.Equal((1e-5, 0.4, 1e-5, 0.4), (stages["Round 1"].LearningRate, stages["Round 1"].Loss.Beta, stages["Round 3"].LearningRate, stages["Round 3"].Loss.Beta));
+        Assert.Equal((1e-5, 0.4, 1e-5, 0.4), (stages["Round 1"].LearningRate, stages["Round 1"].Loss.Beta, stages["Round 3"].LearningRate,
+            stages["Round 3"].Loss.Beta));
         Assert.Equal(recipe.Stages.Single(s => s.Name == "Round 2"), stages["Round 2"]);
         Assert.Equal(recipe.Stages.Single(s => s.Name == "JSFT"), stages["JSFT"]);
     }
@@ -34,6 +35,8 @@ public sealed class SettingGridTests
     {
         var recipe = RecipeOf(grid.Recipe);
         Assert.Single(grid.Of(recipe), s => grid.Has(recipe, s.LearningRate, s.Beta));
-        Assert.All(grid.Stages, stage => Assert.True(grid with { Stages = [stage] } is var one && one.Of(recipe).Any(s => one.Has(recipe, s.LearningRate, s.Beta)), $"{grid.Recipe}: {stage}"));
+        Assert.All(grid.Stages, stage =>
+            Assert.True(grid with { Stages = [stage] } is var one && one.Of(recipe).Any(s => one.Has(recipe, s.LearningRate, s.Beta)),
+                $"{grid.Recipe}: {stage}"));
     });
 }

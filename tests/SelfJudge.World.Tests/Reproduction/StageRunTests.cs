@@ -23,7 +23,9 @@ public sealed class StageRunTests
     {
         Assert.Equal(["SFT"], Runs(Recipe(), "SFT").Select(r => r.Stage));
         Assert.Equal(["SFT", "RM"], Runs(Recipe(), "RM").Select(r => r.Stage));
-        Assert.Equal(["SFT", "RM", "JM", "PPO"], Runs(Recipe(), "PPO").Select(r => r.Stage).Order(StringComparer.Ordinal).OrderBy(n => n switch { "SFT" => 0, "RM" => 1, "JM" => 2, _ => 3 }));
+        Assert.Equal(["SFT", "RM", "JM", "PPO"],
+            Runs(Recipe(), "PPO").Select(r => r.Stage).Order(StringComparer.Ordinal)
+            .OrderBy(n => n switch { "SFT" => 0, "RM" => 1, "JM" => 2, _ => 3 }));
         Assert.Equal("PPO", Runs(Recipe(), "PPO")[^1].Stage);
     }
 
@@ -38,7 +40,8 @@ public sealed class StageRunTests
         Assert.Equal(["world-helpful"], ppo.Judge.Templates); // those of the stage that it starts from
         Assert.Null(runs.Single(r => r.Stage == "SFT").Recipe.Model.Path);
         Assert.Equal(0, runs.Single(r => r.Stage == "JM").Recipe.Stages[0].MeasureEvery); // a table shows what a judge comes to
-        Assert.Equal(RecipeFile.Render(ppo), RecipeFile.Render(RecipeFile.Parse(RecipeFile.Render(ppo), "ppo"))); // a recipe that a run accepts
+        // a recipe that a run accepts
+        Assert.Equal(RecipeFile.Render(ppo), RecipeFile.Render(RecipeFile.Parse(RecipeFile.Render(ppo), "ppo")));
     }
 
     [Fact]
@@ -64,10 +67,14 @@ public sealed class StageRunTests
     [Fact]
     public void A_stage_of_one_name_is_the_same_in_every_recipe_of_the_tables()
     {
-        var recipes = PaperTables.All.SelectMany(t => t.Cells).Select(c => c.Recipe).Distinct().Where(r => !r.StartsWith("size-", StringComparison.Ordinal) && r != "jsft-extra")
+        var recipes = PaperTables.All.SelectMany(t => t.Cells).Select(c => c.Recipe).Distinct()
+            .Where(r => !r.StartsWith("size-", StringComparison.Ordinal) && r != "jsft-extra")
             .ToDictionary(r => r, r => RecipeFile.Load(Path.Combine(AppContext.BaseDirectory, "recipes", r + ".yaml")));
-        foreach (var stage in recipes.SelectMany(r => r.Value.Stages.Select(s => (Recipe: r.Key, Run: StageRun.Of(r.Value, s.Name, "/r")[^1]))).GroupBy(s => s.Run.Stage))
-            Assert.True(stage.Select(s => s.Run.Folder).Distinct().Count() == 1, $"{stage.Key} differs: {string.Join(", ", stage.Select(s => $"{s.Recipe} {s.Run.Folder}"))}");
-        Assert.All(PaperTables.All.SelectMany(t => t.Cells).Where(c => recipes.ContainsKey(c.Recipe)), c => Assert.Contains(recipes[c.Recipe].Stages, s => s.Name == c.Stage));
+        foreach (var stage in recipes.SelectMany(r =>
+            r.Value.Stages.Select(s => (Recipe: r.Key, Run: StageRun.Of(r.Value, s.Name, "/r")[^1]))).GroupBy(s => s.Run.Stage))
+            Assert.True(stage.Select(s => s.Run.Folder).Distinct().Count() == 1,
+                $"{stage.Key} differs: {string.Join(", ", stage.Select(s => $"{s.Recipe} {s.Run.Folder}"))}");
+        Assert.All(PaperTables.All.SelectMany(t => t.Cells).Where(c => recipes.ContainsKey(c.Recipe)), c =>
+            Assert.Contains(recipes[c.Recipe].Stages, s => s.Name == c.Stage));
     }
 }

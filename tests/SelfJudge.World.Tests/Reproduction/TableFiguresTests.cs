@@ -7,10 +7,12 @@ namespace SelfJudge.World.Tests.Reproduction;
 public sealed class TableFiguresTests
 {
     private static MeasuredStage Stage(double accuracy, params double[] gold) =>
-        new([accuracy, accuracy], new Dictionary<int, MeasuredAnswers> { [1] = new(gold, [5, 6], [0.1, 0]) }, new Dictionary<string, double> { ["steps"] = 60 }, 10, [.. Enumerable.Repeat(0.9, 10), .. Enumerable.Repeat(0.6, 30)]);
+        new([accuracy, accuracy], new Dictionary<int, MeasuredAnswers> { [1] = new(gold, [5, 6], [0.1, 0]) },
+            new Dictionary<string, double> { ["steps"] = 60 }, 10, [.. Enumerable.Repeat(0.9, 10), .. Enumerable.Repeat(0.6, 30)]);
 
     private static readonly PaperTable Table = new("1", "t", "f", "",
-        [new("a", PaperMetric.WinRate, 44.88, "r", "A"), new("b", PaperMetric.WinRate, 25, "r", "B"), new("a", PaperMetric.JudgeAccuracy, null, "r", "A")],
+        [new("a", PaperMetric.WinRate, 44.88, "r", "A"), new("b", PaperMetric.WinRate, 25, "r", "B"),
+            new("a", PaperMetric.JudgeAccuracy, null, "r", "A")],
         [PaperClaim.Above(PaperMetric.WinRate, "a", "b")]);
 
     private static readonly MeasuredAnswers[] Baseline = [new([0.5, 0.5], [5, 5], [0, 0]), new([0.5, 0.5], [5, 5], [0, 0])];
@@ -18,7 +20,8 @@ public sealed class TableFiguresTests
     [Fact]
     public void Rows_are_means_over_seeds_against_the_baseline_of_the_same_seed()
     {
-        var table = TableFigures.Of(Table, cell => cell.Stage == "A" ? [Stage(0.8, 0.9, 0.9), Stage(0.7, 0.9, 0.1)] : [Stage(0.5, 0.1, 0.5), Stage(0.5, 0.1, 0.1)], Baseline, 20);
+        var table = TableFigures.Of(Table, cell =>
+            cell.Stage == "A" ? [Stage(0.8, 0.9, 0.9), Stage(0.7, 0.9, 0.1)] : [Stage(0.5, 0.1, 0.5), Stage(0.5, 0.1, 0.1)], Baseline, 20);
         Assert.Equal([0.75, 0.125, 0.75], table.Rows.Select(r => r.Mean));
         Assert.Equal(0.4488, table.Rows[0].Paper!.Value, 12);
         Assert.Equal([true, true, null], table.Rows.Select(r => r.OrderingHolds));
@@ -32,7 +35,8 @@ public sealed class TableFiguresTests
     [Fact]
     public void A_finding_that_came_out_the_other_way_is_said_of_both_rows()
     {
-        var table = TableFigures.Of(Table, cell => cell.Stage == "A" ? [Stage(0.8, 0.1, 0.1), Stage(0.7, 0.1, 0.1)] : [Stage(0.5, 0.9, 0.9), Stage(0.5, 0.9, 0.9)], Baseline, 20);
+        var table = TableFigures.Of(Table, cell =>
+            cell.Stage == "A" ? [Stage(0.8, 0.1, 0.1), Stage(0.7, 0.1, 0.1)] : [Stage(0.5, 0.9, 0.9), Stage(0.5, 0.9, 0.9)], Baseline, 20);
         Assert.Equal([false, false, null], table.Rows.Select(r => r.OrderingHolds));
         Assert.False(table.Claims.Single().Holds);
         Assert.True(table.Claims.Single().IsClear);
@@ -42,13 +46,17 @@ public sealed class TableFiguresTests
     public void Gains_that_shrink_and_accuracy_that_is_kept_by_hand()
     {
         PaperCell Cell(string row, PaperMetric metric) => new(row, metric, null, "r", row);
-        var table = new PaperTable("t", "", "", "", [.. from row in new[] { "a", "b", "c" } from metric in new[] { PaperMetric.WinRate, PaperMetric.JudgeAccuracy } select Cell(row, metric)],
+        var table = new PaperTable("t", "", "", "",
+            [.. from row in new[] { "a", "b", "c" } from metric
+            in new[] { PaperMetric.WinRate, PaperMetric.JudgeAccuracy } select Cell(row, metric)],
             [
                 PaperClaim.Shrinks(PaperMetric.WinRate, "a", "b", "c"), PaperClaim.Shrinks(PaperMetric.WinRate, "c", "b", "a"),
-                PaperClaim.Keeps(PaperMetric.JudgeAccuracy, "b", "a", 0.03), PaperClaim.Keeps(PaperMetric.JudgeAccuracy, "c", "a", 0.03, "because"),
+                PaperClaim.Keeps(PaperMetric.JudgeAccuracy, "b", "a", 0.03),
+                    PaperClaim.Keeps(PaperMetric.JudgeAccuracy, "c", "a", 0.03, "because"),
             ]);
         // Win rates 0, 1 and 1; gains of 1 and 0, and the other way round of 0 and -1.
-        var tested = TableFigures.Of(table, cell => [cell.Stage switch { "a" => Stage(0.9, 0.1, 0.1), "b" => Stage(0.88, 0.9, 0.9), _ => Stage(0.8, 0.9, 0.9) }], [Baseline[0]], 0);
+        var tested = TableFigures.Of(table, cell =>
+            [cell.Stage switch { "a" => Stage(0.9, 0.1, 0.1), "b" => Stage(0.88, 0.9, 0.9), _ => Stage(0.8, 0.9, 0.9) }], [Baseline[0]], 0);
         Assert.Equal([1, 1, -0.02, -0.1], tested.Claims.Select(c => Math.Round(c.Difference.Mean, 12)));
         Assert.Equal([true, true, true, false], tested.Claims.Select(c => c.Holds));
         Assert.Equal(["because"], tested.Reasons);
@@ -60,8 +68,11 @@ public sealed class TableFiguresTests
     [InlineData(3, true)]
     public void What_is_kept_within_a_margin_is_clear_by_the_margin(double margin, bool isClear)
     {
-        var table = new PaperTable("t", "", "", "", [new("a", PaperMetric.JudgeAccuracy, null, "r", "A"), new("b", PaperMetric.JudgeAccuracy, null, "r", "B")], [PaperClaim.Keeps(PaperMetric.JudgeAccuracy, "b", "a", margin)]);
-        var tested = TableFigures.Of(table, cell => [Stage(0, 0.5, 0.5) with { Judged = cell.Stage == "A" ? [0.9, 0.8] : [0.8, 0.9] }], [Baseline[0]], 0).Claims.Single();
+        var table = new PaperTable("t", "", "", "",
+            [new("a", PaperMetric.JudgeAccuracy, null, "r", "A"), new("b", PaperMetric.JudgeAccuracy, null, "r", "B")],
+            [PaperClaim.Keeps(PaperMetric.JudgeAccuracy, "b", "a", margin)]);
+        var tested = TableFigures.Of(table, cell =>
+            [Stage(0, 0.5, 0.5) with { Judged = cell.Stage == "A" ? [0.9, 0.8] : [0.8, 0.9] }], [Baseline[0]], 0).Claims.Single();
         Assert.Equal((0, true, isClear), (Math.Round(tested.Difference.Mean, 12), tested.Holds, tested.IsClear));
     }
 
@@ -72,8 +83,10 @@ public sealed class TableFiguresTests
         using var json = JsonDocument.Parse(TableFigures.ToJson([table]));
         Assert.Equal(3, json.RootElement.GetArrayLength());
         var row = json.RootElement[0];
-        Assert.Equal(["table", "row", "metric", "paper", "mean", "ci95", "seeds", "ordering_holds", "budget", "seconds"], row.EnumerateObject().Select(p => p.Name));
-        Assert.Equal(("win_rate", 2, 2), (row.GetProperty("metric").GetString(), row.GetProperty("ci95").GetArrayLength(), row.GetProperty("seeds").GetInt32()));
+        Assert.Equal(["table", "row", "metric", "paper", "mean", "ci95", "seeds", "ordering_holds", "budget", "seconds"],
+            row.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(("win_rate", 2, 2), (row.GetProperty("metric").GetString(), row.GetProperty("ci95").GetArrayLength(),
+            row.GetProperty("seeds").GetInt32()));
     }
 
     [Fact]

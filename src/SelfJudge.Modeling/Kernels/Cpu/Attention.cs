@@ -53,8 +53,10 @@ internal static unsafe class Attention
                     for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
                         if (rows is null)
                             for (var row = begin; row < begin + n; row += Blocks.Rows)
-                                AttendRows(qkv + (long)row * width + head * dim, Math.Min(Blocks.Rows, begin + n - row), known + row - begin,
-                                    heads, seen, @out + (long)row * heads.QueryWidth + head * dim, logSumExp + (long)row * heads.Heads + head);
+                                AttendRows(qkv + (long)row * width + head * dim, Math.Min(Blocks.Rows, begin + n - row),
+                                    known + row - begin,
+                                    heads, seen, @out + (long)row * heads.QueryWidth + head * dim,
+                                        logSumExp + (long)row * heads.Heads + head);
                         else
                             for (var i = firstAsked; i < asked; i++)
                                 AttendRows(qkv + (long)wanted[i] * width + head * dim, 1, known + wanted[i] - begin, heads, seen,
@@ -65,7 +67,8 @@ internal static unsafe class Attention
         }
     }
 
-    /// <summary>A sequence's keys, transposed [dim, columns], and values [tokens, padded] of a group of heads; memory for four rows' scores and sums.</summary>
+    /// <summary>A sequence's keys, transposed [dim, columns], and values [tokens, padded] of a group of heads; memory for four rows' scores
+    /// and sums.</summary>
     private readonly struct Seen(float* keysT, int columns, float* values, int padded, float* scores, float* result)
     {
         public readonly float* KeysT = keysT, Values = values, Scores = scores, Result = result;
@@ -133,7 +136,8 @@ internal static unsafe class Attention
             float* keysT = scratch.Take((long)dim * columns), valuesT = scratch.Take((long)dim * columns);
             float* keys = scratch.Take((long)n * padded), dKeys = scratch.Take((long)n * padded), dValues = scratch.Take((long)n * padded);
             float* p = scratch.Take(Blocks.Rows * columns), dP = scratch.Take(Blocks.Rows * columns);
-            float* queries = scratch.Take(Blocks.Rows * padded), dOuts = scratch.Take(Blocks.Rows * padded), dQueries = scratch.Take(Blocks.Rows * padded);
+            float* queries = scratch.Take(Blocks.Rows * padded), dOuts = scratch.Take(Blocks.Rows * padded),
+                dQueries = scratch.Take(Blocks.Rows * padded);
             for (var group = 0; group < heads.KeyValueHeads; group++)
             {
                 var keyRows = (long)begin * width + heads.QueryWidth + group * dim;
@@ -145,7 +149,8 @@ internal static unsafe class Attention
                 for (var head = group * heads.HeadsPerGroup; head < (group + 1) * heads.HeadsPerGroup; head++)
                     for (var row = 0; row < n; row += Blocks.Rows)
                     {
-                        int rows = Math.Min(Blocks.Rows, n - row), from = Simd.RoundDown(heads.FirstSeen(row), Blocks.Columns), visible = row + rows - from;
+                        int rows = Math.Min(Blocks.Rows, n - row), from = Simd.RoundDown(heads.FirstSeen(row), Blocks.Columns),
+                            visible = row + rows - from;
                         var q = qkv + (long)(begin + row) * width + head * dim;
                         var headOut = (long)(begin + row) * heads.QueryWidth + head * dim;
                         Scores(q, width, rows, dim, keysT + from, columns, visible, p, columns);
@@ -161,17 +166,22 @@ internal static unsafe class Attention
                             }
                             var lse = logSumExp[(long)(begin + row + r) * heads.Heads + head];
                             var delta = Simd.Dot(dOut + headOut + r * heads.QueryWidth, @out + headOut + r * heads.QueryWidth, dim);
-                            ScoreGradient(p + r * columns, dP + r * columns, heads.FirstSeen(row + r) - from, row + r + 1 - from, visible, heads.Scale, lse, delta);
+                            ScoreGradient(p + r * columns, dP + r * columns, heads.FirstSeen(row + r) - from, row + r + 1 - from, visible,
+                                heads.Scale, lse, delta);
                         }
                         Blocks.CopyPadded(q, width, rows, dim, queries, padded);
                         Blocks.CopyPadded(dOut + headOut, heads.QueryWidth, rows, dim, dOuts, padded);
                         new Span<float>(queries + rows * padded, (Blocks.Rows - rows) * padded).Clear();
                         new Span<float>(dOuts + rows * padded, (Blocks.Rows - rows) * padded).Clear();
-                        Blocks.Multiply(dP, dP + columns, dP + 2 * columns, dP + 3 * columns, visible, keys + from * padded, padded, padded, dQueries, padded);
-                        Blocks.AddOuter(dP, columns, visible, queries, queries + padded, queries + 2 * padded, queries + 3 * padded, padded, dKeys + from * padded, padded);
-                        Blocks.AddOuter(p, columns, visible, dOuts, dOuts + padded, dOuts + 2 * padded, dOuts + 3 * padded, padded, dValues + from * padded, padded);
+                        Blocks.Multiply(dP, dP + columns, dP + 2 * columns, dP + 3 * columns, visible, keys + from * padded, padded, padded,
+                            dQueries, padded);
+                        Blocks.AddOuter(dP, columns, visible, queries, queries + padded, queries + 2 * padded, queries + 3 * padded, padded,
+                            dKeys + from * padded, padded);
+                        Blocks.AddOuter(p, columns, visible, dOuts, dOuts + padded, dOuts + 2 * padded, dOuts + 3 * padded, padded,
+                            dValues + from * padded, padded);
                         for (var r = 0; r < rows; r++)
-                            new ReadOnlySpan<float>(dQueries + r * padded, dim).CopyTo(new Span<float>(dQkv + (long)(begin + row + r) * width + head * dim, dim));
+                            new ReadOnlySpan<float>(dQueries + r * padded, dim)
+                                .CopyTo(new Span<float>(dQkv + (long)(begin + row + r) * width + head * dim, dim));
                     }
                 for (var i = 0; i < n; i++)
                 {
@@ -183,9 +193,11 @@ internal static unsafe class Attention
         }
     }
 
-    /// <summary>One sequence continued from its cache: its new rows' keys and values are appended, then each new row attends to all up to itself.</summary>
+    /// <summary>One sequence continued from its cache: its new rows' keys and values are appended, then each new row attends to all up to
+    /// itself.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Cached(float* qkv, float* @out, HeadLayout heads, int begin, int n, int held, float* keys, float* values, int capacity)
+    public static void Cached(float* qkv, float* @out, HeadLayout heads, int begin, int n, int held, float* keys, float* values,
+        int capacity)
     {
         if (n == 1)
         {
@@ -247,10 +259,12 @@ internal static unsafe class Attention
         var atATime = inBlocks ? Blocks.Rows : 1;
         var places = Simd.RoundUp(perGroup, atATime); // of a group's heads among the scores
         var scratch = Scratch.Open((long)heads.KeyValueHeads * places * (columns + 1) + Blocks.Rows * dim);
-        float* scores = scratch.Take((long)heads.KeyValueHeads * places * columns), inverse = scratch.Take(heads.KeyValueHeads * places), result = scratch.Take(Blocks.Rows * dim);
+        float* scores = scratch.Take((long)heads.KeyValueHeads * places * columns), inverse = scratch.Take(heads.KeyValueHeads * places),
+            result = scratch.Take(Blocks.Rows * dim);
         for (var group = 0; group < heads.KeyValueHeads; group++)
         {
-            float* key = row + heads.QueryWidth + group * dim, slotKeys = keys + (long)group * dim * capacity, slotValues = values + (long)group * dim * capacity;
+            float* key = row + heads.QueryWidth + group * dim, slotKeys = keys + (long)group * dim * capacity,
+                slotValues = values + (long)group * dim * capacity;
             for (var d = 0; d < dim; d++)
                 slotKeys[(long)d * capacity + held] = key[d];
             Blocks.CopyPadded(key + heads.KeyValueWidth, 0, 1, dim, slotValues + (long)held * dim, dim);
@@ -282,8 +296,10 @@ internal static unsafe class Attention
         }
     }
 
-    /// <summary>Unscaled scores of up to four rows against the first <paramref name="visible"/> keys; rows past <paramref name="rows"/> repeat the first.</summary>
-    private static void Scores(float* q, int stride, int rows, int dim, float* keysT, int keyStride, int visible, float* scores, int columns) =>
+    /// <summary>Unscaled scores of up to four rows against the first <paramref name="visible"/> keys; rows past <paramref name="rows"/>
+    /// repeat the first.</summary>
+    private static void Scores(float* q, int stride, int rows, int dim, float* keysT, int keyStride, int visible, float* scores,
+        int columns) =>
         Blocks.Multiply(q, rows > 1 ? q + stride : q, rows > 2 ? q + 2L * stride : q, rows > 3 ? q + 3L * stride : q, dim,
             keysT, keyStride, Simd.RoundUp(visible, Blocks.Columns), scores, columns);
 
@@ -296,8 +312,8 @@ internal static unsafe class Attention
 
     /// <summary>
     /// In place: exp(scale·score − max) of the scores from <paramref name="first"/> up to <paramref name="own"/>, and zero
-    /// before them and from there to the end of the block of columns that holds <paramref name="visible"/>. Dividing by the sum is left to the output, which is
-    /// narrower. Returns the largest scaled score and the sum.
+    /// before them and from there to the end of the block of columns that holds <paramref name="visible"/>. Dividing by the sum is left to
+    /// the output, which is narrower. Returns the largest scaled score and the sum.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (float Max, float Sum) Softmax(float* scores, int first, int own, int visible, float scale)
@@ -319,7 +335,8 @@ internal static unsafe class Attention
         return (max, Vector512.Sum(total));
     }
 
-    /// <summary>Unscaled scores become probabilities p; the gradient of p becomes that of the unscaled scores, p·(dP − delta)·scale.</summary>
+    /// <summary>Unscaled scores become probabilities p; the gradient of p becomes that of the unscaled scores, p·(dP −
+    /// delta)·scale.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScoreGradient(float* p, float* dP, int first, int own, int visible, float scale, float logSumExp, float delta)
     {
@@ -337,7 +354,8 @@ internal static unsafe class Attention
         Simd.Clear(dP, n, end);
     }
 
-    // Scores of keys before the row's window become −∞, and those of later keys up to the end of the vector in which the row's own keys end.
+    // Scores of keys before the row's window become −∞, and those of later keys up to the end of the vector in which the row's own keys
+    // end.
     private static void Hide(float* scores, int first, int own)
     {
         if (first > 0)

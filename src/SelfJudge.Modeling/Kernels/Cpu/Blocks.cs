@@ -43,7 +43,8 @@ internal static unsafe class Blocks
             MultiplyNarrow(a0, a1, a2, a3, k, b + j, bStride, c + j, cStride);
     }
 
-    /// <summary>c[0..n) = a[0..k)·b[0..k, 0..n) for one row; eight columns that are left over in four sums, as one alone would wait for itself.</summary>
+    /// <summary>c[0..n) = a[0..k)·b[0..k, 0..n) for one row; eight columns that are left over in four sums, as one alone would wait for
+    /// itself.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void MultiplyRow(float* a, int k, float* b, int bStride, int n, float* c)
     {
@@ -152,14 +153,17 @@ internal static unsafe class Blocks
         c3.Store(c + 3 * cStride);
     }
 
-    /// <summary>target[j, 0..n) += Σ_r p[r, j]·x_r[0..n) for j in 0..m and four rows r; n is a multiple of <see cref="Simd.Width"/>.</summary>
+    /// <summary>target[j, 0..n) += Σ_r p[r, j]·x_r[0..n) for j in 0..m and four rows r; n is a multiple of
+    /// <see cref="Simd.Width"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddOuter(float* p, int pStride, int m, float* x0, float* x1, float* x2, float* x3, int n, float* target, int targetStride)
+    public static void AddOuter(float* p, int pStride, int m, float* x0, float* x1, float* x2, float* x3, int n, float* target,
+        int targetStride)
     {
         var c = 0;
         for (; c <= n - Columns; c += Columns)
         {
-            Vector512<float> v0 = Vector512.Load(x0 + c), v1 = Vector512.Load(x1 + c), v2 = Vector512.Load(x2 + c), v3 = Vector512.Load(x3 + c);
+            Vector512<float> v0 = Vector512.Load(x0 + c), v1 = Vector512.Load(x1 + c), v2 = Vector512.Load(x2 + c),
+                v3 = Vector512.Load(x3 + c);
             var row = target + c;
             for (var j = 0; j < m; j++, row += targetStride)
             {
@@ -170,11 +174,13 @@ internal static unsafe class Blocks
             }
         }
         if (c < n)
-            AddOuterNarrow(p, pStride, m, Vector256.Load(x0 + c), Vector256.Load(x1 + c), Vector256.Load(x2 + c), Vector256.Load(x3 + c), target + c, targetStride);
+            AddOuterNarrow(p, pStride, m, Vector256.Load(x0 + c), Vector256.Load(x1 + c), Vector256.Load(x2 + c), Vector256.Load(x3 + c),
+                target + c, targetStride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddOuterNarrow(float* p, int pStride, int m, Vector256<float> x0, Vector256<float> x1, Vector256<float> x2, Vector256<float> x3, float* target, int targetStride)
+    private static void AddOuterNarrow(float* p, int pStride, int m, Vector256<float> x0, Vector256<float> x1, Vector256<float> x2,
+        Vector256<float> x3, float* target, int targetStride)
     {
         for (var j = 0; j < m; j++, target += targetStride)
         {

@@ -16,7 +16,8 @@ public sealed unsafe partial class CpuKernels : IKernels
 
     public static CpuKernels Instance { get; } = new(rounds: false);
 
-    /// <summary>The same, but that products with a matrix of bfloat16 round the other factor to it (<see cref="RoundedProduct"/>), which needs a processor that can.</summary>
+    /// <summary>The same, but that products with a matrix of bfloat16 round the other factor to it (<see cref="RoundedProduct"/>), which
+    /// needs a processor that can.</summary>
     public static CpuKernels Rounding { get; } = new(rounds: true);
 
     public Tensor Embed(Tensor table, int[] ids)
@@ -62,13 +63,17 @@ public sealed unsafe partial class CpuKernels : IKernels
         return dX;
     }
 
-    public void AddTimes(Tensor target, Tensor x, WeightMatrix matrix, float scale) => AddProduct(target, MatrixView.Of(x), MatrixView.Of(matrix.Weight).Transposed, scale);
+    public void AddTimes(Tensor target, Tensor x, WeightMatrix matrix, float scale) =>
+        AddProduct(target, MatrixView.Of(x), MatrixView.Of(matrix.Weight).Transposed, scale);
 
-    public void AddTimesBackward(Tensor dX, Tensor dY, WeightMatrix matrix, float scale) => AddProduct(dX, MatrixView.Of(dY), MatrixView.Of(matrix.Weight), scale);
+    public void AddTimesBackward(Tensor dX, Tensor dY, WeightMatrix matrix, float scale) =>
+        AddProduct(dX, MatrixView.Of(dY), MatrixView.Of(matrix.Weight), scale);
 
-    public void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f) => AddProduct(dW, MatrixView.Of(dY).Transposed, MatrixView.Of(x), scale);
+    public void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f) =>
+        AddProduct(dW, MatrixView.Of(dY).Transposed, MatrixView.Of(x), scale);
 
-    public void LogitsInto(Tensor result, Tensor hidden, WeightMatrix head) => Product(MatrixView.Of(hidden), head, MatrixView.Of(result), default);
+    public void LogitsInto(Tensor result, Tensor hidden, WeightMatrix head) =>
+        Product(MatrixView.Of(hidden), head, MatrixView.Of(result), default);
 
     public Tensor RmsNorm(Tensor x, Tensor weight, float eps)
     {
@@ -158,7 +163,8 @@ public sealed unsafe partial class CpuKernels : IKernels
         IndexCheck.Same(@out.NumberOfElements, qkv.size(0) * heads.QueryWidth, "elements of the outputs");
         IndexCheck.Same(logSumExp.NumberOfElements, qkv.size(0) * heads.Heads, "log-sum-exps");
         var dQkv = Ops.Empty(Ops.Cpu, ScalarType.Float32, qkv.size(0), qkv.size(1));
-        Attention.Backward(Ops.Address(dOut), Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), Ops.Address(dQkv), heads, offsets);
+        Attention.Backward(Ops.Address(dOut), Ops.Address(qkv), Ops.Address(@out), Ops.Address(logSumExp), Ops.Address(dQkv), heads,
+            offsets);
         return dQkv;
     }
 
@@ -172,7 +178,8 @@ public sealed unsafe partial class CpuKernels : IKernels
         {
             if (i + 1 < slots.Length)
                 Attention.AskFor(heads, lengths[i + 1], keys + slots[i + 1] * slotSize, values + slots[i + 1] * slotSize, cache.Capacity);
-            Attention.Cached(q, o, heads, offsets[i], offsets[i + 1] - offsets[i], lengths[i], keys + slots[i] * slotSize, values + slots[i] * slotSize, cache.Capacity);
+            Attention.Cached(q, o, heads, offsets[i], offsets[i + 1] - offsets[i], lengths[i], keys + slots[i] * slotSize,
+                values + slots[i] * slotSize, cache.Capacity);
         }
         return @out;
     }

@@ -87,7 +87,8 @@ internal static unsafe class MatrixProduct
             {
                 var width = Math.Min(panels * PackedMatrix.PanelColumns, b.Columns - first);
                 for (var j = 0; j < width; j += PackedMatrix.PanelColumns)
-                    PackedMatrix.PackPanel(b.Part(k, first + j, stretch, Math.Min(PackedMatrix.PanelColumns, width - j)), packed + j / PackedMatrix.PanelColumns * panelSize);
+                    PackedMatrix.PackPanel(b.Part(k, first + j, stretch, Math.Min(PackedMatrix.PanelColumns, width - j)),
+                        packed + j / PackedMatrix.PanelColumns * panelSize);
                 for (var row = 0; row < a.Rows; row += maxRows)
                 {
                     var rows = Math.Min(maxRows, a.Rows - row);
@@ -104,7 +105,8 @@ internal static unsafe class MatrixProduct
         }
     }
 
-    /// <summary>The place of a block of the result and of what it is added to: after the first stretch of depth that is the result so far.</summary>
+    /// <summary>The place of a block of the result and of what it is added to: after the first stretch of depth that is the result so
+    /// far.</summary>
     private static (MatrixView Target, MatrixView Add) Targets(MatrixView c, MatrixView add, int row, int column, bool isFirst)
     {
         var target = c.From(row, column);
@@ -118,7 +120,14 @@ internal static unsafe class MatrixProduct
         var third = PackedMatrix.PanelWords(a.Columns, panel.IsNarrow) / 3;
         var lastAhead = next + 2 * third;
         var columns = Math.Min(PackedMatrix.PanelColumns, c.Columns);
-        var operands = new TileOperands { ARow = a.RowStride, ADepth = a.ColumnStride, Depth = a.Columns, IsNarrow = panel.IsNarrow, Ahead = next };
+        var operands = new TileOperands
+        {
+            ARow = a.RowStride,
+            ADepth = a.ColumnStride,
+            Depth = a.Columns,
+            IsNarrow = panel.IsNarrow,
+            Ahead = next
+        };
         for (var row = 0; row < a.Rows;)
         {
             var rows = Math.Min(RegisterTile.MaxRows, a.Rows - row);
@@ -148,7 +157,8 @@ internal static unsafe class MatrixProduct
                         for (var j = 0; j < width; j++)
                         {
                             var value = buffer[r * PackedMatrix.PanelColumns + j];
-                            target[r * c.RowStride + column + j] = sum == null ? value * scale : MathF.FusedMultiplyAdd(value, scale, sum[r * add.RowStride + column + j]);
+                            target[r * c.RowStride + column + j] = sum == null ? value * scale
+                                : MathF.FusedMultiplyAdd(value, scale, sum[r * add.RowStride + column + j]);
                         }
                 }
                 column += width;
@@ -190,8 +200,11 @@ internal static unsafe class MatrixProduct
 
     internal static void Check(MatrixView a, int depth, int columns, MatrixView c, MatrixView add)
     {
-        if (a.Columns != depth || c.Rows != a.Rows || c.Columns != columns || add.Exists && (add.Rows != c.Rows || add.Columns != c.Columns))
-            throw new ArgumentException($"the product of [{a.Rows}, {a.Columns}] and [{depth}, {columns}] does not fit [{c.Rows}, {c.Columns}]{(add.Exists ? $" and [{add.Rows}, {add.Columns}]" : "")}");
+        if (a.Columns != depth || c.Rows != a.Rows || c.Columns != columns
+            || add.Exists && (add.Rows != c.Rows || add.Columns != c.Columns))
+            throw new ArgumentException(
+                $"the product of [{a.Rows}, {a.Columns}] and [{depth}, {columns}] does not fit [{c.Rows}, "
+                + $"{c.Columns}]{(add.Exists ? $" and [{add.Rows}, {add.Columns}]" : "")}");
         if (a.IsNarrow || c.IsNarrow || add.IsNarrow || c.ColumnStride != 1 || add.Exists && add.ColumnStride != 1)
             throw new ArgumentException("only the second matrix of a product may be bfloat16, and rows of the result must be contiguous");
     }

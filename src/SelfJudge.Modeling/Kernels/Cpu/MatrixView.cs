@@ -44,14 +44,16 @@ internal readonly unsafe struct MatrixView
         if (matrix.dim() != 2)
             throw new ArgumentException($"a tensor of {matrix.dim()} dimensions is no matrix");
         var start = Ops.Start(matrix, out var isNarrow);
-        return new MatrixView(start, checked((int)matrix.size(0)), checked((int)matrix.size(1)), matrix.stride(0), matrix.stride(1), isNarrow);
+        return new MatrixView(start, checked((int)matrix.size(0)), checked((int)matrix.size(1)), matrix.stride(0), matrix.stride(1),
+            isNarrow);
     }
 
     /// <summary>The part of it from a row and a column on.</summary>
     public MatrixView From(int row, int column) => Part(row, column, Rows - row, Columns - column);
 
     /// <summary>Where an element is, or would be if the matrix went on.</summary>
-    public void* Address(long row, long column) => (byte*)_start + (row * RowStride + column * ColumnStride) * (IsNarrow ? sizeof(ushort) : sizeof(float));
+    public void* Address(long row, long column) =>
+        (byte*)_start + (row * RowStride + column * ColumnStride) * (IsNarrow ? sizeof(ushort) : sizeof(float));
 
     public MatrixView Part(int row, int column, int rows, int columns) =>
         new(Exists ? Address(row, column) : null, rows, columns, RowStride, ColumnStride, IsNarrow);

@@ -48,12 +48,14 @@ internal sealed unsafe class PackedMatrix : IPreparedMatrix
             return null;
         }
         for (var p = 0; p < packed.Panels; p++)
-            PackPanel(matrix.Part(0, p * PanelColumns, matrix.Rows, Math.Min(PanelColumns, matrix.Columns - p * PanelColumns)), packed.Panel(p, 0));
+            PackPanel(matrix.Part(0, p * PanelColumns, matrix.Rows, Math.Min(PanelColumns, matrix.Columns - p * PanelColumns)),
+                packed.Panel(p, 0));
         return packed;
     }
 
     /// <summary>What a packed matrix takes.</summary>
-    public static long BytesOf(long depth, int columns, bool isNarrow = false) => PanelWords(depth, isNarrow) * PanelsOf(columns) * sizeof(uint);
+    public static long BytesOf(long depth, int columns, bool isNarrow = false) =>
+        PanelWords(depth, isNarrow) * PanelsOf(columns) * sizeof(uint);
 
     /// <summary>A panel from an element of depth on, an even one.</summary>
     public uint* Panel(int index, int depth) => _memory + index * PanelWords(Depth, IsNarrow) + PanelWords(depth, IsNarrow);
@@ -93,7 +95,8 @@ internal sealed unsafe class PackedMatrix : IPreparedMatrix
                     Vector512.Load((uint*)matrix.Address(i, j)).StoreAligned(panel + j);
             else if (i + 1 < matrix.Rows)
                 for (; j <= matrix.Columns - Simd.Lanes; j += Simd.Lanes)
-                    (Simd.Words((ushort*)matrix.Address(i, j)) | Simd.Words((ushort*)matrix.Address(i + 1, j)) << 16).StoreAligned(panel + j);
+                    (Simd.Words((ushort*)matrix.Address(i, j)) | Simd.Words((ushort*)matrix.Address(i + 1, j)) << 16)
+                        .StoreAligned(panel + j);
             for (; j < matrix.Columns; j++)
                 panel[j] = Word(matrix, i, j);
         }
@@ -116,7 +119,8 @@ internal sealed unsafe class PackedMatrix : IPreparedMatrix
                 for (var i = first; i < end; i += Simd.Width)
                 {
                     var source = (byte*)matrix.Address(i * perWord, j);
-                    Simd.Transpose8(source, (byte*)matrix.Address(i * perWord, j + 1) - source, (float*)panel + i * PanelColumns + j, PanelColumns);
+                    Simd.Transpose8(source, (byte*)matrix.Address(i * perWord, j + 1) - source, (float*)panel + i * PanelColumns + j,
+                        PanelColumns);
                 }
             for (var i = first; i < end; i++)
                 for (var j = wide; j < matrix.Columns; j++)

@@ -4,7 +4,8 @@ using System.Runtime.Intrinsics;
 namespace SelfJudge.Modeling.Kernels.Cpu;
 
 /// <summary>What one register tile computes: c[rows, strips·16] = scale·a[rows, depth]·b[depth, strips·16] (+ add).</summary>
-/// <remarks>Row r of a at depth i is at A[r·ARow + i·ADepth]; b is a panel of a <see cref="PackedMatrix"/>. Add may be null, or c itself.</remarks>
+/// <remarks>Row r of a at depth i is at A[r·ARow + i·ADepth]; b is a panel of a <see cref="PackedMatrix"/>. Add may be null, or c
+/// itself.</remarks>
 internal unsafe struct TileOperands
 {
     public float* A, C, Add;
@@ -62,7 +63,8 @@ internal static unsafe class RegisterTile
 
     /// <param name="rows">1 to <see cref="MaxRows"/>.</param>
     /// <param name="strips">1 to <see cref="MaxStrips"/>.</param>
-    public static void Multiply(int rows, int strips, TileOperands* operands) => (operands->IsNarrow ? NarrowTiles : Tiles)[(rows - 1) * 3 + strips - 1](operands);
+    public static void Multiply(int rows, int strips, TileOperands* operands) =>
+        (operands->IsNarrow ? NarrowTiles : Tiles)[(rows - 1) * 3 + strips - 1](operands);
 
     // Rows and strips are constants to the compiler, which drops what a smaller tile does not have.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -72,7 +74,8 @@ internal static unsafe class RegisterTile
     {
         Sums c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default, c7 = default;
         uint* b = o->B, ahead = o->Ahead;
-        float* a0 = o->A, a1 = a0 + o->ARow, a2 = a1 + o->ARow, a3 = a2 + o->ARow, a4 = a3 + o->ARow, a5 = a4 + o->ARow, a6 = a5 + o->ARow, a7 = a6 + o->ARow;
+        float* a0 = o->A, a1 = a0 + o->ARow, a2 = a1 + o->ARow, a3 = a2 + o->ARow, a4 = a3 + o->ARow, a5 = a4 + o->ARow, a6 = a5 + o->ARow,
+            a7 = a6 + o->ARow;
         long step = o->ADepth, at = 0;
         for (var i = o->Depth; i > 0; i--, at += step, b += PackedMatrix.PanelColumns, ahead += Strip)
         {
@@ -121,7 +124,8 @@ internal static unsafe class RegisterTile
     {
         Sums c0 = default, c1 = default, c2 = default, c3 = default, c4 = default, c5 = default, c6 = default, c7 = default;
         uint* b = o->B, ahead = o->Ahead;
-        float* a0 = o->A, a1 = a0 + o->ARow, a2 = a1 + o->ARow, a3 = a2 + o->ARow, a4 = a3 + o->ARow, a5 = a4 + o->ARow, a6 = a5 + o->ARow, a7 = a6 + o->ARow;
+        float* a0 = o->A, a1 = a0 + o->ARow, a2 = a1 + o->ARow, a3 = a2 + o->ARow, a4 = a3 + o->ARow, a5 = a4 + o->ARow, a6 = a5 + o->ARow,
+            a7 = a6 + o->ARow;
         long step = o->ADepth, at = 0;
         for (var i = o->Depth; i > 0; i -= 2, b += PackedMatrix.PanelColumns, ahead += Strip)
         {

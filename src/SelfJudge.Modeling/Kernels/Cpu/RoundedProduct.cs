@@ -71,7 +71,8 @@ internal static unsafe class RoundedProduct
                     if (k == 0 && add.Exists)
                         Copy(add.Part(row, j, left.Rows, columns), target);
                     for (var r = 0; r < left.Rows; r += CallRows)
-                        Call(Math.Min(CallRows, left.Rows - r), columns, pairs, rounded + (long)r * pairs, right, target.Floats + r * c.RowStride, c.RowStride, k > 0 || add.Exists);
+                        Call(Math.Min(CallRows, left.Rows - r), columns, pairs, rounded + (long)r * pairs, right,
+                            target.Floats + r * c.RowStride, c.RowStride, k > 0 || add.Exists);
                 }
             }
     }
@@ -119,7 +120,8 @@ internal static unsafe class RoundedProduct
         if (Array.Find(Limits, l => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(l))) is { } limit)
             return (0, $"the variable {limit} is set, which may keep oneDNN from avx512_bf16");
         TorchRuntime.EnsureLoaded();
-        return NativeLibrary.TryLoad("libtorch_cpu.so", typeof(TorchSharp.torch).Assembly, null, out var library) && NativeLibrary.TryGetExport(library, EntryPoint, out var kernel)
+        return NativeLibrary.TryLoad("libtorch_cpu.so", typeof(TorchSharp.torch).Assembly, null, out var library)
+            && NativeLibrary.TryGetExport(library, EntryPoint, out var kernel)
             ? (kernel, null)
             : (0, "this LibTorch does not export oneDNN's kernel for bfloat16");
     }

@@ -24,10 +24,14 @@ public sealed class PreferenceObjectiveTests : IDisposable
     }
 
     private static readonly PreferencePair[] Pairs =
-        [.. Enumerable.Range(0, 5).Select(i => new PreferencePair(TestModels.Tokens(4 + i, (ulong)i), TestModels.Tokens(3 + 2 * i, (ulong)(10 + i)), TestModels.Tokens(9 - i, (ulong)(20 + i))))];
+        [.. Enumerable.Range(0, 5)
+            .Select(i =>
+            new PreferencePair(TestModels.Tokens(4 + i, (ulong)i), TestModels.Tokens(3 + 2 * i, (ulong)(10 + i)),
+            TestModels.Tokens(9 - i, (ulong)(20 + i))))];
 
     /// <summary>A pair's log-probabilities, and the formula of its loss from the paper.</summary>
-    private readonly record struct At(double Chosen, double Rejected, double RefChosen, double RefRejected, int ChosenTokens, int RejectedTokens, double Kl)
+    private readonly record struct At(double Chosen, double Rejected, double RefChosen, double RefRejected, int ChosenTokens,
+        int RejectedTokens, double Kl)
     {
         public double U => Chosen - RefChosen;
         public double V => Rejected - RefRejected;
@@ -42,14 +46,19 @@ public sealed class PreferenceObjectiveTests : IDisposable
     private static readonly Dictionary<string, (PreferenceLoss Loss, Func<At, double> Formula)> Losses = new()
     {
         ["dpo"] = (new(PreferenceLossKind.Sigmoid), p => -Math.Log(S(0.1 * (p.U - p.V)))),
-        ["dpo per token"] = (new(PreferenceLossKind.Sigmoid, 0.5, PerToken: true), p => -Math.Log(S(0.5 * (p.U / p.ChosenTokens - p.V / p.RejectedTokens)))),
-        ["cdpo"] = (new(PreferenceLossKind.Sigmoid) { LabelSmoothing = 0.2 }, p => -0.8 * Math.Log(S(0.1 * (p.U - p.V))) - 0.2 * Math.Log(S(-0.1 * (p.U - p.V)))),
-        ["robust"] = (new(PreferenceLossKind.Robust) { LabelSmoothing = 0.2 }, p => (-0.8 * Math.Log(S(0.1 * (p.U - p.V))) + 0.2 * Math.Log(S(-0.1 * (p.U - p.V)))) / 0.6),
+        ["dpo per token"] = (new(PreferenceLossKind.Sigmoid, 0.5, PerToken: true), p =>
+            -Math.Log(S(0.5 * (p.U / p.ChosenTokens - p.V / p.RejectedTokens)))),
+        ["cdpo"] = (new(PreferenceLossKind.Sigmoid) { LabelSmoothing = 0.2 }, p =>
+            -0.8 * Math.Log(S(0.1 * (p.U - p.V))) - 0.2 * Math.Log(S(-0.1 * (p.U - p.V)))),
+        ["robust"] = (new(PreferenceLossKind.Robust) { LabelSmoothing = 0.2 }, p =>
+            (-0.8 * Math.Log(S(0.1 * (p.U - p.V))) + 0.2 * Math.Log(S(-0.1 * (p.U - p.V)))) / 0.6),
         ["hinge"] = (new(PreferenceLossKind.Hinge), p => Math.Max(0, 1 - 0.1 * (p.U - p.V))),
         ["ipo"] = (new(PreferenceLossKind.Ipo, 0.5), p => Math.Pow(p.U - p.V - 1, 2)),
         ["simpo"] = (new(PreferenceLossKind.Simpo, 2) { Gamma = 0.6 }, p => -Math.Log(S(2 * (p.MeanChosen - p.MeanRejected) - 0.6))),
-        ["orpo"] = (new(PreferenceLossKind.Orpo, 0.4), p => -p.MeanChosen - 0.4 * Math.Log(S(LogOdds(p.MeanChosen) - LogOdds(p.MeanRejected)))),
-        ["kto"] = (new(PreferenceLossKind.Kto) { DesirableWeight = 1.5, UndesirableWeight = 0.8 }, p => (1.5 * (1 - S(0.1 * (p.U - p.Kl))) + 0.8 * (1 - S(0.1 * (p.Kl - p.V)))) / 2),
+        ["orpo"] = (new(PreferenceLossKind.Orpo, 0.4), p =>
+            -p.MeanChosen - 0.4 * Math.Log(S(LogOdds(p.MeanChosen) - LogOdds(p.MeanRejected)))),
+        ["kto"] = (new(PreferenceLossKind.Kto) { DesirableWeight = 1.5, UndesirableWeight = 0.8 }, p =>
+            (1.5 * (1 - S(0.1 * (p.U - p.Kl))) + 0.8 * (1 - S(0.1 * (p.Kl - p.V)))) / 2),
         ["anchored dpo"] = (new(PreferenceLossKind.Sigmoid) { NllWeight = 0.7 }, p => -Math.Log(S(0.1 * (p.U - p.V))) - 0.7 * p.MeanChosen),
     };
 
@@ -77,7 +86,8 @@ public sealed class PreferenceObjectiveTests : IDisposable
         var norm = Math.Sqrt(expected.Sum(g => g * g));
         foreach (var (workers, maxTokens) in new[] { (1, 10_000), (2, 20) })
         {
-            var (report, gradient) = TrainedGradient.Of(new PreferenceObjective(Pairs, loss), _weights, loss.NeedsReference ? _reference : null, workers, maxTokens);
+            var (report, gradient) = TrainedGradient.Of(new PreferenceObjective(Pairs, loss), _weights,
+                loss.NeedsReference ? _reference : null, workers, maxTokens);
             Assert.Equal(Loss(TestModels.Model(_weights)), report.Loss, 1e-4 * (1 + report.Loss));
             var distance = Math.Sqrt(expected.Zip(gradient, (e, g) => (e - g) * (e - g)).Sum());
             Assert.True(distance < 1e-4 * norm, $"{distance} of {norm}");
@@ -89,7 +99,8 @@ public sealed class PreferenceObjectiveTests : IDisposable
     public void Figures_are_those_of_the_field()
     {
         var at = Pairs.Select(p => Read(TestModels.Model(_weights), p, 0)).ToList();
-        StepReport Report(PreferenceLoss loss) => TrainedGradient.Of(new PreferenceObjective(Pairs, loss), _weights, loss.NeedsReference ? _reference : null, 2, 40).Report;
+        StepReport Report(PreferenceLoss loss) =>
+            TrainedGradient.Of(new PreferenceObjective(Pairs, loss), _weights, loss.NeedsReference ? _reference : null, 2, 40).Report;
         string[] common = ["logps/chosen", "logps/rejected", "rewards/accuracies", "rewards/chosen", "rewards/margins", "rewards/rejected"];
         var simpo = Report(new(PreferenceLossKind.Simpo, 2));
         Assert.Equal(common, simpo.Metrics.Keys.Order(StringComparer.Ordinal));
@@ -113,7 +124,8 @@ public sealed class PreferenceObjectiveTests : IDisposable
     {
         var kernels = DispatchProxy.Create<IKernels, CountedPasses>();
         using var workers = new WorkerPool(1);
-        using var trainer = new PolicyTrainer(TestModels.Model(_weights), TestModels.Model(_reference, kernels: kernels), workers, new OptimizerOptions());
+        using var trainer = new PolicyTrainer(TestModels.Model(_weights), TestModels.Model(_reference, kernels: kernels), workers,
+            new OptimizerOptions());
         trainer.Step(new PreferenceObjective(Pairs, new(kind)), 0);
         Assert.Equal(passes, ((CountedPasses)kernels).Passes);
     }
@@ -135,7 +147,8 @@ public sealed class PreferenceObjectiveTests : IDisposable
         // The policy finds the mismatched responses less likely than the reference does.
         var (weights, reference) = Kl(clamped: false) < 0 ? (_weights, _reference) : (_reference, _weights);
         double Baseline(PreferencePair[] pairs, DecoderWeights policy, DecoderWeights against) =>
-            TrainedGradient.Of(new PreferenceObjective(pairs, new(PreferenceLossKind.Kto)), policy, against, 1, 10_000).Report.Metrics["kl"];
+            TrainedGradient.Of(new PreferenceObjective(pairs, new(PreferenceLossKind.Kto)), policy, against, 1,
+                10_000).Report.Metrics["kl"];
         Assert.Equal(0, Baseline(Pairs, weights, reference));
         Assert.True(Baseline(Pairs, reference, weights) > 0);
         Assert.Equal(0, Baseline(Pairs[..1], reference, weights));
@@ -145,13 +158,15 @@ public sealed class PreferenceObjectiveTests : IDisposable
     {
         var reference = TestModels.Model(_reference);
         return new At(TrainedGradient.LogProb(model, p.Prompt, p.Chosen), TrainedGradient.LogProb(model, p.Prompt, p.Rejected),
-            TrainedGradient.LogProb(reference, p.Prompt, p.Chosen), TrainedGradient.LogProb(reference, p.Prompt, p.Rejected), p.Chosen.Length, p.Rejected.Length, kl);
+            TrainedGradient.LogProb(reference, p.Prompt, p.Chosen), TrainedGradient.LogProb(reference, p.Prompt, p.Rejected),
+                p.Chosen.Length, p.Rejected.Length, kl);
     }
 
     private double Kl(bool clamped = true)
     {
         DecoderModel policy = TestModels.Model(_weights), reference = TestModels.Model(_reference);
-        var mean = Enumerable.Range(0, Pairs.Length).Average(i => new[] { Pairs[(i + 1) % Pairs.Length].Chosen, Pairs[(i + 1) % Pairs.Length].Rejected }
+        var mean = Enumerable.Range(0, Pairs.Length)
+            .Average(i => new[] { Pairs[(i + 1) % Pairs.Length].Chosen, Pairs[(i + 1) % Pairs.Length].Rejected }
             .Average(y => TrainedGradient.LogProb(policy, Pairs[i].Prompt, y) - TrainedGradient.LogProb(reference, Pairs[i].Prompt, y)));
         return clamped ? Math.Max(0, mean) : mean;
     }

@@ -9,7 +9,8 @@ namespace SelfJudge.Modeling.Tests.Learning.Objectives;
 internal static class TrainedGradient
 {
     // Adam's first moment after one step is (1 − β₁) times the gradient; at a rate of 0 the weights stay.
-    public static (StepReport Report, float[] Gradient) Of(Objective objective, DecoderWeights weights, DecoderWeights? reference, int workerCount, int maxTokens)
+    public static (StepReport Report, float[] Gradient) Of(Objective objective, DecoderWeights weights, DecoderWeights? reference,
+        int workerCount, int maxTokens)
     {
         using var workers = new WorkerPool(workerCount);
         using var trainer = new PolicyTrainer(TestModels.Model(weights), reference is null ? null : TestModels.Model(reference), workers,
