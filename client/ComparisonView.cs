@@ -12,7 +12,8 @@ internal static class ComparisonView
         Console.WriteLine();
         Console.WriteLine($"A: {result.A.Name}");
         Console.WriteLine($"B: {result.B.Name}");
-        Console.WriteLine($"judge: {result.Judge}{(result.JudgeTemplates.Count == 0 ? "" : $", by {string.Join(", ", result.JudgeTemplates)}")}");
+        var templates = result.JudgeTemplates.Count == 0 ? "" : $", by {string.Join(", ", result.JudgeTemplates)}";
+        Console.WriteLine($"judge: {result.Judge}{templates}");
         if (result.Note is not null)
             Console.WriteLine($"note: {result.Note}");
         var verdicts = Table("A against B", "wins", "ties", "losses", "no verdict", "win rate of A", "95 % (Wilson)", "swap consistency",

@@ -35,7 +35,8 @@ internal static class OutputFile
         var rest = text[whole.Length..];
         if (rest.Length > 0 && !beginnings.Any(b =>
             rest.StartsWith(b, StringComparison.Ordinal) || b.StartsWith(rest, StringComparison.Ordinal)))
-            throw new UserError($"{file}:{whole.Count(c => c == '\n') + 1}: no line that this command writes; name another file with --out");
+            throw new UserError($"{file}:{whole.Count(c => c == '\n') + 1}: no line that this command writes; "
+                + "name another file with --out");
         return whole;
     }
 

@@ -20,8 +20,12 @@ internal static class ResultView
                 Console.WriteLine($"{result.Policies[0].NPrompts} held-out prompts, judged by {judged.Description}; win rate against "
                     + $"{Baseline(result)}, ties as half");
             if (result.EvaluationJudge is { InconsistentRate: { } share } inconsistent)
+            {
+                var decided = inconsistent.InconsistentPairs == InconsistentPairs.Mean
+                    ? "the mean over both orders decides them" : "they are ties";
                 Console.WriteLine($"inconsistent: on {share * 100:0.0} % of the {inconsistent.Judged} pairs judged the two orders "
-                    + $"disagree; {(inconsistent.InconsistentPairs == InconsistentPairs.Mean ? "the mean over both orders decides them" : "they are ties")}");
+                    + $"disagree; {decided}");
+            }
         }
         foreach (var example in result.Examples.Take(ShownExamples))
         {
@@ -34,8 +38,12 @@ internal static class ResultView
         if (result.Examples.Count > 0)
             Console.WriteLine();
         foreach (var judge in result.Judges)
+        {
+            var principles = (judge.AccuracyByPrinciple ?? new Dictionary<string, double>())
+                .Select(p => $"; {p.Key.Replace('_', ' ')} {p.Value:0.000}");
             Console.WriteLine($"judge {judge.Stage}: accuracy {judge.Accuracy:0.000} on held-out pairs, swap consistency "
-                + $"{judge.SwapConsistency:0.000}{string.Concat((judge.AccuracyByPrinciple ?? new Dictionary<string, double>()).Select(p => $"; {p.Key.Replace('_', ' ')} {p.Value:0.000}"))}");
+                + $"{judge.SwapConsistency:0.000}{string.Concat(principles)}");
+        }
         foreach (var check in result.JudgeChecks)
             Console.WriteLine($"{check.Stage} learned from {check.Judge}: accuracy {check.Accuracy:0.000} "
                 + $"({check.AccuracyCi95[0]:0.000}–{check.AccuracyCi95[1]:0.000}) on {check.Pairs} held-out pairs before training, swap "
@@ -83,6 +91,7 @@ internal static class ResultView
                 $"{p.WinRateCi95[0] * 100:0.0}–{p.WinRateCi95[1] * 100:0.0}", $"{p.MeanLength:0.0}", $"{p.Repetition:0.000}"]);
         return result.EvaluationJudge is { Name: not JudgeRef.Oracle.Word } ? table
             : table.Caption(
-            $"{result.Policies[0].NPrompts} held-out prompts, gold oracle; win rate against {Markup.Escape(Baseline(result))}, ties as half");
+            $"{result.Policies[0].NPrompts} held-out prompts, gold oracle; "
+                + $"win rate against {Markup.Escape(Baseline(result))}, ties as half");
     }
 }

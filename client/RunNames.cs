@@ -48,7 +48,8 @@ internal static class RunNames
     /// <summary>The folder of a run, by its path or by its id under <c>runs/</c>.</summary>
     /// <exception cref="UserError">There is no such run.</exception>
     public static RunFolder Find(string run) => TryFind(run)
-        ?? throw new UserError($"there is no run '{run}': neither a run's folder nor an id under {Root}/; 'runs' lists those that are there");
+        ?? throw new UserError($"there is no run '{run}': neither a run's folder nor an id under {Root}/; "
+            + "'runs' lists those that are there");
 
     /// <summary>The folder of a run as <see cref="Find"/> finds it; null where there is none such.</summary>
     public static RunFolder? TryFind(string run) => run.Length == 0 ? null

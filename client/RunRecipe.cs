@@ -125,7 +125,8 @@ internal static class RunRecipe
             .Concat(recipe.Stages.SelectMany(s => s.JudgeTemplates ?? [])).Distinct().ToList();
         if (templates.GroupBy(t => JudgeTemplate.ByName(CommonOptions.ParseJudgeTemplate(t, null)).Name)
             .FirstOrDefault(g => g.Count() > 1) is { } same)
-            throw new UserError($"judge.templates: {string.Join(" and ", same)} have the same name, '{same.Key}'; give one of them another");
+            throw new UserError($"judge.templates: {string.Join(" and ", same)} have the same name, '{same.Key}'; "
+                + "give one of them another");
         return recipe;
     }
 

@@ -59,8 +59,9 @@ internal static class RunView
     {
         var position = s.StageSteps > 0 && s.Stages.Contains(s.Stage) ? $"{s.Stage} {s.Step}/{s.StageSteps}" : s.Stage;
         var figures = string.Join("  ", Figures(s).Select(f => $"{f.Label} {f.Value}"));
-        return $"{s.Seconds,6:0} s  {position,-24} "
-            + $"{figures}{(s.TokensPerSecond > 0 ? $"  {s.TokensPerSecond:#,0} tokens/s" : "")}{(s.SecondsLeft is { } left ? $"  {left:0} s left" : "")}";
+        var speed = s.TokensPerSecond > 0 ? $"  {s.TokensPerSecond:#,0} tokens/s" : "";
+        var remaining = s.SecondsLeft is { } left ? $"  {left:0} s left" : "";
+        return $"{s.Seconds,6:0} s  {position,-24} {figures}{speed}{remaining}";
     }
 
     public static Table Table(RunStatus s)
@@ -81,8 +82,9 @@ internal static class RunView
         if (!s.Stages.Contains(s.Stage) && !IsOver(s.State))
             table.AddRow($"[bold]{Markup.Escape(s.Stage)}[/]", "", "", "");
         var t = s.Triplets;
-        return table.Caption($"{s.State.ToString().ToLowerInvariant()} · {s.Seconds:0} "
-            + $"s{(s.SecondsLeft is { } left ? $" · {left:0} s left in this stage" : "")}{(s.TokensPerSecond > 0 ? $" · {s.TokensPerSecond:#,0} tokens/s" : "")}"
+        return table.Caption($"{s.State.ToString().ToLowerInvariant()} · {s.Seconds:0} s"
+            + (s.SecondsLeft is { } left ? $" · {left:0} s left in this stage" : "")
+            + (s.TokensPerSecond > 0 ? $" · {s.TokensPerSecond:#,0} tokens/s" : "")
             + (t.Made > 0 ? $" · triplets: {t.Trained} trained, {t.IdenticalSkipped} identical, "
                 + $"{(t.InconsistentSkipped > 0 ? $"{t.InconsistentSkipped} inconsistent, " : "")}{t.StaleRefused} stale" : "")
             + (s.Message is null ? "" : $" · {Markup.Escape(s.Message.Replace("\n", " · ", StringComparison.Ordinal))}"));

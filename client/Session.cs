@@ -135,7 +135,8 @@ internal sealed class Session : IAsyncDisposable
     }
 
     private static UserError NoAnswer(IPEndPoint gateway, Exception e) =>
-        new($"no silo answers at {gateway}: {(e is OperationCanceledException ? $"nothing within {Patience.TotalSeconds:0} s" : e.Message)}");
+        new($"no silo answers at {gateway}: "
+            + (e is OperationCanceledException ? $"nothing within {Patience.TotalSeconds:0} s" : e.Message));
 
     public async ValueTask DisposeAsync()
     {

@@ -107,7 +107,8 @@ internal sealed class StageRuns(string root, bool quick, IReadOnlyList<string> s
             default:
                 await Console.Error.WriteLineAsync(
                     $"{run.Stage} of seed {run.Recipe.Seed} failed: {status.Message}\nwhat it made is in {folder.Path}; "
-                    + $"{(status.CanResume ? "once the cause is mended, the same command goes on from there" : "the same command would fail again: give it other settings with --set")}");
+                    + (status.CanResume ? "once the cause is mended, the same command goes on from there"
+                        : "the same command would fail again: give it other settings with --set"));
                 return RunExecutor.Failed;
         }
     }

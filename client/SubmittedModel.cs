@@ -37,7 +37,8 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
         if (adapter is not null)
         {
             if (model.Chain[^1].BaseId is not null)
-                throw new UserError($"--model {named ?? model.Name} has an adapter already: name its base model to use --adapter {adapter}");
+                throw new UserError($"--model {named ?? model.Name} has an adapter already: "
+                    + $"name its base model to use --adapter {adapter}");
             var folder = RecipePaths.Absolute(adapter);
             model = model with
             {
@@ -71,8 +72,13 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
         return [.. chain.Select(c =>
             c with { Id = ids[c.Id] = $"{c.Id}#{ContentOf(c)}", BaseId = c.BaseId is null ? null : ids[c.BaseId] })];
 
-        static string ContentOf(ModelReference model) => Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(
-            $"{(model.Folder is null ? model.Initial!.ToString() : ModelFingerprint.Of(model.Folder))}\n{(File.Exists(model.DialogueTemplate) ? File.ReadAllText(model.DialogueTemplate) : model.DialogueTemplate)}\n{model.MaxLength}\n{model.MaxActiveSequences}")));
+        static string ContentOf(ModelReference model)
+        {
+            var weights = model.Folder is null ? model.Initial!.ToString() : ModelFingerprint.Of(model.Folder);
+            var template = File.Exists(model.DialogueTemplate) ? File.ReadAllText(model.DialogueTemplate) : model.DialogueTemplate;
+            var content = $"{weights}\n{template}\n{model.MaxLength}\n{model.MaxActiveSequences}";
+            return Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(content)));
+        }
     }
 
     private static SubmittedModel ResolveModel(string? named, string? dialogueTemplate, string? judgeTemplate, string? option)

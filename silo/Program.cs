@@ -65,8 +65,11 @@ command.SetAction(async (parse, cancellation) =>
     });
     await server.StartAsync(cancellation);
     var o = server.Options;
-    Console.WriteLine($"silo 127.0.0.1:{o.SiloPort}, gateway 127.0.0.1:{o.GatewayPort}, "
-        + $"{(o.ModelHost is { } host ? $"model host {host.Name}{(computing == TorchDevices.Cpu ? "" : $" on {computing}")}{(holding == WeightDtype.Rounded ? $", {WeightDtypes.Rounding}" : "")}" : "no model host")}, dashboard {server.Dashboard}");
+    var hosted = o.ModelHost is not { } host ? "no model host"
+        : $"model host {host.Name}"
+            + (computing == TorchDevices.Cpu ? "" : $" on {computing}")
+            + (holding == WeightDtype.Rounded ? $", {WeightDtypes.Rounding}" : "");
+    Console.WriteLine($"silo 127.0.0.1:{o.SiloPort}, gateway 127.0.0.1:{o.GatewayPort}, {hosted}, dashboard {server.Dashboard}");
     await server.WaitForShutdownAsync(cancellation);
 });
 return await CommandLineProgram.Run(command, args, e =>

@@ -38,7 +38,8 @@ internal static class ConvertCommand
             if (onTop is null && parse.GetValue(merge))
                 throw new UserError("--merge: there is no adapter to merge; name one with --adapter DIR");
             ModelConversion.Convert(folder, onTop, parse.GetValue(merge), parse.GetValue(dtype) == "bf16", target, shard);
-            Console.WriteLine($"{folder}{(onTop is null ? "" : parse.GetValue(merge) ? $" with {onTop} merged" : $" and, in adapter/, {onTop}")} in {target}, {parse.GetValue(dtype)}");
+            var added = onTop is null ? "" : parse.GetValue(merge) ? $" with {onTop} merged" : $" and, in adapter/, {onTop}";
+            Console.WriteLine($"{folder}{added} in {target}, {parse.GetValue(dtype)}");
         });
         return command;
     }

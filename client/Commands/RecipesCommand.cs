@@ -36,7 +36,11 @@ internal static class RecipesCommand
             if (keys.Count == 0)
                 throw new UserError($"no key of a recipe has '{part}' in it; without it 'recipes explain' names all");
             foreach (var key in keys)
-                Console.WriteLine($"{key.Key}{(key.Allowed.Length == 0 ? "" : $": {key.Allowed}")}{(key.Methods.Count == 0 ? "" : $" ({string.Join(", ", key.Methods)})")}\n    {key.Meaning}");
+            {
+                var allowed = key.Allowed.Length == 0 ? "" : $": {key.Allowed}";
+                var methods = key.Methods.Count == 0 ? "" : $" ({string.Join(", ", key.Methods)})";
+                Console.WriteLine($"{key.Key}{allowed}{methods}\n    {key.Meaning}");
+            }
         });
         return new Command("recipes", "Work with recipe files.") { List(), Show(), Copy(), validate, schema, explain };
     }

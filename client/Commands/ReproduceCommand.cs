@@ -55,7 +55,10 @@ internal static class ReproduceCommand
             if (parse.GetValue(what) is { } word && (word != "all" || ids.Count > 0))
                 throw new UserError($"'{word}': say all, or name tables and figures with --table and --figure");
             if (ids.Find(id => !known.Contains(id)) is { } unknown)
-                throw new UserError($"{(unknown.StartsWith("figure", StringComparison.Ordinal) ? "--figure " + unknown[7..] : "--table " + unknown)}: known are {string.Join(", ", known)}");
+            {
+                var asked = unknown.StartsWith("figure", StringComparison.Ordinal) ? $"--figure {unknown[7..]}" : $"--table {unknown}";
+                throw new UserError($"{asked}: known are {string.Join(", ", known)}");
+            }
             var choosing = parse.GetResult(choose) is not null;
             var named = parse.GetValue(choose) ?? [];
             if (choosing && (ids.Count > 0 || parse.GetValue(what) is not null))

@@ -37,9 +37,8 @@ internal static class RunExecutor
                 Console.WriteLine($"cancelled after step {status.Step} of {status.Stage}; go on with: resume {folder.Path}");
                 return Cancelled;
             case RunState.Failed:
-                await Console.Error.WriteLineAsync(
-                    $"the run failed: "
-                    + $"{status.Message}{(Directory.Exists(folder.Path) ? $"\nwhat it made is in {folder.Path}; {WhatNext(status, folder)}" : "")}");
+                var made = Directory.Exists(folder.Path) ? $"\nwhat it made is in {folder.Path}; {WhatNext(status, folder)}" : "";
+                await Console.Error.WriteLineAsync($"the run failed: {status.Message}{made}");
                 return Failed;
             default:
                 return Succeeded; // The watcher has seen enough; the run goes on.

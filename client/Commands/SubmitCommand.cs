@@ -70,7 +70,8 @@ internal static class SubmitCommand
         {
             await using var session = cluster is null ? await Session.Embed(device, verbose)
                 : await Session.Connect(CommonOptions.ParseGateway(cluster));
-            Console.WriteLine($"{count - before} prompts to {model}{(session.Dashboard is null ? "" : $"; dashboard {session.Dashboard}")}");
+            var dashboard = session.Dashboard is null ? "" : $"; dashboard {session.Dashboard}";
+            Console.WriteLine($"{count - before} prompts to {model}{dashboard}");
             var clock = Stopwatch.StartNew();
             var said = TimeSpan.Zero;
             try

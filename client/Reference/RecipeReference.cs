@@ -24,8 +24,8 @@ internal static class RecipeReference
         {
             page.Append(CultureInfo.InvariantCulture, $"\n## {(group.Key.Length == 0 ? "The run" : $"`{group.Key}`")}\n\n");
             if (RecipeHelp.All.FirstOrDefault(h => h.Key == group.Key) is { } about)
-                page.Append(CultureInfo.InvariantCulture,
-                    $"{Markdown.Text(about.Meaning)}{(about.Methods.Count == 0 ? "" : $" Methods: {string.Join(", ", about.Methods)}.")}\n\n");
+                page.Append(Markdown.Text(about.Meaning))
+                    .Append(about.Methods.Count == 0 ? "" : $" Methods: {string.Join(", ", about.Methods)}.").Append("\n\n");
             page.Append("| key | meaning | values | default | methods |\n|---|---|---|---|---|\n");
             foreach (var key in group)
                 page.Append(CultureInfo.InvariantCulture,

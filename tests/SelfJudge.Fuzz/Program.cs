@@ -57,7 +57,8 @@ root.SetAction(async parse =>
     var faults = Path.GetFullPath(parse.GetValue(output)!);
     var temporary = Directory.CreateTempSubdirectory("selfjudge-fuzz-").FullName;
     Console.WriteLine($"seed {start}");
-    Console.WriteLine($"{"reader",-12} {"inputs",9} {"accepted",9} {"refused",9} {"faults",7} {"slowest",9} {"allocated",10} {"resident",9}");
+    Console.WriteLine($"{"reader",-12} {"inputs",9} {"accepted",9} {"refused",9} {"faults",7} "
+        + $"{"slowest",9} {"allocated",10} {"resident",9}");
     var any = false;
     foreach (var reader in chosen)
     {

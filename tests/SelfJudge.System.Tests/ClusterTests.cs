@@ -67,7 +67,8 @@ public sealed class ClusterTests(UninterruptedRun uninterrupted) : IDisposable
         // The cluster executes the run, whatever process asks for it.
         var elsewhere = await _folder.Client("resume", last);
         Assert.True(elsewhere.ExitCode == 1, elsewhere.ToString());
-        Assert.Equal($"the cluster at {silo.Gateway} is executing run last; watch it with 'watch {last}', or stop it with 'cancel {last}'\n", elsewhere.Errors);
+        Assert.Equal($"the cluster at {silo.Gateway} is executing run last; "
+            + $"watch it with 'watch {last}', or stop it with 'cancel {last}'\n", elsewhere.Errors);
         await silo.Kill();
         var told = await client.End();
         Assert.True(told.ExitCode == 1, told.ToString());

@@ -32,7 +32,8 @@ public sealed class MethodTests : IDisposable
             $"  - {{name: RAFT, method: raft, from: SFT, reward: RM, {Rollouts("samples: 8, learning_rate: 1e-3")}}}",
             $"  - {{name: ReST, method: rest, from: SFT, reward: RM, grow_steps: 4, thresholds: [0.7], policy_examples: 32, "
                 + $"{Rollouts("samples: 8, learning_rate: 3e-3")}}}",
-            $"  - {{name: PPO, method: ppo, from: SFT, reward: RM, {Rollouts("samples: 4, learning_rate: 1e-3")}, ppo: {{mini_batch: 32}}}}",
+            $"  - {{name: PPO, method: ppo, from: SFT, reward: RM, {Rollouts("samples: 4, learning_rate: 1e-3")}, "
+                + $"ppo: {{mini_batch: 32}}}}",
             $"  - {{name: Oracle, method: self-judge, from: SFT, judge: oracle, {Rollouts("samples: 2, learning_rate: 3e-4")}}}",
             $"  - {{name: Dynamic, method: self-judge, from: JSFT, judge: policy, {Rollouts("samples: 2, learning_rate: 3e-4")}}}");
         var ended = await _folder.Client("train", "--recipe", recipe, "--out", _folder["run"]);

@@ -84,7 +84,8 @@ public sealed class ResumeTests(UninterruptedRun uninterrupted) : IDisposable
 
     // The pattern of what is said of a checkpoint that was cut in half.
     private string Damaged(int step) =>
-        $@"checkpoint {Checkpoint(step)} is damaged: tensor [\w.]+ lies at \[\d+, \d+\], outside the file's \d+ bytes of data: the file is truncated or damaged";
+        $@"checkpoint {Checkpoint(step)} is damaged: tensor [\w.]+ lies at \[\d+, \d+\], "
+                + @"outside the file's \d+ bytes of data: the file is truncated or damaged";
 
     private void Truncate(int step)
     {

@@ -24,7 +24,8 @@ public sealed class RunsCommandTests(UninterruptedRun uninterrupted) : IDisposab
         Assert.Matches($"one +smoke +running +Self-Judge +[0-9]+/{Steps}", (await Succeed("runs")).Output);
 
         // A folder in use is nobody else's.
-        await AssertFails($"process {running.Id} is executing the run in {Run}; watch it with 'watch {Run}', or stop it with 'cancel {Run}'", "resume", "one");
+        await AssertFails($"process {running.Id} is executing the run in {Run}; watch it with 'watch {Run}', "
+            + $"or stop it with 'cancel {Run}'", "resume", "one");
         await AssertFails("runs/one holds a run already: go on with it by 'resume runs/one', or name another folder with --out",
             SmallRun.Train("runs/one"));
 

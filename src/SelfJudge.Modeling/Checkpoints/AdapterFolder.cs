@@ -86,9 +86,9 @@ public static class AdapterFolder
     {
         var path = Path.Combine(folder, WeightsFile);
         if (!File.Exists(path))
-            throw new InvalidDataException(
-                $"{folder} holds no "
-                + $"{WeightsFile}{(File.Exists(Path.Combine(folder, "adapter_model.bin")) ? "; adapter_model.bin is not supported: save the adapter with safe_serialization=True" : "")}");
+            throw new InvalidDataException($"{folder} holds no {WeightsFile}"
+                + (File.Exists(Path.Combine(folder, "adapter_model.bin"))
+                    ? "; adapter_model.bin is not supported: save the adapter with safe_serialization=True" : ""));
         var tensors = CheckpointTensors.OfFile(path);
         try
         {

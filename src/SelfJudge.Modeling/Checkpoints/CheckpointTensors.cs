@@ -47,9 +47,10 @@ internal sealed class CheckpointTensors : IDisposable
         {
             var found = Directory.Exists(folder) ? Directory.GetFiles(folder).Select(f => Path.GetFileName(f)!).Where(IsOtherFormat)
                 .Order(StringComparer.Ordinal).ToList() : [];
-            throw new InvalidDataException(
-                $"{folder} holds neither {WeightsFile} nor {IndexFile}; "
-                + $"{(found.Count > 0 ? $"found {string.Join(", ", found)}, but other weight formats are not supported: save the model with safe_serialization=True" : "other weight formats are not supported")}");
+            throw new InvalidDataException($"{folder} holds neither {WeightsFile} nor {IndexFile}; "
+                + (found.Count == 0 ? "other weight formats are not supported"
+                    : $"found {string.Join(", ", found)}, but other weight formats are not supported: "
+                        + "save the model with safe_serialization=True"));
         }
         var map = JsonFile.Read(index, json => (json["weight_map"] as JsonObject ?? throw new InvalidDataException("weight_map is missing"))
             .Select(p => (Tensor: p.Key, Shard: p.Value is JsonValue v && v.TryGetValue<string>(out var name) ? name

@@ -22,9 +22,9 @@ public static class ModelFolder
     {
         var path = Path.Combine(folder, ConfigFile);
         if (!File.Exists(path))
-            throw new InvalidDataException(
-                $"{folder} is not a model folder: it has no "
-                + $"{ConfigFile}{(Directory.Exists(folder) && Directory.EnumerateFiles(folder, "*.gguf").Any() ? ", and GGUF files are not supported: use the model's Hugging Face folder with safetensors" : "")}");
+            throw new InvalidDataException($"{folder} is not a model folder: it has no {ConfigFile}"
+                + (Directory.Exists(folder) && Directory.EnumerateFiles(folder, "*.gguf").Any()
+                    ? ", and GGUF files are not supported: use the model's Hugging Face folder with safetensors" : ""));
         var config = JsonFile.Read(path, ModelConfigFile.Parse);
         // Chat models often name a further end token, that of a turn, only here.
         var generation = Path.Combine(folder, GenerationFile);

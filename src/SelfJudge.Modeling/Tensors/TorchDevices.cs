@@ -36,7 +36,8 @@ public static class TorchDevices
         return count() switch
         {
             0 => throw new DeviceException(
-                $"device {device} is not there: LibTorch finds no GPU, so there is only cpu; nvidia-smi shows whether the driver finds one"),
+                $"device {device} is not there: LibTorch finds no GPU, so there is only cpu; "
+                    + "nvidia-smi shows whether the driver finds one"),
             var there when number >= there =>
                 throw new DeviceException(
                     $"device {device} is not there: there are cpu and "

@@ -98,7 +98,8 @@ internal static class RowFiles
             }
             if (stream is GZipStream && total > MostUnpacked && total > MostTimes * source.Length)
                 throw new DataException(
-                    $"{file}: {source.Length} bytes unpack to more than {total}, which no file of rows does; unpack it, and see what it is");
+                    $"{file}: {source.Length} bytes unpack to more than {total}, which no file of rows does; "
+                        + "unpack it, and see what it is");
             yield return buffer.AsMemory(start, count - start);
         }
     }

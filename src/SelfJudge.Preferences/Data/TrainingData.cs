@@ -43,8 +43,9 @@ public abstract class TrainingData
                     if (PairsFor(template.Principle).Count == 0)
                         throw new DataException(
                             $"stage '{stage.Name}': judge template '{template.Name}' judges by the principle {template.Principle}, of "
-                            + $"which the data has no labels; "
-                            + $"{(Principles.Count == 0 ? "it has labels of no principle" : $"it has those of {string.Join(", ", Principles)}")}: take a template without a principle, or other data");
+                            + "which the data has no labels; "
+                            + (Principles.Count == 0 ? "it has labels of no principle" : $"it has those of {string.Join(", ", Principles)}")
+                            + ": take a template without a principle, or other data");
         }
     }
 

@@ -88,6 +88,7 @@ public sealed partial class ChatJudge(IChatClient client, IReadOnlyList<JudgeTem
     private static partial Regex RoleMark();
 
     // Nothing that was read is read again, so that an answer of any length takes time in proportion to it.
-    [GeneratedRegex(@"^(?>[\s""'*_`(\[]*)(?>(?:(?:[Aa]nswer|[Rr]esponse|[Aa]ssistant|[Oo]ption|[Dd]ecision|[Vv]erdict)[\s:*_]+)*)(?>[\s""'*_`(\[]*)([AB])[""'*_`)\].,;:!]*\s*(?:\n|$)")]
+    [GeneratedRegex(@"^(?>[\s""'*_`(\[]*)(?>(?:(?:[Aa]nswer|[Rr]esponse|[Aa]ssistant|[Oo]ption|[Dd]ecision|[Vv]erdict)[\s:*_]+)*)"
+        + @"(?>[\s""'*_`(\[]*)([AB])[""'*_`)\].,;:!]*\s*(?:\n|$)")]
     private static partial Regex Letter();
 }

@@ -35,7 +35,8 @@ public sealed record PartWeights(
     [property: Setting("The weight of judge tokens.", AtLeast = 0, AtMost = 1_000_000)] double JudgeToken = 1,
     [property: Setting("The weight of rationales.", AtLeast = 0, AtMost = 1_000_000)] double Rationale = 1,
     [property: Setting("The weight of judge prompts, learned as text.", AtLeast = 0, AtMost = 1_000_000)] double JudgePrompt = 0,
-    [property: Setting("Whether the weights are those of single tokens, over all that are learned, instead of each part's mean.")] bool PerToken = false)
+    [property: Setting("Whether the weights are those of single tokens, over all that are learned, instead of each part's mean.")]
+    bool PerToken = false)
 {
     public PartWeights()
         : this(Response: 1)

@@ -31,7 +31,8 @@ internal static class RecipeSettings
                 if (i == keys.Length - 1)
                     throw new RecipeException(
                         $"{place}: '{path}' is a whole element; "
-                        + $"{(SettingKeys.IsGroup(element) ? $"set one of its keys: {string.Join(", ", SettingKeys.Of(element).Keys)}" : $"set the list, as {string.Join('.', keys[..i])}=[…]")}");
+                        + (SettingKeys.IsGroup(element) ? $"set one of its keys: {string.Join(", ", SettingKeys.Of(element).Keys)}"
+                            : $"set the list, as {string.Join('.', keys[..i])}=[…]"));
                 node = list.Items.Find(item => item is YamlMap { Entries: var entries } && entries.TryGetValue("name", out var name)
                     && name.Value is YamlScalar { Text: var text } && text == keys[i])
                     ?? (int.TryParse(keys[i], out var at) ? list.Items.ElementAtOrDefault(at) : null)
@@ -41,8 +42,9 @@ internal static class RecipeSettings
             }
             if (node is not YamlMap { Entries: var known } || !SettingKeys.Of(type).TryGetValue(keys[i], out var key))
                 throw new RecipeException(
-                    $"{place}: unknown key "
-                    + $"'{path}'{(SettingKeys.Of(type).Count > 0 ? $"; known here are {string.Join(", ", SettingKeys.Of(type).Keys)}" : $"; '{string.Join('.', keys[..i])}' has no keys")}");
+                    $"{place}: unknown key '{path}'; "
+                    + (SettingKeys.Of(type).Count > 0 ? $"known here are {string.Join(", ", SettingKeys.Of(type).Keys)}"
+                        : $"'{string.Join('.', keys[..i])}' has no keys"));
             type = key.Type;
             if (i == keys.Length - 1)
                 known[keys[i]] = new YamlEntry(place, value);

@@ -69,7 +69,8 @@ public sealed class ChatEndpoint : DelegatingChatClient
     {
         ClientResultException { Status: 401 or 403 } refused =>
             $"refuses access ({refused.Status}): "
-                + $"{(_endpoint.KeyEnv is null ? "name the environment variable that holds its key (--judge-key-env; in a recipe key_env)" : $"is the key in {_endpoint.KeyEnv} the right one?")}",
+                + (_endpoint.KeyEnv is { } variable ? $"is the key in {variable} the right one?"
+                    : "name the environment variable that holds its key (--judge-key-env; in a recipe key_env)"),
         ClientResultException { Status: 404 } =>
             $"has no {_address.AbsolutePath.TrimEnd('/')}/chat/completions, or no model '{_endpoint.Model}' (404): write the address as "
                 + $"https://HOST/v1, and the model as the server names it",

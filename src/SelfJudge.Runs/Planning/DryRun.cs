@@ -133,7 +133,7 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
         return training.Policy;
     }
 
-    private TrainingSpec Spec(StageRecipe of, string from) => StageTraining.SpecOf(Run, recipe, of, from);
+    private TrainingSpec Spec(StageRecipe of, string from) => StageSpec.Of(Run, recipe, of, from);
 
     private static int Room(ModelHost host, SamplePrompt prompt)
     {

@@ -208,7 +208,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
     private StageLoad Load(StageRecipe stage) => new()
     {
         Config = _config,
-        Lora = StageTraining.ToLora(recipe.AdapterOf(stage)),
+        Lora = StageSpec.ToLora(recipe.AdapterOf(stage)),
         FrozenBytes = target.FrozenBytes,
         IsCpu = target.IsCpu,
         Workers = target.Workers,

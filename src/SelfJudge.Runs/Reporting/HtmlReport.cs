@@ -63,7 +63,9 @@ internal static class HtmlReport
         html.Append($"<table><tr><th>policy{(hasGold ? "<th>gold<th>helpful<th>honest<th>follows<th>truthful" : "")}<th>win "
             + $"rate<th>length<th>repetition</tr>");
         foreach (var p in result.Policies)
-            html.Append($"<tr><td>{Text(p.Name)}{(hasGold ? $"<td>{p.GoldMean:0.000}" : "")}{string.Concat(p.GoldByPrinciple.Values.Select(v => $"<td>{v:0.000}"))}<td>{p.WinRate * 100:0.0} %<td>{p.MeanLength:0.0}<td>{p.Repetition:0.000}</tr>");
+            html.Append($"<tr><td>{Text(p.Name)}{(hasGold ? $"<td>{p.GoldMean:0.000}" : "")}")
+                .AppendJoin("", p.GoldByPrinciple.Values.Select(v => $"<td>{v:0.000}"))
+                .Append($"<td>{p.WinRate * 100:0.0} %<td>{p.MeanLength:0.0}<td>{p.Repetition:0.000}</tr>");
         html.Append("</table>").Append(Bars($"Win rate against {Baseline(recipe)}",
             [.. result.Policies.Where(p => p.Name != recipe.Evaluation!.Baseline)
             .Select(p => new Bar(p.Name, p.WinRate, p.WinRateCi95[0], p.WinRateCi95[1]))], 0.5));
@@ -75,7 +77,8 @@ internal static class HtmlReport
         ? $" Of the judge's {judge.Judged} verdicts: swap consistency {judge.SwapConsistency:0.000}, position bias "
             + $"{judge.PositionBias:+0.000;-0.000;0.000}, p(A) + p(B) "
             + $"{judge.JudgeMass:0.000}."
-            + $"{(judge.InconsistentRate is { } share ? $" On {share * 100:0.0} % of the pairs its two orders disagree; {Inconsistent(judge)}." : "")}" : "";
+            + (judge.InconsistentRate is { } share
+                ? $" On {share * 100:0.0} % of the pairs its two orders disagree; {Inconsistent(judge)}." : "") : "";
 
     private static string Inconsistent(EvaluationJudgeResult judge) =>
         judge.InconsistentPairs == InconsistentPairs.Mean ? "the mean over both orders decides them" : "they count as ties";
@@ -95,9 +98,16 @@ internal static class HtmlReport
             html.Append("</table>");
             var principles = result.Judges.SelectMany(j => j.AccuracyByPrinciple?.Keys ?? []).Distinct().ToList();
             if (principles.Count > 0)
-                html.Append($"<p>Accuracy of each principle's judge template on that principle's own "
-                    + $"pairs:</p><table><tr><th>model{string.Concat(principles.Select(p => $"<th>{Text(p.Replace('_', ' '))}"))}</tr>"
-                    + $"{string.Concat(result.Judges.Select(j => $"<tr><td>{Text(j.Stage)}{string.Concat(principles.Select(p => $"<td>{(j.AccuracyByPrinciple?.TryGetValue(p, out var value) == true ? value.ToString("0.000") : "")}"))}</tr>"))}</table>");
+            {
+                static string Accuracy(JudgeResult judge, string principle) =>
+                    judge.AccuracyByPrinciple?.TryGetValue(principle, out var value) == true ? $"{value:0.000}" : "";
+                html.Append("<p>Accuracy of each principle's judge template on that principle's own pairs:</p><table><tr><th>model")
+                    .AppendJoin("", principles.Select(p => $"<th>{Text(p.Replace('_', ' '))}")).Append("</tr>");
+                foreach (var judge in result.Judges)
+                    html.Append($"<tr><td>{Text(judge.Stage)}")
+                        .AppendJoin("", principles.Select(p => $"<td>{Accuracy(judge, p)}")).Append("</tr>");
+                html.Append("</table>");
+            }
             foreach (var stage in recipe.Stages.Where(s => s.Spec.TeachesJudging))
                 html.Append($"<p><b>{Text(stage.Name)}</b> {Departure(stage)}</p>");
         }

@@ -55,9 +55,8 @@ internal static class SvgChart
                         $"<circle cx={Px(x):0.#} cy={Py(y):0.#} r=3.2 fill=\"{colour}\"><title>{Text(s.Name)}: {y:0.####} at "
                         + $"{x:0.###}</title></circle>");
         }
-        var legend = shown.Count == 1 ? ""
-            : $"<figcaption>"
-            + $"{string.Concat(shown.Select((s, i) => $"<span><i style=\"background:{Colours[i % Colours.Length]}\"></i>{Text(s.Name)}</span>"))}</figcaption>";
+        var names = shown.Select((s, i) => $"<span><i style=\"background:{Colours[i % Colours.Length]}\"></i>{Text(s.Name)}</span>");
+        var legend = shown.Count == 1 ? "" : $"<figcaption>{string.Concat(names)}</figcaption>";
         return Figure(title, Width, Height, svg.ToString(), legend);
     }
 

@@ -33,7 +33,7 @@ public static partial class TablesMarkdown
             foreach (var row in reproduced.Rows)
                 text.AppendLine($"| {Text(row.Row)} | {row.Metric.Label()} | {(row.Paper is { } paper ? row.Metric.Show(paper) : "")} | "
                     + $"{row.Metric.Show(row.Mean)} | {row.Metric.Show(row.Ci95)} | "
-                    + $"{Text(string.Join(", ", row.Budget.Where(b => b.Value > 0).Select(b => $"{b.Value:#,0} {b.Key.Replace('_', ' ')}")))} |");
+                    + $"{Text(row.BudgetText())} |");
             if (reproduced.Claims.Count == 0)
                 continue;
             text.AppendLine().AppendLine("| finding | difference | 95 % | here |").AppendLine("|---|---|---|---|");

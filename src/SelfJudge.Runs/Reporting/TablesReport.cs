@@ -70,28 +70,36 @@ public static class TablesReport
     private static void Table(StringBuilder html, ReproducedTable reproduced)
     {
         var table = reproduced.Table;
-        html.Append($"<h2>{Text(table.Name)}: "
-            + $"{Text(table.Title)}</h2><p>"
-            + $"{Text(table.Finding)}{(table.Departs.Length > 0 ? $" <span class=soft>{Text(table.Departs)}</span>" : "")}</p>");
+        var departs = table.Departs.Length > 0 ? $" <span class=soft>{Text(table.Departs)}</span>" : "";
+        html.Append($"<h2>{Text(table.Name)}: {Text(table.Title)}</h2><p>{Text(table.Finding)}{departs}</p>");
         if (table.Id.StartsWith("figure", StringComparison.Ordinal))
             Charts(html, reproduced);
         html.Append("<table class=cells><tr><th><th class=text>metric<th>paper<th>here<th>95 %<th>ordering<th "
             + "class=text>budget<th>seconds</tr>");
         foreach (var row in reproduced.Rows)
-            html.Append($"<tr><td>{Text(row.Row)}<td "
-                + $"class=text>{row.Metric.Label()}<td>{(row.Paper is { } paper ? row.Metric.Show(paper) : "")}<td>"
-                + $"{row.Metric.Show(row.Mean)}<td>{row.Metric.Show(row.Ci95)}<td>"
-                + $"{row.OrderingHolds switch { true => "<span class=yes>holds</span>", false => "<span class=no>does not</span>", null => "" }}"
-                + $"<td class=\"text "
-                    + $"soft\">{Text(string.Join(", ", row.Budget.Where(b => b.Value > 0).Select(b => $"{b.Value:#,0} {b.Key.Replace('_', ' ')}")))}<td>{row.Seconds:0}</tr>");
+        {
+            var ordering = row.OrderingHolds switch
+            {
+                true => "<span class=yes>holds</span>",
+                false => "<span class=no>does not</span>",
+                null => "",
+            };
+            html.Append($"<tr><td>{Text(row.Row)}<td class=text>{row.Metric.Label()}")
+                .Append($"<td>{(row.Paper is { } paper ? row.Metric.Show(paper) : "")}<td>{row.Metric.Show(row.Mean)}")
+                .Append($"<td>{row.Metric.Show(row.Ci95)}<td>{ordering}")
+                .Append($"<td class=\"text soft\">{Text(row.BudgetText())}<td>{row.Seconds:0}</tr>");
+        }
         html.Append("</table>");
         if (reproduced.Claims.Count == 0)
             return;
         html.Append("<table><tr><th>finding<th>difference<th>95 %<th>here</tr>");
         foreach (var c in reproduced.Claims)
-            html.Append($"<tr><td>{Text(c.Claim.Statement)}, {c.Claim.Metric.Label()}<td>{c.Claim.Metric.Show(c.Difference.Mean)}<td>"
-                + $"{c.Claim.Metric.Show(c.Difference.Low)} to {c.Claim.Metric.Show(c.Difference.High)}<td>"
-                + $"{(c.Holds ? "<span class=yes>holds</span>" : "<span class=no>does not hold</span>")}{(c.IsClear ? ", clear" : ", not clear")}</tr>");
+        {
+            var holds = c.Holds ? "<span class=yes>holds</span>" : "<span class=no>does not hold</span>";
+            html.Append($"<tr><td>{Text(c.Claim.Statement)}, {c.Claim.Metric.Label()}<td>{c.Claim.Metric.Show(c.Difference.Mean)}")
+                .Append($"<td>{c.Claim.Metric.Show(c.Difference.Low)} to {c.Claim.Metric.Show(c.Difference.High)}")
+                .Append($"<td>{holds}{(c.IsClear ? ", clear" : ", not clear")}</tr>");
+        }
         html.Append("</table>");
         foreach (var reason in reproduced.Reasons)
             html.Append($"<p><b>Otherwise than the paper:</b> {Text(reason)}</p>");

@@ -1,6 +1,5 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Modeling.Checkpoints;
-using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
@@ -90,13 +89,13 @@ internal sealed class StageTraining : IAsyncDisposable
         var epoch = checkpoints.TakeOver(epochFloor);
         var initial = await RunModels.EnsureLoaded(host, runId, recipe, folder, stage.From);
         var evaluator = await StageEvaluator.Open(host, chats, runId, recipe, folder, stage);
-        var training = await host.OpenTrainingAsync(SpecOf(runId, recipe, stage, initial), CancellationToken.None);
+        var training = await host.OpenTrainingAsync(StageSpec.Of(runId, recipe, stage, initial), CancellationToken.None);
         try
         {
             var progress = StageProgress.None;
             var startedFrom = stage.From is null ? null
                 : FolderSeal.HashOf(folder.OutputOf(recipe, recipe.Stages.Single(s => s.Name == stage.From)));
-            if (NewestOf(stageName, startedFrom, recipe, folder, checkpoints, warn) is { } newest)
+            if (StageCheckpoint.NewestOf(stageName, startedFrom, recipe, folder, checkpoints, warn) is { } newest)
             {
                 progress = StageProgress.FromCounters(newest.State.StageStep, newest.State.Counters);
                 if (recipe.Deterministic && newest.State.Workers != host.Workers)
@@ -113,39 +112,6 @@ internal sealed class StageTraining : IAsyncDisposable
             throw;
         }
     }
-
-    // Its stages' checkpoints follow each other in one folder. What lies ahead of a stage is of an earlier life of the run: its
-    // steps are logged no more, and the models that it came from may be others by now.
-    private static (CheckpointState State, Func<TrainingSnapshot> Load)? NewestOf(string stage, string? startedFrom, Recipe recipe,
-        RunFolder folder, CheckpointStore checkpoints, Action<string> warn)
-    {
-        if (checkpoints.Newest(warn) is not { State: var state } newest)
-            return null;
-        var names = recipe.Stages.Select(s => s.Name).ToList();
-        var remedy = $"put back what is missing, or delete {folder.Checkpoints}: stage {stage} then begins anew";
-        if (!names.Contains(state.Stage))
-            throw new CheckpointException(
-                $"{folder.Checkpoints} holds step {state.RunStep} of a stage '{state.Stage}', which {folder.Recipe} does not have: {remedy}");
-        if (names.IndexOf(state.Stage) > names.IndexOf(stage))
-            throw new CheckpointException(
-                $"{folder.Checkpoints} holds step {state.RunStep} of stage {state.Stage}, but by {folder.StageResults} and "
-                + $"{folder.Stages} stage {stage} before it is not finished: {remedy}");
-        if (state.Stage != stage)
-            return null;
-        return state.StartedFrom == startedFrom ? newest
-            : throw new CheckpointException(
-                $"{folder.Checkpoints} holds step {state.RunStep} of stage {stage}, which was made from another model than stage "
-                + $"{recipe.Stages.Single(s => s.Name == stage).From} has left: {remedy}");
-    }
-
-    /// <summary>What a stage has a host train, from the model <paramref name="initial"/>.</summary>
-    public static TrainingSpec SpecOf(string runId, Recipe recipe, StageRecipe stage, string initial) =>
-        new(RunModels.IdOf(runId, stage.Name), initial, stage.HasReference ? initial : null, ToLora(stage.Adapter),
-            Seeds.Derive(recipe.Seed, $"{stage.Name}/adapter"), ToOptions(stage.Optimizer))
-        { Head = HeadOf(stage.Spec) };
-
-    /// <summary>The shape of an adapter; null where there is none.</summary>
-    public static LoraConfig? ToLora(AdapterRecipe? adapter) => adapter is { } a ? new LoraConfig(a.R, a.Alpha, a.Targets) : null;
 
     /// <summary>
     /// Before its first step, measures what compares or rewards a stage's samples. What was measured goes with the
@@ -356,20 +322,10 @@ internal sealed class StageTraining : IAsyncDisposable
     private IReadOnlyList<PreferenceExample> HeldOut(IReadOnlyList<PreferenceExample> pairs) =>
         HeldOutSample.Of(pairs, Recipe.JudgedPairs ?? int.MaxValue, Seeds.Derive(Recipe.Seed, "held-out pairs"));
 
-    private static ScalarHead HeadOf(MethodSpec method) => method.Head switch
-    {
-        MethodHead.Reward => ScalarHead.Reward,
-        MethodHead.Value => ScalarHead.Value,
-        _ => ScalarHead.None,
-    };
-
     // What an adapter says that it stands on.
     private string BaseModel() =>
         Path.GetFullPath(Recipe.BaseOf(Stage) is { } from ? _folder.OutputOf(Recipe, Recipe.Stages.Single(s => s.Name == from))
             : Recipe.Model.Path ?? _folder.Path);
-
-    private static OptimizerOptions ToOptions(OptimizerRecipe o) =>
-        new(o.Beta1, o.Beta2, 1e-8, o.WeightDecay, o.ClipNorm, o.MaxTokensPerBatch, o.GradientCheckpointing);
 
     private static void Add(Dictionary<string, double> figures, IEnumerable<KeyValuePair<string, double>> more)
     {

@@ -27,7 +27,12 @@ public sealed record MeasuredAnswers(IReadOnlyList<double> Gold, IReadOnlyList<d
 /// a single value.</param>
 /// <param name="OrderingHolds">Whether every finding of the paper that names this row came out here; null where none does.</param>
 public sealed record TableRow(string Table, string Row, PaperMetric Metric, double? Paper, double Mean, IReadOnlyList<double>? Ci95,
-    int Seeds, bool? OrderingHolds, IReadOnlyDictionary<string, double> Budget, double Seconds);
+    int Seeds, bool? OrderingHolds, IReadOnlyDictionary<string, double> Budget, double Seconds)
+{
+    /// <summary>What its training was given, such as <c>60 steps, 1,920 prompts</c>.</summary>
+    public string BudgetText() =>
+        string.Join(", ", Budget.Where(b => b.Value > 0).Select(b => $"{b.Value:#,0} {b.Key.Replace('_', ' ')}"));
+}
 
 /// <summary>A finding of the paper, tested here.</summary>
 /// <param name="Difference">The claim's sum, such as of the row that should be above less the other: paired by seed and prompt, for a

@@ -22,7 +22,8 @@ public sealed partial class RunGrainTests
         await Run(cluster, "run").Start(request with { Folder = _folder.In("link") });
         var elsewhere = await Assert.ThrowsAsync<RunFolderException>(() =>
             Run(cluster, "run").Start(request with { Folder = _folder.In("other") }));
-        Assert.Equal($"run run is being executed in {_folder.In("run")}, not in {_folder.In("other")}: start the other one under another id", elsewhere.Message);
+        Assert.Equal($"run run is being executed in {_folder.In("run")}, not in {_folder.In("other")}: "
+            + "start the other one under another id", elsewhere.Message);
         var otherwise = await Assert.ThrowsAsync<RunFolderException>(() =>
             Run(cluster, "run").Start(TestRuns.Request(TestRuns.SelfJudge(steps: 5), _folder.In("run"))));
         Assert.Equal($"run run is being executed in {_folder.In("run")} by another recipe: wait for its end, or start the other recipe in "

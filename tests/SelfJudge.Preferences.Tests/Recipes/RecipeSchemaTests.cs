@@ -81,8 +81,9 @@ public sealed class RecipeSchemaTests
     private static void AssertValid(string yaml)
     {
         var result = Schema.Evaluate(ToJson(yaml), new EvaluationOptions { OutputFormat = OutputFormat.List });
-        Assert.True(result.IsValid,
-            $"{string.Join('\n', (result.Details ?? []).Where(d => d.Errors is not null).Select(d => $"{d.InstanceLocation}: {string.Join(", ", d.Errors!.Values)}"))}\n{yaml}");
+        var errors = (result.Details ?? []).Where(d => d.Errors is not null)
+            .Select(d => $"{d.InstanceLocation}: {string.Join(", ", d.Errors!.Values)}");
+        Assert.True(result.IsValid, $"{string.Join('\n', errors)}\n{yaml}");
     }
 
     private static JsonElement ToJson(string yaml)

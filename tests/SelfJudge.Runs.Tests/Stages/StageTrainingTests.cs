@@ -16,6 +16,6 @@ public sealed class StageTrainingTests
         var recipe = RecipeFile.Parse(
             $"{{data: {{world_pairs: 10}}, stages: [{{name: S, method: dpo, steps: 1, learning_rate: 1, prompts: 2, loss: {{kind: "
             + $"{kind}}}}}]}}", "r.yaml");
-        Assert.Equal(reference, StageTraining.SpecOf("run", recipe, recipe.Stages[0], "initial").Reference);
+        Assert.Equal(reference, StageSpec.Of("run", recipe, recipe.Stages[0], "initial").Reference);
     }
 }

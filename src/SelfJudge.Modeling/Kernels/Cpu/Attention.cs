@@ -13,9 +13,6 @@ namespace SelfJudge.Modeling.Kernels.Cpu;
 /// </summary>
 internal static unsafe class Attention
 {
-    // Floats of a cache that fit beside what else the second-level cache holds.
-    private const int MaxAskedFor = 1 << 15;
-
     /// <summary>
     /// As <see cref="IKernels.Attend"/>. The keys and values of the sequence before stay where they are: one that shares a beginning
     /// with it brings only its own. What is held of it comes first from <paramref name="heldKeysValues"/>.
@@ -224,27 +221,6 @@ internal static unsafe class Attention
                     AttendRows(qkv + (long)row * width + head * dim, Math.Min(Blocks.Rows, begin + n - row), held + row - begin,
                         heads, seen, @out + (long)row * heads.QueryWidth + head * dim, null);
         }
-    }
-
-    /// <summary>
-    /// Asks for what a sequence of <paramref name="held"/> tokens will read of its cache, so that it comes while the sequence before
-    /// it is computed: of a short sequence these are many short stretches, which no processor foresees.
-    /// </summary>
-    public static void AskFor(HeadLayout heads, int held, float* keys, float* values, int capacity)
-    {
-        int first = heads.FirstSeen(held), seen = held + 1 - first, rows = heads.KeyValueWidth;
-        if (2L * rows * seen > MaxAskedFor)
-            return;
-        for (var row = keys + first; row < keys + first + (long)rows * capacity; row += capacity)
-            Ask(row, seen);
-        for (var group = 0; group < heads.KeyValueHeads; group++)
-            Ask(values + ((long)group * capacity + first) * heads.HeadDim, seen * heads.HeadDim);
-    }
-
-    private static void Ask(float* start, int floats)
-    {
-        for (var at = start; at < start + floats; at += Simd.Lanes)
-            Simd.Prefetch(at);
     }
 
     // One more token, straight from its cache: the heads of a group four at a time where they share keys and the widths

@@ -177,7 +177,8 @@ public sealed unsafe partial class CpuKernels : IKernels
         for (var i = 0; i < slots.Length; i++)
         {
             if (i + 1 < slots.Length)
-                Attention.AskFor(heads, lengths[i + 1], keys + slots[i + 1] * slotSize, values + slots[i + 1] * slotSize, cache.Capacity);
+                CachePrefetch.AskFor(heads, lengths[i + 1], keys + slots[i + 1] * slotSize, values + slots[i + 1] * slotSize,
+                    cache.Capacity);
             Attention.Cached(q, o, heads, offsets[i], offsets[i + 1] - offsets[i], lengths[i], keys + slots[i] * slotSize,
                 values + slots[i] * slotSize, cache.Capacity);
         }
