@@ -33,14 +33,14 @@ public interface IPromptGrain : IGrainWithStringKey
     /// <summary>
     /// Samples completions and plays their bracket. In training the triplets go onto the stream, and are kept and sent again
     /// until <see cref="Acknowledge"/>. A repeated call for a step returns the first one's outcome, unless its completions are
-    /// too old for what is asked now.
+    /// too old for what is asked now. What a later epoch asks for is played anew, and what earlier ones asked for is dropped.
     /// </summary>
     [Alias("Play"), ResponseTimeout("00:10:00")]
     Task<PromptOutcome> Play(PromptRequest request, CancellationToken cancellation);
 
-    /// <summary>The trainer has the triplets of a step for good.</summary>
+    /// <summary>The trainer of an epoch has the triplets of a step for good, or has no use for them.</summary>
     [Alias("Acknowledge")]
-    Task Acknowledge(int step);
+    Task Acknowledge(int step, long epoch);
 }
 
 /// <summary>Brackets of one prompt, or in training of one place in the batch, step after step. Its key is the prompt grain's.</summary>

@@ -49,6 +49,7 @@ public enum EvaluationKind
 
 /// <summary>What becomes of a prompt's bracket in training.</summary>
 /// <param name="RunId">The key of the trainer that gets the triplets.</param>
+/// <param name="Epoch">Of the trainer when it opened the stage.</param>
 /// <param name="PolicyVersion">The version that the step is to learn from.</param>
 /// <param name="MaxStaleness">Completions more versions older than <paramref name="PolicyVersion"/> are sampled again; null accepts
 /// any.</param>
@@ -57,6 +58,7 @@ public enum EvaluationKind
 public sealed record TripletRequest(
     [property: Id(0)] string RunId,
     [property: Id(1)] string Stage,
+    [property: Id(7)] long Epoch,
     [property: Id(2)] int Step,
     [property: Id(3)] TripletPattern Pattern,
     [property: Id(4)] long PolicyVersion,
@@ -89,8 +91,9 @@ public sealed record Triplet(
     [property: Id(6)] bool OrdersAgree,
     [property: Id(7)] string Prompt);
 
-/// <summary>All triplets of one prompt in one step: one event of the triplet stream. It is unique by run, stage, step and prompt; within
-/// it, each triplet by its match.</summary>
+/// <summary>All triplets of one prompt in one step: one event of the triplet stream. It is unique by run, stage, epoch, step and prompt;
+/// within it, each triplet by its match.</summary>
+/// <param name="Epoch">Of the trainer that asked for it. A run begun anew under the same path has another one.</param>
 /// <param name="PromptGrain">Whom to acknowledge.</param>
 /// <param name="Identical">Matches between identical completions, which make no preference.</param>
 /// <param name="Verdicts">Of every match that was judged, for the judge's health.</param>
@@ -100,6 +103,7 @@ public sealed record Triplet(
 public sealed record TripletBatch(
     [property: Id(0)] string RunId,
     [property: Id(1)] string Stage,
+    [property: Id(11)] long Epoch,
     [property: Id(2)] int Step,
     [property: Id(3)] int PromptIndex,
     [property: Id(4)] string PromptGrain,

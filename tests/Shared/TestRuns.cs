@@ -12,6 +12,9 @@ internal static class TestRuns
 {
     public const string Stage = "Self-Judge";
 
+    /// <summary>Of a trainer's first opening of a stage.</summary>
+    public const long Epoch = 2;
+
     /// <summary>Self-training from the start model: one stage, three prompts a step.</summary>
     public static Recipe SelfJudge(int steps = 4, int checkpointEvery = 1, int maxStaleness = 0) => new()
     {
@@ -26,8 +29,9 @@ internal static class TestRuns
     public static RunRequest Request(Recipe recipe, string folder) => new(RecipeFile.Render(recipe), folder);
 
     /// <summary>A batch with a triplet per match. Ids tell them apart: the prompt's are {prompt, match}.</summary>
-    public static TripletBatch Batch(string run, int step, int prompt, long version = 0, string stage = Stage, params int[] matches) =>
-        new(run, stage, step, prompt, $"{run}/{stage}/{prompt}", [.. matches.Select(m => Triplet(prompt, m, version))], 1,
+    public static TripletBatch Batch(string run, int step, int prompt, long version = 0, string stage = Stage, long epoch = Epoch,
+        params int[] matches) =>
+        new(run, stage, epoch, step, prompt, $"{run}/{stage}/{prompt}", [.. matches.Select(m => Triplet(prompt, m, version))], 1,
             [Verdict.Of([new TemplateJudgment(null, new(0.8, 0.1), new(0.2, 0.7))])], new CompletionSummary(4, 20, 3, 8, 3, 10), []);
 
     public static Triplet Triplet(int prompt, int match, long version = 0) =>

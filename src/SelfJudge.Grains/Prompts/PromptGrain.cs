@@ -11,30 +11,32 @@ namespace SelfJudge.Grains.Prompts;
 /// <summary>
 /// One prompt in one round: it asks a policy replica for completions, has a tournament play their bracket, and in
 /// training streams the triplets to the trainer. It keeps them and sends them again until the trainer has acknowledged
-/// them: the stream is transport, not the only copy. In training one activation has the prompts of a place in the batch
-/// step after step, since to make and end one for each costs more than what it does; those of a step that is being
-/// written to disk wait here while the next one is played.
+/// them: the stream is transport, not the only copy. A run that is resumed, or begun anew under the same path, asks in a later
+/// epoch of its trainer: what it asks for is played anew, by the same seeds, and what an earlier one asked for goes. In training one
+/// activation has the prompts of a place in the batch step after step, since to make and end one for each costs more than what it does;
+/// those of a step that is being written to disk wait here while the next one is played.
 /// </summary>
 [Reentrant, GrainType("prompt")]
 public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<PromptGrain> logger) : Grain, IPromptGrain
 {
-    private readonly Dictionary<int, Handover> _unacknowledged = []; // by step
-    private (int? Step, Task<PromptOutcome>? Outcome) _play;
+    private readonly Dictionary<(long Epoch, int Step), Handover> _unacknowledged = [];
+    private ((long Epoch, int Step)? At, Task<PromptOutcome>? Outcome) _play; // in training at an epoch and a step
 
     public async Task<PromptOutcome> Play(PromptRequest request, CancellationToken cancellation)
     {
         while (true)
         {
-            var step = request.Training?.Step;
-            var play = _play.Step == step ? _play.Outcome : null;
+            var at = request.Training is { } training ? (training.Epoch, training.Step) : ((long Epoch, int Step)?)null;
+            var play = _play.At == at ? _play.Outcome : null;
             var isOwn = play is null or { IsFaulted: true } or { IsCanceled: true }
                 || play.IsCompleted && IsStale((await play).Completions, request);
             if (isOwn)
             {
-                Forget(step);
-                _play = (step, play = PlayOnce(request, cancellation));
+                foreach (var handedOver in _unacknowledged.Keys.Where(k => k == at || k.Epoch < at?.Epoch).ToList())
+                    Forget(handedOver);
+                _play = (at, play = PlayOnce(request, cancellation));
             }
-            else if (step is { } played && _unacknowledged.TryGetValue(played, out var handover))
+            else if (at is { } played && _unacknowledged.TryGetValue(played, out var handover))
                 await Publish(handover.Batch);
             try
             {
@@ -50,11 +52,11 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         }
     }
 
-    public Task Acknowledge(int step)
+    public Task Acknowledge(int step, long epoch)
     {
-        Forget(step);
-        // Asked for this step again, by a run that went back to an earlier one, it samples anew.
-        if (_play.Step == step)
+        Forget((epoch, step));
+        // Asked for this step again, it samples anew.
+        if (_play.At == (epoch, step))
             _play = default;
         return Task.CompletedTask;
     }
@@ -65,10 +67,11 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         var compared = await Compare(request, sampled, cancellation);
         if (request.Training is { } training)
         {
-            var batch = new TripletBatch(training.RunId, training.Stage, training.Step, request.Index, this.GetPrimaryKeyString(),
+            var batch = new TripletBatch(training.RunId, training.Stage, training.Epoch, training.Step, request.Index,
+                this.GetPrimaryKeyString(),
                 compared.Triplets, compared.Identical, compared.Verdicts, Summary(sampled.Completions), compared.Rewarded,
                     compared.Inconsistent);
-            var handover = _unacknowledged[training.Step] = new Handover(batch);
+            var handover = _unacknowledged[(training.Epoch, training.Step)] = new Handover(batch);
             var again = new GrainTimerCreationOptions(options.ResendAfter, options.ResendAfter) { Interleave = true, KeepAlive = true };
             handover.Timer = this.RegisterGrainTimer(Resend, handover, again);
             await Publish(batch);
@@ -158,7 +161,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
 
     private async Task Resend(Handover handover, CancellationToken cancellation)
     {
-        if (_unacknowledged.GetValueOrDefault(handover.Batch.Step) != handover)
+        if (_unacknowledged.GetValueOrDefault((handover.Batch.Epoch, handover.Batch.Step)) != handover)
             return;
         if (++handover.Resent <= options.ResendLimit)
         {
@@ -167,7 +170,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         }
         // The run has ended without a word, or failed and was left: played again, it samples the same by the same seeds.
         LogGivenUp(this.GetPrimaryKeyString(), options.ResendLimit);
-        await Acknowledge(handover.Batch.Step);
+        await Acknowledge(handover.Batch.Step, handover.Batch.Epoch);
         if (_unacknowledged.Count == 0)
             DeactivateOnIdle();
     }
@@ -175,9 +178,9 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
     private Task Publish(TripletBatch batch) =>
         this.GetStreamProvider(TripletStream.Provider).GetStream<TripletBatch>(TripletStream.Of(batch.RunId)).OnNextAsync(batch);
 
-    private void Forget(int? step)
+    private void Forget((long Epoch, int Step) handedOver)
     {
-        if (step is { } handedOver && _unacknowledged.Remove(handedOver, out var handover))
+        if (_unacknowledged.Remove(handedOver, out var handover))
             handover.Timer?.Dispose();
     }
 

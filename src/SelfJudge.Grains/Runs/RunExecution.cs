@@ -209,7 +209,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
             opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Evaluator, recipe.TemplatesOf(stage),
             stage.Samples, recipe.Sampling, Seeds.Derive(seed, i),
             recipe.Deterministic ? $"{runId}/{stage.Name}/{step}" : null, stage.Prompts,
-            new TripletRequest(runId, stage.Name, step, stage.Triplets, version, isOnPolicy ? stage.MaxStaleness : null,
+            new TripletRequest(runId, stage.Name, opening.Epoch, step, stage.Triplets, version, isOnPolicy ? stage.MaxStaleness : null,
                 recipe.Judge.RequireAgreement), opening.Evaluation, stage.AcceptanceBeta), cancellation)));
     }
 

@@ -59,6 +59,8 @@ public sealed record StageAssignment([property: Id(0)] RunRequest Run, [property
 /// <param name="Seconds">Spent on the steps done.</param>
 /// <param name="Evaluator">The id of the model that judges or rewards samples.</param>
 /// <param name="Evaluation">How it does.</param>
+/// <param name="Epoch">Under which the trainer writes, higher than that of any opening before. Triplets that another one asked for are not
+/// learned from.</param>
 [GenerateSerializer, Immutable, Alias("sj.StageOpening")]
 public sealed record StageOpening(
     [property: Id(0)] string Host,
@@ -70,7 +72,8 @@ public sealed record StageOpening(
     [property: Id(6)] IReadOnlyList<string> Warnings,
     [property: Id(7)] double Seconds,
     [property: Id(8)] string Evaluator,
-    [property: Id(9)] EvaluationKind Evaluation);
+    [property: Id(9)] EvaluationKind Evaluation,
+    [property: Id(10)] long Epoch);
 
 /// <summary>A step that the device has before it.</summary>
 /// <param name="PolicyVersion">The policy's version once it is made.</param>

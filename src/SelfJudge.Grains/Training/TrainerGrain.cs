@@ -49,12 +49,21 @@ public sealed partial class TrainerGrain(
         await state.WriteStateAsync();
         var warnings = new List<string>();
         _stage = await StageTraining.Open(Run, assignment.Run, assignment.Stage, host, chats, catalog, state.State.Epoch, warnings.Add);
-        _inbox = new TripletInbox(assignment.Stage, _stage.Progress.Step);
+        _inbox = new TripletInbox(assignment.Stage, _stage.Epoch, _stage.Progress.Step);
         _duplicatesCounted = 0;
         foreach (var warning in warnings)
             LogWarning(Run, warning);
-        return new StageOpening(host.Name, _stage.Policy, _stage.InitialModel, _stage.Progress.Step, _stage.PolicyVersion,
-            _stage.Progress.Triplets, warnings, _stage.Progress.Seconds, _stage.Evaluator.Model, _stage.Evaluator.Kind);
+        var opening = new StageOpening(host.Name, _stage.Policy, _stage.InitialModel, _stage.Progress.Step, _stage.PolicyVersion,
+            _stage.Progress.Triplets,
+            warnings, _stage.Progress.Seconds, _stage.Evaluator.Model, _stage.Evaluator.Kind, _stage.Epoch);
+        // Files that came from elsewhere may be ahead of this cluster. If they are deleted, the next epoch is to be a higher one all
+        // the same.
+        if (opening.Epoch > state.State.Epoch + 1)
+        {
+            state.State.Epoch = opening.Epoch - 1;
+            await state.WriteStateAsync();
+        }
+        return opening;
     }
 
     public async Task<string?> CheckJudge()
@@ -167,7 +176,7 @@ public sealed partial class TrainerGrain(
     {
         // Without an open stage nothing is kept and nothing acknowledged: the prompt sends it again.
         var arrival = _inbox?.Add(batch);
-        // Stages come one after the other: nobody asks for another one's triplets any more.
+        // Stages and their openings come one after the other: nobody asks for an earlier one's triplets any more.
         if (arrival == Arrival.OtherStage || arrival == Arrival.Duplicate && batch.Step <= Stage.Progress.Step
             && Stage.Durable.IsCompletedSuccessfully)
             await Acknowledge(batch);
@@ -216,7 +225,7 @@ public sealed partial class TrainerGrain(
     {
         try
         {
-            await GrainFactory.GetGrain<IPromptGrain>(batch.PromptGrain).Acknowledge(batch.Step);
+            await GrainFactory.GetGrain<IPromptGrain>(batch.PromptGrain).Acknowledge(batch.Step, batch.Epoch);
         }
         catch (Exception e) when (e is OrleansException or TimeoutException)
         {

@@ -33,7 +33,6 @@ internal sealed class StageTraining : IAsyncDisposable
     private readonly TripletLog _triplets;
     private readonly SampleLog _samples;
     private readonly RunFolder _folder;
-    private readonly long _epoch;
     private readonly string? _startedFrom;
     private readonly long _stepsBefore;
     private List<(long RunStep, TripletBatch Batch)> _played = []; // since the last checkpoint
@@ -49,7 +48,7 @@ internal sealed class StageTraining : IAsyncDisposable
         string? startedFrom, StageProgress progress)
     {
         (Recipe, Stage, InitialModel, Evaluator, Progress) = (recipe, stage, initialModel, evaluator, progress);
-        (_host, _chats, _training, _data, _folder, _checkpoints, _epoch, _startedFrom, _totals) =
+        (_host, _chats, _training, _data, _folder, _checkpoints, Epoch, _startedFrom, _totals) =
             (host, chats, training, data, folder, checkpoints, epoch, startedFrom, host.Status.Totals);
         _batches = new StageBatches(recipe, stage, data, host.EncoderOf(training.Policy));
         _schedule = new LearningRateSchedule(stage.LearningRate, (int)Math.Round(stage.Warmup * stage.Steps), stage.Schedule, stage.Steps);
@@ -68,6 +67,9 @@ internal sealed class StageTraining : IAsyncDisposable
 
     /// <summary>What compares or rewards its samples.</summary>
     public StageEvaluator Evaluator { get; }
+
+    /// <summary>Under which its checkpoints are written.</summary>
+    public long Epoch { get; }
     public string Policy => _training.Policy;
     public long PolicyVersion => _host.VersionOf(_training.Policy);
     public bool IsDone => Progress.Step >= Stage.Steps;
@@ -287,7 +289,7 @@ internal sealed class StageTraining : IAsyncDisposable
         {
             await Durable; // from here on nobody reads the snapshot before
             var snapshot = _snapshot = await _training.SnapshotAsync(_snapshot);
-            var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, _epoch, _host.Workers,
+            var state = new CheckpointState(RunStep, Stage.Name, Progress.Step, Epoch, _host.Workers,
                 Progress.ToCounters())
             { StartedFrom = _startedFrom };
             var (played, rewarded) = (_played, _rewarded);

@@ -11,8 +11,11 @@ public enum Arrival
     /// <summary>It is here already, or its step is done: drop it.</summary>
     Duplicate,
 
-    /// <summary>It belongs to another stage than the one that is open.</summary>
+    /// <summary>It belongs to another stage than the one that is open, or to an earlier opening of it: nobody will learn from it.</summary>
     OtherStage,
+
+    /// <summary>It belongs to a later opening of the stage, by a trainer that has taken over: it is for that one to answer.</summary>
+    LaterEpoch,
 }
 
 /// <summary>
@@ -20,7 +23,7 @@ public enum Arrival
 /// and prompt, until all of a step are there; each counts once; the order of training is that of prompts and matches,
 /// whatever the order of arrival.
 /// </summary>
-public sealed class TripletInbox(string stage, int lastStepDone)
+public sealed class TripletInbox(string stage, long epoch, int lastStepDone)
 {
     private readonly SortedDictionary<int, SortedDictionary<int, TripletBatch>> _steps = [];
     private int _lastStepDone = lastStepDone;
@@ -29,7 +32,9 @@ public sealed class TripletInbox(string stage, int lastStepDone)
 
     public Arrival Add(TripletBatch batch)
     {
-        if (batch.Stage != stage)
+        if (batch.Epoch > epoch)
+            return Arrival.LaterEpoch;
+        if (batch.Stage != stage || batch.Epoch < epoch)
             return Arrival.OtherStage;
         if (batch.Step > _lastStepDone)
         {

@@ -2,6 +2,7 @@ using SelfJudge.Abstractions;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.Tournaments;
+using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Cluster;
 
@@ -15,6 +16,6 @@ internal static class TestRequests
         new(0, Turns, "fake", model, "fake", model, ["world"], samples, new SamplingOptions(1, 1, 0, 40), seed, batchKey, 1, training);
 
     public static TripletRequest Training(string run = "run", int step = 1, TripletPattern pattern = TripletPattern.AllMatches,
-        long version = 0, int? maxStaleness = 0) =>
-        new(run, "Self-Judge", step, pattern, version, maxStaleness);
+        long version = 0, int? maxStaleness = 0, long epoch = TestRuns.Epoch) =>
+        new(run, TestRuns.Stage, epoch, step, pattern, version, maxStaleness);
 }

@@ -4,6 +4,7 @@ using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Tournaments;
+using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Prompts;
 
@@ -163,7 +164,7 @@ public sealed class PromptGrainTests
         await Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default);
         var sent = await cluster.Streamed.Until(b => b.Count >= 4);
         Assert.All(sent, b => Assert.Equal(sent[0].Triplets.Select(t => t.Chosen.Seed), b.Triplets.Select(t => t.Chosen.Seed)));
-        await Prompt(cluster).Acknowledge(1);
+        await Prompt(cluster).Acknowledge(1, TestRuns.Epoch);
         Assert.True(await SendsNoMore(cluster, "p"));
     }
 
@@ -177,11 +178,40 @@ public sealed class PromptGrainTests
         await cluster.Streamed.Until(b => b.Skip(since).Count(s => s.Step == 1) >= 2 && b.Skip(since).Count(s => s.Step == 2) >= 2);
         foreach (var batch in cluster.Streamed.Items)
             Assert.Contains(batch.Triplets[0].Chosen.Seed, Enumerable.Range(0, 4).Select(i => Seeds.Derive((ulong)batch.Step, i)));
-        await Prompt(cluster).Acknowledge(1);
+        await Prompt(cluster).Acknowledge(1, TestRuns.Epoch);
         since = cluster.Streamed.Items.Count;
         await cluster.Streamed.Until(b => b.Skip(since).Count(s => s.Step == 2) >= 3);
         Assert.True(cluster.Streamed.Items.Skip(since).Count(s => s.Step == 1) <= 1); // one may have been on its way
-        await Prompt(cluster).Acknowledge(2);
+        await Prompt(cluster).Acknowledge(2, TestRuns.Epoch);
+        Assert.True(await SendsNoMore(cluster, "p"));
+    }
+
+    [Fact]
+    public async Task What_a_later_epoch_asks_for_is_played_anew_and_what_an_earlier_one_asked_for_is_sent_no_more()
+    {
+        await using var cluster = await Start(Impatient);
+        TripletRequest Training(int step, long epoch) => TestRequests.Training(step: step, epoch: epoch);
+        await Prompt(cluster).Play(TestRequests.Prompt(seed: 1, training: Training(step: 1, epoch: 2)), default);
+        await Prompt(cluster).Play(TestRequests.Prompt(seed: 1, training: Training(step: 2, epoch: 2)), default);
+        var anew = await Prompt(cluster).Play(TestRequests.Prompt(seed: 5, training: Training(step: 1, epoch: 3)), default);
+        Assert.Equal(Enumerable.Range(0, 4).Select(i => Seeds.Derive(5, i)), anew.Completions.Select(c => c.Seed));
+        // One of each step may have been on its way.
+        var sent = (await cluster.Streamed.Until(b => b.Count(s => s.Epoch == 3) >= 5)).SkipWhile(b => b.Epoch == 2).ToList();
+        Assert.True(sent.Count(b => b.Epoch == 2) <= 2);
+        Assert.All(sent.Where(b => b.Epoch == 3), b => Assert.Equal(anew.Champion.Seed, b.Triplets[^1].Chosen.Seed));
+    }
+
+    [Fact]
+    public async Task An_earlier_epochs_acknowledgement_leaves_what_a_later_one_asked_for()
+    {
+        await using var cluster = await Start(Impatient);
+        await Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training(epoch: 3)), default);
+        await Prompt(cluster).Acknowledge(1, 2);
+        var since = cluster.Streamed.Items.Count;
+        await cluster.Streamed.Until(b => b.Skip(since).Count() >= 3);
+        await Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training(epoch: 3)), default);
+        Assert.Single(cluster.Host.Sampled.Items);
+        await Prompt(cluster).Acknowledge(1, 3);
         Assert.True(await SendsNoMore(cluster, "p"));
     }
 
@@ -199,7 +229,7 @@ public sealed class PromptGrainTests
     {
         await using var cluster = await Start();
         var first = await Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default);
-        await Prompt(cluster).Acknowledge(1);
+        await Prompt(cluster).Acknowledge(1, TestRuns.Epoch);
         var second = await Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default);
         Assert.Equal(first.Completions.Select(c => string.Join(' ', c.Ids)), second.Completions.Select(c => string.Join(' ', c.Ids)));
         Assert.Equal(first.Bracket.Matches.Select(m => m.Winner), second.Bracket.Matches.Select(m => m.Winner));
@@ -215,7 +245,7 @@ public sealed class PromptGrainTests
         cluster.Calls.AfterSend = gate.Pass;
         var play = Prompt(cluster).Play(TestRequests.Prompt(training: TestRequests.Training()), default);
         await gate.Reached;
-        await Prompt(cluster).Acknowledge(1);
+        await Prompt(cluster).Acknowledge(1, TestRuns.Epoch);
         gate.Open();
         await play;
         Assert.True(await SendsNoMore(cluster, "p"));
@@ -292,7 +322,7 @@ public sealed class PromptGrainTests
         await cluster.Streamed.Until(b => b.Count(s => s.PromptGrain == "other") >= 4);
         var sends = cluster.Calls.Sends(prompt); // without what was on its way
         await cluster.Streamed.Until(b => b.Count(s => s.PromptGrain == "other") >= 8);
-        await other.Acknowledge(1);
+        await other.Acknowledge(1, TestRuns.Epoch);
         return cluster.Calls.Sends(prompt) == sends;
     }
 

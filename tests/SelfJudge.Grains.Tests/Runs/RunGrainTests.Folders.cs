@@ -1,4 +1,5 @@
 using SelfJudge.Abstractions;
+using SelfJudge.Grains.Prompts;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Runs.Folders;
@@ -105,6 +106,22 @@ public sealed partial class RunGrainTests
         var failed = await Complete(cluster, "run", TwoStages);
         Assert.Equal($"{folder.Checkpoints} holds step 4 of stage Self-Judge, which was made from another model than stage SFT has left: "
             + $"put back what is missing, or delete {folder.Checkpoints}: stage Self-Judge then begins anew", failed.Message);
+    }
+
+    [Fact]
+    public async Task A_run_begun_anew_where_another_failed_learns_nothing_from_it()
+    {
+        await using var cluster = await GrainCluster.Start(new PromptGrainOptions { ResendAfter = TimeSpan.FromMilliseconds(20) });
+        cluster.Host.OnStep = version => version == 2 ? throw new InvalidOperationException("the device is on fire") : Task.CompletedTask;
+        Assert.Equal(RunState.Failed, (await Complete(cluster, "run", TestRuns.SelfJudge())).State);
+        // Its prompts keep what nobody has acknowledged, and send it again.
+        var since = cluster.Streamed.Items.Count;
+        await cluster.Streamed.Until(b => b.Skip(since).Count(s => s.Step == 3) >= 3);
+        Directory.Delete(_folder.In("run"), recursive: true);
+        cluster.Host.OnStep = _ => Task.CompletedTask;
+        var anew = TestRuns.SelfJudge() with { Seed = 7 };
+        await Complete(cluster, "whole", anew);
+        await AssertSameEnd(cluster, anew, new RunFolder(_folder.In("run")));
     }
 
     [Fact]

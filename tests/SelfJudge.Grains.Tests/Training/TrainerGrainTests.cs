@@ -114,6 +114,35 @@ public sealed class TrainerGrainTests : IDisposable
     }
 
     [Fact]
+    public async Task Another_epochs_triplets_are_not_learned_from_and_only_an_earlier_ones_are_acknowledged()
+    {
+        await using var cluster = await GrainCluster.Start();
+        Assert.Equal(2, (await Open(cluster)).Epoch);
+        Assert.Equal(3, (await Open(cluster)).Epoch);
+        var (left, ahead) = (TestRuns.Batch("run", 1, 0, epoch: 2, matches: [0, 1]),
+            TestRuns.Batch("run", 1, 2, epoch: 4, matches: [2, 3]));
+        await cluster.Publish(ahead);
+        await cluster.Publish(left);
+        await Acknowledged(cluster, left, times: 1);
+        await cluster.Publish(TestRuns.Batch("run", 1, 0, epoch: 3, matches: [1]));
+        var outcome = await Trainer(cluster).TrainOnTriplets(1, 1, default);
+        Assert.Equal([(0, 1)], Assert.Single(cluster.Host.Trained.Items).Select(p => (p.Prompt[0], p.Prompt[1])));
+        Assert.Equal(new TripletCounts(1, 1, 0, 1, 0), outcome.Triplets);
+        Assert.Equal(0, cluster.Calls.Count(nameof(IPromptGrain.Acknowledge), ahead.PromptGrain));
+    }
+
+    [Fact]
+    public async Task An_epoch_is_higher_than_all_before_whatever_becomes_of_the_files_that_say_so()
+    {
+        await using var cluster = await GrainCluster.Start();
+        var checkpoints = new RunFolder(_folder.Path).Checkpoints;
+        new CheckpointStore(checkpoints, 2).TakeOver(atLeast: 49);
+        Assert.Equal(51, (await Open(cluster)).Epoch);
+        Directory.Delete(checkpoints, recursive: true);
+        Assert.Equal(52, (await Open(cluster)).Epoch);
+    }
+
+    [Fact]
     public async Task Prompts_keep_sending_until_the_trainer_is_open_and_has_acknowledged()
     {
         await using var cluster = await GrainCluster.Start(new PromptGrainOptions { ResendAfter = TimeSpan.FromMilliseconds(20) });
@@ -283,7 +312,7 @@ public sealed class TrainerGrainTests : IDisposable
         await Trainer(cluster).TrainOnTriplets(2, 1, default);
         // The last step has nothing to learn from; the stage is opened anew before it.
         await Open(cluster, TestRuns.SelfJudge(steps: 3));
-        await cluster.Publish(TestRuns.Batch("run", 3, 0, version: 2));
+        await cluster.Publish(TestRuns.Batch("run", 3, 0, version: 2, epoch: TestRuns.Epoch + 1));
         await Trainer(cluster).TrainOnTriplets(3, 1, default);
         await Trainer(cluster).FinishStage();
         string Line(int match) =>

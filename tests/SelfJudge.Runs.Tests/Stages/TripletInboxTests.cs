@@ -16,7 +16,7 @@ public sealed class TripletInboxTests
             var arrivals = Enumerable.Range(0, prompts).Concat(Enumerable.Range(0, repetitions).Select(_ => random.Below(prompts)))
                 .ToList();
             random.Shuffle(arrivals);
-            var inbox = new TripletInbox(TestRuns.Stage, 0);
+            var inbox = new TripletInbox(TestRuns.Stage, TestRuns.Epoch, 0);
             var kept = arrivals.Count(p => inbox.Add(TestRuns.Batch("run", 1, p, matches: [0, 1])) == Arrival.Kept);
             Assert.Equal((prompts, prompts), (kept, inbox.Arrived(1)));
             Assert.Equal(Enumerable.Range(0, prompts), inbox.Take(1).Select(b => b.PromptIndex));
@@ -28,7 +28,7 @@ public sealed class TripletInboxTests
     public void Every_triplet_is_made_once_or_counted_as_a_duplicate() =>
         Gen.Select(Gen.Int[1, 4], Gen.Int[0, 5], Gen.Int[0, 3]).Array[0, 40].Sample(arrivals =>
         {
-            var inbox = new TripletInbox(TestRuns.Stage, 0);
+            var inbox = new TripletInbox(TestRuns.Stage, TestRuns.Epoch, 0);
             var (sent, taken) = (0L, 0L);
             for (var step = 1; step <= 4; step++)
             {
@@ -46,7 +46,7 @@ public sealed class TripletInboxTests
     [Fact]
     public void A_step_that_is_done_takes_nothing_more()
     {
-        var inbox = new TripletInbox(TestRuns.Stage, lastStepDone: 3);
+        var inbox = new TripletInbox(TestRuns.Stage, TestRuns.Epoch, lastStepDone: 3);
         Assert.Equal(Arrival.Duplicate, inbox.Add(TestRuns.Batch("run", 3, 0, matches: [0])));
         Assert.Equal(Arrival.Kept, inbox.Add(TestRuns.Batch("run", 4, 0, matches: [0])));
         Assert.Single(inbox.Take(4));
@@ -57,7 +57,7 @@ public sealed class TripletInboxTests
     [Fact]
     public void A_later_steps_batch_waits_for_its_step()
     {
-        var inbox = new TripletInbox(TestRuns.Stage, 0);
+        var inbox = new TripletInbox(TestRuns.Stage, TestRuns.Epoch, 0);
         Assert.Equal(Arrival.Kept, inbox.Add(TestRuns.Batch("run", 2, 0, matches: [0])));
         Assert.Empty(inbox.Take(1));
         Assert.Equal(2, Assert.Single(inbox.Take(2)).Step);
@@ -66,9 +66,22 @@ public sealed class TripletInboxTests
     [Fact]
     public void Another_stages_batch_is_neither_kept_nor_counted()
     {
-        var inbox = new TripletInbox(TestRuns.Stage, 0);
+        var inbox = new TripletInbox(TestRuns.Stage, TestRuns.Epoch, 0);
         Assert.Equal(Arrival.OtherStage, inbox.Add(TestRuns.Batch("run", 1, 0, stage: "another", matches: [0])));
         Assert.Equal((0, 0L), (inbox.Arrived(1), inbox.DuplicatesDropped));
+    }
+
+    [Theory]
+    [InlineData(TestRuns.Epoch - 1, TestRuns.Stage, Arrival.OtherStage)]
+    [InlineData(TestRuns.Epoch - 1, "another", Arrival.OtherStage)]
+    [InlineData(TestRuns.Epoch + 1, TestRuns.Stage, Arrival.LaterEpoch)]
+    [InlineData(TestRuns.Epoch + 1, "another", Arrival.LaterEpoch)]
+    public void Another_epochs_batch_is_neither_kept_nor_counted(long epoch, string stage, Arrival expected)
+    {
+        var inbox = new TripletInbox(TestRuns.Stage, TestRuns.Epoch, lastStepDone: 1);
+        Assert.Equal(expected, inbox.Add(TestRuns.Batch("run", 1, 0, stage: stage, epoch: epoch, matches: [0])));
+        Assert.Equal(expected, inbox.Add(TestRuns.Batch("run", 2, 0, stage: stage, epoch: epoch, matches: [0])));
+        Assert.Equal((0, 0L), (inbox.Arrived(2), inbox.DuplicatesDropped));
     }
 
     [Theory]
