@@ -64,7 +64,7 @@ public sealed class SelfJudgeServer : IAsyncDisposable
                 .SetMinimumLevel(LogLevel.Warning).AddFilter("SelfJudge", LogLevel.Information);
         if (options.ModelHost is { } modelHost)
         {
-            builder.Services.AddSingleton(_ => new ModelHost(modelHost));
+            builder.Services.AddSingleton(s => new ModelHost(modelHost, s.GetRequiredService<TimeProvider>()));
             builder.Services.AddSingleton<IModelHost>(s => s.GetRequiredService<ModelHost>());
             builder.Services.AddHostedService<ModelHostService>();
         }
@@ -149,7 +149,9 @@ public static class SelfJudgeSiloExtensions
         silo.Services.AddSingleton<DataCatalog>();
         silo.Services.AddSingleton<ChatJudges>();
         silo.Services.AddSingleton<RunInstruments>();
+#pragma warning disable RS0030 // Where nobody has registered another, the silo's time is the system's.
         silo.Services.TryAddSingleton(TimeProvider.System);
+#pragma warning restore RS0030
         silo.Services.TryAddSingleton(new PromptGrainOptions());
         silo.Services.TryAddSingleton(new TrainerGrainOptions());
         silo.AddPersistentStreams(TripletStream.Provider, TripletQueue.Of, stream =>

@@ -12,7 +12,7 @@ namespace SelfJudge.Hosting;
 /// and what other silos put in is found within milliseconds.
 /// </summary>
 public sealed class TripletQueue(string name, StreamCacheEvictionOptions cache, StreamStatisticOptions statistics,
-    HashRingStreamQueueMapperOptions queues, IServiceProvider services, IGrainFactory grains, ILoggerFactory loggers)
+    HashRingStreamQueueMapperOptions queues, IServiceProvider services, IGrainFactory grains, ILoggerFactory loggers, TimeProvider time)
     : MemoryAdapterFactory<DefaultMemoryMessageBodySerializer>(name, cache, statistics, queues, services, grains, loggers), IQueueAdapter,
         IDisposable
 {
@@ -42,11 +42,11 @@ public sealed class TripletQueue(string name, StreamCacheEvictionOptions cache, 
             _arrived.Release();
     }
 
-    IQueueAdapterReceiver IQueueAdapter.CreateReceiver(QueueId queueId) => new Receiver(CreateReceiver(queueId), _arrived);
+    IQueueAdapterReceiver IQueueAdapter.CreateReceiver(QueueId queueId) => new Receiver(CreateReceiver(queueId), _arrived, time);
 
     public void Dispose() => _arrived.Dispose();
 
-    private sealed class Receiver(IQueueAdapterReceiver queue, SemaphoreSlim arrived) : IQueueAdapterReceiver
+    private sealed class Receiver(IQueueAdapterReceiver queue, SemaphoreSlim arrived, TimeProvider time) : IQueueAdapterReceiver
     {
         private volatile bool _isShutDown;
 
@@ -58,14 +58,14 @@ public sealed class TripletQueue(string name, StreamCacheEvictionOptions cache, 
 
         public async Task<IList<IBatchContainer>> GetQueueMessagesAsync(int maxCount, CancellationToken cancellationToken)
         {
-            for (var since = TimeProvider.System.GetTimestamp(); ;)
+            for (var since = time.GetTimestamp(); ;)
             {
-                await arrived.WaitAsync(LookPeriod, cancellationToken);
+                await arrived.WaitAsync(LookPeriod, cancellationToken); // a look, by whatever time: nothing is decided by it
                 // The prompts of a step hand over together, and to read and deliver one costs as much as to do it for all: behind
                 // whatever else is ready to run, most of them are there.
                 await Task.Factory.StartNew(static () => { }, cancellationToken, TaskCreationOptions.PreferFairness, TaskScheduler.Default);
                 var messages = await queue.GetQueueMessagesAsync(maxCount, cancellationToken);
-                if (messages.Count > 0 || _isShutDown || TimeProvider.System.GetElapsedTime(since) >= LongestWait)
+                if (messages.Count > 0 || _isShutDown || time.GetElapsedTime(since) >= LongestWait)
                     return messages;
             }
         }

@@ -95,6 +95,7 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
 
     public int OpenTrainings => _openTrainings;
     public string Name => name;
+    public TimeProvider Time { get; set; } = TimeProvider.System;
     public string Device => "fake:0";
 
     public int Workers => 1;

@@ -39,7 +39,7 @@ public sealed class JudgeReplicaGrain(IModelHost host, ChatJudges chats) : Grain
                 : encoder.EncodePrompt(turns, response.Length);
             return new ResponseSequence(prompt, response[..Math.Min(response.Length, encoder.MaxLength - prompt.Length)]);
         }).ToList();
-        return await HostCalls.WithBackOff(() =>
+        return await HostCalls.WithBackOff(host.Time, () =>
             host.RewardsAsync(request.Model, sequences, request.Batch.ToCohort(), cancellation), cancellation);
     }
 }

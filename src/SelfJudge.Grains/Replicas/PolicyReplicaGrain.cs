@@ -21,7 +21,7 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
     {
         var encoder = host.EncoderOf(request.Model);
         var prompt = encoder.EncodePrompt(request.Turns, request.Sampling.MaxNewTokens);
-        var sampled = await HostCalls.WithBackOff(() =>
+        var sampled = await HostCalls.WithBackOff(host.Time, () =>
             host.SampleAsync(request.Model, new SamplePrompt(prompt, request.Seeds, request.Sampling), request.Batch.ToCohort(),
                 cancellation), cancellation);
         return new SampleResponse(prompt,
@@ -57,7 +57,8 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
             ? new ResponseSequence(encoder.Encode([new TemplatePart(string.Concat(r.Turns.Select(t => t.Content)), false)], begin: true),
                 encoder.Tokenizer.Encode(r.Response))
             : new ResponseSequence(encoder.EncodePrompt(r.Turns), encoder.EncodeAnswer(r.Response))).ToList();
-        var logProbs = await HostCalls.WithBackOff(() => host.LogProbsAsync(request.Model, sequences, cancellation), cancellation);
+        var logProbs = await HostCalls.WithBackOff(host.Time, () =>
+            host.LogProbsAsync(request.Model, sequences, cancellation), cancellation);
         return new LogProbsResponse([.. sequences.Zip(logProbs, (s, p) => new ResponseLogProb(p, s.Response.Length, s.Prompt.Length))],
             host.DescriptionOf(request.Model).Config.MaxPositionEmbeddings);
     }

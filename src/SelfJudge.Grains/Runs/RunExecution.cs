@@ -225,7 +225,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
             }
             catch (Exception e) when (attempt < PlayAttempts && e is OrleansException or TimeoutException)
             {
-                await Task.Delay(TimeSpan.FromSeconds(attempt), cancellation);
+                await Task.Delay(TimeSpan.FromSeconds(attempt), time, cancellation);
             }
     }
 

@@ -25,19 +25,17 @@ public sealed partial class TrainerGrain(
         RunInstruments instruments, TrainerGrainOptions options, ILogger<TrainerGrain> logger)
     : Grain, ITrainerGrain, IStreamSubscriptionObserver
 {
-    private StageTraining? _stage;
-    private TripletInbox? _inbox;
-    private TaskCompletionSource _arrival = new();
-    private (int Step, int Prompts) _awaited; // what the step that waits for triplets needs
+    private LearnerState _at = LearnerState.Closed;
+    private (StageTraining Stage, TripletInbox Inbox)? _open;
+    private TaskCompletionSource _changed = new(); // whoever waits for triplets looks again
     private Task _acknowledging = Task.CompletedTask;
     private Task _stepping = Task.CompletedTask;
     private Task _leaving = Task.CompletedTask;
-    private long _duplicatesCounted;
-    private (int Step, Task<StepOutcome> Outcome) _begun =
-        (0, Task.FromException<StepOutcome>(new InvalidOperationException("no step was begun")));
+    private Task<StepOutcome>? _outcome; // of the step begun last
 
     private string Run => this.GetPrimaryKeyString();
-    private StageTraining Stage => _stage ?? throw new InvalidOperationException($"run {Run} has no open stage");
+    private (StageTraining Stage, TripletInbox Inbox) Open => _open ?? throw new InvalidOperationException($"run {Run} has no open stage");
+    private StageTraining Stage => Open.Stage;
 
     public async Task OnSubscribed(IStreamSubscriptionHandleFactory handleFactory) =>
         await handleFactory.Create<TripletBatch>().ResumeAsync((batch, _) => Receive(batch));
@@ -48,14 +46,21 @@ public sealed partial class TrainerGrain(
         state.State.Epoch++;
         await state.WriteStateAsync();
         var warnings = new List<string>();
-        _stage = await StageTraining.Open(Run, assignment.Run, assignment.Stage, host, chats, catalog, state.State.Epoch, warnings.Add);
-        _inbox = new TripletInbox(assignment.Stage, _stage.Epoch, _stage.Progress.Step);
-        _duplicatesCounted = 0;
+        var stage = await StageTraining.Open(Run, assignment.Run, assignment.Stage, host, chats, catalog, state.State.Epoch, warnings.Add);
+        try
+        {
+            _at = _at.Open(stage.Epoch);
+        }
+        catch
+        {
+            await stage.DisposeAsync();
+            throw;
+        }
+        _open = (stage, new TripletInbox(assignment.Stage, stage.Epoch, stage.Progress.Step));
         foreach (var warning in warnings)
             LogWarning(Run, warning);
-        var opening = new StageOpening(host.Name, _stage.Policy, _stage.InitialModel, _stage.Progress.Step, _stage.PolicyVersion,
-            _stage.Progress.Triplets,
-            warnings, _stage.Progress.Seconds, _stage.Evaluator.Model, _stage.Evaluator.Kind, _stage.Epoch);
+        var opening = new StageOpening(host.Name, stage.Policy, stage.InitialModel, stage.Progress.Step, stage.PolicyVersion,
+            stage.Progress.Triplets, warnings, stage.Progress.Seconds, stage.Evaluator.Model, stage.Evaluator.Kind, stage.Epoch);
         // Files that came from elsewhere may be ahead of this cluster. If they are deleted, the next epoch is to be a higher one all
         // the same.
         if (opening.Epoch > state.State.Epoch + 1)
@@ -76,38 +81,32 @@ public sealed partial class TrainerGrain(
 
     public async Task<StepOutcome> TrainOnData()
     {
-        var started = TimeProvider.System.GetTimestamp();
+        var started = host.Time.GetTimestamp();
         var stage = Stage;
         IReadOnlyDictionary<string, double> metrics;
         do
             metrics = await Step(stage, stage.StepOnData());
-        while (stage == _stage && !stage.IsDone && TimeProvider.System.GetElapsedTime(started) < options.CallLength);
+        while (_at.Epoch == stage.Epoch && !stage.IsDone && host.Time.GetElapsedTime(started) < options.CallLength);
         return Outcome(stage, metrics);
     }
 
     public async Task<StepBegun> BeginStep(int step, int prompts, CancellationToken cancellation)
     {
-        var (stage, inbox) = (Stage, _inbox!);
-        if (step != stage.Progress.Step + 1)
-            throw new InvalidOperationException($"step {step} was asked for, but the stage is at step {stage.Progress.Step}");
-        var started = TimeProvider.System.GetTimestamp();
-        _awaited = (step, prompts);
+        var (stage, inbox) = Open;
+        _at = _at.Await(step, prompts, stage.Progress.Step);
         try
         {
-            while (inbox == _inbox && inbox.Arrived(step) < prompts)
-                await _arrival.Task.WaitAsync(options.TripletTimeout - TimeProvider.System.GetElapsedTime(started), cancellation);
+            await AllHandedOver(step, prompts, stage.Epoch, inbox, cancellation);
         }
-        catch (Exception e) when (e is TimeoutException or ArgumentOutOfRangeException)
+        catch
         {
-            throw new TimeoutException(
-                $"step {step}: only {inbox.Arrived(step)} of {prompts} prompts handed over their triplets within "
-                + $"{options.TripletTimeout.TotalSeconds:0} s");
+            _at = _at.GiveUp(stage.Epoch);
+            throw;
         }
-        if (inbox != _inbox)
-            throw new InvalidOperationException($"step {step}: the stage was left while it waited for triplets");
         var batches = inbox.Take(step);
+        _at = _at.Begin();
         var (version, training) = stage.BeginOnTriplets(batches, NewDuplicates(inbox));
-        _begun = (step, End());
+        _outcome = End();
         return new StepBegun(step, version);
 
         async Task<StepOutcome> End()
@@ -118,15 +117,16 @@ public sealed partial class TrainerGrain(
         }
     }
 
-    public Task<StepOutcome> FinishStep(int step) => _begun.Step == step ? _begun.Outcome
+    public Task<StepOutcome> FinishStep(int step) => _at.Begun == step && _outcome is { } outcome ? outcome
         : throw new InvalidOperationException($"step {step} was never begun");
 
     public async Task<StageSummary> FinishStage()
     {
         await _acknowledging;
         // The last step's may have come again since.
-        Stage.Count(TripletCounts.None with { DuplicatesDropped = NewDuplicates(_inbox!) });
-        var summary = await Stage.Finish();
+        var (stage, inbox) = Open;
+        stage.Count(TripletCounts.None with { DuplicatesDropped = NewDuplicates(inbox) });
+        var summary = await stage.Finish();
         await LeaveStage();
         return summary;
     }
@@ -153,12 +153,12 @@ public sealed partial class TrainerGrain(
 
     private async Task LeaveStage()
     {
-        if (_stage is { } stage)
+        if (_open is { } open)
         {
-            (_stage, _inbox) = (null, null);
-            Arrived(); // whoever waits for triplets sees that the stage is gone
+            (_at, _open) = (_at.Leave(), null);
+            Changed();
             instruments.Forget(Run);
-            _leaving = Close(stage);
+            _leaving = Close(open.Stage);
         }
         var leaving = _leaving;
         try
@@ -175,20 +175,41 @@ public sealed partial class TrainerGrain(
     private async Task Receive(TripletBatch batch)
     {
         // Without an open stage nothing is kept and nothing acknowledged: the prompt sends it again.
-        var arrival = _inbox?.Add(batch);
-        // Stages and their openings come one after the other: nobody asks for an earlier one's triplets any more.
-        if (arrival == Arrival.OtherStage || arrival == Arrival.Duplicate && batch.Step <= Stage.Progress.Step
-            && Stage.Durable.IsCompletedSuccessfully)
+        if (_open is not (var stage, var inbox))
+            return;
+        var arrival = inbox.Add(batch);
+        if (arrival == Arrival.Kept && _at.IsComplete(batch.Step, inbox.Arrived(batch.Step)))
+            Changed();
+        if (LearnerState.IsAnsweredAtOnce(arrival, batch.Step, stage.Progress.Step, stage.Durable.IsCompletedSuccessfully))
             await Acknowledge(batch);
-        if (arrival == Arrival.Kept && batch.Step == _awaited.Step && _inbox!.Arrived(batch.Step) >= _awaited.Prompts)
-            Arrived();
     }
 
-    private void Arrived()
+    private async Task AllHandedOver(int step, int prompts, long epoch, TripletInbox inbox, CancellationToken cancellation)
     {
-        var arrival = _arrival;
-        _arrival = new TaskCompletionSource();
-        arrival.TrySetResult();
+        var started = host.Time.GetTimestamp();
+        while (_at.HasToWait(epoch, inbox.Arrived(step)))
+        {
+            var left = options.TripletTimeout - host.Time.GetElapsedTime(started);
+            try
+            {
+                await _changed.Task.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, host.Time, cancellation);
+            }
+            catch (TimeoutException)
+            {
+                throw new TimeoutException(
+                    $"step {step}: only {inbox.Arrived(step)} of {prompts} prompts handed over their triplets within "
+                        + $"{options.TripletTimeout.TotalSeconds:0} s");
+            }
+        }
+        if (_at.Epoch != epoch)
+            throw new InvalidOperationException($"step {step}: the stage was left while it waited for triplets");
+    }
+
+    private void Changed()
+    {
+        var changed = _changed;
+        _changed = new TaskCompletionSource();
+        changed.TrySetResult();
     }
 
     // A stage is closed behind the step that is under way: what has been trained is logged.
@@ -202,15 +223,14 @@ public sealed partial class TrainerGrain(
     {
         _stepping = step;
         var metrics = await step;
-        if (stage == _stage)
+        if (_at.Epoch == stage.Epoch)
             instruments.Record(Run, stage.Stage.Name, metrics);
         return metrics;
     }
 
     private long NewDuplicates(TripletInbox inbox)
     {
-        var duplicates = inbox.DuplicatesDropped - _duplicatesCounted;
-        _duplicatesCounted = inbox.DuplicatesDropped;
+        (_at, var duplicates) = _at.Count(inbox.DuplicatesDropped);
         return duplicates;
     }
 

@@ -15,6 +15,9 @@ public interface IModelHost
     /// <summary>Unique in a cluster.</summary>
     string Name { get; }
 
+    /// <summary>By which the host measures, and whoever waits for it or measures what it does.</summary>
+    TimeProvider Time { get; }
+
     HostStatus Status { get; }
 
     /// <summary>What it computes on: <c>cpu</c>, or <c>cuda:N</c>; and, where it rounds activations, that it does.</summary>

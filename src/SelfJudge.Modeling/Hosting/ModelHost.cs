@@ -33,16 +33,21 @@ public sealed class ModelHost : IModelHost, IDisposable
     public ModelHost(ModelHostOptions options, TimeProvider? time = null)
     {
         _options = options;
+#pragma warning disable RS0030 // Who needs no other time is given the system's here, once.
+        Time = time ?? TimeProvider.System;
+#pragma warning restore RS0030
         _device = HostDevice.Open(options);
-        Meter = new HostMeter(time ?? TimeProvider.System);
+        Meter = new HostMeter(Time);
         Store = new ModelStore(options, _device);
-        _scheduler = new HostScheduler(options, time ?? TimeProvider.System);
+        _scheduler = new HostScheduler(options, Time);
         _runner = new BatchRunner(options, _device, Store, Meter);
         _thread = new Thread(Loop) { IsBackground = true, Name = $"model host {options.Name}" };
         _thread.Start();
     }
 
     public string Name => _options.Name;
+
+    public TimeProvider Time { get; }
 
     public string Device => _device.Description;
 

@@ -12,7 +12,7 @@ internal static class HostCalls
 
     /// <summary>Tries again, ever later, while the host's queue is full. After eight refusals, some thirteen seconds, the refusal is the
     /// caller's.</summary>
-    public static async Task<T> WithBackOff<T>(Func<Task<T>> call, CancellationToken cancellation, TimeProvider? time = null)
+    public static async Task<T> WithBackOff<T>(TimeProvider time, Func<Task<T>> call, CancellationToken cancellation)
     {
         for (var attempt = 1; ; attempt++)
             try
@@ -21,7 +21,7 @@ internal static class HostCalls
             }
             catch (HostBusyException) when (attempt < Attempts)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(100 * Math.Pow(2, attempt - 1)), time ?? TimeProvider.System, cancellation);
+                await Task.Delay(TimeSpan.FromMilliseconds(100 * Math.Pow(2, attempt - 1)), time, cancellation);
             }
     }
 

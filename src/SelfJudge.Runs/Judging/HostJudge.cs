@@ -28,7 +28,7 @@ internal static class HostJudge
             }
         // A cohort counts its members: the request is made even where nothing is left to judge.
         var probabilities = prompts.Count == 0 && cohort is null ? []
-            : await HostCalls.WithBackOff(() => host.JudgeAsync(model, prompts, cohort, cancellation), cancellation);
+            : await HostCalls.WithBackOff(host.Time, () => host.JudgeAsync(model, prompts, cohort, cancellation), cancellation);
         var judged = new Queue<Verdict>(probabilities.Chunk(2 * templates.Count).Select(chunk =>
             Verdict.Of([.. templates.Select((t, i) => new TemplateJudgment(t.Principle, chunk[2 * i], chunk[2 * i + 1]))])));
         return [.. comparisons.Select(c => c.First == c.Second ? Verdict.Identical : judged.Dequeue())];

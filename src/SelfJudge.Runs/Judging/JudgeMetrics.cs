@@ -43,7 +43,7 @@ internal static class JudgeMetrics
         var encoder = host.EncoderOf(model);
         var sequences = pairs.Select(p => ExampleBuilder.Pair(encoder, p))
             .SelectMany(p => new[] { new ResponseSequence(p.Prompt, p.Chosen), new ResponseSequence(p.Prompt, p.Rejected) }).ToList();
-        var rewards = await HostCalls.WithBackOff(() =>
+        var rewards = await HostCalls.WithBackOff(host.Time, () =>
             host.RewardsAsync(model, sequences, null, CancellationToken.None), CancellationToken.None);
         var margins = rewards.Chunk(2).Select(r => r[0] - r[1]).ToList();
         var correct = margins.Select(m => m > 0 ? 1.0 : m < 0 ? 0.0 : 0.5).ToList();

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Planning;
@@ -59,13 +58,13 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
 
     private Task Longest(ModelHost host, IPolicyTraining training, string initial, LongestStep longest, CancellationToken cancellation) =>
         longest.IsOnPrompts ? OnPrompts(host, training, initial, longest.Prompts(), toTheEnd: true, cancellation)
-        : Train(training, longest.Material());
+        : Train(host, training, longest.Material());
 
     private Task Typical(ModelHost host, IPolicyTraining training, string initial, LongestStep longest, int step,
         CancellationToken cancellation) =>
         longest.IsOnPrompts ? OnPrompts(host, training, initial,
             [.. Enumerable.Range(0, stage.Prompts).Select(i => data.Prompt((long)step * stage.Prompts + i))], toTheEnd: false, cancellation)
-        : Train(training, longest.Typical.Material(step));
+        : Train(host, training, longest.Typical.Material(step));
 
     // Sampling, judging and a step on what came of it. To the end: as if every answer were as long as it may be.
     private async Task OnPrompts(ModelHost host, IPolicyTraining training, string initial, IReadOnlyList<IReadOnlyList<Turn>> prompts,
@@ -77,14 +76,14 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
             new SamplePrompt(encoder.EncodePrompt(p, recipe.Sampling.MaxNewTokens),
                 [.. Enumerable.Range(0, stage.Samples).Select(s => Seeds.Derive((ulong)i, s))], recipe.Sampling)).ToList();
         var batch = $"{Run}/{_batches++}";
-        var clock = Stopwatch.StartNew();
+        var started = host.Time.GetTimestamp();
         var sampled = await Task.WhenAll(asked.Select((p, i) =>
             host.SampleAsync(policy, p, new Cohort(batch, asked.Count, i), cancellation)));
-        _sampling += clock.Elapsed.TotalSeconds;
+        _sampling += host.Time.GetElapsedTime(started).TotalSeconds;
         var answers = sampled.Select((completions, i) =>
             completions.Select(c => toTheEnd ? Lengthened(c.Ids, Room(host, asked[i])) : c.Ids).ToArray()).ToList();
         var evaluator = await Evaluator(host, training, initial, cancellation);
-        clock.Restart();
+        started = host.Time.GetTimestamp();
         if (evaluator is not null && host.DescriptionOf(evaluator).HasScalarHead)
             await host.RewardsAsync(evaluator,
                 [.. answers.SelectMany((all, i) => all.Select(ids => new ResponseSequence(asked[i].Prompt, ids)))], null, cancellation);
@@ -93,8 +92,8 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
                 [.. answers.SelectMany((all, i) => Compared([.. all.Select(encoder.Tokenizer.Decode)])
                 .Select(c => new Comparison(prompts[i], c.First, c.Second)))], [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)],
                 null, cancellation);
-        _judging += clock.Elapsed.TotalSeconds;
-        await Train(training, StepMaterial.AsIfJudged(recipe, stage,
+        _judging += host.Time.GetElapsedTime(started).TotalSeconds;
+        await Train(host, training, StepMaterial.AsIfJudged(recipe, stage,
             [.. asked.Zip(answers, (a, ids) => (a.Prompt, (IReadOnlyList<int[]>)ids))], onlyLongest: toTheEnd));
     }
 
@@ -102,13 +101,13 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
     private IEnumerable<(string First, string Second)> Compared(string[] texts) =>
         stage.Spec.IsRewarded ? texts.Select(t => (t, "")) : texts.Zip(texts.Skip(1));
 
-    private async Task Train(IPolicyTraining training, StepMaterial material)
+    private async Task Train(ModelHost host, IPolicyTraining training, StepMaterial material)
     {
         if (StepObjectives.Of(stage, material) is not { } objective)
             return;
-        var clock = Stopwatch.StartNew();
+        var started = host.Time.GetTimestamp();
         await training.StepAsync(objective, 0);
-        _training += clock.Elapsed.TotalSeconds;
+        _training += host.Time.GetElapsedTime(started).TotalSeconds;
     }
 
     // Null for what is no model: the oracle takes no time, and an endpoint is not asked for a plan.

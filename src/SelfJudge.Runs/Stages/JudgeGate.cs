@@ -21,14 +21,14 @@ internal static class JudgeGate
         var pairs = HeldOutSample.Of(data.HeldOutPairs, recipe.Judge.GatePairs, Seeds.Derive(recipe.Seed, "judge gate"));
         if (pairs.Count == 0 || evaluator.Model == JudgeSource.Oracle.Id)
             return null;
-        var started = TimeProvider.System.GetTimestamp();
+        var started = host.Time.GetTimestamp();
         var measured = evaluator.Kind == EvaluationKind.RewardModel ? await JudgeMetrics.MeasureRewards(host, evaluator.Model, pairs)
             : chats.Find(evaluator.Model) is { } endpoint ? await JudgeMetrics.Measure(endpoint, pairs)
             : await JudgeMetrics.Measure(host, evaluator.Model, pairs, [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)]);
         // Where it judged none of them, there is no consistency to speak of.
         double Figure(string name) => double.IsNaN(measured.Figures[name]) ? 0 : measured.Figures[name];
         return new JudgeCheck(pairs.Count, Figure("judge/accuracy"), Figure("judge/swap_consistency"), Figure("judge/position_bias"),
-            Figure("judge/tie_rate"), TimeProvider.System.GetElapsedTime(started).TotalSeconds);
+            Figure("judge/tie_rate"), host.Time.GetElapsedTime(started).TotalSeconds);
     }
 
     /// <summary>What is to be said of a stage's judge; null where it is sound.</summary>

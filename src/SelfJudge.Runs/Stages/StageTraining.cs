@@ -41,15 +41,15 @@ internal sealed class StageTraining : IAsyncDisposable
     private (int Step, Task<StepMaterial>? Material) _ahead; // what the next step on data learns from
     private RestImprovement? _improvement;
     private HostTotals _totals;
-    private long _stepEnded = TimeProvider.System.GetTimestamp();
+    private long _stepEnded;
 
     private StageTraining(Recipe recipe, StageRecipe stage, RunFolder folder, TrainingData data, IModelHost host, ChatJudges chats,
         IPolicyTraining training, string initialModel, StageEvaluator evaluator, CheckpointStore checkpoints, long epoch,
         string? startedFrom, StageProgress progress)
     {
         (Recipe, Stage, InitialModel, Evaluator, Progress) = (recipe, stage, initialModel, evaluator, progress);
-        (_host, _chats, _training, _data, _folder, _checkpoints, Epoch, _startedFrom, _totals) =
-            (host, chats, training, data, folder, checkpoints, epoch, startedFrom, host.Status.Totals);
+        (_host, _chats, _training, _data, _folder, _checkpoints, Epoch, _startedFrom, _totals, _stepEnded) =
+            (host, chats, training, data, folder, checkpoints, epoch, startedFrom, host.Status.Totals, host.Time.GetTimestamp());
         _batches = new StageBatches(recipe, stage, data, host.EncoderOf(training.Policy));
         _schedule = new LearningRateSchedule(stage.LearningRate, (int)Math.Round(stage.Warmup * stage.Steps), stage.Schedule, stage.Steps);
         _stepsBefore = recipe.Stages.TakeWhile(s => s.Name != stage.Name).Sum(s => (long)s.Steps);
@@ -126,7 +126,7 @@ internal sealed class StageTraining : IAsyncDisposable
         if (Progress is { Step: 0, JudgeCheck: null } && Stage.Spec.IsRollout)
         {
             Progress = Progress with { JudgeCheck = await JudgeGate.Measure(_host, _chats, Evaluator, Recipe, Stage, _data) };
-            (_totals, _stepEnded) = (_host.Status.Totals, TimeProvider.System.GetTimestamp()); // of no step's doing
+            (_totals, _stepEnded) = (_host.Status.Totals, _host.Time.GetTimestamp()); // of no step's doing
         }
         return JudgeGate.Verdict(Progress.JudgeCheck, Recipe, Stage);
     }
@@ -267,8 +267,8 @@ internal sealed class StageTraining : IAsyncDisposable
         IReadOnlyList<TripletBatch> trained, IReadOnlyList<TripletBatch> sampled)
     {
         var totals = _host.Status.Totals;
-        var seconds = TimeProvider.System.GetElapsedTime(_stepEnded).TotalSeconds;
-        _stepEnded = TimeProvider.System.GetTimestamp();
+        var seconds = _host.Time.GetElapsedTime(_stepEnded).TotalSeconds;
+        _stepEnded = _host.Time.GetTimestamp();
         Add(figures, HostFigures.Of(_totals, totals, seconds));
         figures["policy/version"] = PolicyVersion;
         figures["step_time"] = seconds;

@@ -11,7 +11,7 @@ using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Training;
 
-public sealed class TrainerGrainTests : IDisposable
+public sealed partial class TrainerGrainTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
 
@@ -206,51 +206,6 @@ public sealed class TrainerGrainTests : IDisposable
         await using var cluster = await GrainCluster.Start();
         var problem = await Assert.ThrowsAsync<InvalidOperationException>(() => Trainer(cluster).TrainOnTriplets(1, 1, default));
         Assert.Equal("run run has no open stage", problem.Message);
-    }
-
-    [Fact]
-    public async Task Prompts_that_hand_over_nothing_end_the_wait_with_how_many_are_missing()
-    {
-        await using var cluster =
-            await GrainCluster.Start(trainer: new TrainerGrainOptions { TripletTimeout = TimeSpan.FromMilliseconds(300) });
-        await Open(cluster);
-        await cluster.Publish(TestRuns.Batch("run", 1, 1, matches: [0]));
-        var problem = await Assert.ThrowsAsync<TimeoutException>(() => Trainer(cluster).TrainOnTriplets(1, 2, default));
-        Assert.Equal("step 1: only 1 of 2 prompts handed over their triplets within 0 s", problem.Message);
-    }
-
-    [Fact]
-    public async Task Leaving_a_stage_ends_the_wait_for_its_triplets()
-    {
-        await using var cluster = await GrainCluster.Start();
-        await Open(cluster);
-        var waiting = Trainer(cluster).TrainOnTriplets(1, 1, default);
-        await cluster.Calls.Begun.Until(calls => calls.Contains((nameof(ITrainerGrain.BeginStep), "run")));
-        await Trainer(cluster).Release();
-        var problem = await Assert.ThrowsAsync<InvalidOperationException>(() => waiting);
-        Assert.Equal("step 1: the stage was left while it waited for triplets", problem.Message);
-        Assert.Equal(0, cluster.Host.OpenTrainings);
-    }
-
-    [Fact]
-    public async Task Leaving_a_stage_waits_for_the_step_that_is_under_way()
-    {
-        await using var cluster = await GrainCluster.Start();
-        await Open(cluster);
-        var gate = new Gate();
-        cluster.Host.OnStep = _ => gate.Pass();
-        await cluster.Publish(TestRuns.Batch("run", 1, 0, matches: [0]));
-        var step = Trainer(cluster).TrainOnTriplets(1, 1, default);
-        await gate.Reached;
-        // Two at once, as when a run is started again while its trainer is deactivated.
-        var leaving = Task.WhenAll(Trainer(cluster).Release(), Trainer(cluster).Release());
-        await cluster.Calls.Begun.Until(calls => calls.Count(c => c == (nameof(ITrainerGrain.Release), "run")) == 2);
-        Assert.False(leaving.IsCompleted);
-        gate.Open();
-        await leaving;
-        Assert.Equal(1, (await step).Step);
-        Assert.Equal(0, cluster.Host.OpenTrainings);
-        Assert.Equal([1L], MetricsLog.Read(new RunFolder(_folder.Path).Metrics).Select(r => r.RunStep));
     }
 
     [Fact]

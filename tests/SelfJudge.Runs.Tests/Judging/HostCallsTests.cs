@@ -10,11 +10,11 @@ public sealed class HostCallsTests
     {
         var time = new HastyTime();
         var calls = 0;
-        var problem = await Assert.ThrowsAsync<HostBusyException>(() => HostCalls.WithBackOff<int>(() =>
+        var problem = await Assert.ThrowsAsync<HostBusyException>(() => HostCalls.WithBackOff<int>(time, () =>
         {
             calls++;
             throw new HostBusyException("fake", 4);
-        }, default, time));
+        }, default));
         Assert.Equal("model host fake has 4 requests waiting and takes no more for now; try again later, or raise its queue capacity",
             problem.Message);
         Assert.Equal(8, calls);
@@ -25,8 +25,8 @@ public sealed class HostCallsTests
     public async Task A_refusal_followed_by_an_answer_is_an_answer()
     {
         var (time, calls) = (new HastyTime(), 0);
-        Assert.Equal(5, await HostCalls.WithBackOff(() =>
-            ++calls < 3 ? throw new HostBusyException("fake", 4) : Task.FromResult(5), default, time));
+        Assert.Equal(5, await HostCalls.WithBackOff(time, () =>
+            ++calls < 3 ? throw new HostBusyException("fake", 4) : Task.FromResult(5), default));
         Assert.Equal(2, time.Waited.Count);
     }
 
@@ -34,11 +34,11 @@ public sealed class HostCallsTests
     public async Task Other_failures_are_not_tried_again()
     {
         var calls = 0;
-        await Assert.ThrowsAsync<UnknownModelException>(() => HostCalls.WithBackOff<int>(() =>
+        await Assert.ThrowsAsync<UnknownModelException>(() => HostCalls.WithBackOff<int>(new HastyTime(), () =>
         {
             calls++;
             throw new UnknownModelException("fake", "nobody");
-        }, default, new HastyTime()));
+        }, default));
         Assert.Equal(1, calls);
     }
 
@@ -46,7 +46,7 @@ public sealed class HostCallsTests
     public async Task A_cancelled_caller_does_not_wait()
     {
         using var cancellation = new CancellationTokenSource();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => HostCalls.WithBackOff<int>(() =>
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => HostCalls.WithBackOff<int>(new HastyTime(), () =>
         {
             cancellation.Cancel();
             throw new HostBusyException("fake", 4);
