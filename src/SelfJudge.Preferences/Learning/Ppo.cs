@@ -101,8 +101,8 @@ public static class Ppo
         var isClipped = clipped > free;
         var near = Math.Clamp(value, oldValue - options.ValueClipRange, oldValue + options.ValueClipRange);
         double error = value - @return, nearError = near - @return;
-        // Where the clipped value is the worse one and lies on its bound, it does not move.
-        var byValue = error * error >= nearError * nearError ? error : near == value ? nearError : 0;
+        // Where the clipped value is the worse one, it lies on its bound and does not move.
+        var byValue = error * error >= nearError * nearError ? error : 0;
         return new PpoTokenLoss(Math.Max(free, clipped), 0.5 * Math.Max(error * error, nearError * nearError), isClipped ? 0 : free,
             byValue, isClipped);
     }

@@ -86,6 +86,19 @@ public sealed class ChatJudgeTests
         Assert.Equal(["Neither."], judgment.Unreadable);
     }
 
+    [Theory]
+    [InlineData(2000, 2000)]
+    [InlineData(2001, 2001)] // the first 2,000 and an ellipsis
+    [InlineData(9000, 2001)]
+    public async Task A_long_answer_without_a_letter_is_kept_shortened(int length, int kept)
+    {
+        using var client = new Answering((_, _) => new string('x', length));
+        using var judge = new ChatJudge(client, [JudgeTemplate.UltraFeedback], 2);
+        var judgment = await judge.Judge(Prompt, "x", "y", default);
+        Assert.Equal([kept, kept], judgment.Unreadable.Select(u => u.Length));
+        Assert.All(judgment.Unreadable, u => Assert.Equal(length > 2000, u.EndsWith('…')));
+    }
+
     [Fact]
     public async Task Identical_responses_are_a_tie_that_nobody_is_asked_about()
     {

@@ -122,6 +122,24 @@ public sealed class VerdictTests
         Assert.Equal(0.9, health.JudgeMass, 12);
     }
 
+    /// <summary>Two templates, one vote each; by the mean one response wins, by its worse score it would lose.</summary>
+    [Fact]
+    public void Even_votes_are_decided_by_the_mean_of_all_templates()
+    {
+        TemplateJudgment[] narrow = [Judgment(0.9, 0.5, 0.5, 0.9), Judgment(0.1, 0.3, 0.3, 0.1)];
+        Assert.Equal(1, Verdict.Of(narrow).Winner); // 0.5 to 0.4, the lowest 0.1 and 0.3
+        TemplateJudgment[] turned = [Judgment(0.5, 0.9, 0.9, 0.5), Judgment(0.3, 0.1, 0.1, 0.3)];
+        Assert.Equal(2, Verdict.Of(turned).Winner);
+    }
+
+    [Fact]
+    public void Health_counts_exact_ties_and_takes_a_judge_without_any_mass_for_undecided()
+    {
+        var health = JudgeHealth.Of([Verdict.Of([Judgment(0, 0, 0, 0)]), Verdict.Of([Judgment(0.7, 0.2, 0.2, 0.7)]),
+            Verdict.Of([Judgment(0.7, 0.2, 0.2, 0.7)])]);
+        Assert.Equal((1 / 3.0, 0.0), (health.TieRate, Math.Round(health.PositionBias, 12)));
+    }
+
     [Fact]
     public void Health_of_nothing_is_undefined_not_zero() => Assert.True(double.IsNaN(JudgeHealth.Of([Verdict.Identical]).SwapConsistency));
 

@@ -64,6 +64,35 @@ public sealed class PpoTests
     }
 
     [Fact]
+    public void A_value_that_falls_counts_as_its_old_one_less_the_range()
+    {
+        // Old value 1, return −1: 0 counts as 0.8, whose error 1.8 is larger than its own 1.
+        var moved = Ppo.Token(0, 0, 0, 0, 1, -1, Options);
+        Assert.Equal((1.62, 0.0), (Math.Round(moved.Value, 12), moved.ByValue));
+    }
+
+    [Fact]
+    public void Responses_without_tokens_have_no_rewards_and_no_advantages()
+    {
+        Assert.Empty(Ppo.TokenRewards(1, [], [], 0.2));
+        Assert.Empty(Ppo.Advantages([], [], 1, 1).Advantages);
+        double[][] none = [[], []];
+        Ppo.Whiten(none);
+        Assert.All(none, Assert.Empty);
+    }
+
+    [Fact]
+    public void Every_reward_needs_a_value() => Assert.Throws<ArgumentException>(() => Ppo.Advantages([1, 2], [1], 1, 1));
+
+    [Fact]
+    public void A_deviation_of_nothing_does_not_divide_by_zero()
+    {
+        double[][] alike = [[0, 2e-8]];
+        Ppo.Whiten(alike);
+        Assert.Equal([-0.5, 0.5], alike[0].Select(a => Math.Round(a, 9))); // 1e-8 by 1e-8 + 1e-8
+    }
+
+    [Fact]
     public void Derivatives_are_those_of_the_loss() =>
         Gen.Select(Gen.Double[-1, 1], Gen.Double[-2, 2], Gen.Double[-1, 1], Gen.Double[-1, 1], Gen.Double[-1, 1])
             .Sample((ratio, advantage, value, oldValue, @return) =>

@@ -31,5 +31,9 @@ public sealed class StatisticalRejectionTests
     }
 
     [Fact]
+    public void Of_candidates_that_are_all_accepted_at_once_no_more_are_taken_than_asked_for() =>
+        Assert.Equal(2, StatisticalRejection.Accept([1, 1, 1, 1, 1], 0.5, 2, 7).Count);
+
+    [Fact]
     public void Beta_must_be_positive() => Assert.Throws<ArgumentOutOfRangeException>(() => StatisticalRejection.Accept([1], 0, 1, 1));
 }

@@ -95,6 +95,16 @@ public sealed class PreferenceLossTests
             (formula, Math.Round(at.Loss, 12), Math.Round(at.ByChosen, 12), Math.Round(at.ByRejected, 12)));
     }
 
+    [Theory]
+    [InlineData(PreferenceLossKind.Sigmoid, null, false)]
+    [InlineData(PreferenceLossKind.Sigmoid, 0.0, false)]
+    [InlineData(PreferenceLossKind.Sigmoid, 0.1, true)]
+    [InlineData(PreferenceLossKind.Orpo, null, true)]
+    [InlineData(PreferenceLossKind.Kto, null, false)]
+    public void The_likelihood_of_the_chosen_response_is_part_of_orpo_and_of_what_is_anchored(
+        PreferenceLossKind kind, double? weight, bool hasNll) =>
+        Assert.Equal(hasNll, new PreferenceLoss(kind) { NllWeight = weight }.HasNll);
+
     private static readonly PairLogProbs Pair = new(-2, -6, -3, -5, 2, 3);
 
     [Fact]

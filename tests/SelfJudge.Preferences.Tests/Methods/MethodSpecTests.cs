@@ -47,6 +47,16 @@ public sealed class MethodSpecTests
     }
 
     [Fact]
+    public void What_is_learned_gathered_and_measured_is_told_by_the_method()
+    {
+        IEnumerable<StageMethod> That(Func<MethodSpec, bool> does) => StageMethods.All.Where(does).Select(m => m.Method);
+        Assert.Equal([StageMethod.Dpo, StageMethod.OffPolicy, StageMethod.SelfJudge, StageMethod.Rso], That(m => m.LearnsPreferences));
+        Assert.Equal([StageMethod.Jsft], That(m => m.TeachesJudging));
+        Assert.Equal([StageMethod.Rest], That(m => m.Gathers));
+        Assert.Equal([StageMethod.Sft], That(m => !m.IsMeasured));
+    }
+
+    [Fact]
     public void What_a_step_makes_of_its_samples_is_counted_by_the_method()
     {
         StageRecipe stage = new()

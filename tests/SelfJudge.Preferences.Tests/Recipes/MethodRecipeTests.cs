@@ -22,6 +22,8 @@ public sealed class MethodRecipeTests
     [InlineData("method: rso, samples: 1", "samples: a preference needs at least 2")]
     [InlineData("method: rso, acceptance_beta: 0", "acceptance_beta: must be a number from 0.000001 to 1000, not '0'")]
     [InlineData("method: rest, reward: SFT, policy_examples: 1, grow_steps: 5", "grow_steps: must be 1 or more, and fewer than the steps")]
+    [InlineData("method: rest, reward: SFT, policy_examples: 1, grow_steps: 0", "grow_steps: must be 1 or more, and fewer than the steps")]
+    [InlineData("method: rest, reward: SFT, policy_examples: 1, grow_steps: 2, thresholds: []", "thresholds: name at least one quantile")]
     [InlineData("method: rest, reward: SFT, policy_examples: 1, grow_steps: 2, thresholds: [1.0]",
         "thresholds[0]: must be a number from 0 to below 1, not '1.0'")]
     [InlineData("method: rest, reward: SFT, grow_steps: 2", "policy_examples: must be 1 or more")]

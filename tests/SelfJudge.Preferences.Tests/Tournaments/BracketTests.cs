@@ -92,6 +92,9 @@ public sealed class BracketTests
     }
 
     [Fact]
+    public void A_bracket_of_nobody_is_refused() => Assert.Throws<ArgumentOutOfRangeException>(() => Bracket.Of(0, 1));
+
+    [Fact]
     public void An_undecided_bracket_has_no_champion() => Assert.Throws<InvalidOperationException>(() => Bracket.Of(3, 1).Champion);
 
     internal static Verdict FirstWins { get; } =

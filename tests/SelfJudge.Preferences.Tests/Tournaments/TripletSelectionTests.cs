@@ -5,6 +5,13 @@ namespace SelfJudge.Preferences.Tests.Tournaments;
 
 public sealed class TripletSelectionTests
 {
+    [Theory]
+    [InlineData(TripletPattern.Final, 1)]
+    [InlineData(TripletPattern.AllMatches, 4)]
+    [InlineData(TripletPattern.ChampionAgainstLosers, 3)] // of three rounds
+    public void Five_completions_yield_so_many_preferences_at_most(TripletPattern pattern, int most) =>
+        Assert.Equal(most, TripletSelection.MostOf(pattern, 5));
+
     [Fact]
     public void The_final_pattern_takes_the_last_match()
     {
