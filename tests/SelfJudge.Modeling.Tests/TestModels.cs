@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Kernels;
 using SelfJudge.Modeling.Kernels.Cpu;
@@ -24,6 +25,36 @@ internal static class TestModels
         EosTokenIds = [0],
         InitializerRange = 0.3f,
     };
+
+    /// <summary>The families, and what their configurations can ask for, by name.</summary>
+    public static TheoryData<string> Families => ["llama", "llama-bias", "mistral", "qwen2", "qwen2-window", "qwen3", "qwen3-bias"];
+
+    /// <summary>The same shape of another family: heads are of a size of their own, and a window begins at the second layer.</summary>
+    public static DecoderConfig Config(string family, bool tied = true)
+    {
+        var config = Config(tied) with { Architecture = Architecture.All.Single(f => f.ModelType == family.Split('-')[0]) };
+        return family switch
+        {
+            "mistral" => config with { SlidingWindow = 5 },
+            "qwen2-window" => config with { SlidingWindow = 5, SlidingLayers = [false, true] },
+            "llama-bias" or "qwen3-bias" => config with { AttentionBias = true },
+            _ => config,
+        };
+    }
+
+    /// <summary>Random weights in which norms are not 1 and biases not 0, so that leaving one out shows.</summary>
+    public static DecoderWeights Weights(DecoderConfig config, ulong seed = 5)
+    {
+        var weights = DecoderWeights.Random(config, seed);
+        foreach (var p in weights.Buffer.Layout.Parameters.Where(p => p.Role is ParameterRole.Norm or ParameterRole.Bias))
+        {
+            var values = Ops.Floats(weights.Buffer.View(p.Name));
+            CounterRandom.FillNormal(values, Seeds.Derive(seed, p.Name), 0.3f);
+            if (p.Role == ParameterRole.Norm)
+                TensorPrimitives.Add(values, 1f, values);
+        }
+        return weights;
+    }
 
     public static DecoderModel Model(DecoderWeights weights, LoraAdapter? adapter = null, IKernels? kernels = null) =>
         new(weights, adapter, kernels ?? CpuKernels.Instance,

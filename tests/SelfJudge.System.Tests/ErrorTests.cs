@@ -110,7 +110,7 @@ public sealed partial class ErrorTests : IDisposable
     {
         Directory.CreateDirectory(_folder["model"]);
         File.WriteAllText(_folder["model/config.json"], """{"model_type": "gpt2"}""");
-        await AssertFails($"{_folder["model/config.json"]}: model_type is gpt2; supported are llama, mistral",
+        await AssertFails($"{_folder["model/config.json"]}: model_type is gpt2; supported are llama, mistral, qwen2, qwen3",
             SmallRun.Train(Run, "--model", _folder["model"]));
     }
 

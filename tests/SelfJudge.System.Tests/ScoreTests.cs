@@ -28,7 +28,7 @@ public sealed class ScoreTests : IDisposable
         using var pieces = File.OpenRead(Path.Combine(model, "tokenizer.model"));
         var tokenizer = SentencePieceTokenizer.Create(pieces, addBeginningOfSentence: false, addEndOfSentence: false);
         int[] Encode(string text) => [.. tokenizer.EncodeToIds(text, addBeginningOfSentence: false, addEndOfSentence: false)];
-        var direct = new DirectLlama(model);
+        var direct = new DirectDecoder(model);
         Parallel.ForEach(rows.Index(), row =>
         {
             var json = JsonNode.Parse(row.Item)!;

@@ -10,6 +10,8 @@ internal static class ModelConfigFile
     // far beyond any model: a damaged file must not ask for more than memory has
     private const int MaxLayers = 1024, MaxDimension = 1 << 24;
 
+    private const int DefaultMaxWindowLayers = 28; // of every family that has the key
+
     private const string SequenceClassification = "ForSequenceClassification";
 
     private static readonly string[] Heads = ["ForCausalLM", SequenceClassification, "Model"];
@@ -25,14 +27,14 @@ internal static class ModelConfigFile
     // ... and what changes nothing where it is absent, null, false, 0 or empty.
     private static readonly string[] Switches =
     [
-        "qkv_bias", "use_bias", "bias", "add_bias_linear", "use_qk_norm", "qk_norm", "qk_layernorm", "use_qk_layernorm",
+        "mlp_bias", "qkv_bias", "use_bias", "bias", "add_bias_linear", "use_qk_norm", "qk_norm", "qk_layernorm", "use_qk_layernorm",
             "final_logit_softcapping", "attn_logit_softcapping",
         "logits_soft_cap", "clip_qkv", "alibi", "use_alibi", "parallel_attn", "use_parallel_residual", "no_rope_layers",
             "no_rope_layer_interval", "num_local_experts", "num_experts",
         "n_routed_experts", "num_experts_per_tok", "attention_chunk_size", "attn_temperature_tuning", "sliding_window_pattern",
             "rope_interleaved", "rope_interleave",
         "is_encoder_decoder", "add_cross_attention", "cross_attention_layers", "kv_lora_rank", "q_lora_rank", "rope_local_base_freq",
-            "dual_chunk_attention_config", "scale_depth",
+            "dual_chunk_attention_config", "use_mrope", "scale_depth",
         "dim_model_base", "scale_attn_by_inverse_layer_idx", "compression_config",
     ];
 
@@ -46,8 +48,9 @@ internal static class ModelConfigFile
                 $"model_type is {type ?? "missing"}; supported are {string.Join(", ", Architecture.All.Select(f => f.ModelType))}");
         CheckQuantization(json);
         var isClassifier = ArchitectureOf(json, family).EndsWith(SequenceClassification, StringComparison.Ordinal);
-        if (json.Value<bool>("attention_bias") == true || json.Value<bool>("mlp_bias") == true)
-            throw new InvalidDataException("attention_bias and mlp_bias are not supported");
+        var attentionBias = json.Value<bool>("attention_bias") ?? false;
+        if (attentionBias && family.QkvBias == Presence.Never)
+            throw new InvalidDataException($"attention_bias is true, and a {family.ModelType} has no biases");
         foreach (var key in new[] { "hidden_act", "hidden_activation" })
             if ((json.Text(key) ?? "silu") is var activation and not ("silu" or "swish"))
                 throw new InvalidDataException($"{key} is {activation}; supported is silu");
@@ -57,6 +60,7 @@ internal static class ModelConfigFile
         if (heads % keyValueHeads != 0)
             throw new InvalidDataException($"num_attention_heads ({heads}) is not a multiple of num_key_value_heads ({keyValueHeads})");
         var headDim = json["head_dim"] is not null ? Dimension(json, "head_dim")
+            : family.DefaultHeadDim is { } size ? size
             : hidden % heads == 0 ? hidden / heads
             : throw new InvalidDataException(
                 $"hidden_size ({hidden}) is not a multiple of num_attention_heads ({heads}), and head_dim is missing");
@@ -85,6 +89,7 @@ internal static class ModelConfigFile
             RmsNormEps = NotNegative(json.Value<float>("rms_norm_eps") ?? 1e-6f, "rms_norm_eps"),
             RopeTheta = Positive(rope?.Value<double>("rope_theta") ?? json.Value<double>("rope_theta") ?? 10_000, "rope_theta"),
             RopeScaling = ParseScaling(rope),
+            AttentionBias = attentionBias && family.QkvBias == Presence.ByKey,
             TieWordEmbeddings = json.Value<bool>("tie_word_embeddings") ?? false,
             ScalarHead = isClassifier,
             BosTokenId = json.Value<int>("bos_token_id"),
@@ -142,17 +147,20 @@ internal static class ModelConfigFile
             throw new InvalidDataException($"{key} is {JsonFile.Shown(json[key]!)}; supported is {neutral:0.######}");
     }
 
-    // A token sees itself and the window - 1 before it. A window of all positions is none. transformers reads no window for a
-    // Llama, and no use_sliding_window for either; a Mistral with layer_types it loads as a Ministral, which goes by them.
+    // A token sees itself and the window - 1 before it. A window of all positions is none. A Mistral with layer_types is loaded by
+    // transformers as a Ministral, which goes by them.
     private static (int? Window, IReadOnlyList<bool>? Layers) ParseWindow(JsonObject json, Architecture family, int positions, int layers)
     {
         if (family.Window == WindowKeys.None)
             return (null, null);
-        var window = json.ContainsKey("sliding_window") ? json["sliding_window"] is null ? null : Dimension(json, "sliding_window")
-            : family.DefaultWindow;
-        IReadOnlyList<bool>? sliding = json["layer_types"] switch
+        var isOn = family.Window == WindowKeys.Always || json.Value<bool>("use_sliding_window") == true;
+        var window = !isOn ? null
+            : !json.ContainsKey("sliding_window") ? family.DefaultWindow
+            : json["sliding_window"] is null ? null : Dimension(json, "sliding_window");
+        List<bool>? sliding = json["layer_types"] switch
         {
-            null => null,
+            null => family.Window == WindowKeys.Switched && window is not null
+                ? FromLayer(json.Value<int>("max_window_layers") ?? DefaultMaxWindowLayers, layers) : null,
             JsonArray types => [.. types.Select(t =>
                 t is JsonValue v && v.TryGetValue<string>(out var name) && name is "full_attention" or "sliding_attention"
                     ? name == "sliding_attention"
@@ -163,11 +171,14 @@ internal static class ModelConfigFile
         if (sliding is not null && sliding.Count != layers)
             throw new InvalidDataException($"layer_types names {sliding.Count} layers, num_hidden_layers is {layers}");
         if (window is null && sliding?.Contains(true) == true)
-            throw new InvalidDataException("layer_types names sliding_attention, and sliding_window is missing");
+            throw new InvalidDataException(
+                $"layer_types names sliding_attention, and {(isOn ? "sliding_window is missing" : "use_sliding_window is not true")}");
         if (window >= positions || sliding?.Contains(true) == false)
             return (null, null);
         return (window, window is null || sliding?.Contains(false) != true ? null : sliding);
     }
+
+    private static List<bool> FromLayer(int first, int layers) => [.. Enumerable.Range(0, layers).Select(i => i >= first)];
 
     // In newer files rope_parameters, in older ones rope_scaling.
     private static JsonObject? RopeOf(JsonObject json)
@@ -253,6 +264,13 @@ internal static class ModelConfigFile
             json["sliding_window"] = config.SlidingWindow;
         else if (config.SlidingWindow is not null)
             throw new ArgumentException($"a {config.Architecture.ModelType} has no sliding window");
+        if (config.Architecture.Window == WindowKeys.Switched)
+        {
+            json["use_sliding_window"] = config.SlidingWindow is not null;
+            // Older versions of transformers know no layer_types.
+            json["max_window_layers"] = config.SlidingWindow is null ? config.NumHiddenLayers
+                : config.SlidingLayers?.TakeWhile(sliding => !sliding).Count() ?? 0;
+        }
         if (config.SlidingLayers is { } layers)
             json["layer_types"] = new JsonArray(
                 [.. layers.Select(sliding => (JsonNode)(sliding ? "sliding_attention" : "full_attention"))]);
@@ -284,7 +302,7 @@ internal static class ModelConfigFile
                 ["high_freq_factor"] = scaling.HighFreqFactor,
                 ["original_max_position_embeddings"] = scaling.OriginalMaxPositionEmbeddings,
             },
-        ["attention_bias"] = false,
+        ["attention_bias"] = config.AttentionBias,
         ["mlp_bias"] = false,
         ["tie_word_embeddings"] = config.TieWordEmbeddings,
         ["bos_token_id"] = config.BosTokenId,

@@ -19,6 +19,10 @@ public sealed record DecoderConfig
     public float RmsNormEps { get; init; } = 1e-5f;
     public double RopeTheta { get; init; } = 10_000;
     public RopeScaling? RopeScaling { get; init; }
+
+    /// <summary>Whether projections have the biases that their family leaves to <c>attention_bias</c>.</summary>
+    public bool AttentionBias { get; init; }
+
     public bool TieWordEmbeddings { get; init; }
 
     /// <summary>How many tokens one attends to, itself and those before it; null where to all.</summary>
@@ -37,6 +41,21 @@ public sealed record DecoderConfig
 
     /// <summary>Standard deviation of the normal distribution that random initialisation draws matrices from.</summary>
     public float InitializerRange { get; init; } = 0.02f;
+
+    /// <summary>Whether a bias is added to the products of a fused matrix.</summary>
+    public bool HasBias(FusedProjection fused) => BiasOf(fused) switch
+    {
+        Presence.Always => true,
+        Presence.ByKey => AttentionBias,
+        _ => false,
+    };
+
+    private Presence BiasOf(FusedProjection fused) => fused switch
+    {
+        FusedProjection.Qkv => Architecture.QkvBias,
+        FusedProjection.Output => Architecture.OutputBias,
+        _ => Presence.Never,
+    };
 
     public HeadLayout Heads => new(NumAttentionHeads, NumKeyValueHeads, HeadDim);
 

@@ -50,6 +50,10 @@ public sealed partial class DecoderModel
             var dAttended = ProjectBackward(index, FusedProjection.Output, dX, t.Attended, down, gradient, lora);
             var dQkv = Kernels.AttendBackward(dAttended, t.Qkv, t.Attended, t.LogSumExp!, _heads[index], batch.Offsets);
             Kernels.Rotate(dQkv, _heads[index], batch.Positions, rotary, inverse: true);
+            if (t.Unnormed is { } unnormed)
+                Kernels.NormHeadsBackward(
+                    dQkv, unnormed, _heads[index], Wide(layer.QueryNorm!), Wide(layer.KeyNorm!), _eps, gradient?.QueryNorm,
+                        gradient?.KeyNorm);
             var dNormed = ProjectBackward(index, FusedProjection.Qkv, dQkv, t.Normed, down, gradient, lora);
             Kernels.RmsNormBackward(dNormed, t.Input, Wide(layer.InputNorm), _eps, dX, gradient?.InputNorm);
         }

@@ -50,11 +50,13 @@ public sealed partial class DecoderModel
     /// <summary>The gradient [rows, D] of <see cref="Logits"/> with respect to the hidden states.</summary>
     public Tensor LogitsBackward(Tensor dLogits) => Kernels.TimesBackward(dLogits, Weights.Head);
 
-    /// <summary>x·Wᵀ, plus the adapter's part, plus <paramref name="residual"/> where given. Keeps x·Aᵀ in
+    /// <summary>x·Wᵀ, plus the bias and the adapter's part where there are, plus <paramref name="residual"/> where given. Keeps x·Aᵀ in
     /// <paramref name="down"/>.</summary>
     private Tensor Project(int layer, FusedProjection fused, Tensor x, Dictionary<LoraPart, Tensor>? down, Tensor? residual = null)
     {
         var y = Kernels.Times(x, Weights.Layers[layer][fused], residual);
+        if (Weights.Layers[layer].Biases[(int)fused] is { } bias)
+            Kernels.AddBias(y, Wide(bias));
         if (Adapter is null)
             return y;
         foreach (var part in Adapter.PartsOf(layer, fused))
@@ -66,13 +68,15 @@ public sealed partial class DecoderModel
         return y;
     }
 
-    /// <summary>The gradient of <see cref="Project"/> with respect to x; adds that of the trained matrices.</summary>
+    /// <summary>The gradient of <see cref="Project"/> with respect to x; adds that of what is trained of the matrices and biases.</summary>
     private Tensor ProjectBackward(
         int layer, FusedProjection fused, Tensor dY, Tensor x, Dictionary<LoraPart, Tensor> down, LayerWeights? @base, LoraAdapter? lora)
     {
         var dX = Kernels.TimesBackward(dY, Weights.Layers[layer][fused]);
         if (@base is not null)
             Kernels.AddWeightGradient(@base[fused].Weight, dY, x);
+        if (@base?.Biases[(int)fused] is { } dBias)
+            Kernels.AddBiasGradient(dBias, dY);
         if (Adapter is null)
             return dX;
         var scale = Adapter.Config.Scale;

@@ -97,6 +97,7 @@ public sealed partial class DecoderModel(DecoderWeights weights, LoraAdapter? ad
         var down = forGradient ? new Dictionary<LoraPart, Tensor>() : null;
         var normed = RmsNorm(x, layer.InputNorm);
         var qkv = Project(index, FusedProjection.Qkv, normed, down);
+        var unnormed = layer.QueryNorm is null ? null : NormHeads(index, qkv, forGradient);
         Kernels.Rotate(qkv, _heads[index], batch.Positions, rotary);
         var (attended, logSumExp) = attend(index, qkv, rows);
         x = Rows(x, rows);
@@ -107,6 +108,7 @@ public sealed partial class DecoderModel(DecoderWeights weights, LoraAdapter? ad
         {
             Input = x,
             Normed = normed,
+            Unnormed = unnormed,
             Qkv = qkv,
             Attended = attended,
             LogSumExp = logSumExp,
@@ -116,6 +118,15 @@ public sealed partial class DecoderModel(DecoderWeights weights, LoraAdapter? ad
             Activated = Kernels.SwiGlu(gateUp),
             Down = down,
         };
+    }
+
+    // In place; where a gradient may be taken, it gives queries and keys as they were.
+    private Tensor? NormHeads(int index, Tensor qkv, bool forGradient)
+    {
+        var (layer, heads) = (Weights.Layers[index], _heads[index]);
+        var unnormed = forGradient ? Ops.Copy(qkv.narrow(1, 0, heads.QueryWidth + heads.KeyValueWidth)) : null;
+        Kernels.NormHeads(qkv, heads, Wide(layer.QueryNorm!), Wide(layer.KeyNorm!), _eps);
+        return unnormed;
     }
 
     // Within the batch's own sequences, and what a prefix cache has of them and is given.

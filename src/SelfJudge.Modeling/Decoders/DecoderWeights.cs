@@ -45,7 +45,7 @@ public sealed class DecoderWeights : IDisposable
     public WeightMatrix Head { get; }
 
     /// <summary>A model of random weights: matrices normal with <see cref="DecoderConfig.InitializerRange"/>, those that write to the
-    /// residual stream divided by sqrt(2·layers), norms 1. The same seed gives the same weights everywhere.</summary>
+    /// residual stream divided by sqrt(2·layers), norms 1, biases 0. The same seed gives the same weights everywhere.</summary>
     public static DecoderWeights Random(DecoderConfig config, ulong seed) => Random(config, seed, Ops.Cpu, ScalarType.Float32);
 
     /// <summary>The same on a device, rounded to a type.</summary>
@@ -58,8 +58,8 @@ public sealed class DecoderWeights : IDisposable
 
         void Draw(Parameter p, long first, Span<float> values)
         {
-            if (p.Role == ParameterRole.Norm)
-                values.Fill(1f);
+            if (p.Role is ParameterRole.Norm or ParameterRole.Bias)
+                values.Fill(p.Role == ParameterRole.Norm ? 1f : 0f);
             else
                 CounterRandom.FillNormal(values, Seeds.Derive(seed, p.Name), Deviation(p.Role));
         }
@@ -101,13 +101,23 @@ public sealed class LayerWeights(DecoderConfig config, FlatBuffer buffer, int la
     public Tensor InputNorm { get; } = buffer.View(TensorNames.InputNorm(layer));
     public Tensor PostAttentionNorm { get; } = buffer.View(TensorNames.PostAttentionNorm(layer));
 
+    /// <summary>[head dim] The norms of queries and of keys; null where they have none.</summary>
+    public Tensor? QueryNorm { get; } = config.Architecture.NormsQueriesAndKeys ? buffer.View(TensorNames.QueryNorm(layer)) : null;
+    public Tensor? KeyNorm { get; } = config.Architecture.NormsQueriesAndKeys ? buffer.View(TensorNames.KeyNorm(layer)) : null;
+
     /// <summary>The four fused matrices, indexed by <see cref="FusedProjection"/>.</summary>
     public WeightMatrix[] Fused { get; } =
-    [
-        .. from projection in Projection.All(config)
-           group projection by projection.Fused into parts
-           select new WeightMatrix(buffer.View(TensorNames.Matrix(layer, parts.First()), parts.Sum(p => (long)p.Outputs))),
-    ];
+        [.. Fuse(config).Select(parts => new WeightMatrix(buffer.View(TensorNames.Matrix(layer, parts.First()), Outputs(parts))))];
+
+    /// <summary>[outputs] Their biases; null where one has none.</summary>
+    public Tensor?[] Biases { get; } =
+        [.. Fuse(config).Select(parts => config.HasBias(parts.Key) ? buffer.View(TensorNames.Bias(layer, parts.First()), Outputs(parts))
+            : null)];
 
     public WeightMatrix this[FusedProjection projection] => Fused[(int)projection];
+
+    private static IEnumerable<IGrouping<FusedProjection, Projection>> Fuse(DecoderConfig config) =>
+        Projection.All(config).GroupBy(p => p.Fused);
+
+    private static long Outputs(IEnumerable<Projection> parts) => parts.Sum(p => (long)p.Outputs);
 }

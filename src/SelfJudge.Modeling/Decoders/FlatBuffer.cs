@@ -30,9 +30,9 @@ public sealed class FlatBuffer : IDisposable
     /// <summary>A view of one parameter that lives as long as the buffer.</summary>
     public Tensor View(string name) => View(Layout[name].Offset, Layout[name].Shape);
 
-    /// <summary>A view of parameters that follow each other, as one matrix of <paramref name="rows"/> rows from the first of them
-    /// on.</summary>
-    public Tensor View(string first, long rows) => View(Layout[first].Offset, [rows, Layout[first].Shape[1]]);
+    /// <summary>A view of parameters that follow each other, as one matrix of <paramref name="rows"/> rows, or one vector, from the first
+    /// of them on.</summary>
+    public Tensor View(string first, long rows) => View(Layout[first].Offset, [rows, .. Layout[first].Shape[1..]]);
 
     /// <summary>Sets elements of a parameter from <paramref name="first"/> on, as float32 in host memory: in place, or by way of a block
     /// where the buffer is elsewhere or of another type.</summary>

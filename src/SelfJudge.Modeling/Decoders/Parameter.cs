@@ -15,6 +15,9 @@ public enum ParameterRole
     /// <summary>The weight of an RMSNorm.</summary>
     Norm,
 
+    /// <summary>What is added to a projection's product.</summary>
+    Bias,
+
     /// <summary>The logits of the words.</summary>
     Head,
 
@@ -35,5 +38,5 @@ public sealed record Parameter(string Name, ParameterRole Role, long[] Shape, lo
     public long Size => Shape.Aggregate(1L, (a, b) => a * b);
 
     /// <summary>Whether weight decay applies: to matrices, not to what scales or shifts an activation.</summary>
-    public bool Decays => Role is not ParameterRole.Norm;
+    public bool Decays => Role is not (ParameterRole.Norm or ParameterRole.Bias);
 }

@@ -18,7 +18,7 @@ public sealed class ParameterLayout
 
     /// <summary>
     /// All parameters of a model. Matrices that share an input follow each other (q, k, v; gate, up), so that one view
-    /// of the buffer is their fused matrix and one product serves them.
+    /// of the buffer is their fused matrix and one product serves them; so do their biases.
     /// </summary>
     public static ParameterLayout Of(DecoderConfig config)
     {
@@ -30,6 +30,11 @@ public sealed class ParameterLayout
         {
             layout.Add(TensorNames.InputNorm(i), ParameterRole.Norm, hidden);
             AddFused(i, FusedProjection.Qkv, ParameterRole.Matrix);
+            if (config.Architecture.NormsQueriesAndKeys)
+            {
+                layout.Add(TensorNames.QueryNorm(i), ParameterRole.Norm, config.HeadDim);
+                layout.Add(TensorNames.KeyNorm(i), ParameterRole.Norm, config.HeadDim);
+            }
             AddFused(i, FusedProjection.Output, ParameterRole.ResidualMatrix);
             layout.Add(TensorNames.PostAttentionNorm(i), ParameterRole.Norm, hidden);
             AddFused(i, FusedProjection.GateUp, ParameterRole.Matrix);
@@ -46,6 +51,10 @@ public sealed class ParameterLayout
         {
             foreach (var projection in projections[fused])
                 layout.Add(TensorNames.Matrix(layer, projection), role, projection.Outputs, projection.Inputs);
+            if (!config.HasBias(fused))
+                return;
+            foreach (var projection in projections[fused])
+                layout.Add(TensorNames.Bias(layer, projection), ParameterRole.Bias, projection.Outputs);
         }
     }
 

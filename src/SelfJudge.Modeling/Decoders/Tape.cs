@@ -28,6 +28,10 @@ internal sealed class LayerTape
     /// <summary>[T, D] Its norm, which the q, k and v projections see.</summary>
     public required Tensor Normed { get; init; }
 
+    /// <summary>[T, (Heads + KeyValueHeads)·HeadDim] Queries and keys before their norms; null where they have none, or no gradient is
+    /// asked for.</summary>
+    public required Tensor? Unnormed { get; init; }
+
     /// <summary>[T, RowWidth] Queries and keys rotated, values.</summary>
     public required Tensor Qkv { get; init; }
 
@@ -53,6 +57,8 @@ internal sealed class LayerTape
     public required Dictionary<LoraPart, Tensor>? Down { get; init; }
 
     public IEnumerable<Tensor> Made =>
-        [Normed, Qkv, Attended, .. LogSumExp is null ? [] : new[] { LogSumExp }, Middle, MiddleNormed, GateUp, Activated,
-            .. Down?.Values.AsEnumerable() ?? []];
+    [
+        Normed, Qkv, Attended, Middle, MiddleNormed, GateUp, Activated,
+        .. new[] { Unnormed, LogSumExp }.OfType<Tensor>(), .. Down?.Values.AsEnumerable() ?? [],
+    ];
 }

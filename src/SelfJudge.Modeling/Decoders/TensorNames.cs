@@ -17,10 +17,16 @@ internal static class TensorNames
 
     public static string PostAttentionNorm(int layer) => $"{Layer(layer)}.post_attention_layernorm.weight";
 
+    public static string QueryNorm(int layer) => $"{Layer(layer)}.self_attn.q_norm.weight";
+
+    public static string KeyNorm(int layer) => $"{Layer(layer)}.self_attn.k_norm.weight";
+
     /// <summary>A projection's module; its matrix is the <c>weight</c> of it.</summary>
     public static string Module(int layer, Projection projection) => $"{Layer(layer)}.{projection.Block}.{projection.Module}";
 
     public static string Matrix(int layer, Projection projection) => $"{Module(layer, projection)}.weight";
+
+    public static string Bias(int layer, Projection projection) => $"{Module(layer, projection)}.bias";
 
     /// <summary>One of the two matrices that an adapter has beside a projection, <c>A</c> or <c>B</c>.</summary>
     public static string Adapter(int layer, Projection projection, string matrix) =>

@@ -20,7 +20,7 @@ public readonly record struct HeadLayout(int Heads, int KeyValueHeads, int HeadD
 }
 
 /// <summary>
-/// The parts of a Llama layer, forward and backward. Sequences are packed: the rows of
+/// The parts of a decoder layer, forward and backward. Sequences are packed: the rows of
 /// all sequences follow each other without padding, and offsets [sequences + 1] say where each begins.
 /// T is the number of packed rows, D the model's width. Ids, positions, offsets and places in a cache are checked against
 /// what they index: memory outside of a tensor is never read, an <see cref="ArgumentException"/> says what was wrong.
@@ -53,6 +53,12 @@ public interface IKernels
     /// <summary>dW ← dW + scale·dYᵀ·x, the gradient of <see cref="Times"/> with respect to the matrix.</summary>
     void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f);
 
+    /// <summary>y ← y + bias, row by row.</summary>
+    void AddBias(Tensor y, Tensor bias);
+
+    /// <summary>dBias ← dBias + the sum of the rows of <paramref name="dY"/>, the gradient of <see cref="AddBias"/>.</summary>
+    void AddBiasGradient(Tensor dBias, Tensor dY);
+
     /// <summary>result ← hidden·Wᵀ [T, vocabulary] in float32 on every device: rounded to fewer bits, neighbouring logits would lie an
     /// eighth apart.</summary>
     void LogitsInto(Tensor result, Tensor hidden, WeightMatrix head);
@@ -63,6 +69,21 @@ public interface IKernels
     /// <summary>Adds the gradient of <see cref="RmsNorm"/> to <paramref name="dX"/> and, where it is trained, to
     /// <paramref name="dWeight"/>.</summary>
     void RmsNormBackward(Tensor dOut, Tensor x, Tensor weight, float eps, Tensor dX, Tensor? dWeight);
+
+    /// <summary>
+    /// Norms the query and key heads of every row in place as <see cref="RmsNorm"/> does a row, by weights [head dim] of the
+    /// queries and of the keys.
+    /// </summary>
+    void NormHeads(Tensor qkv, HeadLayout heads, Tensor queryWeight, Tensor keyWeight, float eps);
+
+    /// <summary>
+    /// Makes of the gradient of <see cref="NormHeads"/>' results that of what it was given, in place, and adds those of the weights
+    /// where they are trained.
+    /// </summary>
+    /// <param name="unnormed">[T, query and key width] The queries and keys that it was given.</param>
+    void NormHeadsBackward(
+        Tensor dQkv, Tensor unnormed, HeadLayout heads, Tensor queryWeight, Tensor keyWeight, float eps, Tensor? dQueryWeight,
+            Tensor? dKeyWeight);
 
     /// <summary>Rotates the query and key heads of every row in place by its position (rotary embedding, the half-split form of Hugging
     /// Face checkpoints); <paramref name="inverse"/> rotates back, which is the gradient.</summary>
@@ -115,7 +136,7 @@ public interface IKernels
 
 /// <summary>The numbers of one AdamW update.</summary>
 /// <param name="GradientScale">Factor on the gradient: 1, or what brings its norm to the clipping limit.</param>
-/// <param name="DecayRanges">Where weight decay applies, as (start, length) in the flat buffer: matrices, not norms.</param>
+/// <param name="DecayRanges">Where weight decay applies, as (start, length) in the flat buffer: matrices, not norms and biases.</param>
 public sealed record AdamWStep(long Step, float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay,
     float GradientScale, IReadOnlyList<(long Start, long Length)> DecayRanges)
 {

@@ -36,6 +36,15 @@ public static class IndexCheck
             throw new ArgumentException($"{what}: {count}, where {expected} are needed");
     }
 
+    /// <summary>What norms of heads index: rows of queries, keys and values, and an element of both weights for each of a head.</summary>
+    /// <exception cref="ArgumentException">They are not there.</exception>
+    public static void HeadNorms(Tensor qkv, HeadLayout heads, params ReadOnlySpan<Tensor?> weights)
+    {
+        Same(qkv.size(1), heads.RowWidth, "columns of queries, keys and values");
+        foreach (var weight in weights)
+            Same(weight?.NumberOfElements ?? heads.HeadDim, heads.HeadDim, "elements of the norm of heads");
+    }
+
     /// <summary>What <see cref="IKernels.Rotate"/> indexes: a position for every row, in the table.</summary>
     /// <exception cref="ArgumentException">It is not there.</exception>
     public static void Rotation(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table)

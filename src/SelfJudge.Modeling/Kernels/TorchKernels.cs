@@ -48,6 +48,10 @@ public sealed class TorchKernels : IKernels
 
     public void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f) => Ops.AddMatMulInto(dW, dY.t(), x, scale);
 
+    public void AddBias(Tensor y, Tensor bias) => Ops.AddInto(y, bias);
+
+    public void AddBiasGradient(Tensor dBias, Tensor dY) => Ops.AddRowSumInto(dBias, dY);
+
     public void LogitsInto(Tensor result, Tensor hidden, WeightMatrix head)
     {
         if (IsNarrow(head))
@@ -64,6 +68,35 @@ public sealed class TorchKernels : IKernels
         Ops.AddInto(dX, gradients[0]);
         if (dWeight is not null)
             Ops.AddInto(dWeight, gradients[1]);
+    }
+
+    public void NormHeads(Tensor qkv, HeadLayout heads, Tensor queryWeight, Tensor keyWeight, float eps)
+    {
+        IndexCheck.HeadNorms(qkv, heads, queryWeight, keyWeight);
+        foreach (var (start, width, weight) in new[] { (0, heads.QueryWidth, queryWeight),
+            (heads.QueryWidth, heads.KeyValueWidth, keyWeight) })
+        {
+            var part = qkv.narrow(1, start, width);
+            Ops.CopyInto(part, RmsNorm(part.reshape(-1, heads.HeadDim), weight, eps).view(-1, width));
+        }
+    }
+
+    public void NormHeadsBackward(
+        Tensor dQkv, Tensor unnormed, HeadLayout heads, Tensor queryWeight, Tensor keyWeight, float eps, Tensor? dQueryWeight,
+            Tensor? dKeyWeight)
+    {
+        IndexCheck.HeadNorms(dQkv, heads, queryWeight, keyWeight, dQueryWeight, dKeyWeight);
+        Backward(0, heads.QueryWidth, queryWeight, dQueryWeight);
+        Backward(heads.QueryWidth, heads.KeyValueWidth, keyWeight, dKeyWeight);
+
+        void Backward(int start, int width, Tensor weight, Tensor? dWeight)
+        {
+            var d = dQkv.narrow(1, start, width);
+            var x = unnormed.narrow(1, start, width).reshape(-1, heads.HeadDim);
+            var dX = Ops.ZerosLike(x);
+            RmsNormBackward(d.reshape(-1, heads.HeadDim), x, weight, eps, dX, dWeight);
+            Ops.CopyInto(d, dX.view(-1, width));
+        }
     }
 
     public void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false)

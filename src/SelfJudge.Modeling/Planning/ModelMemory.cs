@@ -20,16 +20,19 @@ public static class ModelMemory
     /// <summary>Elements of an adapter's matrices: rank · (inputs + outputs) of every adapted projection.</summary>
     public static long Parameters(DecoderConfig config, LoraConfig lora) => ParameterLayout.Of(config, lora).Size;
 
-    /// <summary>Floats that one layer leaves on the tape per token: 4·D + R + Q + H + 3·I, and the adapter's rank for every projection that
-    /// it adapts.</summary>
-    public static long TapeFloats(DecoderConfig config, LoraConfig? lora) => LayerFloats(config, lora) + config.HiddenSize;
+    /// <summary>
+    /// Floats that one layer leaves on the tape per token: 4·D + R + Q + H + 3·I, the adapter's rank for every projection that it
+    /// adapts, and queries and keys once more where they are normed.
+    /// </summary>
+    public static long TapeFloats(DecoderConfig config, LoraConfig? lora) =>
+        LayerFloats(config, lora) + config.HiddenSize + Unnormed(config);
 
     /// <summary>Bytes at the peak of one forward and backward pass over <paramref name="tokens"/> packed tokens.</summary>
     /// <param name="checkpointing">Only the input of each layer is kept, D per token; one layer at a time is computed anew.</param>
     public static long Training(DecoderConfig config, LoraConfig? lora, long tokens, bool checkpointing)
     {
         long hidden = config.HiddenSize, layers = config.NumHiddenLayers;
-        var kept = checkpointing ? layers * hidden + LayerFloats(config, lora) : layers * TapeFloats(config, lora);
+        var kept = checkpointing ? layers * hidden + LayerFloats(config, lora) + Unnormed(config) : layers * TapeFloats(config, lora);
         // The last layer's output, its norm, and the gradients of both; then what the gradient of one layer takes, in its larger half.
         var passing = 4 * hidden + hidden + Math.Max(3L * config.IntermediateSize, config.Heads.QueryWidth + config.Heads.RowWidth);
         return FloatBytes * tokens * (kept + passing) + Logits(config, tokens);
@@ -72,6 +75,9 @@ public static class ModelMemory
                 slots = Math.Max(taken + atATime, slots * 3 / 2);
         return slots;
     }
+
+    private static long Unnormed(DecoderConfig config) =>
+        config.Architecture.NormsQueriesAndKeys ? config.Heads.QueryWidth + config.Heads.KeyValueWidth : 0;
 
     // What one layer makes per token on its way to its output.
     private static long LayerFloats(DecoderConfig config, LoraConfig? lora) =>

@@ -41,7 +41,14 @@ public static partial class Ops
         return tensor.to(type);
     }
 
-    /// <summary>target ← target + source.</summary>
+    /// <summary>A contiguous copy.</summary>
+    public static Tensor Copy(Tensor tensor)
+    {
+        RequireScope();
+        return tensor.clone();
+    }
+
+    /// <summary>target ← target + source, broadcast.</summary>
     public static void AddInto(Tensor target, Tensor source)
     {
         RequireScope();
@@ -76,6 +83,13 @@ public static partial class Ops
     {
         for (long start = 0; start < elements; start += BlockElements)
             yield return (start, Math.Min(BlockElements, elements - start));
+    }
+
+    /// <summary>target ← target + the sum of the rows of a matrix.</summary>
+    public static void AddRowSumInto(Tensor target, Tensor rows)
+    {
+        RequireScope();
+        target.add_(rows.sum([0L]), One);
     }
 
     public static void CopyInto(Tensor target, Tensor source)

@@ -7,7 +7,7 @@ namespace SelfJudge.Modeling.Tests.Checkpoints;
 public sealed partial class ModelFolderTests
 {
     [Theory]
-    [InlineData("model_type", "\"mistral3\"", "model_type is mistral3; supported are llama, mistral")]
+    [InlineData("model_type", "\"mistral3\"", "model_type is mistral3; supported are llama, mistral, qwen2, qwen3")]
     [InlineData("hidden_size", "null", "hidden_size is missing")]
     [InlineData("quantization_config", "{\"quant_method\": \"gptq\"}",
         "the weights are quantized (quantization_config: \"gptq\"), which is not supported")]
@@ -59,7 +59,9 @@ public sealed partial class ModelFolderTests
     [InlineData("eos_token_id", "[1, \"x\"]", "eos_token_id is [1,\"x\"], which is no list of integers")]
     [InlineData("eos_token_id", "37", "eos_token_id is 37; the model knows the ids 0 to 36 only (vocab_size 37)")]
     [InlineData("eos_token_id", "[2, -1]", "eos_token_id is [2,-1]; the model knows the ids 0 to 36 only")]
-    [InlineData("attention_bias", "true", "attention_bias and mlp_bias are not supported")]
+    [InlineData("mlp_bias", "true", "mlp_bias is true, which is not supported")]
+    [InlineData("architectures", "[\"Qwen2ForCausalLM\"]",
+        "architectures names Qwen2ForCausalLM; supported are LlamaForCausalLM, LlamaForSequenceClassification")]
     [InlineData("num_key_value_heads", "3", "num_attention_heads (4) is not a multiple of num_key_value_heads (3)")]
     [InlineData("rope_scaling", "{\"rope_type\": \"yarn\", \"factor\": 2}",
         "rope scaling of type yarn is not supported; supported are linear and llama3")]
@@ -76,6 +78,7 @@ public sealed partial class ModelFolderTests
     }
 
     [Theory]
+    [InlineData("\"attention_bias\": true", "attention_bias is true, and a mistral has no biases")]
     [InlineData("\"sliding_window\": 0", "sliding_window is 0; it must be between 1 and")]
     [InlineData("\"sliding_window\": -1", "sliding_window is -1; it must be between 1 and")]
     [InlineData("\"layer_types\": [\"full_attention\"]", "layer_types names 1 layers, num_hidden_layers is 2")]
@@ -118,6 +121,67 @@ public sealed partial class ModelFolderTests
         Assert.Equal((type == "llama" ? 16 : keyValueHeads, positions, window),
             (config.NumKeyValueHeads, config.MaxPositionEmbeddings, config.SlidingWindow));
         Assert.Equal((1e-6f, 10_000.0, false, 4), (config.RmsNormEps, config.RopeTheta, config.TieWordEmbeddings, config.HeadDim));
+    }
+
+    /// <summary>A Qwen's window is switched on, and then holds from a layer on.</summary>
+    [Theory]
+    [InlineData("", null, null)]
+    [InlineData(", \"sliding_window\": 16", null, null)]
+    [InlineData(", \"use_sliding_window\": true", null, null)] // from layer 28 on
+    [InlineData(", \"use_sliding_window\": true, \"sliding_window\": 16, \"max_window_layers\": 1", 16, new[] { false, true })]
+    [InlineData(", \"use_sliding_window\": true, \"max_window_layers\": 0", 4096, null)]
+    [InlineData(", \"use_sliding_window\": true, \"sliding_window\": null, \"max_window_layers\": 0", null, null)]
+    [InlineData(
+        ", \"use_sliding_window\": true, \"sliding_window\": 16, \"max_window_layers\": 0, \"layer_types\": [\"sliding_attention\", "
+            + "\"full_attention\"]",
+        16, new[] { true, false })]
+    public void A_qwens_window_is_as_in_transformers(string keys, int? window, bool[]? layers)
+    {
+        foreach (var (type, headDim) in new[] { ("qwen2", 4), ("qwen3", 128) })
+        {
+            var config = ReadQwen(type, keys);
+            Assert.Equal((headDim, 32, 32_768), (config.HeadDim, config.NumKeyValueHeads, config.MaxPositionEmbeddings));
+            Assert.Equal((1e-6f, 10_000.0), (config.RmsNormEps, config.RopeTheta));
+            Assert.Equal(window, config.SlidingWindow);
+            Assert.Equal(layers, config.SlidingLayers);
+        }
+    }
+
+    [Theory]
+    [InlineData(", \"layer_types\": [\"full_attention\", \"sliding_attention\"]",
+        "layer_types names sliding_attention, and use_sliding_window is not true")]
+    [InlineData(", \"use_mrope\": true", "use_mrope is true, which is not supported")]
+    [InlineData(", \"mlp_bias\": true", "mlp_bias is true, which is not supported")]
+    [InlineData(", \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4}",
+        "rope scaling of type yarn is not supported; supported are linear and llama3")]
+    [InlineData(", \"architectures\": [\"LlamaForCausalLM\"]", "architectures names LlamaForCausalLM; supported are Qwen")]
+    [InlineData(", \"num_experts\": 8", "num_experts is 8, which is not supported")]
+    public void What_a_qwen_asks_for_and_is_not_supported_is_named(string keys, string message)
+    {
+        foreach (var type in new[] { "qwen2", "qwen3" })
+            Assert.Contains(message, Fails(() => ReadQwen(type, keys)));
+    }
+
+    [Theory]
+    [InlineData("qwen2", "", true, false)]
+    [InlineData("qwen2", ", \"attention_bias\": true", true, false)]
+    [InlineData("qwen3", "", false, false)]
+    [InlineData("qwen3", ", \"attention_bias\": true", true, true)]
+    [InlineData("llama", ", \"attention_bias\": true", true, true)]
+    public void Biases_are_where_the_family_has_them(string type, string keys, bool qkv, bool output)
+    {
+        var config = ReadQwen(type, keys);
+        bool[] expected = [qkv, output, false, false];
+        Assert.Equal(expected, Enum.GetValues<FusedProjection>().Select(config.HasBias));
+    }
+
+    private DecoderConfig ReadQwen(string type, string keys)
+    {
+        File.WriteAllText(Path.Combine(_folder, "config.json"), $$"""
+            {"model_type": "{{type}}", "vocab_size": 10, "hidden_size": 128, "intermediate_size": 16, "num_hidden_layers": 2,
+             "num_attention_heads": 32{{keys}}}
+            """);
+        return ModelFolder.ReadConfig(_folder);
     }
 
     [Fact]

@@ -82,7 +82,7 @@ public sealed partial class ModelFolderTests : IDisposable
         var model = TestModels.Model(weights);
         var batch = new ResponseBatch([(ids[..1], ids[1..])]);
         var sum = batch.Sums(TokenLogProbs.Forward(model, model.Hidden(batch.Batch), batch.Rows, batch.Targets))[0];
-        Assert.Equal(new DirectLlama(_folder).LogProb(ids, 1), sum, 1e-3);
+        Assert.Equal(new DirectDecoder(_folder).LogProb(ids, 1), sum, 1e-3);
         var unlimited = TestModels.Model(DecoderWeights.Random(config with { SlidingWindow = null }, 3));
         Assert.NotEqual(sum, batch.Sums(TokenLogProbs.Forward(unlimited, unlimited.Hidden(batch.Batch), batch.Rows, batch.Targets))[0],
             1e-2);

@@ -100,11 +100,16 @@ public sealed class DecoderModelTests : IDisposable
     }
 
     [Theory]
-    [InlineData("cpu")]
-    [InlineData("torch")]
-    public void With_a_cache_the_hidden_states_are_those_without(string kernels)
+    [InlineData("cpu", "llama")]
+    [InlineData("torch", "llama")]
+    [InlineData("cpu", "llama-bias")]
+    [InlineData("cpu", "qwen2-window")]
+    [InlineData("torch", "qwen2-window")]
+    [InlineData("cpu", "qwen3-bias")]
+    [InlineData("torch", "qwen3-bias")]
+    public void With_a_cache_the_hidden_states_are_those_without(string kernels, string family)
     {
-        using var weights = DecoderWeights.Random(TestModels.Config(), 5);
+        using var weights = TestModels.Weights(TestModels.Config(family));
         using var adapter = TestModels.Adapter(weights.Config);
         var model = TestModels.Model(weights, adapter, Of(kernels));
         int[][] sequences = [TestModels.Tokens(13, 1), TestModels.Tokens(6, 2), TestModels.Tokens(9, 3)];
@@ -168,12 +173,17 @@ public sealed class DecoderModelTests : IDisposable
 
     /// <summary>The whole gradient against finite differences of the loss, parameter by parameter.</summary>
     [Theory]
-    [InlineData(true, false)]
-    [InlineData(false, false)]
-    [InlineData(true, true)]
-    public void Gradients_are_those_of_the_loss(bool tied, bool lora)
+    [InlineData("llama", true, false)]
+    [InlineData("llama", false, false)]
+    [InlineData("llama", true, true)]
+    [InlineData("llama-bias", true, false)]
+    [InlineData("qwen2-window", false, false)]
+    [InlineData("qwen2", true, true)]
+    [InlineData("qwen3-bias", true, false)]
+    [InlineData("qwen3", true, true)]
+    public void Gradients_are_those_of_the_loss(string family, bool tied, bool lora)
     {
-        using var weights = DecoderWeights.Random(TestModels.Config(tied), 5);
+        using var weights = TestModels.Weights(TestModels.Config(family, tied));
         using var adapter = lora ? TestModels.Adapter(weights.Config) : null;
         var model = TestModels.Model(weights, adapter);
         using var baseGradient = lora ? null : weights.NewLike();
@@ -217,10 +227,11 @@ public sealed class DecoderModelTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Hand_written_and_automatic_kernels_give_the_same_gradient()
+    [Theory]
+    [MemberData(nameof(TestModels.Families), MemberType = typeof(TestModels))]
+    public void Hand_written_and_automatic_kernels_give_the_same_gradient(string family)
     {
-        using var weights = DecoderWeights.Random(TestModels.Config(), 5);
+        using var weights = TestModels.Weights(TestModels.Config(family));
         var batch = TestModels.Batch(7, 1, 12);
         float[] GradientBy(IKernels kernels)
         {

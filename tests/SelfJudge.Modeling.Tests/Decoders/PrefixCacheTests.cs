@@ -70,9 +70,9 @@ public sealed class PrefixCacheTests
     public void Judge_probabilities_are_those_of_each_prompt_alone(int capacity)
     {
         foreach (var type in new[] { ScalarType.Float32, ScalarType.BFloat16 })
-            foreach (int? window in new int?[] { null, 4 })
+            foreach (var family in new[] { "llama", "mistral", "qwen2-window", "qwen3-bias" })
             {
-                using var random = DecoderWeights.Random(TestModels.Config() with { SlidingWindow = window }, 5);
+                using var random = TestModels.Weights(TestModels.Config(family));
                 using var weights = random.Clone(type);
                 using var adapter = TestModels.Adapter(weights.Config);
                 foreach (var kernels in new IKernels[] { CpuKernels.Instance, TorchKernels.Instance })

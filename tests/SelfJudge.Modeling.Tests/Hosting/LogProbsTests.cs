@@ -39,7 +39,7 @@ public sealed class LogProbsTests : IDisposable
         var sums = await _host.LogProbsAsync("m",
             [new ResponseSequence(longer[..650], longer[650..]), new ResponseSequence(shorter[..30], shorter[30..]),
             new ResponseSequence(shorter, [])], default);
-        var direct = new DirectLlama(SharedData.Path("stories260k"));
+        var direct = new DirectDecoder(SharedData.Path("stories260k"));
         Assert.Equal(direct.LogProb(longer, 650), sums[0], 2e-3); // of some -700
         Assert.Equal(direct.LogProb(shorter, 30), sums[1], 2e-4);
         Assert.Equal(0, sums[2]);

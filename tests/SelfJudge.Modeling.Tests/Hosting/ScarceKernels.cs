@@ -44,6 +44,18 @@ internal sealed class ScarceKernels : IKernels
 
     public void AddWeightGradient(Tensor dW, Tensor dY, Tensor x, float scale = 1f) => Kernels.AddWeightGradient(dW, dY, x, scale);
 
+    public void AddBias(Tensor y, Tensor bias) => Kernels.AddBias(y, bias);
+
+    public void AddBiasGradient(Tensor dBias, Tensor dY) => Kernels.AddBiasGradient(dBias, dY);
+
+    public void NormHeads(Tensor qkv, HeadLayout heads, Tensor queryWeight, Tensor keyWeight, float eps) =>
+        Kernels.NormHeads(qkv, heads, queryWeight, keyWeight, eps);
+
+    public void NormHeadsBackward(
+        Tensor dQkv, Tensor unnormed, HeadLayout heads, Tensor queryWeight, Tensor keyWeight, float eps, Tensor? dQueryWeight,
+            Tensor? dKeyWeight) =>
+        Kernels.NormHeadsBackward(dQkv, unnormed, heads, queryWeight, keyWeight, eps, dQueryWeight, dKeyWeight);
+
     public void LogitsInto(Tensor result, Tensor hidden, WeightMatrix head) => Kernels.LogitsInto(result, hidden, head);
 
     public Tensor RmsNorm(Tensor x, Tensor weight, float eps) => Kernels.RmsNorm(x, weight, eps);

@@ -32,6 +32,25 @@ public sealed class ModelMemoryTests
         Assert.Equal(512 * 64 + 5 * (64 * 64 + 2 * 64 * 32 + 64 * 64 + 3 * 64 * 172 + 2 * 64) + 64,
             ModelMemory.Parameters(ModelFolder.ReadConfig(SharedData.Path("stories260k"))));
 
+    // As their model cards round to 0.49B and 0.6B: 24 layers of which each has 1,152 biases; 28 of which each has two norms of 128.
+    [Theory]
+    // 2 · 802,816 + 2 · 114,688 + 1,152 + 3 · 4,358,144 + 2 · 896
+    [InlineData("qwen2", 896, 4864, 24, 14, 2, 64, 136_134_656 + 896 + 24 * 14_912_384L)]
+    // 2 · 2,097,152 + 2 · 1,048,576 + 256 + 3 · 3,145,728 + 2 · 1,024
+    [InlineData("qwen3", 1024, 3072, 28, 16, 8, 128, 155_582_464 + 1024 + 28 * 15_730_944L)]
+    public void Qwens_have_their_parameters(
+        string family, int hidden, int inner, int layers, int heads, int keyValueHeads, int headDim, long parameters) =>
+        Assert.Equal(parameters, ModelMemory.Parameters(TestModels.Config(family) with
+        {
+            VocabSize = 151_936,
+            HiddenSize = hidden,
+            IntermediateSize = inner,
+            NumHiddenLayers = layers,
+            NumAttentionHeads = heads,
+            NumKeyValueHeads = keyValueHeads,
+            HeadDim = headDim,
+        }));
+
     // 32 layers · 2 projections · 8 · (4096 + 4096)
     [Fact]
     public void The_papers_adapter_has_its_parameters() => Assert.Equal(4_194_304, ModelMemory.Parameters(Llama7B, Lora));
@@ -91,11 +110,14 @@ public sealed class ModelMemoryTests
 
     /// <summary>What a forward pass leaves on its tape is what is counted, tensor by tensor.</summary>
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void The_tape_holds_what_is_counted(bool adapted)
+    [InlineData("llama", false)]
+    [InlineData("llama", true)]
+    [InlineData("qwen2", true)]
+    [InlineData("qwen3", false)]
+    [InlineData("qwen3", true)]
+    public void The_tape_holds_what_is_counted(string family, bool adapted)
     {
-        var config = TestModels.Config();
+        var config = TestModels.Config(family);
         using var weights = DecoderWeights.Random(config, 1);
         using var adapter = adapted ? TestModels.Adapter(config) : null;
         var model = TestModels.Model(weights, adapter, CpuKernels.Instance);

@@ -82,19 +82,10 @@ public sealed unsafe partial class CpuKernels : IKernels
         var result = Ops.Empty(Ops.Cpu, ScalarType.Float32, rows, width);
         float* source = Ops.Address(x), w = Ops.Address(weight), target = Ops.Address(result);
         for (var t = 0; t < rows; t++, source += width, target += width)
-        {
-            var inverse = InverseRms(source, width, eps);
-            var f = Vector512.Create(inverse);
-            var i = 0;
-            for (; i <= width - Simd.Lanes; i += Simd.Lanes)
-                (Vector512.Load(source + i) * f * Vector512.Load(w + i)).Store(target + i);
-            for (; i < width; i++)
-                target[i] = source[i] * inverse * w[i];
-        }
+            NormRow(source, w, target, width, eps);
         return result;
     }
 
-    // y = x·s·w with s = (mean x² + eps)^-½, hence dx = s·(w·dy) − x·s³·mean(x·w·dy) and dw = Σ x·s·dy.
     public void RmsNormBackward(Tensor dOut, Tensor x, Tensor weight, float eps, Tensor dX, Tensor? dWeight)
     {
         int rows = (int)x.size(0), width = (int)x.size(1);
@@ -106,28 +97,7 @@ public sealed unsafe partial class CpuKernels : IKernels
         float* dy = Ops.Address(dOut), source = Ops.Address(x), w = Ops.Address(weight), dx = Ops.Address(dX);
         var dw = dWeight is null ? null : Ops.Address(dWeight);
         for (var t = 0; t < rows; t++, dy += width, source += width, dx += width)
-        {
-            var inverse = InverseRms(source, width, eps);
-            var projection = ProductSum(source, w, dy, width) * inverse * inverse * inverse / width;
-            var f = Vector512.Create(inverse);
-            var g = Vector512.Create(-projection);
-            var i = 0;
-            for (; i <= width - Simd.Lanes; i += Simd.Lanes)
-            {
-                var xi = Vector512.Load(source + i);
-                var dyi = Vector512.Load(dy + i) * f;
-                var d = Vector512.FusedMultiplyAdd(dyi, Vector512.Load(w + i), g * xi);
-                (Vector512.Load(dx + i) + d).Store(dx + i);
-                if (dw != null)
-                    Vector512.FusedMultiplyAdd(dyi, xi, Vector512.Load(dw + i)).Store(dw + i);
-            }
-            for (; i < width; i++)
-            {
-                dx[i] += dy[i] * inverse * w[i] - projection * source[i];
-                if (dw != null)
-                    dw[i] += dy[i] * inverse * source[i];
-            }
-        }
+            NormRowBackward(dy, source, w, dx, dw, width, eps);
     }
 
     public void Rotate(Tensor qkv, HeadLayout heads, int[] positions, RotaryTable table, bool inverse = false)
@@ -314,20 +284,6 @@ public sealed unsafe partial class CpuKernels : IKernels
             head[i] = a * cos[i] - b * s;
             head[half + i] = b * cos[i] + a * s;
         }
-    }
-
-    private static float InverseRms(float* x, int n, float eps) => 1f / MathF.Sqrt(Simd.Dot(x, x, n) / n + eps);
-
-    private static float ProductSum(float* a, float* b, float* c, int n)
-    {
-        var total = Vector512<float>.Zero;
-        var i = 0;
-        for (; i <= n - Simd.Lanes; i += Simd.Lanes)
-            total = Vector512.FusedMultiplyAdd(Vector512.Load(a + i) * Vector512.Load(b + i), Vector512.Load(c + i), total);
-        var sum = Vector512.Sum(total);
-        for (; i < n; i++)
-            sum += a[i] * b[i] * c[i];
-        return sum;
     }
 
     private static Span<float> Row(float* matrix, long row, long width) => new(matrix + row * width, (int)width);

@@ -3,23 +3,26 @@ using System.Text.Json;
 
 namespace SelfJudge.Tests.Shared;
 
-/// <summary>A Llama forward pass in float64, written for plainness and sharing no code with the product: what the product's numbers are
-/// held against.</summary>
-internal sealed class DirectLlama
+/// <summary>
+/// The forward pass of a Llama, Mistral, Qwen2 or Qwen3 in float64, written for plainness and sharing no code with the product: what
+/// the product's numbers are held against. Biases and norms of heads are where a file has them.
+/// </summary>
+internal sealed class DirectDecoder
 {
     private readonly Dictionary<string, double[]> _weights = new(StringComparer.Ordinal);
     private readonly int _hidden, _inner, _layers, _heads, _keyValueHeads, _headDim, _vocabulary;
     private readonly double _eps, _theta;
     private readonly int[] _windows;
 
-    /// <summary>Reads a folder with tied embeddings and F32 weights, without scaling of rotary positions.</summary>
-    public DirectLlama(string folder)
+    /// <summary>Reads a folder with F32 weights, without scaling of rotary positions.</summary>
+    public DirectDecoder(string folder)
     {
         using var config = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "config.json")));
         int Of(string key) => config.RootElement.GetProperty(key).GetInt32();
         (_hidden, _inner, _layers, _heads, _keyValueHeads, _vocabulary) = (Of("hidden_size"), Of("intermediate_size"),
             Of("num_hidden_layers"), Of("num_attention_heads"), Of("num_key_value_heads"), Of("vocab_size"));
-        _headDim = _hidden / _heads;
+        _headDim = config.RootElement.TryGetProperty("head_dim", out var size) && size.ValueKind == JsonValueKind.Number ? size.GetInt32()
+            : _hidden / _heads;
         _windows = [.. Enumerable.Range(0, _layers)
             .Select(l => config.RootElement.TryGetProperty("layer_types", out var types) && types[l].GetString() == "full_attention"
             ? int.MaxValue
@@ -39,6 +42,22 @@ internal sealed class DirectLlama
         }
     }
 
+    public IReadOnlyDictionary<string, double[]> Weights => _weights;
+
+    /// <summary>∂/∂w of <see cref="LogProb"/> for an element of a parameter, by central differences.</summary>
+    public double Derivative(string name, int element, int[] ids, int from)
+    {
+        const double H = 1e-5;
+        var w = _weights[name];
+        var before = w[element];
+        w[element] = before + H;
+        var up = LogProb(ids, from);
+        w[element] = before - H;
+        var down = LogProb(ids, from);
+        w[element] = before;
+        return (up - down) / (2 * H);
+    }
+
     /// <summary>Σ log p(ids[t] | ids before it) for t from <paramref name="from"/> on, in nats.</summary>
     public double LogProb(int[] ids, int from)
     {
@@ -52,17 +71,18 @@ internal sealed class DirectLlama
             {
                 var p = $"model.layers.{l}.";
                 var n = Norm(x, p + "input_layernorm.weight");
-                double[] q = Product(p + "self_attn.q_proj.weight", n), k = Product(p + "self_attn.k_proj.weight", n);
+                double[] q = NormHeads(Affine(p + "self_attn.q_proj", n), p + "self_attn.q_norm.weight");
+                double[] k = NormHeads(Affine(p + "self_attn.k_proj", n), p + "self_attn.k_norm.weight");
                 Rotate(q, t);
                 Rotate(k, t);
                 keys[l].Add(k);
-                values[l].Add(Product(p + "self_attn.v_proj.weight", n));
+                values[l].Add(Affine(p + "self_attn.v_proj", n));
                 if (keys[l].Count > _windows[l])
                 {
                     keys[l].RemoveAt(0);
                     values[l].RemoveAt(0);
                 }
-                Add(x, Product(p + "self_attn.o_proj.weight", Attend(q, keys[l], values[l])));
+                Add(x, Affine(p + "self_attn.o_proj", Attend(q, keys[l], values[l])));
                 n = Norm(x, p + "post_attention_layernorm.weight");
                 double[] gate = Product(p + "mlp.gate_proj.weight", n), up = Product(p + "mlp.up_proj.weight", n);
                 for (var i = 0; i < _inner; i++)
@@ -71,7 +91,8 @@ internal sealed class DirectLlama
             }
             if (t + 1 < from)
                 continue;
-            var logits = Product("model.embed_tokens.weight", Norm(x, "model.norm.weight"));
+            var logits = Product(_weights.ContainsKey("lm_head.weight") ? "lm_head.weight" : "model.embed_tokens.weight",
+                Norm(x, "model.norm.weight"));
             var most = logits.Max();
             sum += logits[ids[t + 1]] - most - Math.Log(logits.Sum(v => Math.Exp(v - most)));
         }
@@ -82,6 +103,17 @@ internal sealed class DirectLlama
     {
         var scale = 1 / Math.Sqrt(x.Sum(v => v * v) / x.Length + _eps);
         return [.. x.Select((v, i) => v * scale * _weights[name][i])];
+    }
+
+    private double[] NormHeads(double[] x, string name) => !_weights.ContainsKey(name) ? x
+        : [.. Enumerable.Range(0, x.Length / _headDim).SelectMany(h => Norm(x[(h * _headDim)..((h + 1) * _headDim)], name))];
+
+    private double[] Affine(string module, double[] x)
+    {
+        var y = Product(module + ".weight", x);
+        if (_weights.TryGetValue(module + ".bias", out var bias))
+            Add(y, bias);
+        return y;
     }
 
     private double[] Product(string name, double[] x)
