@@ -90,6 +90,8 @@ internal static class TokenizerJson
     {
         switch (String(step, "type"))
         {
+            case "NFC":
+                return CanonicalComposition.Normalize;
             case "Prepend":
                 var prefix = String(step, "prepend") ?? "";
                 return text => text.Length == 0 ? text : prefix + text;
@@ -109,7 +111,8 @@ internal static class TokenizerJson
                     }
                 };
             case var other:
-                throw new InvalidDataException($"the normalizer {other} is not supported; supported are Prepend, Replace and Sequence");
+                throw new InvalidDataException(
+                    $"the normalizer {other} is not supported; supported are NFC, Prepend, Replace and Sequence");
         }
     }
 
