@@ -54,12 +54,13 @@ internal sealed record CompletionResult(string Text, ulong Seed, FinishReason Fi
 /// <summary>A match between two completions, by index.</summary>
 /// <param name="OrdersAgree">Whether either order alone gives the same winner; null where the two were identical and nobody was
 /// asked.</param>
+/// <param name="Prior">What likelihood added to the judge's log-odds of the first, in nats; 0 where the judge decided alone.</param>
 internal sealed record MatchResult(int Round, int First, int Second, int Winner, double ScoreFirst, double ScoreSecond, bool? OrdersAgree,
-    IReadOnlyList<TemplateJudgment> Judgments)
+    IReadOnlyList<TemplateJudgment> Judgments, double Prior = 0)
 {
     public static MatchResult Of(Match m) => new(m.Round, m.First, m.Second, m.Winner, m.Verdict.ScoreFirst, m.Verdict.ScoreSecond,
-        m.Verdict.Judgments.Count == 0 ? null : m.Verdict.OrdersAgree, m.Verdict.Judgments);
+        m.Verdict.Judgments.Count == 0 ? null : m.Verdict.OrdersAgree, m.Verdict.Judgments, m.Verdict.Prior);
 
     [JsonIgnore]
-    public Verdict Verdict => Judgments.Count == 0 ? Verdict.Identical : Verdict.Of(Judgments);
+    public Verdict Verdict => Judgments.Count == 0 ? Verdict.Identical : Verdict.Of(Judgments, Prior);
 }

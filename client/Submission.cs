@@ -2,6 +2,7 @@ using System.IO.Hashing;
 using System.Text;
 using System.Text.Json;
 using SelfJudge.Abstractions;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
@@ -13,14 +14,19 @@ namespace SelfJudge.Client;
 /// come; a file that holds some of them already is gone on with.
 /// </summary>
 internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, SubmittedModel model, SamplingOptions sampling, int samples,
-    ulong seed, string output)
+    ulong seed, MatchPrior prior, string output)
 {
     // Enough to fill a host's batches, few enough that the first results come early.
     private const int Window = 128;
 
-    /// <summary>Model, as it is in its folder, templates, sampling and seed by their hash: the same in every line of its file.</summary>
+    private readonly PriorRequest? _prior = PriorRequest.Of(prior, model.Reference is [.., var reference] ? reference.Id : null);
+
+    /// <summary>Model, as it is in its folder, templates, sampling, seed and prior by their hash: the same in every line of its
+    /// file.</summary>
     public string Job { get; } = HashOf(JsonSerializer.Serialize(
-        new { Models = model.Chain.Select(c => c.Id), JudgeTemplates = model.JudgeTemplates.Select(ContentOf), sampling, samples, seed }));
+        new { Models = model.Chain.Select(c => c.Id), JudgeTemplates = model.JudgeTemplates.Select(ContentOf), sampling, samples, seed })
+        + (prior.IsUsed ? JsonSerializer.Serialize(
+            new { prior, Reference = prior.Of == PriorModel.Reference ? model.Reference[^1].Id : null }) : ""));
 
     private static string HashOf(string text) => Convert.ToHexStringLower(XxHash64.Hash(Encoding.UTF8.GetBytes(text)));
 
@@ -54,7 +60,7 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
         if (hosts.Count == 0)
             throw new UserError("the cluster has no model host: start a silo with one");
         foreach (var host in hosts)
-            foreach (var reference in model.Chain)
+            foreach (var reference in _prior?.Model is null ? model.Chain : [.. model.Chain, .. model.Reference])
                 await grains.GetGrain<IPolicyReplicaGrain>(host).Load(reference);
         var playing = new Queue<(int Index, Task<PromptOutcome> Outcome)>();
         for (var next = done; next < prompts.Count || playing.Count > 0;)
@@ -98,7 +104,7 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
         grains.GetGrain<IPromptGrain>($"submit/{Job}/{index}/{HashOf(JsonSerializer.Serialize(PromptTurn.Of(prompts[index])))}")
             .Play(new PromptRequest(
             index, prompts[index], host, model.Id, host, model.Id, model.JudgeTemplates,
-            samples, sampling, Seeds.Derive(Seeds.Derive(seed, "submit"), index), null, 1, null), cancellation);
+            samples, sampling, Seeds.Derive(Seeds.Derive(seed, "submit"), index), null, 1, null, Prior: _prior), cancellation);
 
     private PromptResult Check(int index, string line)
     {
@@ -112,8 +118,8 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
             throw new UserError($"{output}:{index + 1}: not a result of 'submit': {e.Message} Name another file with --out");
         }
         if (result.Job != Job)
-            throw new UserError($"{output}:{index + 1}: made with another model, template, sampling, number of samples or seed; name "
-                + $"another file with --out");
+            throw new UserError($"{output}:{index + 1}: made with another model, template, sampling, number of samples, prior or seed; "
+                + $"name another file with --out");
         if (index >= prompts.Count || result.Index != index || !result.Prompt.SequenceEqual(PromptTurn.Of(prompts[index])))
             throw new UserError($"{output}:{index + 1}: belongs to other prompts than those submitted; name another file with --out");
         return result;

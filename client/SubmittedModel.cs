@@ -4,6 +4,7 @@ using SelfJudge.Abstractions;
 using SelfJudge.Client.Commands;
 using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tokenizers;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
@@ -17,6 +18,12 @@ namespace SelfJudge.Client;
 internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference> Chain, IReadOnlyList<string> JudgeTemplates,
     SamplingOptions Sampling)
 {
+    /// <summary>What a run's evaluation has likelihood count in tournaments.</summary>
+    public MatchPrior Prior { get; init; } = new();
+
+    /// <summary>What the last stage of a run started from, as <see cref="Chain"/> has the model; empty for what is no run.</summary>
+    public IReadOnlyList<ModelReference> Reference { get; init; } = [];
+
     public string Id => Chain[^1].Id;
 
     /// <summary>The model without its adapter; itself where it has none.</summary>
@@ -54,7 +61,7 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
                     ModelFolder.Check(folder);
                 else if (model.Chain.FirstOrDefault(p => p.BaseId is null)?.Folder is { } baseFolder)
                     AdapterFolder.Check(folder, ModelFolder.ReadConfig(baseFolder));
-        return model with { Chain = WithContent(model.Chain) };
+        return model with { Chain = WithContent(model.Chain), Reference = WithContent(model.Reference) };
     }
 
     /// <summary>What is said of a name that is neither a run's nor a folder's of a model or an adapter.</summary>
@@ -102,7 +109,11 @@ internal sealed record SubmittedModel(string Name, IReadOnlyList<ModelReference>
             throw new UserError($"run {folder.Name} has no model yet: {output} is not there; go on with it by 'resume {folder.Path}', or "
                 + $"name one of {folder.Path}/stages");
         return new SubmittedModel(output, RunModels.Chain($"submit/{folder.Path}", recipe, folder, recipe.Stages[^1].Name),
-            judgeTemplate is null ? recipe.Judge.Templates : [judgeTemplate], recipe.Sampling);
+            judgeTemplate is null ? recipe.Judge.Templates : [judgeTemplate], recipe.Sampling)
+        {
+            Prior = recipe.Evaluation?.Prior ?? new(),
+            Reference = RunModels.Chain($"submit/{folder.Path}", recipe, folder, recipe.Stages[^1].From),
+        };
     }
 
     private static SubmittedModel OfFolder(string folder, string? dialogueTemplate, string? judgeTemplate)

@@ -70,10 +70,12 @@ internal static class CompareCommand
         var cluster = CommonOptions.Cluster();
         var device = new DeviceOptions();
         var sampling = new SamplingChoices();
+        var prior = new PriorChoices();
         var command = new Command("compare", "Compare two policies' answers to the same prompts by a judge.") { a, b, prompts, judge,
             judgeModel, judgeKey, judgeTemplates, inconsistent, template, samples, limit, output, json, cluster };
         device.AddTo(command);
         sampling.AddTo(command);
+        prior.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
             var rule = Enum.Parse<InconsistentPairs>(parse.GetValue(inconsistent)!, ignoreCase: true);
@@ -94,8 +96,9 @@ internal static class CompareCommand
                 await Console.Error.WriteLineAsync(
                     $"note: the two are sampled differently, as their recipes say ({first} and {second}); --temperature, --top-p, --top-k "
                     + $"and --max-new-tokens set both");
-            using var work = new Work(sides, options, named, rule, asked, parse.GetValue(samples), parse.GetValue(sampling.Seed), file,
-                parse.GetValue(json) ? Console.Error : Console.Out);
+            var priors = sides.Select(s => s.Model is null ? new MatchPrior() : prior.Resolve(parse, s.Model)).ToList();
+            using var work = new Work(sides, options, priors, named, rule, asked, parse.GetValue(samples), parse.GetValue(sampling.Seed),
+                file, parse.GetValue(json) ? Console.Error : Console.Out);
             var computing = device.Resolve(parse, parse.GetValue(cluster));
             var result = await work.Run(parse.GetValue(cluster), computing, parse.GetValue(CommandLineProgram.Verbose), cancellation);
             if (result is null)
@@ -134,14 +137,14 @@ internal static class CompareCommand
         private readonly Comparison _comparison;
         private IPairJudge? _opened;
 
-        public Work(IReadOnlyList<ComparedPolicy> sides, IReadOnlyList<SamplingOptions?> sampling, NamedJudge judge,
-            InconsistentPairs inconsistent, IReadOnlyList<IReadOnlyList<Turn>> prompts, int samples, ulong seed, string output,
-            TextWriter progress)
+        public Work(IReadOnlyList<ComparedPolicy> sides, IReadOnlyList<SamplingOptions?> sampling, IReadOnlyList<MatchPrior> priors,
+            NamedJudge judge, InconsistentPairs inconsistent, IReadOnlyList<IReadOnlyList<Turn>> prompts, int samples, ulong seed,
+            string output, TextWriter progress)
         {
             (_sides, _judge, _inconsistent, _prompts, _output, _progress) = (sides, judge, inconsistent, prompts, output, progress);
             _submissions = [.. sides.Zip(sampling, (s, o) => (s.Model, o))
                 .Select((s, i) => s.Model is null ? null
-                : new Submission(prompts, s.Model, s.o!, samples, seed, AnswersOf(output, "ab"[i])))];
+                : new Submission(prompts, s.Model, s.o!, samples, seed, priors[i], AnswersOf(output, "ab"[i])))];
             var job = Convert.ToHexStringLower(XxHash64.Hash(
                 Encoding.UTF8.GetBytes(JsonSerializer.Serialize(
                 new

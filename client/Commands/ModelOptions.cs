@@ -1,5 +1,6 @@
 using System.CommandLine;
 using SelfJudge.CommandLine;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Sampling;
 
 namespace SelfJudge.Client.Commands;
@@ -57,4 +58,38 @@ internal sealed class SamplingChoices
     public SamplingOptions Resolve(ParseResult parse, SamplingOptions defaults) =>
         new(parse.GetValue(_temperature) ?? defaults.Temperature, parse.GetValue(_topP) ?? defaults.TopP,
             parse.GetValue(_topK) ?? defaults.TopK, parse.GetValue(_maxNewTokens) ?? defaults.MaxNewTokens);
+}
+
+/// <summary>The options that say what likelihood counts beside the judge; what is left out is as the evaluation of the run's recipe has
+/// it.</summary>
+internal sealed class PriorChoices
+{
+    private readonly Option<double?> _weight =
+        Options.OptionalNumber<double>("--prior-weight", Options.SettingOf<MatchPrior>(nameof(MatchPrior.Weight)),
+        "In a match this times the difference of the two log-likelihoods is added to the judge's log-odds; 0: the judge decides alone.");
+    private readonly Option<string?> _of = Options.Choice("--prior-of",
+        "Whose likelihood: of the model that answers, or of the one that its run's last stage started from.", Options.NamesOf<PriorModel>(),
+            null);
+    private readonly Option<string?> _per =
+        Options.Choice("--prior-per", "Its sum over tokens, or its mean.", Options.NamesOf<PriorUnit>(), null);
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { _weight, _of, _per })
+            command.Add(option);
+    }
+
+    /// <exception cref="UserError">The reference's likelihood is asked for of a model that has none.</exception>
+    public MatchPrior Resolve(ParseResult parse, SubmittedModel model)
+    {
+        var prior = new MatchPrior
+        {
+            Weight = parse.GetValue(_weight) ?? model.Prior.Weight,
+            Of = parse.GetValue(_of) is { } of ? Enum.Parse<PriorModel>(of, ignoreCase: true) : model.Prior.Of,
+            Per = parse.GetValue(_per) is { } per ? Enum.Parse<PriorUnit>(per, ignoreCase: true) : model.Prior.Per,
+        };
+        return prior is { IsUsed: true, Of: PriorModel.Reference } && model.Reference.Count == 0
+            ? throw new UserError($"--prior-of reference: {model.Name} is no run, so that it is not known what it started from; name a run")
+                : prior;
+    }
 }

@@ -37,6 +37,7 @@ internal static class SubmitCommand
             "The judge template by name or .yaml file; the run's own, or that of Table 14, if left out."
         };
         var sampling = new SamplingChoices();
+        var prior = new PriorChoices();
         var cluster = CommonOptions.Cluster();
         var device = new DeviceOptions();
         var command = new Command("submit", "Answer a batch of prompts, each by a tournament among the model's own completions.")
@@ -45,6 +46,7 @@ internal static class SubmitCommand
         };
         device.AddTo(command);
         sampling.AddTo(command);
+        prior.AddTo(command);
         command.SetAction(async (parse, cancellation) =>
         {
             var computing = device.Resolve(parse, parse.GetValue(cluster));
@@ -52,7 +54,7 @@ internal static class SubmitCommand
             var batch = PreferenceFiles.ReadPrompts(parse.GetValue(prompts)!).ToList();
             var resolved = SubmittedModel.Resolve(parse.GetValue(model), parse.GetValue(template), parse.GetValue(judgeTemplate));
             var submission = new Submission(batch, resolved, sampling.Resolve(parse, resolved.Sampling), parse.GetValue(samples),
-                parse.GetValue(sampling.Seed), file);
+                parse.GetValue(sampling.Seed), prior.Resolve(parse, resolved), file);
             return await Run(submission, batch.Count, file, resolved.Name, parse.GetValue(cluster), computing,
                 parse.GetValue(CommandLineProgram.Verbose), cancellation);
         });

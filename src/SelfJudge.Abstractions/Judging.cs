@@ -1,4 +1,6 @@
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Abstractions;
 
@@ -43,6 +45,10 @@ public sealed record RewardCandidate([property: Id(0)] string Text, [property: I
 /// <param name="BatchKey">With it, round r of every tournament of the same key is one device batch of <paramref name="BatchSize"/>
 /// requests.</param>
 /// <param name="IsOneOfMany">The same grain is asked again soon, and stays.</param>
+/// <param name="Pattern">What becomes of the bracket: pairs that this takes and no round puts together are judged after the last
+/// one.</param>
+/// <param name="Priors">What each response's likelihood adds to the judge's log-odds of it, in nats; null where the judge decides
+/// alone.</param>
 [GenerateSerializer, Immutable, Alias("sj.TournamentRequest")]
 public sealed record TournamentRequest(
     [property: Id(0)] string JudgeHost,
@@ -54,4 +60,19 @@ public sealed record TournamentRequest(
     [property: Id(6)] string? BatchKey,
     [property: Id(7)] int BatchSize,
     [property: Id(8)] int BatchOrdinal,
-    [property: Id(9)] bool IsOneOfMany = false);
+    [property: Id(9)] bool IsOneOfMany = false,
+    [property: Id(10)] TripletPattern Pattern = TripletPattern.Final,
+    [property: Id(11)] IReadOnlyList<double>? Priors = null);
+
+/// <summary>How the completions' likelihood counts in their matches (<see cref="MatchPrior"/>).</summary>
+/// <param name="Model">The id, on the policy's host, of the model whose likelihood it is; null for that of the policy, as it
+/// sampled.</param>
+[GenerateSerializer, Immutable, Alias("sj.PriorRequest")]
+public sealed record PriorRequest([property: Id(0)] double Weight, [property: Id(1)] PriorUnit Per, [property: Id(2)] string? Model)
+{
+    /// <summary>The request for a prior; null where it says nothing.</summary>
+    /// <param name="reference">The id of the reference.</param>
+    public static PriorRequest? Of(MatchPrior prior, string? reference) => !prior.IsUsed ? null
+        : new PriorRequest(prior.Weight, prior.Per, prior.Of == PriorModel.Policy ? null : reference
+            ?? throw new ArgumentException("a prior of the reference needs one", nameof(reference)));
+}

@@ -13,6 +13,7 @@ namespace SelfJudge.Abstractions;
 /// <param name="Training">Null where the answer alone is wanted.</param>
 /// <param name="Evaluation">How the completions are compared.</param>
 /// <param name="AcceptanceBeta">The temperature of rejection sampling.</param>
+/// <param name="Prior">How the completions' likelihood counts in their bracket; null where the judge decides alone.</param>
 [GenerateSerializer, Immutable, Alias("sj.PromptRequest")]
 public sealed record PromptRequest(
     [property: Id(0)] int Index,
@@ -29,7 +30,8 @@ public sealed record PromptRequest(
     [property: Id(11)] int BatchSize,
     [property: Id(12)] TripletRequest? Training,
     [property: Id(13)] EvaluationKind Evaluation = EvaluationKind.Tournament,
-    [property: Id(14)] double AcceptanceBeta = 0.1);
+    [property: Id(14)] double AcceptanceBeta = 0.1,
+    [property: Id(15)] PriorRequest? Prior = null);
 
 /// <summary>How a prompt's completions are compared.</summary>
 public enum EvaluationKind
@@ -67,19 +69,24 @@ public sealed record TripletRequest(
 
 /// <summary>What came of a prompt.</summary>
 /// <param name="Bracket">Unplayed where no tournament was asked for.</param>
+/// <param name="Priors">What each completion's likelihood added to the judge's log-odds of it, in nats; null where the judge decided
+/// alone.</param>
 [GenerateSerializer, Immutable, Alias("sj.PromptOutcome")]
 public sealed record PromptOutcome(
     [property: Id(0)] int Index,
     [property: Id(1)] IReadOnlyList<Completion> Completions,
-    [property: Id(2)] Bracket Bracket)
+    [property: Id(2)] Bracket Bracket,
+    [property: Id(3)] IReadOnlyList<double>? Priors = null)
 {
     /// <summary>The completion that won the bracket: the answer.</summary>
     public Completion Champion => Completions[Bracket.Champion];
 }
 
 /// <summary>One preference and its lineage.</summary>
-/// <param name="Match">The match of the prompt's bracket that it comes from.</param>
+/// <param name="Match">The match of the prompt's bracket, or after those the further one, that it comes from.</param>
 /// <param name="ChosenScore">The judge's score of the chosen completion, in [0, 1].</param>
+/// <param name="Prior">What likelihood added to the judge's log-odds of the chosen completion, in nats; 0 where the judge decided
+/// alone.</param>
 [GenerateSerializer, Immutable, Alias("sj.Triplet")]
 public sealed record Triplet(
     [property: Id(0)] int Match,
@@ -89,7 +96,8 @@ public sealed record Triplet(
     [property: Id(4)] double ChosenScore,
     [property: Id(5)] double RejectedScore,
     [property: Id(6)] bool OrdersAgree,
-    [property: Id(7)] string Prompt);
+    [property: Id(7)] string Prompt,
+    [property: Id(8)] double Prior = 0);
 
 /// <summary>All triplets of one prompt in one step: one event of the triplet stream. It is unique by run, stage, epoch, step and prompt;
 /// within it, each triplet by its match.</summary>

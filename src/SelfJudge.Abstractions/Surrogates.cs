@@ -68,18 +68,22 @@ public sealed class TemplateJudgmentConverter : IConverter<TemplateJudgment, Tem
 [GenerateSerializer, Alias("sj.Verdict")]
 public record struct VerdictSurrogate([property: Id(0)] List<TemplateJudgment> Judgments, [property: Id(1)] int Winner,
     [property: Id(2)] int VotesFirst, [property: Id(3)] int VotesSecond, [property: Id(4)] double ScoreFirst,
-    [property: Id(5)] double ScoreSecond);
+    [property: Id(5)] double ScoreSecond,
+    [property: Id(6)] double Prior);
 
 /// <summary>Turns a <see cref="Verdict"/> into the form that travels, and back.</summary>
 [RegisterConverter]
 public sealed class VerdictConverter : IConverter<Verdict, VerdictSurrogate>
 {
     public Verdict ConvertFromSurrogate(in VerdictSurrogate surrogate) =>
-        new(surrogate.Winner, surrogate.VotesFirst, surrogate.VotesSecond, surrogate.ScoreFirst, surrogate.ScoreSecond,
-            surrogate.Judgments);
+        new(surrogate.Winner, surrogate.VotesFirst, surrogate.VotesSecond, surrogate.ScoreFirst, surrogate.ScoreSecond, surrogate.Judgments)
+        {
+            Prior = surrogate.Prior,
+        };
 
     public VerdictSurrogate ConvertToSurrogate(in Verdict value) =>
-        new([.. value.Judgments], value.Winner, value.VotesFirst, value.VotesSecond, value.ScoreFirst, value.ScoreSecond);
+        new([.. value.Judgments], value.Winner, value.VotesFirst, value.VotesSecond, value.ScoreFirst, value.ScoreSecond,
+        value.Prior);
 }
 
 /// <summary>A match as it travels: its round, from 0, its two completions and the winner by index, and the verdict.</summary>
@@ -100,15 +104,21 @@ public sealed class MatchConverter : IConverter<Match, MatchSurrogate>
 /// <summary>A bracket as it travels, with the matches played so far.</summary>
 [GenerateSerializer, Alias("sj.Bracket")]
 public record struct BracketSurrogate([property: Id(0)] int[] Seeding, [property: Id(1)] int[] Standing,
-    [property: Id(2)] List<Match> Matches, [property: Id(3)] int Round);
+    [property: Id(2)] List<Match> Matches, [property: Id(3)] int Round,
+    [property: Id(4)] List<Match> Further, [property: Id(5)] ulong Seed);
 
 /// <summary>Turns a <see cref="Bracket"/> into the form that travels, and back.</summary>
 [RegisterConverter]
 public sealed class BracketConverter : IConverter<Bracket, BracketSurrogate>
 {
     public Bracket ConvertFromSurrogate(in BracketSurrogate surrogate) =>
-        new(surrogate.Seeding, surrogate.Standing, surrogate.Matches, surrogate.Round);
+        new(surrogate.Seeding, surrogate.Standing, surrogate.Matches, surrogate.Round)
+        {
+            Further = surrogate.Further,
+            Seed = surrogate.Seed,
+        };
 
     public BracketSurrogate ConvertToSurrogate(in Bracket value) =>
-        new([.. value.Seeding], [.. value.Standing], [.. value.Matches], value.Round);
+        new([.. value.Seeding], [.. value.Standing], [.. value.Matches], value.Round,
+        [.. value.Further], value.Seed);
 }

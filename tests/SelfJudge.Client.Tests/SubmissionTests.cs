@@ -25,8 +25,32 @@ public sealed class SubmissionTests : IDisposable
 
     private string File => _folder.In("answers.jsonl");
 
-    private Submission Of(ulong seed = 1, int samples = 2, IReadOnlyList<IReadOnlyList<Turn>>? prompts = null) =>
-        new(prompts ?? Prompts, Model, new SamplingOptions(0.7), samples, seed, File);
+    private Submission Of(
+        ulong seed = 1, int samples = 2, IReadOnlyList<IReadOnlyList<Turn>>? prompts = null, SubmittedModel? model = null,
+        MatchPrior? prior = null) =>
+        new(prompts ?? Prompts, model ?? Model, new SamplingOptions(0.7), samples, seed, prior ?? new(), File);
+
+    [Fact]
+    public async Task A_prior_goes_with_every_prompt_and_is_part_of_the_job()
+    {
+        await Of(prior: new MatchPrior { Weight = 0.5 }).Run(_cluster.Grains, 0, _ => { }, CancellationToken.None);
+        Assert.All(_cluster.Asked, r => Assert.Equal(new PriorRequest(0.5, PriorUnit.Sequence, null), r.Prior));
+        Assert.Equal(4, _cluster.Loaded.Count);
+        Assert.Throws<UserError>(() => Of().ReadDone());
+        Assert.Throws<UserError>(() => Of(prior: new MatchPrior { Weight = 0.4 }).ReadDone());
+        Assert.Equal(3, Of(prior: new MatchPrior { Weight = 0.5 }).ReadDone().Count);
+        Assert.Equal(Of().Job, Of(prior: new MatchPrior { Per = PriorUnit.Token }).Job); // of no weight
+    }
+
+    [Fact]
+    public async Task The_reference_of_a_prior_is_loaded_after_the_model()
+    {
+        var model = Model with { Reference = [new ModelReference("start", "/start", null, null, "world")] };
+        var prior = new MatchPrior { Weight = 10, Of = PriorModel.Reference, Per = PriorUnit.Token };
+        await Of(model: model, prior: prior).Run(_cluster.Grains, 0, _ => { }, CancellationToken.None);
+        Assert.Equal(["h0 base", "h0 adapter", "h0 start", "h1 base", "h1 adapter", "h1 start"], _cluster.Loaded);
+        Assert.All(_cluster.Asked, r => Assert.Equal(new PriorRequest(10, PriorUnit.Token, "start"), r.Prior));
+    }
 
     [Fact]
     public async Task The_model_is_loaded_everywhere_base_first_and_prompts_go_round_the_hosts()
@@ -74,7 +98,7 @@ public sealed class SubmissionTests : IDisposable
     public async Task A_file_of_another_submission_is_not_gone_on_with()
     {
         await Of().Run(_cluster.Grains, 0, _ => { }, CancellationToken.None);
-        var other = $"{File}:1: made with another model, template, sampling, number of samples or seed; name another file with --out";
+        var other = $"{File}:1: made with another model, template, sampling, number of samples, prior or seed; name another file with --out";
         Assert.Equal(other, Refusal(Of(seed: 2)));
         Assert.Equal(other, Refusal(Of(samples: 3)));
         Assert.Equal($"{File}:3: belongs to other prompts than those submitted; name another file with --out",

@@ -59,6 +59,9 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
     public Recorder<SampleCall> Sampled { get; } = new();
     public Recorder<JudgeCall> Judged { get; } = new();
 
+    /// <summary>What every call for log-probabilities asked of which model.</summary>
+    public Recorder<(string Model, IReadOnlyList<ResponseSequence> Responses)> Scored { get; } = new();
+
     /// <summary>What every call for rewards was to reward.</summary>
     public Recorder<IReadOnlyList<ResponseSequence>> Rewarded { get; } = new();
 
@@ -85,6 +88,9 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
 
     /// <summary>The words of a completion, given its seed. The end token comes on top.</summary>
     public Func<ulong, int> Length { get; set; } = seed => 1 + (int)(Seeds.Derive(seed, "length") % 12);
+
+    /// <summary>The log-probability of a given response: half a nat for each token, as in its own completions.</summary>
+    public Func<ResponseSequence, double> LogProb { get; set; } = s => -0.5 * s.Response.Length;
 
     /// <summary>What the judge says of a pair; the longer response wins where null.</summary>
     public Func<EncodedJudgePrompt, JudgeProbabilities>? Says { get; set; }
@@ -177,11 +183,11 @@ internal sealed class FakeModelHost(string name = "fake") : IModelHost
         return Task.FromResult(sequences.Select(s => 0.1 * s.Response.Length).ToArray());
     }
 
-    /// <summary>Half a nat for each token of a response, as in its own completions.</summary>
     public Task<double[]> LogProbsAsync(string model, IReadOnlyList<ResponseSequence> sequences, CancellationToken cancellation)
     {
         Find(model);
-        return Task.FromResult(sequences.Select(s => -0.5 * s.Response.Length).ToArray());
+        Scored.Add((model, sequences));
+        return Task.FromResult(sequences.Select(LogProb).ToArray());
     }
 
     public Task<IPolicyTraining> OpenTrainingAsync(TrainingSpec spec, CancellationToken cancellation)

@@ -11,23 +11,29 @@ namespace SelfJudge.Grains.Prompts;
 internal sealed record ComparedCompletions(Bracket Bracket, IReadOnlyList<Triplet> Triplets, int Identical, IReadOnlyList<Verdict> Verdicts,
     IReadOnlyList<RewardedCompletion> Rewarded, int Inconsistent = 0)
 {
+    /// <summary>What each completion's likelihood added to the judge's log-odds of it, in nats; null where the judge decided
+    /// alone.</summary>
+    public IReadOnlyList<double>? Priors { get; init; }
+
     /// <summary>The matches of a played bracket that a pattern makes preferences.</summary>
     /// <param name="requireAgreement">Only where both orders agree.</param>
     public static ComparedCompletions Of(Bracket bracket, TripletPattern pattern, bool requireAgreement, SampleResponse sampled,
         string prompt)
     {
+        List<Match> played = [.. bracket.Matches, .. bracket.Further];
         var (preferences, inconsistent) = TripletSelection.From(bracket, pattern, requireAgreement);
         var triplets = preferences.Select(p =>
         {
-            var verdict = bracket.Matches[p.Match].Verdict;
+            var verdict = played[p.Match].Verdict;
             var firstWon = verdict.Winner == 1;
             return new Triplet(p.Match, sampled.PromptIds, sampled.Completions[p.Chosen], sampled.Completions[p.Rejected],
                 firstWon ? verdict.ScoreFirst : verdict.ScoreSecond, firstWon ? verdict.ScoreSecond : verdict.ScoreFirst,
-                verdict.OrdersAgree, prompt);
+                verdict.OrdersAgree, prompt, firstWon ? verdict.Prior : -verdict.Prior);
         }).ToList();
-        var judged = Judged(bracket.Matches.Select(m => m.Verdict));
+        var judged = Judged(played.Select(m => m.Verdict));
         return new ComparedCompletions(bracket, triplets,
-            bracket.Matches.Count(m => sampled.Completions[m.First].Text == sampled.Completions[m.Second].Text), judged, [], inconsistent);
+            played.Count(m => sampled.Completions[m.First].Text == sampled.Completions[m.Second].Text),
+            judged, [], inconsistent);
     }
 
     /// <summary>The preference of rejection sampling; none where the two are identical.</summary>

@@ -76,7 +76,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
             handover.Timer = this.RegisterGrainTimer(Resend, handover, again);
             await Publish(batch);
         }
-        return new PromptOutcome(request.Index, sampled.Completions, compared.Bracket);
+        return new PromptOutcome(request.Index, sampled.Completions, compared.Bracket, compared.Priors);
     }
 
     private Task<ComparedCompletions> Compare(PromptRequest request, SampleResponse sampled, CancellationToken cancellation) =>
@@ -89,12 +89,30 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
 
     private async Task<ComparedCompletions> PlayBracket(PromptRequest request, SampleResponse sampled, CancellationToken cancellation)
     {
+        var pattern = request.Training?.Pattern ?? TripletPattern.Final;
+        var priors = await Priors(request, sampled, cancellation);
         var bracket = await GrainFactory.GetGrain<ITournamentGrain>(this.GetPrimaryKeyString()).Play(new TournamentRequest(
             request.JudgeHost, request.JudgeModel, request.Turns, [.. sampled.Completions.Select(c => c.Text)], request.JudgeTemplates,
             Seeds.Derive(request.Seed, "bracket"), request.BatchKey is null ? null : $"{request.BatchKey}/judge", request.BatchSize,
-                request.Index, IsOneOfMany: request.Training is not null), cancellation);
-        return ComparedCompletions.Of(bracket, request.Training?.Pattern ?? TripletPattern.Final,
-            request.Training?.RequireAgreement ?? false, sampled, request.Turns[^1].Content);
+                request.Index, IsOneOfMany: request.Training is not null,
+            pattern, priors), cancellation);
+        return ComparedCompletions.Of(bracket, pattern, request.Training?.RequireAgreement ?? false, sampled,
+            request.Turns[^1].Content) with
+        { Priors = priors };
+    }
+
+    // What was sampled has its log-probabilities with it; those under another model are asked for, by the ids as sampled.
+    private async Task<IReadOnlyList<double>?> Priors(PromptRequest request, SampleResponse sampled, CancellationToken cancellation)
+    {
+        if (request.Prior is not { } prior)
+            return null;
+        var completions = sampled.Completions;
+        var logProbs = prior.Model is not { } model ? completions.Select(c => c.LogProbs.Sum(p => (double)p))
+            : (await GrainFactory.GetGrain<IPolicyReplicaGrain>(request.PolicyHost).LogProbs(new LogProbsRequest(model,
+                [.. completions.Select(c => new GivenResponse(request.Turns, c.Text, new ResponseIds(sampled.PromptIds, c.Ids)))], false),
+                    cancellation))
+                .Responses.Select(r => r.LogProb);
+        return [.. logProbs.Zip(completions, (p, c) => MatchPrior.Weigh(prior.Weight, prior.Per, p, c.Ids.Length))];
     }
 
     // RSO: one of the samples, drawn at random, is what the judge compares all others with.

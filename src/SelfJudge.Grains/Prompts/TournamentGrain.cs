@@ -1,5 +1,6 @@
 using Orleans.Concurrency;
 using SelfJudge.Abstractions;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Grains.Prompts;
@@ -16,15 +17,24 @@ public sealed class TournamentGrain : Grain, ITournamentGrain
         var judge = GrainFactory.GetGrain<IJudgeReplicaGrain>(request.JudgeHost);
         var bracket = Bracket.Of(request.Responses.Count, request.Seed);
         while (!bracket.IsDecided)
-        {
-            var pairs = bracket.NextRound.Select(p => new ResponsePair(request.Responses[p.First], request.Responses[p.Second])).ToList();
-            var batch = request.BatchKey is null ? null
-                : new BatchMembership($"{request.BatchKey}/round-{bracket.Round}", request.BatchSize, request.BatchOrdinal);
-            bracket = bracket.Play(await judge.Judge(new JudgeRequest(request.JudgeModel, request.Turns, pairs, request.Templates, batch),
-                cancellation));
-        }
+            bracket = bracket.Play(await Judge(bracket.NextRound));
+        // All brackets of a batch ask, those too whose rounds put together what the pattern takes: a batch has a fixed size.
+        if (TripletSelection.MostUnjudged(request.Pattern, request.Responses.Count) > 0
+            && TripletSelection.Unjudged(bracket, request.Pattern) is var further && (further.Count > 0 || request.BatchKey is not null))
+            bracket = bracket.PlayFurther(further, await Judge(further));
         if (!request.IsOneOfMany)
             DeactivateOnIdle();
         return bracket;
+
+        async Task<IReadOnlyList<Verdict>> Judge(IReadOnlyList<Pairing> pairings)
+        {
+            var pairs = pairings.Select(p => new ResponsePair(request.Responses[p.First], request.Responses[p.Second])).ToList();
+            var batch = request.BatchKey is null ? null
+                : new BatchMembership($"{request.BatchKey}/round-{bracket.Round}", request.BatchSize, request.BatchOrdinal);
+            var verdicts = await judge.Judge(new JudgeRequest(request.JudgeModel, request.Turns, pairs, request.Templates, batch),
+                cancellation);
+            return request.Priors is not { } priors ? verdicts
+                : [.. verdicts.Zip(pairings, (v, p) => v.With(priors[p.First] - priors[p.Second]))];
+        }
     }
 }

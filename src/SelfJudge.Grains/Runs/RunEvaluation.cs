@@ -124,9 +124,11 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     private async Task Evaluate(string stage, IReadOnlyList<int> rejection)
     {
         var model = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, StageOf(stage));
+        var prior = await PriorOf(stage, model);
         var samples = rejection.DefaultIfEmpty(1).Max();
         using var abandon = new CancellationTokenSource();
-        var answering = _prompts.Select((prompt, i) => Answer(model, stage, prompt, i, samples, abandon.Token)).ToList();
+        var answering = _prompts.Select((prompt, i) => Answer(Request(model, stage, prompt, i, samples, prior), stage, abandon.Token))
+            .ToList();
         try
         {
             await FirstFailure.OrAll(answering);
@@ -179,8 +181,9 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     private async Task<BracketResult> BracketOf(string stage)
     {
         var model = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, StageOf(stage));
-        var outcome = await grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/bracket")
-            .Play(Request(model, stage, _prompts[0], 0, BracketSamples) with { BatchKey = null }, CancellationToken.None);
+        var outcome = await grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/bracket").Play(
+            Request(model, stage, _prompts[0], 0, BracketSamples, await PriorOf(stage, model)) with { BatchKey = null },
+                CancellationToken.None);
         return BracketOf(stage, outcome);
     }
 
@@ -192,29 +195,40 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
         [.. (await TripletLog.ReadAll(folder)).GroupBy(t => t.Stage).SelectMany(g => g.DistinctBy(t => t.Step).ToList() is var steps
             ? Enumerable.Range(0, TripletsOfStage).Select(i => i * (steps.Count - 1) / (TripletsOfStage - 1)).Distinct()
                 .Select(i => steps[i]) : [])
-            .Select(t => new TripletExample(t.Stage, t.Step, t.Prompt, t.Chosen, t.Rejected, t.ChosenScore, t.RejectedScore,
-                t.OrdersAgree))];
+            .Select(t => new TripletExample(t.Stage, t.Step, t.Prompt, t.Chosen, t.Rejected, t.ChosenScore, t.RejectedScore, t.OrdersAgree,
+                t.Prior))];
 
     // 1, 2, 4, … and the number itself.
     private static IEnumerable<int> Powers(int samples) =>
         samples == 1 ? [] : Enumerable.Range(0, 31).Select(i => 1 << i).TakeWhile(n => n < samples).Append(samples);
 
-    private Task<PromptOutcome> Answer(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples,
-        CancellationToken cancellation) =>
-        grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/{index}")
-            .Play(Request(model, stage, prompt, index, samples), cancellation);
+    private Task<PromptOutcome> Answer(PromptRequest asked, string stage, CancellationToken cancellation) =>
+        grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/{asked.Index}").Play(asked, cancellation);
 
-    private PromptRequest Request(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples) => new(
+    // The reference of a stage is the model that it started from; the one that the run starts from has none but itself.
+    private async Task<PriorRequest?> PriorOf(string stage, LoadedModel model)
+    {
+        if (recipe.Evaluation?.Prior is not { IsUsed: true } prior)
+            return null;
+        if (prior.Of == PriorModel.Policy || StageOf(stage) is not { } trained)
+            return PriorRequest.Of(prior, model.Id);
+        var reference = recipe.Stages.Single(s => s.Name == trained).From;
+        return PriorRequest.Of(prior, (await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, reference)).Id);
+    }
+
+    private PromptRequest Request(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples,
+        PriorRequest? prior) => new(
         index, prompt, model.Host, model.Id, model.Host, model.Id, Templates(stage), samples,
         recipe.Sampling, Seeds.Derive(Seeds.Derive(recipe.Seed, "evaluation"), index),
-        recipe.Deterministic ? $"{runId}//evaluation/{stage}" : null, _prompts.Count, null);
+        recipe.Deterministic ? $"{runId}//evaluation/{stage}" : null, _prompts.Count, null, Prior: prior);
 
     private async Task<Completion> Champion(LoadedModel model, string stage, PromptOutcome outcome, int index, int n)
     {
         Bracket bracket = await grains.GetGrain<ITournamentGrain>($"{runId}//evaluation/{stage}/{index}/{n}").Play(new TournamentRequest(
             model.Host, model.Id, _prompts[index],
             [.. outcome.Completions.Take(n).Select(c => c.Text)], Templates(stage), Seeds.Derive(recipe.Seed, index, n),
-            recipe.Deterministic ? $"{runId}//evaluation/{stage}/{n}" : null, _prompts.Count, index), CancellationToken.None);
+            recipe.Deterministic ? $"{runId}//evaluation/{stage}/{n}" : null, _prompts.Count, index,
+            Priors: outcome.Priors?.Take(n).ToList()), CancellationToken.None);
         return outcome.Completions[bracket.Champion];
     }
 

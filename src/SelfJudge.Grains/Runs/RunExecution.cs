@@ -204,13 +204,14 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
     {
         var isOnPolicy = stage.Spec.IsOnPolicy;
         var seed = Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/rollout"), step);
+        var prior = PriorRequest.Of(stage.Prior, opening.Initial);
         return FirstFailure.OrAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{i}", new PromptRequest(
             i, data.Prompt((long)(step - 1) * stage.Prompts + i),
             opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Evaluator, recipe.TemplatesOf(stage),
             stage.Samples, recipe.Sampling, Seeds.Derive(seed, i),
             recipe.Deterministic ? $"{runId}/{stage.Name}/{step}" : null, stage.Prompts,
             new TripletRequest(runId, stage.Name, opening.Epoch, step, stage.Triplets, version, isOnPolicy ? stage.MaxStaleness : null,
-                recipe.Judge.RequireAgreement), opening.Evaluation, stage.AcceptanceBeta), cancellation)));
+                recipe.Judge.RequireAgreement), opening.Evaluation, stage.AcceptanceBeta, prior), cancellation)));
     }
 
     // A prompt whose silo died is played again: by the same seeds it samples the same, and what the trainer has

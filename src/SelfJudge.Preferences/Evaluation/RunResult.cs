@@ -150,8 +150,9 @@ public sealed record AnswerResult(string Policy, string Answer, double? Gold);
 /// <summary>A preference that a stage was trained on.</summary>
 /// <param name="ChosenScore">The judge's score, in [0, 1].</param>
 /// <param name="OrdersAgree">Whether either order of presentation alone gave it.</param>
+/// <param name="Prior">What likelihood added to the judge's log-odds of the chosen one, in nats; 0 where the judge decided alone.</param>
 public sealed record TripletExample(string Stage, int Step, string Prompt, string Chosen, string Rejected, double ChosenScore,
-    double RejectedScore, bool OrdersAgree);
+    double RejectedScore, bool OrdersAgree, double Prior = 0);
 
 /// <summary>A tournament to be drawn.</summary>
 public sealed record BracketResult(string Policy, string Prompt, IReadOnlyList<string> Responses, Bracket Bracket);

@@ -104,6 +104,12 @@ public sealed record MethodSpec
     /// <summary>The pairs that a prompt's samples yield at most.</summary>
     public Func<StageRecipe, int> PairsOfPrompt { get; init; } = _ => 0;
 
+    /// <summary>The pairs of a prompt's samples that are judged after its bracket, at most.</summary>
+    public Func<StageRecipe, int> FurtherPairsOfPrompt { get; init; } = _ => 0;
+
+    /// <summary>The comparisons of a prompt's samples, or of each with a blank response, at most.</summary>
+    public int ComparisonsOfPrompt(StageRecipe stage) => IsRewarded ? stage.Samples : stage.Samples - 1 + FurtherPairsOfPrompt(stage);
+
     /// <summary>The fewest steps by which a stage does all that it does.</summary>
     public Func<StageRecipe, int> FewestSteps { get; init; } = _ => 2;
 

@@ -13,7 +13,8 @@ internal static class OffPolicyMethod
         Samples = SampleSource.InitialPolicy,
         Feedback = SampleFeedback.Bracket,
         Loss = MethodLoss.Preference,
-        Keys = ["prompts", "samples", "triplets", "loss", "judge"],
+        Keys = ["prompts", "samples", "triplets", "prior", "loss", "judge"],
         PairsOfPrompt = stage => TripletSelection.MostOf(stage.Triplets, stage.Samples),
+        FurtherPairsOfPrompt = stage => TripletSelection.MostUnjudged(stage.Triplets, stage.Samples),
     };
 }

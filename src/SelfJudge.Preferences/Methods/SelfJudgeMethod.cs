@@ -13,7 +13,8 @@ internal static class SelfJudgeMethod
         Samples = SampleSource.Policy,
         Feedback = SampleFeedback.Bracket,
         Loss = MethodLoss.Preference,
-        Keys = ["prompts", "samples", "triplets", "loss", "judge", "max_staleness"],
+        Keys = ["prompts", "samples", "triplets", "prior", "loss", "judge", "max_staleness"],
         PairsOfPrompt = stage => TripletSelection.MostOf(stage.Triplets, stage.Samples),
+        FurtherPairsOfPrompt = stage => TripletSelection.MostUnjudged(stage.Triplets, stage.Samples),
     };
 }

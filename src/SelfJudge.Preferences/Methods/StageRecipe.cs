@@ -1,3 +1,4 @@
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Losses;
 using SelfJudge.Preferences.Settings;
@@ -61,8 +62,14 @@ public sealed record StageRecipe
     [Setting("Completions per prompt (the paper's K).", AtLeast = 1, AtMost = 1024)]
     public int Samples { get; init; } = 2;
 
-    [Setting("Which matches of a prompt's bracket become triplets.")]
+    [Setting("Which pairs of a prompt's bracket become triplets. final: its last match, the paper's choice. all-matches: every one. "
+        + "champion-against-losers: the champion against everyone it beat. first-loser: the champion against one of those who lost in the "
+        + "first round, drawn at random. all-first-losers: the champion against each of those. Pairs that the bracket did not put together "
+        + "are judged too, and make no triplet where the champion is not preferred.")]
     public TripletPattern Triplets { get; init; } = TripletPattern.Final;
+
+    [Setting("What the likelihood of two samples counts beside the judge in a match of the bracket.")]
+    public MatchPrior Prior { get; init; } = new();
 
     [Setting("The loss over a preference pair.")]
     public PreferenceLoss Loss { get; init; } = new();

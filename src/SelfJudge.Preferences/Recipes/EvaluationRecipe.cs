@@ -44,4 +44,8 @@ public sealed record EvaluationRecipe
 
     [Setting("The numbers of samples in those tournaments.", AtLeast = 1, AtMost = 1024)]
     public IReadOnlyList<int> RejectionSamples { get; init; } = [4, 16];
+
+    [Setting("What the likelihood of two samples counts beside the judge in a match of those tournaments; the reference of a stage is the "
+        + "model that it started from.")]
+    public MatchPrior Prior { get; init; } = new();
 }

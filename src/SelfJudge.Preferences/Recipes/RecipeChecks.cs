@@ -168,6 +168,10 @@ internal static class RecipeChecks
         yield return (judge is not null, "judge", NoJudge(named, Others, earlier));
         yield return (judge is not JudgeRef.Stage of || earlier.Contains(of.Of), "judge", NoEarlier(named, earlier));
         yield return (judge is not JudgeRef.Oracle || recipe.Data.WorldPairs > 0, "judge", "only the built-in world has an oracle");
+        yield return (!stage.Prior.IsUsed || judge is not JudgeRef.Oracle, "prior",
+            "it is added to a judge's log-odds, and the oracle gives none");
+        yield return (!stage.Prior.IsUsed || judge is not JudgeRef.Endpoint, "prior",
+            "it is added to a judge's log-odds, and an endpoint gives letters without any: name a model as judge, or leave the prior out");
         var isPolicys = judge is JudgeRef.Policy && !stage.Spec.IsOnPolicy;
         yield return (!isPolicys, "judge", $"{stage.Spec.Name} samples the initial policy, which judges by default");
     }

@@ -23,12 +23,21 @@ public sealed record Match(int Round, int First, int Second, int Winner, Verdict
 /// <param name="Matches">What was played so far, in order.</param>
 public sealed record Bracket(IReadOnlyList<int> Seeding, IReadOnlyList<int> Standing, IReadOnlyList<Match> Matches, int Round)
 {
+    /// <summary>What shuffled the order of entry.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>
+    /// Pairs that no round put together, judged after the last one for the sake of preferences
+    /// (<see cref="TripletSelection.Unjudged"/>). They change nothing of who won.
+    /// </summary>
+    public IReadOnlyList<Match> Further { get; init; } = [];
+
     /// <summary>A bracket of <paramref name="entrants"/> completions before its first round.</summary>
     public static Bracket Of(int entrants, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(entrants, 1);
         var order = CounterRandom.Permutation(entrants, seed);
-        return new Bracket(order, order, [], 0);
+        return new Bracket(order, order, [], 0) { Seed = seed };
     }
 
     public bool IsDecided => Standing.Count == 1;
@@ -48,10 +57,22 @@ public sealed record Bracket(IReadOnlyList<int> Seeding, IReadOnlyList<int> Stan
         if (verdicts.Count != pairings.Count)
             throw new ArgumentException($"round {Round} has {pairings.Count} matches, but {verdicts.Count} verdicts were given",
                 nameof(verdicts));
-        var played = pairings.Zip(verdicts, (p, v) => new Match(Round, p.First, p.Second, v.Winner == 2 ? p.Second : p.First, v)).ToList();
+        var played = Played(pairings, verdicts);
         var standing = played.Select(m => m.Winner).ToList();
         if (Standing.Count % 2 == 1)
             standing.Add(Standing[^1]);
-        return new Bracket(Seeding, standing, [.. Matches, .. played], Round + 1);
+        return this with { Standing = standing, Matches = [.. Matches, .. played], Round = Round + 1 };
     }
+
+    /// <summary>The decided bracket with further pairs judged.</summary>
+    public Bracket PlayFurther(IReadOnlyList<Pairing> pairings, IReadOnlyList<Verdict> verdicts)
+    {
+        if (!IsDecided || verdicts.Count != pairings.Count)
+            throw new ArgumentException($"{pairings.Count} pairs beyond a bracket of {Standing.Count} left, {verdicts.Count} verdicts",
+                nameof(verdicts));
+        return this with { Further = [.. Further, .. Played(pairings, verdicts)] };
+    }
+
+    private List<Match> Played(IReadOnlyList<Pairing> pairings, IReadOnlyList<Verdict> verdicts) =>
+        [.. pairings.Zip(verdicts, (p, v) => new Match(Round, p.First, p.Second, v.Winner == 2 ? p.Second : p.First, v))];
 }

@@ -22,6 +22,9 @@ public sealed class TripletRow
     public double ChosenScore { get; set; }
     public double RejectedScore { get; set; }
     public bool OrdersAgree { get; set; }
+
+    /// <summary>What likelihood added to the judge's log-odds of the chosen one, in nats; 0 where the judge decided alone.</summary>
+    public double Prior { get; set; }
     public long PolicyVersion { get; set; }
 
     // Seeds are 64 bits without a sign; columns have one. The bits are the same.
@@ -44,6 +47,7 @@ public sealed class TripletRow
         ChosenScore = triplet.ChosenScore,
         RejectedScore = triplet.RejectedScore,
         OrdersAgree = triplet.OrdersAgree,
+        Prior = triplet.Prior,
         PolicyVersion = Math.Min(triplet.Chosen.PolicyVersion, triplet.Rejected.PolicyVersion),
         ChosenSeed = (long)triplet.Chosen.Seed,
         RejectedSeed = (long)triplet.Rejected.Seed,
@@ -64,11 +68,12 @@ public sealed class TripletLog : IDisposable
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
         RespectNullableAnnotations = true,
         Converters = { new FiniteNumbers() },
-        // The class has a constructor without parameters, as Parquet needs it; a line has all of its columns.
+        // The class has a constructor without parameters, as Parquet needs it; a line has all of its columns, but those that
+        // an earlier version did not write.
         TypeInfoResolver = new DefaultJsonTypeInfoResolver
         {
             Modifiers =
-            { type => type.Properties.ToList().ForEach(p => p.IsRequired = true) }
+            { type => type.Properties.ToList().ForEach(p => p.IsRequired = p.Name != nameof(TripletRow.Prior)) }
         },
     };
 

@@ -3,6 +3,7 @@ using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Planning;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Data;
+using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
@@ -92,14 +93,17 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
                 [.. answers.SelectMany((all, i) => Compared([.. all.Select(encoder.Tokenizer.Decode)])
                 .Select(c => new Comparison(prompts[i], c.First, c.Second)))], [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)],
                 null, cancellation);
+        if (stage.Prior is { IsUsed: true, Of: PriorModel.Reference })
+            await host.LogProbsAsync(initial,
+                [.. answers.SelectMany((all, i) => all.Select(ids => new ResponseSequence(asked[i].Prompt, ids)))], cancellation);
         _judging += host.Time.GetElapsedTime(started).TotalSeconds;
         await Train(host, training, StepMaterial.AsIfJudged(recipe, stage,
             [.. asked.Zip(answers, (a, ids) => (a.Prompt, (IReadOnlyList<int[]>)ids))], onlyLongest: toTheEnd));
     }
 
     // As many pairs as a bracket or rejection sampling judges, or each against a blank response.
-    private IEnumerable<(string First, string Second)> Compared(string[] texts) =>
-        stage.Spec.IsRewarded ? texts.Select(t => (t, "")) : texts.Zip(texts.Skip(1));
+    private IEnumerable<(string First, string Second)> Compared(string[] texts) => stage.Spec.IsRewarded ? texts.Select(t => (t, ""))
+        : texts.Zip(texts.Skip(1)).Concat(texts.Zip(texts.Skip(2)).Take(stage.Spec.FurtherPairsOfPrompt(stage)));
 
     private async Task Train(ModelHost host, IPolicyTraining training, StepMaterial material)
     {

@@ -164,7 +164,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
         var answers = stage.Spec.IsRewarded ? 1 : 2;
         var judged = prompts.SelectMany(p => recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName).SelectMany(t =>
             Enumerable.Repeat(Math.Min(MaxLength, encoder.EncodeJudge(t, t.Context(p), "", "").Ids.Length
-                + answers * recipe.Sampling.MaxNewTokens), 2 * Comparisons(stage)))).ToList();
+                + answers * recipe.Sampling.MaxNewTokens), 2 * stage.Spec.ComparisonsOfPrompt(stage)))).ToList();
         return OnPrompts(stage, [.. prompts.Select(Length)],
             [.. Enumerable.Range(0, TypicalSteps * stage.Prompts).Select(n => Length(data!.Prompt(n)))], judged);
     }
@@ -201,9 +201,7 @@ public sealed class RunPlanner(Recipe recipe, TrainingData? data, PlanTarget tar
     }
 
     // Pairs of a bracket or of rejection sampling; or each sample by itself.
-    private static int Comparisons(StageRecipe stage) => stage.Spec.IsRewarded ? stage.Samples : stage.Samples - 1;
-
-    private int Judgments(StageRecipe stage) => 2 * stage.Prompts * Comparisons(stage) * recipe.TemplatesOf(stage).Count;
+    private int Judgments(StageRecipe stage) => 2 * stage.Prompts * stage.Spec.ComparisonsOfPrompt(stage) * recipe.TemplatesOf(stage).Count;
 
     private StageLoad Load(StageRecipe stage) => new()
     {

@@ -41,7 +41,8 @@ internal static class BracketDrawing
         return SvgChart.Figure($"The tournament of “{result.Prompt}” among {entrants.Count} samples of {result.Policy}", width, height,
             svg.ToString(),
             "<figcaption>Each join is a match; the bold line leads to its winner, and the number is the winner's score. A mark (≠) says "
-                + "that the two orders of presentation disagreed. Hover for the four judge-token probabilities.</figcaption>", "wide");
+                + "that the two orders of presentation disagreed, another (π) that likelihood decided against the judge. Hover for the "
+                + "four judge-token probabilities.</figcaption>", "wide");
     }
 
     private static string Path((double X, double Y) from, double x, double y, bool won) =>
@@ -53,14 +54,19 @@ internal static class BracketDrawing
     {
         if (match.Verdict.Judgments.Count == 0)
             return "same";
-        return Math.Max(match.Verdict.ScoreFirst, match.Verdict.ScoreSecond).ToString("0.00") + (match.Verdict.OrdersAgree ? "" : " ≠");
+        var winner = match.Winner == match.First ? match.Verdict.ScoreFirst : match.Verdict.ScoreSecond;
+        return winner.ToString("0.00") + (match.Verdict.OrdersAgree ? "" : " ≠") + (match.Verdict.IsOverruled ? " π" : "");
     }
 
     private static string Describe(Match match) => match.Verdict.Judgments.Count == 0
         ? "identical completions, not judged"
-        : string.Join("; ", match.Verdict.Judgments.Select(j =>
+        : Prior(match) + string.Join("; ", match.Verdict.Judgments.Select(j =>
             $"{j.Principle ?? "overall"}: first order p(A) {j.Forward.A:0.000}, p(B) {j.Forward.B:0.000}; swapped p(A) "
                 + $"{j.Swapped.A:0.000}, p(B) {j.Swapped.B:0.000}"));
+
+    private static string Prior(Match match) => match.Verdict.Prior == 0 ? ""
+        : $"log-odds of the first by the judge {match.Verdict.LogOdds:+0.00;-0.00}, by likelihood "
+            + $"{match.Verdict.Prior:+0.00;-0.00}{(match.Verdict.IsOverruled ? ", which decided against the judge" : "")}; ";
 
     private static string Shorten(string text) => text.Length <= 68 ? text : text[..67] + "…";
 }

@@ -8,7 +8,7 @@ using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Prompts;
 
-public sealed class PromptGrainTests
+public sealed partial class PromptGrainTests
 {
     private static readonly PromptGrainOptions Impatient = new() { ResendAfter = TimeSpan.FromMilliseconds(20) };
 

@@ -1,6 +1,7 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Modeling.Hosting;
+using SelfJudge.Preferences.Tournaments;
 using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Prompts;
@@ -39,6 +40,49 @@ public sealed class TournamentGrainTests
     }
 
     [Fact]
+    public async Task What_likelihood_adds_decides_where_it_outweighs_the_judge()
+    {
+        await using var cluster = await Start();
+        // Of two the judge prefers the longer by log 7 = 1.95.
+        string[] responses = ["cat", "cat dog", "cat dog cat", "cat dog cat dog"];
+        Assert.Equal(3, (await Play(cluster, responses, priors: [0, -0.6, -1.2, -1.8])).Champion);
+        var bracket = await Play(cluster, responses, priors: [0, -2, -4, -6]);
+        Assert.Equal(0, bracket.Champion);
+        Assert.All(bracket.Matches, m =>
+        {
+            Assert.Equal(2.0 * (m.Second - m.First), m.Verdict.Prior);
+            Assert.True(m.Verdict.IsOverruled);
+            Assert.Equal((0.1, 0.7), m.Winner == m.First ? (Math.Round(m.Verdict.ScoreFirst, 12), Math.Round(m.Verdict.ScoreSecond, 12))
+                : (Math.Round(m.Verdict.ScoreSecond, 12), Math.Round(m.Verdict.ScoreFirst, 12)));
+        });
+    }
+
+    [Fact]
+    public async Task Pairs_that_the_pattern_takes_are_judged_after_the_last_round_in_one_request()
+    {
+        await using var cluster = await Start();
+        string[] responses = ["cat", "cat dog", "cat dog cat", "cat dog cat dog"];
+        var bracket = await Play(cluster, responses, pattern: TripletPattern.AllFirstLosers);
+        Assert.Equal([4, 2, 2], cluster.Host.Judged.Items.Select(j => j.Prompts));
+        var further = Assert.Single(bracket.Further);
+        Assert.Equal((2, 3, 3), (further.Round, further.First, further.Winner));
+        Assert.Equal(3UL, bracket.Seed);
+        Assert.Empty((await Play(cluster, responses)).Further);
+    }
+
+    [Fact]
+    public async Task In_a_batch_every_bracket_asks_for_further_verdicts_whether_it_needs_them_or_not()
+    {
+        await using var cluster = await Start();
+        await Play(cluster, ["cat", "cat", "cat", "cat"], batchKey: "batch/judge", pattern: TripletPattern.FirstLoser);
+        Assert.Equal(new JudgeCall("judge", 0, new Cohort("batch/judge/round-2", 7, 3)), cluster.Host.Judged.Items[^1]);
+        Assert.Equal(3, cluster.Host.Judged.Items.Count);
+        // Of two completions the champion has met everyone: nothing can be left to any bracket of the batch.
+        await Play(cluster, ["cat", "dog dog"], batchKey: "other/judge", pattern: TripletPattern.FirstLoser);
+        Assert.Equal(4, cluster.Host.Judged.Items.Count);
+    }
+
+    [Fact]
     public async Task A_single_response_wins_without_a_judge()
     {
         await using var cluster = await Start();
@@ -61,8 +105,10 @@ public sealed class TournamentGrainTests
         return cluster;
     }
 
-    private static Task<Preferences.Tournaments.Bracket> Play(GrainCluster cluster, IReadOnlyList<string> responses,
-        string? batchKey = null, string template = "world") =>
+    private static Task<Bracket> Play(GrainCluster cluster, IReadOnlyList<string> responses, string? batchKey = null,
+        string template = "world",
+        TripletPattern pattern = TripletPattern.Final, IReadOnlyList<double>? priors = null) =>
         cluster.Grains.GetGrain<ITournamentGrain>("t")
-            .Play(new TournamentRequest("fake", "judge", TestRequests.Turns, responses, [template], 3, batchKey, 7, 3), default);
+            .Play(new TournamentRequest("fake", "judge", TestRequests.Turns, responses, [template], 3, batchKey, 7, 3,
+            Pattern: pattern, Priors: priors), default);
 }

@@ -5,6 +5,7 @@ using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Runs.Folders;
+using SelfJudge.Runs.Logs;
 using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Grains.Tests.Runs;
@@ -92,6 +93,42 @@ public sealed partial class RunGrainTests
         Assert.Contains("Answers to 100 held-out prompts, judged by JSFT, the model&#39;s own judge; not independent. Win rate against "
             + "the model that the run starts from, ties as half", report);
         Assert.Contains("<h2>Sampled triplets</h2>", report);
+    }
+
+    [Theory]
+    [InlineData(PriorModel.Policy)]
+    [InlineData(PriorModel.Reference)]
+    public async Task Likelihood_counts_in_training_and_in_the_tournaments_of_the_evaluation(PriorModel of)
+    {
+        await using var cluster = await GrainCluster.Start();
+        // A token costs two nats: the shorter of two wins wherever likelihood counts, the longer where the judge decides alone.
+        var prior = new MatchPrior { Weight = 4, Of = of };
+        var recipe = TestRuns.SelfJudge(steps: 2) with
+        {
+            Evaluation = new EvaluationRecipe
+            {
+                Baseline = "start",
+                Prompts = 10,
+                Rejection = ["start", TestRuns.Stage],
+                RejectionSamples = [4, 8],
+                Prior = prior
+            },
+        };
+        recipe = recipe with { Stages = [recipe.Stages[0] with { Prior = prior }] };
+        Assert.Equal(RunState.Completed, (await Complete(cluster, "run", recipe)).State);
+        Assert.All(cluster.Streamed.Items.SelectMany(b => b.Triplets), t => Assert.True(t.Chosen.Ids.Length < t.Rejected.Ids.Length
+            && t.ChosenScore < t.RejectedScore && t.Prior == 2.0 * (t.Rejected.Ids.Length - t.Chosen.Ids.Length)));
+        var result = RunResult.FromJson((await Run(cluster, "run").GetResult())!);
+        foreach (var name in new[] { "start", TestRuns.Stage })
+            Assert.True(result.Rejection.Where(r => r.Policy == name).Zip(result.Rejection.Where(r => r.Policy == name).Skip(1))
+                .All(r => r.Second.MeanLength < r.First.MeanLength));
+        // Of the reference's own tournament its likelihood is the policy's, which is known.
+        var scored = cluster.Host.Scored.Items.Where(s => s.Responses.Count is 4 or 8).ToList();
+        Assert.Equal(of == PriorModel.Policy ? [] : new[] { "run//start" }, scored.Select(s => s.Model[^"run//start".Length..]).Distinct());
+        var logged = (await TripletLog.ReadAll(new RunFolder(_folder.In("run")))).ToList();
+        Assert.NotEmpty(logged);
+        Assert.All(logged, t => Assert.Equal(2.0 * (t.RejectedIds.Count - t.ChosenIds.Count), t.Prior));
+        Assert.All(result.SampledTriplets, t => Assert.True(t.Prior > 0));
     }
 
     [Fact]

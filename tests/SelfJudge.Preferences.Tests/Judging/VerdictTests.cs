@@ -96,6 +96,61 @@ public sealed class VerdictTests
         Assert.Equal(2, verdict.Winner);
     }
 
+    [Theory]
+    // The judge's log-odds are ln(0.6/0.3) = 0.693: less against it leaves the first ahead, more does not.
+    [InlineData(0, 1, false)]
+    [InlineData(-0.69, 1, false)]
+    [InlineData(-0.70, 2, true)]
+    [InlineData(5, 1, false)]
+    public void A_prior_is_added_to_the_log_odds_of_the_judge(double prior, int winner, bool overruled)
+    {
+        var alone = Verdict.Of([Judgment(0.7, 0.2, 0.4, 0.5)]);
+        var verdict = alone.With(prior);
+        Assert.Equal((winner, overruled, prior), (verdict.Winner, verdict.IsOverruled, verdict.Prior));
+        Assert.Equal((winner == 1 ? 1 : 0, winner == 2 ? 1 : 0), (verdict.VotesFirst, verdict.VotesSecond));
+        // Both terms of the decision stay apart: the scores are the judge's own.
+        Assert.Equal((0.6, 0.3, Math.Round(Math.Log(2), 12)),
+            (Math.Round(verdict.ScoreFirst, 12), Math.Round(verdict.ScoreSecond, 12), Math.Round(verdict.LogOdds, 12)));
+        Assert.Equal(alone, verdict.With(0));
+    }
+
+    [Fact]
+    public void With_a_prior_each_template_votes_by_its_own_sum()
+    {
+        // Log-odds ln 4, ln 1.5 and −ln 2: the judge alone says the first by two to one; −0.5 turns the second vote.
+        TemplateJudgment[] judgments = [Judgment(0.8, 0.2, 0.2, 0.8), Judgment(0.6, 0.4, 0.4, 0.6), Judgment(0.3, 0.6, 0.6, 0.3)];
+        Assert.Equal((1, 2, 1), Of(Verdict.Of(judgments)));
+        Assert.Equal((2, 1, 2), Of(Verdict.Of(judgments, -0.5)));
+        Assert.Equal((1, 2, 1), Of(Verdict.Of(judgments, -0.4))); // ln 1.5 is 0.405
+        // Where the votes are even, that of the mean scores decides: ln(0.7/0.3) = 0.847.
+        Assert.Equal((1, 1, 1), Of(Verdict.Of([judgments[0], judgments[1]], -0.8)));
+        Assert.Equal((2, 1, 1), Of(Verdict.Of([judgments[0], judgments[1]], -0.9)));
+
+        static (int, int, int) Of(Verdict v) => (v.Winner, v.VotesFirst, v.VotesSecond);
+    }
+
+    [Fact]
+    public void A_prior_may_make_two_orders_agree_that_did_not_and_the_other_way()
+    {
+        // It says A both times: log-odds of the first ±1.386 in the orders. Either order alone says what the likelihood says.
+        var bias = Verdict.Of([Judgment(0.8, 0.2, 0.8, 0.2)]);
+        Assert.Equal((0, false), (bias.Winner, bias.OrdersAgree));
+        Assert.Equal((1, true), (bias.With(1.5).Winner, bias.With(1.5).OrdersAgree));
+        Assert.Equal((1, false), (bias.With(1.3).Winner, bias.With(1.3).OrdersAgree));
+        // Of the judge itself that says nothing.
+        Assert.Equal(JudgeHealth.Of([bias]).SwapConsistency, JudgeHealth.Of([bias.With(1.5)]).SwapConsistency);
+    }
+
+    [Fact]
+    public void Without_judgments_there_is_nothing_to_add_a_prior_to()
+    {
+        Assert.Same(Verdict.Identical, Verdict.Identical.With(3));
+        Assert.False(Verdict.Identical.IsOverruled);
+        // A judge that names neither token leaves a tie.
+        Assert.Equal(0, Verdict.Of([Judgment(0, 0, 0, 0)]).With(3).Winner);
+        Assert.Equal(2, Verdict.Of([Judgment(0, 0.5, 0.5, 0)]).With(300).Winner);
+    }
+
     [Fact]
     public void Identical_responses_are_a_tie_without_judgments()
     {

@@ -38,7 +38,8 @@ public sealed class RecipeValuesTests
             "sampling.top_k", "sampling.max_new_tokens", "evaluation.prompts", "evaluation.rejection_samples",
         "stages.S.steps", "stages.S.epochs", "stages.S.learning_rate", "stages.S.warmup", "stages.S.prompts", "stages.S.samples",
             "stages.S.max_staleness", "stages.S.checkpoint_every",
-        "stages.S.loss.beta", "stages.S.loss.label_smoothing", "stages.S.loss.gamma", "stages.S.loss.nll_weight",
+        "stages.S.prior.weight", "evaluation.prior.weight", "stages.S.loss.beta", "stages.S.loss.label_smoothing", "stages.S.loss.gamma",
+            "stages.S.loss.nll_weight",
         "stages.S.loss.desirable_weight", "stages.S.loss.undesirable_weight", "stages.S.acceptance_beta", "stages.S.thresholds",
             "stages.S.grow_steps", "stages.S.judge_pairs", "stages.S.policy_examples", "stages.S.measure_every",
         "stages.S.loss_weights.response", "stages.S.loss_weights.judge_token", "stages.S.loss_weights.rationale",
@@ -87,7 +88,8 @@ public sealed class RecipeValuesTests
     [InlineData("stages.S.schedule", "'constant, cosine'", "one of constant, cosine, not 'constant, cosine'")]
     [InlineData("stages.S.schedule", "Cosine", "one of constant, cosine, not 'Cosine'")]
     [InlineData("stages.S.loss.kind", "7", "one of sigmoid, hinge, ipo, robust, simpo, orpo, kto, not '7'")]
-    [InlineData("stages.S.triplets", "AllMatches", "one of final, all-matches, champion-against-losers, not 'AllMatches'")]
+    [InlineData("stages.S.triplets", "AllMatches",
+        "one of final, all-matches, champion-against-losers, first-loser, all-first-losers, not 'AllMatches'")]
     [InlineData("evaluation.split", "0", "one of test, validation, not '0'")]
     [InlineData("sampling", "5", "a group of keys: temperature, top_p, top_k, max_new_tokens, not '5'")]
     [InlineData("data", "[]", "a group of keys: world_pairs, pairs,")]

@@ -95,6 +95,19 @@ public sealed class BracketTests
     public void A_bracket_of_nobody_is_refused() => Assert.Throws<ArgumentOutOfRangeException>(() => Bracket.Of(0, 1));
 
     [Fact]
+    public void Further_pairs_change_nothing_of_who_won()
+    {
+        var bracket = PlayOut(Bracket.Of(4, 7), [1, 2, 3, 4]);
+        var loser = bracket.Matches[0].Loser;
+        var after = bracket.PlayFurther([new Pairing(3, loser)], [SecondWins]);
+        Assert.Equal((3, bracket.Round, 3), (after.Champion, after.Round, after.Matches.Count));
+        Assert.Equal([new Match(2, 3, loser, loser, SecondWins)], after.Further);
+        Assert.Empty(bracket.Further);
+        Assert.Throws<ArgumentException>(() => bracket.PlayFurther([new Pairing(3, loser)], []));
+        Assert.Throws<ArgumentException>(() => Bracket.Of(4, 7).PlayFurther([], []));
+    }
+
+    [Fact]
     public void An_undecided_bracket_has_no_champion() => Assert.Throws<InvalidOperationException>(() => Bracket.Of(3, 1).Champion);
 
     internal static Verdict FirstWins { get; } =
