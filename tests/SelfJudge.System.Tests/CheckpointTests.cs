@@ -4,7 +4,7 @@ using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.SystemTests;
 
-/// <summary>A checkpoint that others trained, with a SentencePiece tokenizer.</summary>
+/// <summary>A trained checkpoint in the layout of Hugging Face, with a SentencePiece tokenizer.</summary>
 public sealed class CheckpointTests : IDisposable
 {
     private static readonly string[] Prompts = ["Once upon a time", "The little dog", "Lily wanted to play", "One day, a boy named Tim"];
@@ -13,10 +13,12 @@ public sealed class CheckpointTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    [Fact]
-    public async Task A_real_checkpoint_answers_by_tournament_and_learns_an_adapter()
+    [Theory]
+    [InlineData("llama")]
+    [InlineData("shared/stories260k")]
+    public async Task A_trained_checkpoint_answers_by_tournament_and_learns_an_adapter(string checkpoint)
     {
-        var model = SharedData.Path("stories260k");
+        var model = TestData.Path(checkpoint);
         var prompts = _folder.Write("prompts.jsonl", Prompts.Select(p => $$"""{"prompt": "{{p}}"}"""));
 
         var submitted = await _folder.Client("submit", prompts, "--model", model, "--samples", "4", "--max-new-tokens", "16", "--out",

@@ -82,7 +82,7 @@ public sealed class ClusterTests(UninterruptedRun uninterrupted) : IDisposable
     {
         await using var silo = await Silo.Start(_folder, "--no-model-host");
         var prompts = _folder.Write("prompts.jsonl", """{"prompt": "where does the dog live ?"}""");
-        var submitted = await _folder.Client("submit", prompts, "--model", SharedData.Path("stories260k"), "--template", "plain", "--out",
+        var submitted = await _folder.Client("submit", prompts, "--model", TestData.Path("llama"), "--template", "plain", "--out",
             _folder["answers.jsonl"], "--cluster", silo.Gateway);
         Assert.True(submitted.ExitCode == 1, submitted.ToString());
         Assert.Equal("the cluster has no model host: start a silo with one\n", submitted.Errors);

@@ -149,7 +149,7 @@ public sealed class CompareTests(UninterruptedRun uninterrupted) : IDisposable
     [Fact]
     public async Task Two_real_models_answer_by_the_same_seeds_and_one_of_them_may_judge()
     {
-        var model = SharedData.Path("stories260k");
+        var model = TestData.Path("llama");
         Directory.CreateDirectory(_folder["copy"]);
         foreach (var file in Directory.GetFiles(model))
             File.Copy(file, _folder[$"copy/{Path.GetFileName(file)}"]);

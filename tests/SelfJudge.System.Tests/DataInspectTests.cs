@@ -33,7 +33,7 @@ public sealed class DataInspectTests : IDisposable
             $$"""{"prompt": "{{Words(prompt)}}", "chosen": "{{Words(chosen)}}", "rejected": "{{Words(rejected)}} cat"}""";
         // Each word of the responses is more than a token of this vocabulary: 900 of them never fit into 512, 3 always do.
         var file = _folder.Write("rows.jsonl", Row(3, 3, 3), Row(900, 3, 3), Row(3, 900, 3), Row(3, 900, 900));
-        var ended = await _folder.Client("data", "inspect", "--data", file, "--model", SharedData.Path("stories260k"), "--json");
+        var ended = await _folder.Client("data", "inspect", "--data", file, "--model", TestData.Path("llama"), "--json");
         Assert.True(ended.ExitCode == 0, ended.ToString());
         var judged = JsonNode.Parse(ended.Output)!["judge_prompts"]!;
         Assert.Equal((8, 6, 512), ((int)judged["count"]!, (int)judged["truncated"]!, (int)judged["maximum"]!));
@@ -41,13 +41,14 @@ public sealed class DataInspectTests : IDisposable
         Assert.Equal((2, 3, 3), ((int)judged["cut"]!["context"]!, (int)judged["cut"]!["response_a"]!, (int)judged["cut"]!["response_b"]!));
     }
 
-    [Fact]
-    public async Task What_is_learned_of_real_rows_is_shown()
+    [Theory]
+    [InlineData("preferences/hh.jsonl.gz", "llama", "rows: 400 read, 381 kept")]
+    [InlineData("shared/hh-rlhf/helpful-base/first1500.jsonl.gz", "shared/stories260k", "rows: 1500 read, 1487 kept")]
+    public async Task What_is_learned_of_rows_of_HH_is_shown(string data, string model, string rows)
     {
-        var ended = await _folder.Client("data", "inspect", "--data", SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz"), "--model",
-            SharedData.Path("stories260k"));
+        var ended = await _folder.Client("data", "inspect", "--data", TestData.Path(data), "--model", TestData.Path(model));
         Assert.True(ended.ExitCode == 0, ended.ToString());
-        Assert.Contains("rows: 1500 read, 1487 kept", ended.Output);
+        Assert.Contains(rows, ended.Output);
         Assert.Contains("would be Assistant «A»", ended.Output);
         Assert.Contains("would be Assistant «B»", ended.Output);
     }
@@ -98,7 +99,7 @@ public sealed class DataInspectTests : IDisposable
     {
         var model = Path.Combine(_folder.Path, "model");
         Directory.CreateDirectory(model);
-        foreach (var path in Directory.GetFiles(SharedData.Path("stories260k")))
+        foreach (var path in Directory.GetFiles(TestData.Path("llama")))
             File.Copy(path, Path.Combine(model, Path.GetFileName(path)));
         File.WriteAllText(Path.Combine(model, "tokenizer_config.json"),
             """{"bos_token": "<s>", "eos_token": "</s>", "chat_template": "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"}""");

@@ -14,7 +14,7 @@ public sealed partial class DocumentationTests : IDisposable
     [
         .. Directory.GetFiles(Repository, "*.md")
             .Concat(Directory.GetFiles(Path.Combine(Repository, "docs"), "*.md", SearchOption.AllDirectories))
-            .Concat(((string[])["bench", "client", "samples", "src"])
+            .Concat(((string[])["bench", "client", "samples", "src", "tests"])
                 .SelectMany(f => Directory.GetFiles(Path.Combine(Repository, f), "README.md", SearchOption.AllDirectories)))
             .Where(p => !p.Contains($"{Path.DirectorySeparatorChar}bin{Path.DirectorySeparatorChar}", StringComparison.Ordinal))
                 .Select(p => Path.GetRelativePath(Repository, p)).Order(StringComparer.Ordinal),

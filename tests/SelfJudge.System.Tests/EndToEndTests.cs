@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using SelfJudge.SystemTests.Processes;
@@ -7,8 +6,8 @@ using SelfJudge.Tests.Shared;
 namespace SelfJudge.SystemTests;
 
 /// <summary>
-/// The whole way on things that others made: a trained checkpoint and HH-RLHF, through JSFT, self-training of an adapter
-/// and conversion, each killed in its middle. tests/end-to-end goes the same way at full length.
+/// The whole way from a trained checkpoint and rows of HH-RLHF's layout through JSFT, self-training of an adapter and
+/// conversion, each killed in its middle. tests/end-to-end goes the same way at full length, on what others made.
 /// </summary>
 public sealed class EndToEndTests : IDisposable
 {
@@ -21,9 +20,9 @@ public sealed class EndToEndTests : IDisposable
     [Fact]
     public async Task A_checkpoint_learns_to_judge_and_by_its_own_judgment_whatever_kills_it()
     {
-        var data = Hh();
+        var data = _folder.Write("hh.jsonl", HhRows.First(Rows));
         // A tenth of the prompts is held out, and their judgments take their time: one step's length is enough.
-        string[] Jsft(string run) => ["jsft", "--model", SharedData.Path("stories260k"), "--data", data, "--out", run,
+        string[] Jsft(string run) => ["jsft", "--model", TestData.Path("llama"), "--data", data, "--out", run,
             .. SmallRun.Set($"stages.JSFT.steps={JsftSteps}", "stages.JSFT.policy_examples=4", "stages.JSFT.judge_pairs=4",
                 "stages.JSFT.learning_rate=4e-3", "stages.JSFT.checkpoint_every=2")];
         var jsft = await Killed(Jsft(_folder["jsft"]), _folder["jsft"], 4);
@@ -90,8 +89,8 @@ public sealed class EndToEndTests : IDisposable
         var recipe = _folder.Write("dpo.yaml", "name: dpo", "data: {pairs: none}", "model: {path: none, dialogue_template: auto}",
             "judge: {templates: [hh-helpful]}", "stages:",
             "  - {name: DPO, method: dpo, steps: 2, prompts: 8, learning_rate: 1e-3, adapter: {r: 2}}");
-        var ended = await _folder.Client("train", "--recipe", recipe, "--model", SharedData.Path("stories260k"), "--data", Hh(40), "--out",
-            _folder["run"]);
+        var ended = await _folder.Client("train", "--recipe", recipe, "--model", TestData.Path("llama"), "--data",
+            _folder.Write("hh.jsonl", HhRows.First(400).Where(r => r.Length > 3500)), "--out", _folder["run"]);
         Assert.True(ended.ExitCode == 0, ended.ToString());
         var (policy, reference) = await Score("--model", _folder["run"]);
         Assert.True(policy <= 1e-4 && reference <= 1e-4, $"policy {policy}, reference {reference}");
@@ -145,11 +144,4 @@ public sealed class EndToEndTests : IDisposable
     }
 
     private static List<JsonNode> Lines(string file) => [.. File.ReadLines(file).Select(l => JsonNode.Parse(l)!)];
-
-    private string Hh(int rows = Rows)
-    {
-        using var file = new StreamReader(new GZipStream(File.OpenRead(SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz")),
-            CompressionMode.Decompress));
-        return _folder.Write("hh.jsonl", Enumerable.Range(0, rows).Select(_ => file.ReadLine()!));
-    }
 }

@@ -1,10 +1,9 @@
-using System.IO.Compression;
 using SelfJudge.SystemTests.Processes;
 using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.SystemTests;
 
-/// <summary>A run's evaluation where no oracle is: a real checkpoint on rows of HH-RLHF.</summary>
+/// <summary>A run's evaluation where no oracle is: a checkpoint on rows of HH-RLHF's layout.</summary>
 public sealed class EvaluationTests : IDisposable
 {
     private const int Rows = 60;
@@ -16,7 +15,7 @@ public sealed class EvaluationTests : IDisposable
     [Fact]
     public async Task A_run_on_HH_rows_is_judged_by_its_own_judge_unless_another_is_named()
     {
-        var model = SharedData.Path("stories260k");
+        var model = TestData.Path("llama");
         var own = await Train(model, "own");
         Assert.True(own.ExitCode == 0, own.ToString());
         var result = SmallRun.Result(_folder["own"]);
@@ -49,7 +48,7 @@ public sealed class EvaluationTests : IDisposable
     [Fact]
     public async Task A_judge_that_cannot_judge_is_refused_before_the_run()
     {
-        var model = SharedData.Path("stories260k");
+        var model = TestData.Path("llama");
         await AssertRefused("--set evaluation.judge=oracle: evaluation.judge: only the built-in world has an oracle; name a stage or a "
             + "model folder\n", model, "evaluation.judge=oracle");
         await AssertRefused($"evaluation.judge: there is no {_folder["none"]}\n", model, $"evaluation.judge={_folder["none"]}");
@@ -69,9 +68,7 @@ public sealed class EvaluationTests : IDisposable
 
     private Task<Ended> Train(string model, string name, params IEnumerable<string> settings)
     {
-        using (var rows = new StreamReader(new GZipStream(File.OpenRead(SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz")),
-            CompressionMode.Decompress)))
-            _folder.Write("hh.jsonl", Enumerable.Range(0, Rows).Select(_ => rows.ReadLine()!));
+        _folder.Write("hh.jsonl", HhRows.First(Rows));
         var recipe = _folder.Write("recipe.yaml",
             "data: {pairs: hh.jsonl}",
             "model: {dialogue_template: paper}",

@@ -16,7 +16,7 @@ public sealed class OutputTests : IDisposable
     {
         // The bytes of U+202E, which turns the direction of writing: a byte's id is its value and 3.
         var ids = _folder.Write("ids.jsonl", "[229, 131, 177]");
-        string[] command = ["detokenize", "--model", SharedData.Path("stories260k"), "--in", ids];
+        string[] command = ["detokenize", "--model", TestData.Path("llama"), "--in", ids];
         Assert.Equal("\"\u202e\"\n", (await _folder.Client(command)).Output);
         if (!File.Exists("/usr/bin/script"))
             Assert.Skip("needs 'script', which makes a terminal");

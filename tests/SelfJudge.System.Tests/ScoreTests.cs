@@ -14,11 +14,13 @@ public sealed class ScoreTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    [Fact]
-    public async Task Twenty_rows_of_hh_have_the_log_probabilities_of_a_direct_computation()
+    [Theory]
+    [InlineData("llama", HhRows.Own)]
+    [InlineData("shared/stories260k", HhRows.Published)]
+    public async Task Twenty_rows_of_hh_have_the_log_probabilities_of_a_direct_computation(string checkpoint, string data)
     {
-        var model = SharedData.Path("stories260k");
-        var rows = HhRows(20);
+        var model = TestData.Path(checkpoint);
+        var rows = HhRows.First(20, data);
         var ended = await _folder.Client("score", "--model", model, "--data", _folder.Write("rows.jsonl", rows), "--no-template", "--out",
             Scores);
         Assert.True(ended.ExitCode == 0, ended.ToString());
@@ -58,11 +60,11 @@ public sealed class ScoreTests : IDisposable
     [Fact]
     public async Task A_merged_adapter_scores_as_it_does_beside_its_base()
     {
-        var model = SharedData.Path("stories260k");
+        var model = TestData.Path("llama");
         var adapter = Adapter(64, 4);
         var rows = _folder["rows.jsonl.gz"];
         using (var file = new StreamWriter(new GZipStream(File.Create(rows), CompressionLevel.Fastest)))
-            foreach (var row in HhRows(4))
+            foreach (var row in HhRows.First(4))
                 file.WriteLine(row);
         foreach (var arguments in new[] { new[] { "convert", "--model", model, "--adapter", adapter, "--merge", "--out",
             _folder["merged"] }, ["convert", "--model", model, "--adapter", adapter, "--out", _folder["beside"]] })
@@ -103,8 +105,7 @@ public sealed class ScoreTests : IDisposable
     public async Task A_row_that_cannot_be_scored_is_named_before_anything_runs(string row, string message)
     {
         var rows = _folder.Write("rows.jsonl", """{"prompt": "a", "chosen": "b", "rejected": "c"}""", row);
-        var ended = await _folder.Client("score", "--model", SharedData.Path("stories260k"), "--data", rows, "--no-template", "--out",
-            Scores);
+        var ended = await _folder.Client("score", "--model", TestData.Path("llama"), "--data", rows, "--no-template", "--out", Scores);
         Assert.Equal(1, ended.ExitCode);
         Assert.StartsWith($"{rows}:{message}", ended.Errors, StringComparison.Ordinal);
         Assert.False(File.Exists(Scores));
@@ -114,21 +115,28 @@ public sealed class ScoreTests : IDisposable
     public async Task An_adapter_for_other_shapes_is_refused_before_anything_runs()
     {
         var rows = _folder.Write("rows.jsonl", """{"prompt": "a", "chosen": "b", "rejected": "c"}""");
-        var ended = await _folder.Client("score", "--model", SharedData.Path("stories260k"), "--adapter", Adapter(32, 4), "--data", rows,
-            "--out", Scores);
+        var ended = await _folder.Client("score", "--model", TestData.Path("llama"), "--adapter", Adapter(32, 4), "--data", rows, "--out",
+            Scores);
         Assert.Equal(1, ended.ExitCode);
         Assert.Contains("has the shape [4, 32], the configuration asks for [4, 64]", ended.Errors);
     }
 
     [Fact]
-    public async Task A_model_answers_talks_and_judges()
+    public async Task The_most_likely_answer_of_our_checkpoint_is_that_of_a_direct_computation()
     {
-        var model = SharedData.Path("stories260k");
-        var answer = await _folder.Client("generate", "--model", model, "--template", "plain", "--prompt", "Once upon a time",
-            "--temperature", "0", "--max-new-tokens", "40");
-        Assert.Equal(", there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball.\n",
-            answer.Output);
-        Assert.Equal(0, answer.ExitCode);
+        var greedy = JsonNode.Parse(File.ReadAllText(TestData.Path("llama/greedy.json")))!;
+        await AssertAnswers("llama", (string)greedy["prompt"]!, (string)greedy["continuation"]!);
+    }
+
+    [Fact]
+    public Task The_most_likely_answer_of_a_published_checkpoint_is_the_published_text() =>
+        AssertAnswers("shared/stories260k", "Once upon a time",
+        ", there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball.");
+
+    [Fact]
+    public async Task A_model_judges_two_answers()
+    {
+        var model = TestData.Path("llama");
         var verdict = await _folder.Client("judge", "--model", model, "--prompt", "Hi", "--a", "one", "--b", "two");
         Assert.True(verdict.ExitCode == 0, verdict.ToString());
         Assert.Matches(@"(?s)template hh-helpful\n  a first:  p\(A\) 0\.\d{6}  p\(B\) 0\.\d{6}\n  b first: .*"
@@ -137,23 +145,23 @@ public sealed class ScoreTests : IDisposable
             (await _folder.Client("judge", "--model", model, "--prompt", "Hi", "--a", "one", "--b", "one")).Output);
     }
 
-    private static List<string> HhRows(int count)
+    private async Task AssertAnswers(string checkpoint, string prompt, string answer)
     {
-        using var file = new StreamReader(new GZipStream(File.OpenRead(SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz")),
-            CompressionMode.Decompress));
-        return [.. Enumerable.Range(0, count).Select(_ => file.ReadLine()!)];
+        var ended = await _folder.Client("generate", "--model", TestData.Path(checkpoint), "--template", "plain", "--prompt", prompt,
+            "--temperature", "0", "--max-new-tokens", "40");
+        Assert.Equal((0, answer + "\n"), (ended.ExitCode, ended.Output));
     }
 
     private List<JsonNode> Lines() => [.. File.ReadLines(Scores).Select(l => JsonNode.Parse(l)!)];
 
-    /// <summary>An adapter on v_proj of five layers, written by hand: A [4, hidden], B [32, 4].</summary>
+    /// <summary>An adapter on v_proj of two layers, written by hand: A [4, hidden], B [32, 4].</summary>
     private string Adapter(int hidden, int rank)
     {
         var folder = Directory.CreateDirectory(_folder[$"adapter-{hidden}"]).FullName;
         File.WriteAllText(Path.Combine(folder, "adapter_config.json"),
             $$"""{"peft_type": "LORA", "r": {{rank}}, "lora_alpha": 8, "target_modules": ["v_proj"], "use_rslora": true}""");
         var (header, data) = (new JsonObject(), new List<byte>());
-        for (var layer = 0; layer < 5; layer++)
+        for (var layer = 0; layer < 2; layer++)
             foreach (var (matrix, rows, columns) in new[] { ("A", rank, hidden), ("B", 32, rank) })
             {
                 var start = data.Count;

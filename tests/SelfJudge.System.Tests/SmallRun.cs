@@ -9,7 +9,7 @@ internal static class SmallRun
 {
     public const int JsftSteps = 12, SelfJudgeSteps = 8, Steps = JsftSteps + SelfJudgeSteps;
 
-    public static string Recipe(string name) => Path.Combine(SharedData.RepositoryRoot(), "recipes", name);
+    public static string Recipe(string name) => Path.Combine(TestData.RepositoryRoot(), "recipes", name);
 
     /// <summary>The arguments that make it in a folder.</summary>
     public static string[] Train(string folder, params IEnumerable<string> more) =>

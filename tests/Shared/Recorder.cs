@@ -4,7 +4,7 @@ namespace SelfJudge.Tests.Shared;
 internal sealed class Recorder<T>
 {
     // Far longer than anything here takes: it ends a test that waits for what never comes.
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     private readonly Lock _lock = new();
     private readonly List<T> _items = [];

@@ -3,7 +3,7 @@ namespace SelfJudge.Grains.Tests.Cluster;
 /// <summary>A place in the code under test where it stops until the test lets it go on.</summary>
 internal sealed class Gate
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously),
         _open = new(TaskCreationOptions.RunContinuationsAsynchronously);

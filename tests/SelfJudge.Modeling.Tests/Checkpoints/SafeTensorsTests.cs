@@ -28,24 +28,36 @@ public sealed class SafeTensorsTests : IDisposable
         }, iter: 50, threads: 1);
 
     [Theory]
-    [InlineData("safetensors/tensor-3d-float32.safetensors")]
-    [InlineData("safetensors/tensor-4d-float32.safetensors")]
-    [InlineData("tiny-llama3/model.safetensors")]
-    [InlineData("stories260k/model.safetensors")]
+    [InlineData("llama/model.safetensors")]
+    [InlineData("llama3/model-00001-of-00002.safetensors")]
+    [InlineData("shared/safetensors/tensor-3d-float32.safetensors")]
+    [InlineData("shared/safetensors/tensor-4d-float32.safetensors")]
+    [InlineData("shared/tiny-llama3/model.safetensors")]
+    [InlineData("shared/stories260k/model.safetensors")]
     public void Files_that_others_made_are_read(string file)
     {
-        using var reader = new SafeTensorsReader(SharedData.Path(file));
+        using var reader = new SafeTensorsReader(TestData.Path(file));
         Assert.NotEmpty(reader.Tensors);
         foreach (var tensor in reader.Tensors.Values)
             Assert.All(reader.ReadFloats(tensor.Name), v => Assert.True(float.IsFinite(v)));
     }
 
+    [Fact]
+    public void Values_and_shape_of_a_file_of_another_writer_are_what_it_wrote()
+    {
+        using var reader = new SafeTensorsReader(TestData.Path("safetensors/floats.safetensors"));
+        Assert.Equal([2, 1, 2], reader.Tensors["some.floats"].Shape);
+        Assert.Equal([1.5f, -0.25f, 1e-30f, 3e38f], reader.ReadFloats("some.floats"));
+    }
+
     [Theory]
-    [InlineData("safetensors/tensor-1d-int32.safetensors", "I32")]
-    [InlineData("safetensors/tensor-2d-float64.safetensors", "F64")]
+    [InlineData("safetensors/ints.safetensors", "I32")]
+    [InlineData("safetensors/doubles.safetensors", "F64")]
+    [InlineData("shared/safetensors/tensor-1d-int32.safetensors", "I32")]
+    [InlineData("shared/safetensors/tensor-2d-float64.safetensors", "F64")]
     public void A_type_that_holds_no_weights_is_named(string file, string type)
     {
-        using var reader = new SafeTensorsReader(SharedData.Path(file));
+        using var reader = new SafeTensorsReader(TestData.Path(file));
         var name = reader.Tensors.Values.First(t => t.DType == type).Name;
         Assert.Contains($"tensor {name} is of type {type}; supported are F32, F16 and BF16",
             Assert.Throws<InvalidDataException>(() => reader.ReadFloats(name)).Message);

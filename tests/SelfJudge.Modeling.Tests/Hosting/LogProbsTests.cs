@@ -18,15 +18,21 @@ public sealed class LogProbsTests : IDisposable
 
     public void Dispose() => _host.Dispose();
 
-    [Fact]
-    public async Task Log_probabilities_of_a_trained_checkpoint_are_golden()
+    /// <summary>Figures of other computations in float64: see <c>tests/data/make</c> for our own.</summary>
+    [Theory]
+    [InlineData("llama", null)]
+    [InlineData("llama", "adapter")]
+    [InlineData("shared/stories260k", null)]
+    public async Task Log_probabilities_of_a_trained_checkpoint_are_golden(string folder, string? adapter)
     {
-        await Load();
-        using var golden = JsonDocument.Parse(File.ReadAllText(SharedData.Path("stories260k/golden.json")));
+        await _host.LoadAsync("base", new ModelSource(TestData.Path(folder), null, null, "plain"), default);
+        if (adapter is not null)
+            await _host.LoadAsync("adapted", new ModelSource(TestData.Path(adapter), null, "base", "plain"), default);
+        using var golden = JsonDocument.Parse(File.ReadAllText(TestData.Path($"{adapter ?? folder}/golden.json")));
         int[] ids = [.. golden.RootElement.GetProperty("ids").EnumerateArray().Select(e => e.GetInt32())];
         double[] each = [.. golden.RootElement.GetProperty("token_logps").EnumerateArray().Select(e => e.GetDouble())];
-        var sums = await _host.LogProbsAsync("m", [.. Enumerable.Range(1, 63).Select(n => new ResponseSequence(ids[..n], ids[n..]))],
-            default);
+        var sums = await _host.LogProbsAsync(adapter is null ? "base" : "adapted",
+            [.. Enumerable.Range(1, 63).Select(n => new ResponseSequence(ids[..n], ids[n..]))], default);
         for (var n = 1; n <= 63; n++)
             Assert.Equal(each[(n - 1)..].Sum(), sums[n - 1], 1e-4);
     }
@@ -39,7 +45,7 @@ public sealed class LogProbsTests : IDisposable
         var sums = await _host.LogProbsAsync("m",
             [new ResponseSequence(longer[..650], longer[650..]), new ResponseSequence(shorter[..30], shorter[30..]),
             new ResponseSequence(shorter, [])], default);
-        var direct = new DirectDecoder(SharedData.Path("stories260k"));
+        var direct = new DirectDecoder(TestData.Path("llama"));
         Assert.Equal(direct.LogProb(longer, 650), sums[0], 2e-3); // of some -700
         Assert.Equal(direct.LogProb(shorter, 30), sums[1], 2e-4);
         Assert.Equal(0, sums[2]);
@@ -117,10 +123,12 @@ public sealed class LogProbsTests : IDisposable
         Assert.Single(await _host.SampleAsync("m", prompt, null, default)); // the host goes on
     }
 
-    [Fact]
-    public async Task A_scaled_bf16_checkpoint_converts_to_the_same_numbers()
+    [Theory]
+    [InlineData("llama3")]
+    [InlineData("shared/tiny-llama3")]
+    public async Task A_scaled_bf16_checkpoint_converts_to_the_same_numbers(string checkpoint)
     {
-        var (model, folder) = (SharedData.Path("tiny-llama3"),
+        var (model, folder) = (TestData.Path(checkpoint),
             Path.Combine(Path.GetTempPath(), "selfjudge-convert-" + Guid.NewGuid().ToString("N")));
         try
         {
@@ -138,5 +146,5 @@ public sealed class LogProbsTests : IDisposable
         }
     }
 
-    private Task Load() => _host.LoadAsync("m", new ModelSource(SharedData.Path("stories260k"), null, null, "plain"), default);
+    private Task Load() => _host.LoadAsync("m", new ModelSource(TestData.Path("llama"), null, null, "plain"), default);
 }

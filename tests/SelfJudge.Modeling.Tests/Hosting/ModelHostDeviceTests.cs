@@ -69,12 +69,15 @@ public sealed class ModelHostDeviceTests
     }
 
     [Theory]
-    [InlineData("cpu", 1e-2)]
-    [InlineData("torch", 5e-2)]
-    public async Task Log_probabilities_of_a_trained_checkpoint_held_in_bfloat16_are_near_its_own(string kernels, double tolerance)
+    [InlineData("llama", "cpu", 1e-2)]
+    [InlineData("llama", "torch", 5e-2)]
+    [InlineData("shared/stories260k", "cpu", 1e-2)]
+    [InlineData("shared/stories260k", "torch", 5e-2)]
+    public async Task Log_probabilities_of_a_trained_checkpoint_held_in_bfloat16_are_near_its_own(string checkpoint, string kernels,
+        double tolerance)
     {
-        var folder = SharedData.Path("stories260k");
-        using var golden = JsonDocument.Parse(File.ReadAllText(SharedData.Path("stories260k/golden.json")));
+        var folder = TestData.Path(checkpoint);
+        using var golden = JsonDocument.Parse(File.ReadAllText(TestData.Path($"{checkpoint}/golden.json")));
         int[] ids = [.. golden.RootElement.GetProperty("ids").EnumerateArray().Select(e => e.GetInt32())];
         double[] each = [.. golden.RootElement.GetProperty("token_logps").EnumerateArray().Select(e => e.GetDouble())];
         using var host = new ModelHost((kernels == "cpu" ? new ModelHostOptions { Workers = 2 }
@@ -90,10 +93,12 @@ public sealed class ModelHostDeviceTests
         Assert.NotEqual(each[0], sums[0], 6); // they were rounded
     }
 
-    [Fact]
-    public void A_bfloat16_checkpoint_held_in_bfloat16_loses_nothing()
+    [Theory]
+    [InlineData("llama3")]
+    [InlineData("shared/tiny-llama3")]
+    public void A_bfloat16_checkpoint_held_in_bfloat16_loses_nothing(string checkpoint)
     {
-        var folder = SharedData.Path("tiny-llama3");
+        var folder = TestData.Path(checkpoint);
         var config = ModelFolder.ReadConfig(folder);
         using var scope = Ops.Scope();
         using var wide = ModelFolder.ReadWeights(folder, config, Ops.Cpu);
@@ -120,7 +125,7 @@ public sealed class ModelHostDeviceTests
         using var host = new ModelHost((kernels == "cpu" ? new ModelHostOptions { Workers = 2 }
             : Gpu) with
         { Dtype = WeightDtype.BFloat16 });
-        await host.LoadAsync("m", new ModelSource(SharedData.Path("stories260k"), null, null, "plain"), default);
+        await host.LoadAsync("m", new ModelSource(TestData.Path("llama"), null, null, "plain"), default);
         Task<float[]> Base() => host.RunExclusive("m", () => Ops.ToArray(host.Find("m").Model.Weights.Buffer.Flat));
         var before = await Base();
         await using var training = await host.OpenTrainingAsync(

@@ -29,7 +29,7 @@ public sealed class ModelHostTests : IAsyncLifetime
     };
 
     private static readonly SamplingOptions Options = new() { MaxNewTokens = 20 };
-    private readonly ModelHost _host = new(new ModelHostOptions { Workers = 2, CohortTimeout = TimeSpan.FromSeconds(2) });
+    private readonly ModelHost _host = new(new ModelHostOptions { Workers = 2 });
 
     public async ValueTask InitializeAsync() =>
         await _host.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"), default);
@@ -157,8 +157,11 @@ public sealed class ModelHostTests : IAsyncLifetime
     [Fact]
     public async Task A_cohort_that_stays_incomplete_fails_with_the_count()
     {
+        using var impatient = new ModelHost(new ModelHostOptions { Workers = 1, CohortTimeout = TimeSpan.FromSeconds(2) });
+        await impatient.LoadAsync("base", new ModelSource(null, new InitialModel(Config, 3, WorldTokenizer.Create()), null, "world"),
+            default);
         var problem = await Assert.ThrowsAsync<CohortIncompleteException>(() =>
-            _host.SampleAsync("base", Prompt(1), new Cohort("lonely", 3, 0), default));
+            impatient.SampleAsync("base", Prompt(1), new Cohort("lonely", 3, 0), default));
         Assert.Contains("only 1 of the 3 requests of batch 'lonely' arrived within 2 s", problem.Message);
     }
 

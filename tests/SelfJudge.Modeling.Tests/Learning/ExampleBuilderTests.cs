@@ -88,7 +88,7 @@ public sealed class ExampleBuilderTests
     [Fact]
     public void With_the_papers_template_the_loss_falls_on_the_answer_alone()
     {
-        var tokenizer = SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model"));
+        var tokenizer = SentencePieceText.Load(TestData.Path("llama/tokenizer.model"));
         var encoder = new PromptEncoder(tokenizer, DialogueTemplate.Paper, 1024);
         var example = ExampleBuilder.Policy(encoder, new PreferenceExample([new Turn(Role.User, "Who is Tom?")], "Tom is a cat.", "No."));
         int[] learned = [.. example.Tokens.Where((_, i) => example.Parts[i] == TokenPart.Response)];

@@ -29,8 +29,8 @@ public sealed class ModelMemoryTests
 
     [Fact]
     public void Shared_embeddings_and_grouped_heads_count_once() =>
-        Assert.Equal(512 * 64 + 5 * (64 * 64 + 2 * 64 * 32 + 64 * 64 + 3 * 64 * 172 + 2 * 64) + 64,
-            ModelMemory.Parameters(ModelFolder.ReadConfig(SharedData.Path("stories260k"))));
+        Assert.Equal(512 * 64 + 2 * (64 * 64 + 2 * 64 * 32 + 64 * 64 + 3 * 64 * 96 + 2 * 64) + 64,
+            ModelMemory.Parameters(ModelFolder.ReadConfig(TestData.Path("llama"))));
 
     // As their model cards round to 0.49B and 0.6B: 24 layers of which each has 1,152 biases; 28 of which each has two norms of 128.
     [Theory]

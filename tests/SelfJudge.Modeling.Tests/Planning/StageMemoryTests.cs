@@ -76,7 +76,7 @@ public sealed class StageMemoryTests
     [InlineData(true, WeightDtype.BFloat16)]
     public async Task What_is_counted_as_packed_is_what_a_host_keeps_while_it_generates(bool adapted, WeightDtype dtype)
     {
-        var folder = SharedData.Path("stories260k");
+        var folder = TestData.Path("llama");
         var config = ModelFolder.ReadConfig(folder);
         var lora = adapted ? new LoraConfig(8, 16, ["q_proj", "down_proj"]) : null;
         using var host = new ModelHost(new ModelHostOptions { Workers = 2, Dtype = dtype });
@@ -116,7 +116,7 @@ public sealed class StageMemoryTests
     [InlineData(false)]
     public async Task What_is_counted_as_held_is_what_a_host_allocates(bool adapted)
     {
-        var folder = SharedData.Path("stories260k");
+        var folder = TestData.Path("llama");
         var config = ModelFolder.ReadConfig(folder);
         var lora = adapted ? new LoraConfig(8, 16, ["q_proj", "v_proj"]) : null;
         using var host = new ModelHost(new ModelHostOptions { Workers = 2 });

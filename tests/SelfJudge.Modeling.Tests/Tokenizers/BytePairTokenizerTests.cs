@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using CsCheck;
 using Microsoft.ML.Tokenizers;
+using SelfJudge.Modeling.Checkpoints;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Tests.Shared;
 
@@ -73,10 +74,10 @@ public sealed class BytePairTokenizerTests
     [Fact]
     public void A_text_of_one_endless_word_takes_no_endless_time()
     {
-        var tokenizer = Gpt2();
-        var watch = System.Diagnostics.Stopwatch.StartNew();
-        Assert.Equal(250_000, tokenizer.Encode(string.Concat(Enumerable.Repeat("word", 250_000))).Length);
-        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 20);
+        using var small = new SmallTokenizer("w o", "r d", "wo rd");
+        var tokenizer = small.Load();
+        var text = string.Concat(Enumerable.Repeat("word", 250_000));
+        Assert.InRange(ThreadTime.Of(() => Assert.Equal(250_000, tokenizer.Encode(text).Length)).TotalSeconds, 0, 20);
     }
 
     [Fact]
@@ -192,7 +193,7 @@ public sealed class BytePairTokenizerTests
     [Fact]
     public void Gpt_2_gives_the_ids_that_everyone_knows()
     {
-        var tokenizer = Gpt2();
+        var tokenizer = BytePairTokenizer.Load(TestData.Path("shared/tokenizers/gpt2/tokenizer.json"));
         Assert.Equal([15496, 995], tokenizer.Encode("Hello world"));
         Assert.Equal([2616, 38776, 40304], tokenizer.Encode("naïve café"));
         Assert.Equal([27, 91, 437, 1659, 5239, 91, 29], tokenizer.Encode("<|endoftext|>"));
@@ -200,12 +201,31 @@ public sealed class BytePairTokenizerTests
         Assert.Null(tokenizer.BosToken);
     }
 
-    // The library's own byte-level encoding is right for words of ordinary length.
+    /// <summary>Vocabularies trained for this test, and the ids that Hugging Face's tokenizers give: see <c>tests/data/make</c>.</summary>
+    [Theory]
+    [InlineData("gpt2")]
+    [InlineData("llama3")]
+    [InlineData("llama")]
+    public void Each_kind_of_vocabulary_gives_the_reference_ids(string folder) =>
+        TokenizerVectors.Hold(folder, BytePairTokenizer.Load(TestData.Path($"{folder}/tokenizer.json")));
+
     [Fact]
-    public void Gpt_2_agrees_with_the_librarys_encoder()
+    public void Texts_begin_and_end_as_the_files_of_llama_3_say()
     {
-        var tokenizer = Gpt2();
-        using var json = JsonDocument.Parse(File.ReadAllText(SharedData.Path("tokenizers/gpt2/tokenizer.json")));
+        var tokenizer = ModelFolder.ReadTokenizer(TestData.Path("llama3"));
+        Assert.Equal((509, 511), (tokenizer.BosToken, tokenizer.EosToken));
+        Assert.Equal([509, .. TokenizerVectors.Of("llama3", "naïve café")], tokenizer.EncodeWithSpecial("naïve café"));
+        Assert.DoesNotContain(tokenizer.Encode("<|begin_of_text|><|eot_id|>"), id => id >= 507);
+    }
+
+    // The library's own byte-level encoding is right for words of ordinary length.
+    [Theory]
+    [InlineData("gpt2")]
+    [InlineData("shared/tokenizers/gpt2")]
+    public void A_vocabulary_of_gpt_2s_kind_agrees_with_the_librarys_encoder(string folder)
+    {
+        var tokenizer = BytePairTokenizer.Load(TestData.Path($"{folder}/tokenizer.json"));
+        using var json = JsonDocument.Parse(File.ReadAllText(TestData.Path($"{folder}/tokenizer.json")));
         var model = json.RootElement.GetProperty("model");
         var library = BpeTokenizer.Create(new BpeOptions(model.GetProperty("vocab").EnumerateObject()
             .Select(p => KeyValuePair.Create(p.Name, p.Value.GetInt32())))
@@ -224,7 +244,7 @@ public sealed class BytePairTokenizerTests
     [Fact]
     public void Llama_3_gives_the_ids_of_its_vocabulary()
     {
-        var tokenizer = BytePairTokenizer.Load(SharedData.Path("tokenizers/llama3-mini/tokenizer.json"));
+        var tokenizer = BytePairTokenizer.Load(TestData.Path("shared/tokenizers/llama3-mini/tokenizer.json"));
         Assert.Equal([59958], tokenizer.Encode("fé"));
         Assert.Equal([40, 2846], tokenizer.Encode("I'm"));
         Assert.Equal([262], tokenizer.Encode("   "));
@@ -234,28 +254,34 @@ public sealed class BytePairTokenizerTests
 
     [Theory]
     [InlineData("gpt2")]
-    [InlineData("llama3-mini")]
-    [InlineData("llama2")]
-    public void What_was_encoded_decodes_to_itself(string name)
-    {
-        var tokenizer = BytePairTokenizer.Load(SharedData.Path($"tokenizers/{name}/tokenizer.json"));
-        RoundTrips.Hold(tokenizer);
-    }
+    [InlineData("llama3")]
+    [InlineData("llama")]
+    [InlineData("shared/tokenizers/gpt2")]
+    [InlineData("shared/tokenizers/llama3-mini")]
+    [InlineData("shared/tokenizers/llama2")]
+    public void What_was_encoded_decodes_to_itself(string folder) =>
+        RoundTrips.Hold(BytePairTokenizer.Load(TestData.Path($"{folder}/tokenizer.json")));
 
     [Fact]
     public void The_converted_llama_2_vocabulary_gives_the_reference_ids() =>
-        Llama2Vectors.Hold(BytePairTokenizer.Load(SharedData.Path("tokenizers/llama2/tokenizer.json")));
+        Llama2Vectors.Hold(BytePairTokenizer.Load(TestData.Path("shared/tokenizers/llama2/tokenizer.json")));
+
+    [Fact]
+    public void A_converted_vocabulary_begins_texts_and_ends_them_by_its_own_tokens()
+    {
+        var tokenizer = BytePairTokenizer.Load(TestData.Path("llama/tokenizer.json"));
+        Assert.Equal([1, .. TokenizerVectors.Of("llama", "Hello")], tokenizer.EncodeWithSpecial("Hello"));
+        Assert.Equal(2, tokenizer.EosToken);
+    }
 
     [Fact]
     public void The_converted_llama_2_vocabulary_begins_texts_and_leaves_special_tokens_text()
     {
-        var tokenizer = BytePairTokenizer.Load(SharedData.Path("tokenizers/llama2/tokenizer.json"));
+        var tokenizer = BytePairTokenizer.Load(TestData.Path("shared/tokenizers/llama2/tokenizer.json"));
         Assert.Equal([1, 15043], tokenizer.EncodeWithSpecial("Hello"));
         Assert.Equal(2, tokenizer.EosToken);
         Assert.DoesNotContain(tokenizer.Encode("<s> </s> <unk> <0x0A>"), id => id < 259);
     }
-
-    private static BytePairTokenizer Gpt2() => BytePairTokenizer.Load(SharedData.Path("tokenizers/gpt2/tokenizer.json"));
 
     private static int Id(char c) => c;
 

@@ -8,8 +8,8 @@ internal static class Llama2Vectors
 {
     public static void Hold(TextTokenizer tokenizer)
     {
-        var texts = File.ReadAllText(SharedData.Path("tokenizers/vectors/llama2.inp")).Split("\n__ggml_vocab_test__\n");
-        var lines = File.ReadAllLines(SharedData.Path("tokenizers/vectors/llama2.out"));
+        var texts = File.ReadAllText(TestData.Path("shared/tokenizers/vectors/llama2.inp")).Split("\n__ggml_vocab_test__\n");
+        var lines = File.ReadAllLines(TestData.Path("shared/tokenizers/vectors/llama2.out"));
         // The last separator ends the file.
         Assert.Equal(lines.Length + 1, texts.Length);
         Assert.Equal(46, lines.Length);

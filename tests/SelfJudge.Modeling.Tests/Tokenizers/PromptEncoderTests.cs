@@ -54,7 +54,8 @@ public sealed class PromptEncoderTests
     [Fact]
     public void Llama_2_chat_gives_the_ids_of_its_models()
     {
-        var encoder = new PromptEncoder(ModelFolder.ReadTokenizer(SharedData.Path("tokenizers/llama2")), DialogueTemplate.Llama2Chat, 1000);
+        var encoder = new PromptEncoder(ModelFolder.ReadTokenizer(TestData.Path("shared/tokenizers/llama2")), DialogueTemplate.Llama2Chat,
+            1000);
         Assert.Equal([1, 518, 25580, 29962, 15043, 518, 29914, 25580, 29962, 15043, 29871, 2, 1, 518, 25580, 29962, 15043, 518, 29914,
             25580, 29962],
             encoder.EncodePrompt([new Turn(Role.User, "Hello"), new Turn(Role.Assistant, "Hello"), new Turn(Role.User, "Hello")]));
@@ -62,9 +63,16 @@ public sealed class PromptEncoderTests
     }
 
     [Fact]
+    public void A_prompt_of_llama_2_chat_has_the_reference_ids_of_its_text()
+    {
+        var encoder = new PromptEncoder(ModelFolder.ReadTokenizer(TestData.Path("llama")), DialogueTemplate.Llama2Chat, 1000);
+        Assert.Equal([1, .. TokenizerVectors.Of("llama", "[INST] Hello [/INST]")], encoder.EncodePrompt([new Turn(Role.User, "Hello")]));
+    }
+
+    [Fact]
     public void A_prompt_that_leaves_no_room_for_its_answer_loses_its_beginning()
     {
-        var encoder = new PromptEncoder(SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model")), DialogueTemplate.Plain, 40);
+        var encoder = new PromptEncoder(SentencePieceText.Load(TestData.Path("llama/tokenizer.model")), DialogueTemplate.Plain, 40);
         Turn[] turns = [new Turn(Role.User, string.Join(' ', Enumerable.Repeat("dog", 60)))];
         var whole = encoder.EncodePrompt(turns);
         Assert.True(whole.Length > 40);

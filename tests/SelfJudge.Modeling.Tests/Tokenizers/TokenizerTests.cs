@@ -15,8 +15,8 @@ public sealed class TokenizerTests
     [Fact]
     public void The_stories_tokenizer_gives_sentencepieces_ids_and_text()
     {
-        var tokenizer = SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model"));
-        using var vectors = JsonDocument.Parse(File.ReadAllText(SharedData.Path("stories260k/tokenizer_vectors.json")));
+        var tokenizer = SentencePieceText.Load(TestData.Path("shared/stories260k/tokenizer.model"));
+        using var vectors = JsonDocument.Parse(File.ReadAllText(TestData.Path("shared/stories260k/tokenizer_vectors.json")));
         foreach (var vector in vectors.RootElement.EnumerateArray())
         {
             var text = vector.GetProperty("text").GetString()!;
@@ -166,7 +166,7 @@ public sealed class TokenizerTests
     [Fact]
     public void With_sentencepiece_the_judge_token_after_a_space_is_not_the_bare_letter()
     {
-        var tokenizer = SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model"));
+        var tokenizer = SentencePieceText.Load(TestData.Path("llama/tokenizer.model"));
         var encoder = new PromptEncoder(tokenizer, DialogueTemplate.Paper, 1024);
         var prompt = encoder.EncodeJudge(JudgeTemplate.HhHelpful, "User: hi", "hello", "bye");
         Assert.NotEqual(prompt.TokenA, prompt.TokenB);
@@ -197,8 +197,7 @@ public sealed class TokenizerTests
     [InlineData("🦉🦊")]
     public void Text_of_many_bytes_per_character_is_cut_to_fit(string piece)
     {
-        var encoder = new PromptEncoder(SentencePieceText.Load(SharedData.Path("stories260k/tokenizer.model")), DialogueTemplate.Paper,
-            400);
+        var encoder = new PromptEncoder(SentencePieceText.Load(TestData.Path("llama/tokenizer.model")), DialogueTemplate.Paper, 400);
         var text = string.Concat(Enumerable.Repeat(piece, 60));
         Assert.InRange(encoder.EncodeJudge(JudgeTemplate.HhHelpful, text, text, "a dog").Ids.Length, 300, 399);
     }

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using System.Text.Json;
 using Parquet.Serialization;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Methods;
@@ -16,13 +17,13 @@ public sealed class DataSetTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, true);
 
     [Theory]
-    [InlineData("hh-rlhf/helpful-base/first1500.jsonl.gz", 1500)]
-    [InlineData("hh-rlhf/harmless-base/test.jsonl.gz", 2312)]
-    [InlineData("ultrafeedback/binarized.jsonl", 600)]
+    [InlineData("shared/hh-rlhf/helpful-base/first1500.jsonl.gz", 1500)]
+    [InlineData("shared/hh-rlhf/harmless-base/test.jsonl.gz", 2312)]
+    [InlineData("shared/ultrafeedback/binarized.jsonl", 600)]
     public void Every_row_of_the_real_files_is_accounted_for(string file, int rows)
     {
         var report = new DataReport();
-        var pairs = PreferenceFiles.ReadPairs(SharedData.Path(file), 1, report);
+        var pairs = PreferenceFiles.ReadPairs(TestData.Path(file), 1, report);
         Assert.Equal(rows, report.Read);
         Assert.Equal(rows, report.Kept + report.Skipped.Values.Sum(s => s.Count));
         Assert.Equal(report.Kept, pairs.Count);
@@ -31,10 +32,37 @@ public sealed class DataSetTests : IDisposable
         Assert.All(pairs, p => Assert.True(p.Prompt[^1].Role == Role.User && p.Chosen != p.Rejected));
     }
 
+    /// <summary>Counts that the script which wrote the files made while it did: see <c>tests/data/make</c>.</summary>
+    [Theory]
+    [InlineData("hh.jsonl.gz", "hh.jsonl.gz")]
+    [InlineData("binarized.jsonl", "binarized.jsonl")]
+    [InlineData("binarized.parquet", "binarized.jsonl")]
+    [InlineData("ultrafeedback.jsonl", "ultrafeedback.jsonl")]
+    public void Rows_of_every_layout_are_kept_or_skipped_for_the_reason_for_which_they_were_made(string file, string made)
+    {
+        using var json = JsonDocument.Parse(File.ReadAllText(TestData.Path("preferences/expected.json")));
+        var expected = json.RootElement.GetProperty(made);
+        var report = new DataReport();
+        var pairs = PreferenceFiles.ReadPairs(TestData.Path($"preferences/{file}"), 1, report);
+        Assert.Equal((expected.GetProperty("read").GetInt32(), 0), (report.Read, report.Malformed));
+        Assert.Equal(expected.GetProperty("kept").GetInt32(), report.Kept);
+        Assert.Equal(expected.GetProperty("skipped").EnumerateObject().ToDictionary(r => r.Name, r => r.Value.GetInt32()),
+            report.Skipped.ToDictionary(r => r.Key, r => r.Value.Count));
+        Assert.All(pairs, p => Assert.True(p.Prompt[^1].Role == Role.User && p.Chosen != p.Rejected));
+    }
+
+    [Fact]
+    public void Parquet_of_another_writer_holds_the_pairs_of_its_json()
+    {
+        static IEnumerable<(string, string, string)> Pairs(string file) => PreferenceFiles.ReadPairs(TestData.Path($"preferences/{file}"))
+            .Select(p => (string.Join('\n', p.Prompt), p.Chosen, p.Rejected));
+        Assert.Equal(Pairs("binarized.jsonl"), Pairs("binarized.parquet"));
+    }
+
     [Fact]
     public void Ultrafeedback_records_of_one_completion_are_counted()
     {
-        foreach (var file in Directory.GetFiles(SharedData.Path("ultrafeedback"), "example_*.json"))
+        foreach (var file in Directory.GetFiles(TestData.Path("shared/ultrafeedback"), "example_*.json"))
         {
             var report = new DataReport();
             Assert.Empty(PreferenceFiles.ReadPairs(file, 1, report));

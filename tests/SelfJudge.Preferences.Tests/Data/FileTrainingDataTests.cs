@@ -74,12 +74,14 @@ public sealed class FileTrainingDataTests : IDisposable
         }
     }
 
-    [Fact]
-    public void What_is_on_disk_is_what_a_plain_reading_of_the_same_files_gives()
+    [Theory]
+    [InlineData("preferences/hh.jsonl.gz", "preferences/binarized.parquet", "preferences/binarized.jsonl")]
+    [InlineData("shared/hh-rlhf/helpful-base/first1500.jsonl.gz", "shared/ultrafeedback/binarized.jsonl",
+        "shared/hh-rlhf/harmless-base/test.jsonl.gz")]
+    public void What_is_on_disk_is_what_a_plain_reading_of_the_same_files_gives(string first, string second, string answers)
     {
-        string[] sources = [SharedData.Path("hh-rlhf/helpful-base/first1500.jsonl.gz"), SharedData.Path("ultrafeedback/binarized.jsonl"),
-            Rated()];
-        var extra = SharedData.Path("hh-rlhf/harmless-base/test.jsonl.gz");
+        string[] sources = [TestData.Path(first), TestData.Path(second), Rated()];
+        var extra = TestData.Path(answers);
         double[] weights = [1.5, 2, 0.7];
         var data = new FileTrainingData(new DataRecipe
         {

@@ -1,6 +1,7 @@
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Recipes;
 using SelfJudge.Preferences.Templates;
+using SelfJudge.Tests.Shared;
 
 namespace SelfJudge.Preferences.Tests.Data;
 
@@ -140,9 +141,7 @@ public sealed class PreferenceFilesTests : IDisposable
         var completions = string.Join(", ", Enumerable.Range(0, 50_000)
             .Select(i => $$$"""{"response": "a{{{i}}}", "annotations": {"helpfulness": {"Rating": "3"} } }"""));
         Write($$"""{"instruction": "do", "completions": [{{completions}}]}""");
-        var started = TimeProvider.System.GetTimestamp();
-        Assert.Single(PreferenceFiles.ReadPairs(_file, 1));
-        Assert.InRange(TimeProvider.System.GetElapsedTime(started).TotalSeconds, 0, 20);
+        Assert.InRange(ThreadTime.Of(() => Assert.Single(PreferenceFiles.ReadPairs(_file, 1))).TotalSeconds, 0, 20);
     }
 
     [Fact]

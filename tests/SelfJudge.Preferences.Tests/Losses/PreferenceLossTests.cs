@@ -10,7 +10,7 @@ public sealed class PreferenceLossTests
     [Fact]
     public void Dpo_and_hinge_give_the_numbers_of_torchtunes_own_test()
     {
-        using var json = JsonDocument.Parse(File.ReadAllText(SharedData.Path("numbers/expected.json")));
+        using var json = JsonDocument.Parse(File.ReadAllText(TestData.Path("shared/numbers/expected.json")));
         var expected = json.RootElement.GetProperty("torchtune_dpo");
         double[] Numbers(string name) => [.. expected.GetProperty(name).EnumerateArray().Select(e => e.GetDouble())];
         double[] policyChosen = Numbers("policy_chosen"), policyRejected = Numbers("policy_rejected"), refChosen = Numbers("ref_chosen"),
