@@ -17,7 +17,7 @@ public sealed partial class TutorialTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    /// <summary>A minute or two; run it by <c>-explicit only</c>, as <c>.ci/run</c> does.</summary>
+    /// <summary>A minute or two; run it by <c>-explicit only</c>.</summary>
     [Fact(Explicit = true)]
     public async Task Typed_one_after_the_other_they_lead_from_a_checkpoint_to_an_aligned_model_and_its_answers()
     {
