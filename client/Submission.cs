@@ -102,9 +102,20 @@ internal sealed class Submission(IReadOnlyList<IReadOnlyList<Turn>> prompts, Sub
     private Task<PromptOutcome> Play(IGrainFactory grains, string host, int index, CancellationToken cancellation) =>
         // Two submissions of one job may be under way, and what they share is not their prompts.
         grains.GetGrain<IPromptGrain>($"submit/{Job}/{index}/{HashOf(JsonSerializer.Serialize(PromptTurn.Of(prompts[index])))}")
-            .Play(new PromptRequest(
-            index, prompts[index], host, model.Id, host, model.Id, model.JudgeTemplates,
-            samples, sampling, Seeds.Derive(Seeds.Derive(seed, "submit"), index), null, 1, null, Prior: _prior), cancellation);
+            .Play(new PromptRequest
+            {
+                Index = index,
+                Turns = prompts[index],
+                PolicyHost = host,
+                PolicyModel = model.Id,
+                JudgeHost = host,
+                JudgeModel = model.Id,
+                JudgeTemplates = model.JudgeTemplates,
+                Samples = samples,
+                Sampling = sampling,
+                Seed = Seeds.Derive(Seeds.Derive(seed, "submit"), index),
+                Prior = _prior,
+            }, cancellation);
 
     private PromptResult Check(int index, string line)
     {

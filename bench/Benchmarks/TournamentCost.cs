@@ -1,6 +1,6 @@
-using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Bench.Benchmarks;

@@ -8,6 +8,7 @@ using SelfJudge.Preferences.Learning;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.Tournaments;
 using SelfJudge.Runs.Judging;

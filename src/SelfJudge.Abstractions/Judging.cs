@@ -1,4 +1,5 @@
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.Tournaments;
 
@@ -17,7 +18,7 @@ public sealed record JudgeRequest(
     [property: Id(1)] IReadOnlyList<Turn> Turns,
     [property: Id(2)] IReadOnlyList<ResponsePair> Pairs,
     [property: Id(3)] IReadOnlyList<string> Templates,
-    [property: Id(4)] BatchMembership? Batch);
+    [property: Id(4)] Cohort? Cohort);
 
 /// <summary>Asks a judge replica for the rewards of responses to one prompt.</summary>
 /// <param name="Model">The id of a reward model on the model host.</param>
@@ -29,7 +30,7 @@ public sealed record RewardRequest(
     [property: Id(0)] string Model,
     [property: Id(1)] IReadOnlyList<Turn> Turns,
     [property: Id(2)] IReadOnlyList<RewardCandidate> Responses,
-    [property: Id(3)] BatchMembership? Batch,
+    [property: Id(3)] Cohort? Cohort,
     [property: Id(4)] int[] PromptIds,
     [property: Id(5)] string? Tokenizer);
 
@@ -42,8 +43,7 @@ public sealed record RewardCandidate([property: Id(0)] string Text, [property: I
 /// <summary>Asks a tournament for its champion.</summary>
 /// <param name="Responses">The completions' texts, by index.</param>
 /// <param name="Seed">Shuffles the order of entry.</param>
-/// <param name="BatchKey">With it, round r of every tournament of the same key is one device batch of <paramref name="BatchSize"/>
-/// requests.</param>
+/// <param name="Cohort">With it, round r of all its tournaments is one device batch.</param>
 /// <param name="IsOneOfMany">The same grain is asked again soon, and stays.</param>
 /// <param name="Pattern">What becomes of the bracket: pairs that this takes and no round puts together are judged after the last
 /// one.</param>
@@ -57,9 +57,7 @@ public sealed record TournamentRequest(
     [property: Id(3)] IReadOnlyList<string> Responses,
     [property: Id(4)] IReadOnlyList<string> Templates,
     [property: Id(5)] ulong Seed,
-    [property: Id(6)] string? BatchKey,
-    [property: Id(7)] int BatchSize,
-    [property: Id(8)] int BatchOrdinal,
+    [property: Id(12)] Cohort? Cohort, // 6, 7 and 8 were its key, its size and the place in it
     [property: Id(9)] bool IsOneOfMany = false,
     [property: Id(10)] TripletPattern Pattern = TripletPattern.Final,
     [property: Id(11)] IReadOnlyList<double>? Priors = null);

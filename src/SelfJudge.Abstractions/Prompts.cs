@@ -4,37 +4,73 @@ using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Abstractions;
 
-/// <summary>What a prompt grain is to do: sample, play the bracket, and, in training, hand over triplets.</summary>
-/// <param name="Index">The prompt's place in its batch.</param>
-/// <param name="Samples">Completions to sample.</param>
-/// <param name="Seed">Of this prompt in this round; the completions' seeds and the bracket's derive from it.</param>
-/// <param name="BatchKey">With it, the requests of all <paramref name="BatchSize"/> prompts of the key form device batches of fixed
-/// composition.</param>
-/// <param name="Training">Null where the answer alone is wanted.</param>
-/// <param name="Evaluation">How the completions are compared.</param>
-/// <param name="AcceptanceBeta">The temperature of rejection sampling.</param>
-/// <param name="Prior">How the completions' likelihood counts in their bracket; null where the judge decides alone.</param>
+/// <summary>What a prompt grain is to do: sample, have the completions compared or rewarded, and, in training, hand triplets over.</summary>
 [GenerateSerializer, Immutable, Alias("sj.PromptRequest")]
-public sealed record PromptRequest(
-    [property: Id(0)] int Index,
-    [property: Id(1)] IReadOnlyList<Turn> Turns,
-    [property: Id(2)] string PolicyHost,
-    [property: Id(3)] string PolicyModel,
-    [property: Id(4)] string JudgeHost,
-    [property: Id(5)] string JudgeModel,
-    [property: Id(6)] IReadOnlyList<string> JudgeTemplates,
-    [property: Id(7)] int Samples,
-    [property: Id(8)] SamplingOptions Sampling,
-    [property: Id(9)] ulong Seed,
-    [property: Id(10)] string? BatchKey,
-    [property: Id(11)] int BatchSize,
-    [property: Id(12)] TripletRequest? Training,
-    [property: Id(13)] EvaluationKind Evaluation = EvaluationKind.Tournament,
-    [property: Id(14)] double AcceptanceBeta = 0.1,
-    [property: Id(15)] PriorRequest? Prior = null);
+public sealed record PromptRequest
+{
+    /// <summary>The prompt's place in its batch.</summary>
+    [Id(0)]
+    public required int Index { get; init; }
 
-/// <summary>How a prompt's completions are compared.</summary>
-public enum EvaluationKind
+    /// <summary>The prompt: a dialogue up to where the model is to answer.</summary>
+    [Id(1)]
+    public required IReadOnlyList<Turn> Turns { get; init; }
+
+    /// <summary>The name of the model host that samples.</summary>
+    [Id(2)]
+    public required string PolicyHost { get; init; }
+
+    /// <summary>The id of the policy on its host.</summary>
+    [Id(3)]
+    public required string PolicyModel { get; init; }
+
+    /// <summary>The name of the model host that judges or rewards.</summary>
+    [Id(4)]
+    public required string JudgeHost { get; init; }
+
+    /// <summary>The id of what judges or rewards on its host.</summary>
+    [Id(5)]
+    public required string JudgeModel { get; init; }
+
+    /// <summary>Judge templates by name.</summary>
+    [Id(6)]
+    public required IReadOnlyList<string> JudgeTemplates { get; init; }
+
+    /// <summary>Completions to sample.</summary>
+    [Id(7)]
+    public required int Samples { get; init; }
+
+    /// <summary>How they are drawn.</summary>
+    [Id(8)]
+    public required SamplingOptions Sampling { get; init; }
+
+    /// <summary>Of this prompt in this round; the completions' seeds and the bracket's derive from it.</summary>
+    [Id(9)]
+    public required ulong Seed { get; init; }
+
+    /// <summary>With it, the requests of all its prompts form device batches of fixed composition.</summary>
+    [Id(16)] // 10 and 11 were its key and its size
+    public Cohort? Cohort { get; init; }
+
+    /// <summary>What is handed over in training; null where the answer alone is wanted.</summary>
+    [Id(12)]
+    public TripletRequest? Training { get; init; }
+
+    /// <summary>What is said of the completions.</summary>
+    [Id(13)]
+    public FeedbackKind Feedback { get; init; } = FeedbackKind.Tournament;
+
+    /// <summary>The temperature of statistical rejection sampling.</summary>
+    [Id(14)]
+    public double AcceptanceBeta { get; init; } = 0.1;
+
+    /// <summary>How the completions' likelihood counts in their bracket; null where the judge decides alone.</summary>
+    [Id(15)]
+    public PriorRequest? Prior { get; init; }
+}
+
+/// <summary>What is said of a prompt's completions: what in a stage's training judges its samples.</summary>
+public enum FeedbackKind
 {
     /// <summary>A bracket of pairwise judgments.</summary>
     Tournament,
@@ -122,7 +158,7 @@ public sealed record TripletBatch(
     [property: Id(9)] IReadOnlyList<RewardedCompletion> Rewarded,
     [property: Id(10)] int Inconsistent = 0);
 
-/// <summary>A completion and what it is worth to an evaluator.</summary>
+/// <summary>A completion and what it is worth by the stage's feedback.</summary>
 [GenerateSerializer, Immutable, Alias("sj.RewardedCompletion")]
 public sealed record RewardedCompletion([property: Id(0)] int[] PromptIds, [property: Id(1)] Completion Completion,
     [property: Id(2)] double Reward, [property: Id(3)] string Prompt);

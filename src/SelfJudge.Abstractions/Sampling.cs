@@ -3,10 +3,6 @@ using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Abstractions;
 
-/// <summary>Requests of several prompts that form one device batch of fixed composition.</summary>
-[GenerateSerializer, Immutable, Alias("sj.BatchMembership")]
-public sealed record BatchMembership([property: Id(0)] string Key, [property: Id(1)] int Size, [property: Id(2)] int Ordinal);
-
 /// <summary>A sampled response.</summary>
 /// <param name="Ids">The tokens as sampled, which is what training uses. The end token is among them only if the policy emitted it.</param>
 /// <param name="LogProbs">Of each under the policy, untruncated at temperature 1, in nats.</param>
@@ -29,7 +25,7 @@ public sealed record SampleRequest(
     [property: Id(1)] IReadOnlyList<Turn> Turns,
     [property: Id(2)] IReadOnlyList<ulong> Seeds,
     [property: Id(3)] SamplingOptions Sampling,
-    [property: Id(4)] BatchMembership? Batch);
+    [property: Id(4)] Cohort? Cohort);
 
 /// <summary>Completions in the order of the seeds, and the prompt as the policy saw it.</summary>
 /// <param name="Tokenizer">The fingerprint of the tokenizer whose ids they are.</param>

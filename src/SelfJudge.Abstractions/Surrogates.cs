@@ -5,7 +5,7 @@ using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Abstractions;
 
-// Turns, sampling options, verdicts and brackets are plain types that know no Orleans. These are the forms in which they travel.
+// Turns, sampling options, cohorts, verdicts and brackets are plain types that know no Orleans. These are the forms in which they travel.
 
 /// <summary>A turn of a dialogue as it travels.</summary>
 [GenerateSerializer, Immutable, Alias("sj.Turn")]
@@ -18,6 +18,19 @@ public sealed class TurnConverter : IConverter<Turn, TurnSurrogate>
     public Turn ConvertFromSurrogate(in TurnSurrogate surrogate) => new(surrogate.Role, surrogate.Content);
 
     public TurnSurrogate ConvertToSurrogate(in Turn value) => new(value.Role, value.Content);
+}
+
+/// <summary>A cohort as it travels.</summary>
+[GenerateSerializer, Immutable, Alias("sj.BatchMembership")]
+public record struct CohortSurrogate([property: Id(0)] string Key, [property: Id(1)] int Size, [property: Id(2)] int Ordinal);
+
+/// <summary>Turns a <see cref="Cohort"/> into the form that travels, and back.</summary>
+[RegisterConverter]
+public sealed class CohortConverter : IConverter<Cohort, CohortSurrogate>
+{
+    public Cohort ConvertFromSurrogate(in CohortSurrogate surrogate) => new(surrogate.Key, surrogate.Size, surrogate.Ordinal);
+
+    public CohortSurrogate ConvertToSurrogate(in Cohort value) => new(value.Key, value.Size, value.Ordinal);
 }
 
 /// <summary>Sampling options as they travel.</summary>

@@ -59,8 +59,8 @@ public sealed class SubmissionTests : IDisposable
         Assert.Equal(["h0 base", "h0 adapter", "h1 base", "h1 adapter"], _cluster.Loaded);
         Assert.Equal([("h0", 0), ("h1", 1), ("h0", 2)], _cluster.Asked.Select(r => (r.PolicyHost, r.Index)));
         Assert.All(_cluster.Asked, r => Assert.Equal(
-            (r.PolicyHost, "adapter", "adapter", 2, 0.7, (string?)null, (TripletRequest?)null),
-            (r.JudgeHost, r.PolicyModel, r.JudgeModel, r.Samples, r.Sampling.Temperature, r.BatchKey, r.Training)));
+            (r.PolicyHost, "adapter", "adapter", 2, 0.7, (Cohort?)null, (TripletRequest?)null),
+            (r.JudgeHost, r.PolicyModel, r.JudgeModel, r.Samples, r.Sampling.Temperature, r.Cohort, r.Training)));
         Assert.Equal(3, _cluster.Asked.Select(r => r.Seed).Distinct().Count());
     }
 

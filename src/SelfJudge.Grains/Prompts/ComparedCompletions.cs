@@ -36,7 +36,7 @@ internal sealed record ComparedCompletions(Bracket Bracket, IReadOnlyList<Triple
             judged, [], inconsistent);
     }
 
-    /// <summary>The preference of rejection sampling; none where the two are identical.</summary>
+    /// <summary>The preference of statistical rejection sampling; none where the two are identical.</summary>
     /// <param name="requireAgreement">Only where both orders agree.</param>
     public static ComparedCompletions Of(RejectionSelection selection, bool requireAgreement, SampleResponse sampled, string prompt)
     {

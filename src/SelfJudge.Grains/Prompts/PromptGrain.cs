@@ -80,10 +80,10 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
     }
 
     private Task<ComparedCompletions> Compare(PromptRequest request, SampleResponse sampled, CancellationToken cancellation) =>
-        request.Evaluation switch
+        request.Feedback switch
         {
-            EvaluationKind.Tournament => PlayBracket(request, sampled, cancellation),
-            EvaluationKind.RejectionSampling => Accept(request, sampled, cancellation),
+            FeedbackKind.Tournament => PlayBracket(request, sampled, cancellation),
+            FeedbackKind.RejectionSampling => Accept(request, sampled, cancellation),
             _ => Reward(request, sampled, cancellation),
         };
 
@@ -93,8 +93,7 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         var priors = await Priors(request, sampled, cancellation);
         var bracket = await GrainFactory.GetGrain<ITournamentGrain>(this.GetPrimaryKeyString()).Play(new TournamentRequest(
             request.JudgeHost, request.JudgeModel, request.Turns, [.. sampled.Completions.Select(c => c.Text)], request.JudgeTemplates,
-            Seeds.Derive(request.Seed, "bracket"), request.BatchKey is null ? null : $"{request.BatchKey}/judge", request.BatchSize,
-                request.Index, IsOneOfMany: request.Training is not null,
+            Seeds.Derive(request.Seed, "bracket"), request.Cohort?.For("judge"), IsOneOfMany: request.Training is not null,
             pattern, priors), cancellation);
         return ComparedCompletions.Of(bracket, pattern, request.Training?.RequireAgreement ?? false, sampled,
             request.Turns[^1].Content) with
@@ -129,12 +128,12 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
     private async Task<ComparedCompletions> Reward(PromptRequest request, SampleResponse sampled, CancellationToken cancellation)
     {
         var completions = sampled.Completions;
-        if (request.Evaluation == EvaluationKind.RewardModel)
+        if (request.Feedback == FeedbackKind.RewardModel)
         {
             var rewards = await Replica(request)
                 .Reward(new RewardRequest(request.JudgeModel, request.Turns,
                 [.. completions.Select(c => new RewardCandidate(c.Text, c.Finish == FinishReason.Stop, c.Ids))],
-                MembershipOf(request, "reward"), sampled.PromptIds, sampled.Tokenizer), cancellation);
+                request.Cohort?.For("reward"), sampled.PromptIds, sampled.Tokenizer), cancellation);
             return ComparedCompletions.Of(rewards, [], sampled, request.Turns[^1].Content);
         }
         // Table 3: the likelihood that the judge token names the response and not a blank one.
@@ -144,12 +143,9 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
 
     private Task<IReadOnlyList<Verdict>> Judge(PromptRequest request, IReadOnlyList<ResponsePair> pairs, CancellationToken cancellation) =>
         Replica(request).Judge(new JudgeRequest(request.JudgeModel, request.Turns, pairs, request.JudgeTemplates,
-            MembershipOf(request, "judge")), cancellation);
+            request.Cohort?.For("judge")), cancellation);
 
     private IJudgeReplicaGrain Replica(PromptRequest request) => GrainFactory.GetGrain<IJudgeReplicaGrain>(request.JudgeHost);
-
-    private static BatchMembership? MembershipOf(PromptRequest request, string what) =>
-        request.BatchKey is null ? null : new BatchMembership($"{request.BatchKey}/{what}", request.BatchSize, request.Index);
 
     // On-policy is checked, not hoped for: completions of too old a policy are asked for again, and the trainer checks
     // what arrives once more.
@@ -160,8 +156,8 @@ public sealed partial class PromptGrain(PromptGrainOptions options, ILogger<Prom
         for (var attempt = 1; ; attempt++)
         {
             // A second attempt is this prompt's own: the others of its batch may have what they need.
-            var batch = attempt > 1 ? null : MembershipOf(request, "sample");
-            var sampled = await replica.Sample(new SampleRequest(request.PolicyModel, request.Turns, seeds, request.Sampling, batch),
+            var cohort = attempt > 1 ? null : request.Cohort?.For("sample");
+            var sampled = await replica.Sample(new SampleRequest(request.PolicyModel, request.Turns, seeds, request.Sampling, cohort),
                 cancellation);
             if (attempt == options.SampleAttempts || !IsStale(sampled.Completions, request))
                 return sampled;

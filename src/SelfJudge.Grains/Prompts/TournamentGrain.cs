@@ -20,7 +20,7 @@ public sealed class TournamentGrain : Grain, ITournamentGrain
             bracket = bracket.Play(await Judge(bracket.NextRound));
         // All brackets of a batch ask, those too whose rounds put together what the pattern takes: a batch has a fixed size.
         if (TripletSelection.MostUnjudged(request.Pattern, request.Responses.Count) > 0
-            && TripletSelection.Unjudged(bracket, request.Pattern) is var further && (further.Count > 0 || request.BatchKey is not null))
+            && TripletSelection.Unjudged(bracket, request.Pattern) is var further && (further.Count > 0 || request.Cohort is not null))
             bracket = bracket.PlayFurther(further, await Judge(further));
         if (!request.IsOneOfMany)
             DeactivateOnIdle();
@@ -29,10 +29,8 @@ public sealed class TournamentGrain : Grain, ITournamentGrain
         async Task<IReadOnlyList<Verdict>> Judge(IReadOnlyList<Pairing> pairings)
         {
             var pairs = pairings.Select(p => new ResponsePair(request.Responses[p.First], request.Responses[p.Second])).ToList();
-            var batch = request.BatchKey is null ? null
-                : new BatchMembership($"{request.BatchKey}/round-{bracket.Round}", request.BatchSize, request.BatchOrdinal);
-            var verdicts = await judge.Judge(new JudgeRequest(request.JudgeModel, request.Turns, pairs, request.Templates, batch),
-                cancellation);
+            var verdicts = await judge.Judge(new JudgeRequest(request.JudgeModel, request.Turns, pairs, request.Templates,
+                request.Cohort?.For($"round-{bracket.Round}")), cancellation);
             return request.Priors is not { } priors ? verdicts
                 : [.. verdicts.Zip(pairings, (v, p) => v.With(priors[p.First] - priors[p.Second]))];
         }

@@ -23,7 +23,7 @@ public sealed class JudgeReplicaGrain(IModelHost host, ChatJudges chats) : Grain
             return [.. (await Task.WhenAll(request.Pairs.Select(p => external.Judge(turns, p.First, p.Second, cancellation))))
                 .Select(j => j.Verdict ?? Verdict.Unreadable)];
         return await HostJudge.Verdicts(host, request.Model, [.. request.Pairs.Select(p => new Comparison(turns, p.First, p.Second))],
-            [.. request.Templates.Select(JudgeTemplate.ByName)], request.Batch.ToCohort(), cancellation);
+            [.. request.Templates.Select(JudgeTemplate.ByName)], request.Cohort, cancellation);
     }
 
     public async Task<IReadOnlyList<double>> Reward(RewardRequest request, CancellationToken cancellation)
@@ -40,6 +40,6 @@ public sealed class JudgeReplicaGrain(IModelHost host, ChatJudges chats) : Grain
             return new ResponseSequence(prompt, response[..Math.Min(response.Length, encoder.MaxLength - prompt.Length)]);
         }).ToList();
         return await HostCalls.WithBackOff(host.Time, () =>
-            host.RewardsAsync(request.Model, sequences, request.Batch.ToCohort(), cancellation), cancellation);
+            host.RewardsAsync(request.Model, sequences, request.Cohort, cancellation), cancellation);
     }
 }

@@ -22,7 +22,7 @@ public sealed class PolicyReplicaGrain(IModelHost host) : Grain, IPolicyReplicaG
         var encoder = host.EncoderOf(request.Model);
         var prompt = encoder.EncodePrompt(request.Turns, request.Sampling.MaxNewTokens);
         var sampled = await HostCalls.WithBackOff(host.Time, () =>
-            host.SampleAsync(request.Model, new SamplePrompt(prompt, request.Seeds, request.Sampling), request.Batch.ToCohort(),
+            host.SampleAsync(request.Model, new SamplePrompt(prompt, request.Seeds, request.Sampling), request.Cohort,
                 cancellation), cancellation);
         return new SampleResponse(prompt,
             [.. sampled.Select(s => new Completion(s.Ids, s.LogProbs, s.Finish, s.Seed, s.PolicyVersion, encoder.Tokenizer.Decode(s.Ids)))],

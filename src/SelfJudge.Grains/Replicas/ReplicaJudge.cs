@@ -1,5 +1,6 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Judging;
 
@@ -24,12 +25,12 @@ public sealed class ReplicaJudge(IReadOnlyList<IJudgeReplicaGrain> replicas, str
     public Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, CancellationToken cancellation) =>
         Judge(prompt, first, second, null, cancellation);
 
-    /// <param name="batch">With it, the pairs of its key are one device batch of fixed composition.</param>
-    public async Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, BatchMembership? batch,
+    /// <param name="cohort">With it, the pairs of its key are one device batch of fixed composition.</param>
+    public async Task<PairJudgment> Judge(IReadOnlyList<Turn> prompt, string first, string second, Cohort? cohort,
         CancellationToken cancellation)
     {
         var replica = replicas[(int)((uint)Interlocked.Increment(ref _asked) % (uint)replicas.Count)];
         return new PairJudgment(
-            (await replica.Judge(new JudgeRequest(model, prompt, [new ResponsePair(first, second)], templates, batch), cancellation))[0]);
+            (await replica.Judge(new JudgeRequest(model, prompt, [new ResponsePair(first, second)], templates, cohort), cancellation))[0]);
     }
 }

@@ -4,6 +4,7 @@ using SelfJudge.Grains.Training;
 using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Statistics;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Folders;
@@ -55,7 +56,7 @@ internal sealed class RunComparison(string runId, RunRequest request, Recipe rec
         using var abandon = new CancellationTokenSource();
         var batch = $"{runId}//evaluation/judge/{policy.Name}";
         var judging = prompts.Select((prompt, i) => opened is ReplicaJudge model && recipe.Deterministic
-            ? model.Judge(prompt, policy.Answers[i], baseline.Answers[i], new BatchMembership(batch, prompts.Count, i), abandon.Token)
+            ? model.Judge(prompt, policy.Answers[i], baseline.Answers[i], new Cohort(batch, prompts.Count, i), abandon.Token)
             : opened.Judge(prompt, policy.Answers[i], baseline.Answers[i], abandon.Token)).ToList();
         try
         {

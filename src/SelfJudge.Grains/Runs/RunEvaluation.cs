@@ -6,6 +6,7 @@ using SelfJudge.Preferences.Evaluation;
 using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Preferences.Tournaments;
 using SelfJudge.Runs.Folders;
@@ -182,7 +183,7 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     {
         var model = await grains.GetGrain<ITrainerGrain>(runId).EnsureLoaded(request, StageOf(stage));
         var outcome = await grains.GetGrain<IPromptGrain>($"{runId}//evaluation/{stage}/bracket").Play(
-            Request(model, stage, _prompts[0], 0, BracketSamples, await PriorOf(stage, model)) with { BatchKey = null },
+            Request(model, stage, _prompts[0], 0, BracketSamples, await PriorOf(stage, model)) with { Cohort = null },
                 CancellationToken.None);
         return BracketOf(stage, outcome);
     }
@@ -217,18 +218,31 @@ internal sealed class RunEvaluation(string runId, RunRequest request, Recipe rec
     }
 
     private PromptRequest Request(LoadedModel model, string stage, IReadOnlyList<Turn> prompt, int index, int samples,
-        PriorRequest? prior) => new(
-        index, prompt, model.Host, model.Id, model.Host, model.Id, Templates(stage), samples,
-        recipe.Sampling, Seeds.Derive(Seeds.Derive(recipe.Seed, "evaluation"), index),
-        recipe.Deterministic ? $"{runId}//evaluation/{stage}" : null, _prompts.Count, null, Prior: prior);
+        PriorRequest? prior) => new()
+        {
+            Index = index,
+            Turns = prompt,
+            PolicyHost = model.Host,
+            PolicyModel = model.Id,
+            JudgeHost = model.Host,
+            JudgeModel = model.Id,
+            JudgeTemplates = Templates(stage),
+            Samples = samples,
+            Sampling = recipe.Sampling,
+            Seed = Seeds.Derive(Seeds.Derive(recipe.Seed, "evaluation"), index),
+            Cohort = CohortOf(stage, index),
+            Prior = prior,
+        };
+
+    private Cohort? CohortOf(string asked, int index) =>
+        recipe.Deterministic ? new Cohort($"{runId}//evaluation/{asked}", _prompts.Count, index) : null;
 
     private async Task<Completion> Champion(LoadedModel model, string stage, PromptOutcome outcome, int index, int n)
     {
         Bracket bracket = await grains.GetGrain<ITournamentGrain>($"{runId}//evaluation/{stage}/{index}/{n}").Play(new TournamentRequest(
             model.Host, model.Id, _prompts[index],
             [.. outcome.Completions.Take(n).Select(c => c.Text)], Templates(stage), Seeds.Derive(recipe.Seed, index, n),
-            recipe.Deterministic ? $"{runId}//evaluation/{stage}/{n}" : null, _prompts.Count, index,
-            Priors: outcome.Priors?.Take(n).ToList()), CancellationToken.None);
+            CohortOf($"{stage}/{n}", index), Priors: outcome.Priors?.Take(n).ToList()), CancellationToken.None);
         return outcome.Completions[bracket.Champion];
     }
 

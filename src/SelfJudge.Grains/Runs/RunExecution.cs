@@ -7,6 +7,7 @@ using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
 using SelfJudge.Runs.Logs;
@@ -205,13 +206,26 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         var isOnPolicy = stage.Spec.IsOnPolicy;
         var seed = Seeds.Derive(Seeds.Derive(recipe.Seed, $"{stage.Name}/rollout"), step);
         var prior = PriorRequest.Of(stage.Prior, opening.Initial);
-        return FirstFailure.OrAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{i}", new PromptRequest(
-            i, data.Prompt((long)(step - 1) * stage.Prompts + i),
-            opening.Host, isOnPolicy ? opening.Policy : opening.Initial, opening.Host, opening.Evaluator, recipe.TemplatesOf(stage),
-            stage.Samples, recipe.Sampling, Seeds.Derive(seed, i),
-            recipe.Deterministic ? $"{runId}/{stage.Name}/{step}" : null, stage.Prompts,
-            new TripletRequest(runId, stage.Name, opening.Epoch, step, stage.Triplets, version, isOnPolicy ? stage.MaxStaleness : null,
-                recipe.Judge.RequireAgreement), opening.Evaluation, stage.AcceptanceBeta, prior), cancellation)));
+        var training = new TripletRequest(runId, stage.Name, opening.Epoch, step, stage.Triplets, version,
+            isOnPolicy ? stage.MaxStaleness : null, recipe.Judge.RequireAgreement);
+        return FirstFailure.OrAll(Enumerable.Range(0, stage.Prompts).Select(i => Play($"{runId}/{stage.Name}/{i}", new PromptRequest
+        {
+            Index = i,
+            Turns = data.Prompt((long)(step - 1) * stage.Prompts + i),
+            PolicyHost = opening.Host,
+            PolicyModel = isOnPolicy ? opening.Policy : opening.Initial,
+            JudgeHost = opening.Host,
+            JudgeModel = opening.FeedbackModel,
+            JudgeTemplates = recipe.TemplatesOf(stage),
+            Samples = stage.Samples,
+            Sampling = recipe.Sampling,
+            Seed = Seeds.Derive(seed, i),
+            Cohort = recipe.Deterministic ? new Cohort($"{runId}/{stage.Name}/{step}", stage.Prompts, i) : null,
+            Training = training,
+            Feedback = opening.Feedback,
+            AcceptanceBeta = stage.AcceptanceBeta,
+            Prior = prior,
+        }, cancellation)));
     }
 
     // A prompt whose silo died is played again: by the same seeds it samples the same, and what the trainer has
@@ -221,7 +235,7 @@ internal sealed class RunExecution(string runId, RunRequest request, Recipe reci
         for (var attempt = 1; ; attempt++)
             try
             {
-                await grains.GetGrain<IPromptGrain>(key).Play(attempt == 1 ? prompt : prompt with { BatchKey = null }, cancellation);
+                await grains.GetGrain<IPromptGrain>(key).Play(attempt == 1 ? prompt : prompt with { Cohort = null }, cancellation);
                 return;
             }
             catch (Exception e) when (attempt < PlayAttempts && e is OrleansException or TimeoutException)

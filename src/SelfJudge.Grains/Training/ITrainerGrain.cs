@@ -57,8 +57,8 @@ public sealed record StageAssignment([property: Id(0)] RunRequest Run, [property
 /// <param name="StepsDone">Steps that its checkpoint holds.</param>
 /// <param name="Warnings">What was amiss and was got over.</param>
 /// <param name="Seconds">Spent on the steps done.</param>
-/// <param name="Evaluator">The id of the model that judges or rewards samples.</param>
-/// <param name="Evaluation">How it does.</param>
+/// <param name="FeedbackModel">The id of the model that judges or rewards samples.</param>
+/// <param name="Feedback">How it does.</param>
 /// <param name="Epoch">Under which the trainer writes, higher than that of any opening before. Triplets that another one asked for are not
 /// learned from.</param>
 [GenerateSerializer, Immutable, Alias("sj.StageOpening")]
@@ -71,8 +71,8 @@ public sealed record StageOpening(
     [property: Id(5)] TripletCounts Triplets,
     [property: Id(6)] IReadOnlyList<string> Warnings,
     [property: Id(7)] double Seconds,
-    [property: Id(8)] string Evaluator,
-    [property: Id(9)] EvaluationKind Evaluation,
+    [property: Id(8)] string FeedbackModel,
+    [property: Id(9)] FeedbackKind Feedback,
     [property: Id(10)] long Epoch);
 
 /// <summary>A step that the device has before it.</summary>

@@ -60,7 +60,7 @@ public sealed partial class TrainerGrain(
         foreach (var warning in warnings)
             LogWarning(Run, warning);
         var opening = new StageOpening(host.Name, stage.Policy, stage.InitialModel, stage.Progress.Step, stage.PolicyVersion,
-            stage.Progress.Triplets, warnings, stage.Progress.Seconds, stage.Evaluator.Model, stage.Evaluator.Kind, stage.Epoch);
+            stage.Progress.Triplets, warnings, stage.Progress.Seconds, stage.Feedback.Model, stage.Feedback.Kind, stage.Epoch);
         // Files that came from elsewhere may be ahead of this cluster. If they are deleted, the next epoch is to be a higher one all
         // the same.
         if (opening.Epoch > state.State.Epoch + 1)

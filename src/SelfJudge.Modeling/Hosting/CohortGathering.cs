@@ -1,4 +1,3 @@
-
 namespace SelfJudge.Modeling.Hosting;
 
 /// <summary>Holds the members of cohorts until all are there.</summary>

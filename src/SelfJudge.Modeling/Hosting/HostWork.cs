@@ -2,6 +2,7 @@ using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Sampling;
 
 namespace SelfJudge.Modeling.Hosting;
 

@@ -3,6 +3,7 @@ using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Sampling;
 
 namespace SelfJudge.Modeling.Hosting;
 
@@ -120,15 +121,6 @@ public sealed record TrainingSpec(string Policy, string From, string? Reference,
 {
     public ScalarHead Head { get; init; } = ScalarHead.None;
 }
-
-/// <summary>
-/// Requests that belong together: the host waits for all of them and runs them as one batch in the order of their
-/// ordinals. With the same members the batch is the same whoever arrives first, which is what makes a run repeat bit
-/// for bit; it is also as large as it can be.
-/// </summary>
-/// <param name="Key">Unique to this batch.</param>
-/// <param name="Size">How many requests belong to it.</param>
-public sealed record Cohort(string Key, int Size, int Ordinal);
 
 /// <summary>What a host is doing.</summary>
 /// <param name="QueueLength">Requests not yet begun.</param>

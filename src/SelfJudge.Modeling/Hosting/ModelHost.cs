@@ -6,6 +6,7 @@ using SelfJudge.Modeling.Sampling;
 using SelfJudge.Modeling.Tensors;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Sampling;
 
 namespace SelfJudge.Modeling.Hosting;
 

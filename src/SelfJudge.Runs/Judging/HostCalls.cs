@@ -25,8 +25,6 @@ internal static class HostCalls
             }
     }
 
-    public static Cohort? ToCohort(this BatchMembership? batch) => batch is null ? null : new Cohort(batch.Key, batch.Size, batch.Ordinal);
-
     public static ModelSource ToSource(this ModelReference model) =>
         new(model.Folder, model.Initial?.ToInitialModel(), model.BaseId, model.DialogueTemplate, model.MaxLength, model.MaxActiveSequences);
 

@@ -1,6 +1,7 @@
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Tokenizers;
 using SelfJudge.Preferences.Judging;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 
 namespace SelfJudge.Runs.Judging;

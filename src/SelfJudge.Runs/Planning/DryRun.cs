@@ -7,6 +7,7 @@ using SelfJudge.Preferences.Judging;
 using SelfJudge.Preferences.Methods;
 using SelfJudge.Preferences.Randomness;
 using SelfJudge.Preferences.Recipes;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Templates;
 using SelfJudge.Runs.Folders;
 using SelfJudge.Runs.Judging;
@@ -83,13 +84,13 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
         _sampling += host.Time.GetElapsedTime(started).TotalSeconds;
         var answers = sampled.Select((completions, i) =>
             completions.Select(c => toTheEnd ? Lengthened(c.Ids, Room(host, asked[i])) : c.Ids).ToArray()).ToList();
-        var evaluator = await Evaluator(host, training, initial, cancellation);
+        var feedback = await FeedbackModel(host, training, initial, cancellation);
         started = host.Time.GetTimestamp();
-        if (evaluator is not null && host.DescriptionOf(evaluator).HasScalarHead)
-            await host.RewardsAsync(evaluator,
+        if (feedback is not null && host.DescriptionOf(feedback).HasScalarHead)
+            await host.RewardsAsync(feedback,
                 [.. answers.SelectMany((all, i) => all.Select(ids => new ResponseSequence(asked[i].Prompt, ids)))], null, cancellation);
-        else if (evaluator is not null)
-            await HostJudge.Verdicts(host, evaluator,
+        else if (feedback is not null)
+            await HostJudge.Verdicts(host, feedback,
                 [.. answers.SelectMany((all, i) => Compared([.. all.Select(encoder.Tokenizer.Decode)])
                 .Select(c => new Comparison(prompts[i], c.First, c.Second)))], [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)],
                 null, cancellation);
@@ -101,7 +102,7 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
             [.. asked.Zip(answers, (a, ids) => (a.Prompt, (IReadOnlyList<int[]>)ids))], onlyLongest: toTheEnd));
     }
 
-    // As many pairs as a bracket or rejection sampling judges, or each against a blank response.
+    // As many pairs as a bracket or statistical rejection sampling judges, or each against a blank response.
     private IEnumerable<(string First, string Second)> Compared(string[] texts) => stage.Spec.IsRewarded ? texts.Select(t => (t, ""))
         : texts.Zip(texts.Skip(1)).Concat(texts.Zip(texts.Skip(2)).Take(stage.Spec.FurtherPairsOfPrompt(stage)));
 
@@ -115,7 +116,7 @@ internal sealed class DryRun(Recipe recipe, StageRecipe stage, TrainingData data
     }
 
     // Null for what is no model: the oracle takes no time, and an endpoint is not asked for a plan.
-    private async Task<string?> Evaluator(ModelHost host, IPolicyTraining training, string initial, CancellationToken cancellation)
+    private async Task<string?> FeedbackModel(ModelHost host, IPolicyTraining training, string initial, CancellationToken cancellation)
     {
         var judge = recipe.JudgeOf(stage);
         if (judge is JudgeRef.Stage of)

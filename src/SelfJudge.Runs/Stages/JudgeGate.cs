@@ -15,16 +15,16 @@ internal static class JudgeGate
 {
     /// <summary>Measures what compares or rewards a stage's samples on held-out pairs; null where there are none, or where it is the
     /// oracle.</summary>
-    public static async Task<JudgeCheck?> Measure(IModelHost host, ChatJudges chats, StageEvaluator evaluator, Recipe recipe,
+    public static async Task<JudgeCheck?> Measure(IModelHost host, ChatJudges chats, StageFeedback feedback, Recipe recipe,
         StageRecipe stage, TrainingData data)
     {
         var pairs = HeldOutSample.Of(data.HeldOutPairs, recipe.Judge.GatePairs, Seeds.Derive(recipe.Seed, "judge gate"));
-        if (pairs.Count == 0 || evaluator.Model == JudgeSource.Oracle.Id)
+        if (pairs.Count == 0 || feedback.Model == JudgeSource.Oracle.Id)
             return null;
         var started = host.Time.GetTimestamp();
-        var measured = evaluator.Kind == EvaluationKind.RewardModel ? await JudgeMetrics.MeasureRewards(host, evaluator.Model, pairs)
-            : chats.Find(evaluator.Model) is { } endpoint ? await JudgeMetrics.Measure(endpoint, pairs)
-            : await JudgeMetrics.Measure(host, evaluator.Model, pairs, [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)]);
+        var measured = feedback.Kind == FeedbackKind.RewardModel ? await JudgeMetrics.MeasureRewards(host, feedback.Model, pairs)
+            : chats.Find(feedback.Model) is { } endpoint ? await JudgeMetrics.Measure(endpoint, pairs)
+            : await JudgeMetrics.Measure(host, feedback.Model, pairs, [.. recipe.TemplatesOf(stage).Select(JudgeTemplate.ByName)]);
         // Where it judged none of them, there is no consistency to speak of.
         double Figure(string name) => double.IsNaN(measured.Figures[name]) ? 0 : measured.Figures[name];
         return new JudgeCheck(pairs.Count, Figure("judge/accuracy"), Figure("judge/swap_consistency"), Figure("judge/position_bias"),

@@ -44,10 +44,10 @@ internal sealed class StageTraining : IAsyncDisposable
     private long _stepEnded;
 
     private StageTraining(Recipe recipe, StageRecipe stage, RunFolder folder, TrainingData data, IModelHost host, ChatJudges chats,
-        IPolicyTraining training, string initialModel, StageEvaluator evaluator, CheckpointStore checkpoints, long epoch,
+        IPolicyTraining training, string initialModel, StageFeedback feedback, CheckpointStore checkpoints, long epoch,
         string? startedFrom, StageProgress progress)
     {
-        (Recipe, Stage, InitialModel, Evaluator, Progress) = (recipe, stage, initialModel, evaluator, progress);
+        (Recipe, Stage, InitialModel, Feedback, Progress) = (recipe, stage, initialModel, feedback, progress);
         (_host, _chats, _training, _data, _folder, _checkpoints, Epoch, _startedFrom, _totals, _stepEnded) =
             (host, chats, training, data, folder, checkpoints, epoch, startedFrom, host.Status.Totals, host.Time.GetTimestamp());
         _batches = new StageBatches(recipe, stage, data, host.EncoderOf(training.Policy));
@@ -66,7 +66,7 @@ internal sealed class StageTraining : IAsyncDisposable
     public string InitialModel { get; }
 
     /// <summary>What compares or rewards its samples.</summary>
-    public StageEvaluator Evaluator { get; }
+    public StageFeedback Feedback { get; }
 
     /// <summary>Under which its checkpoints are written.</summary>
     public long Epoch { get; }
@@ -90,7 +90,7 @@ internal sealed class StageTraining : IAsyncDisposable
         var checkpoints = new CheckpointStore(folder.Checkpoints, recipe.KeepCheckpoints);
         var epoch = checkpoints.TakeOver(epochFloor);
         var initial = await RunModels.EnsureLoaded(host, runId, recipe, folder, stage.From);
-        var evaluator = await StageEvaluator.Open(host, chats, runId, recipe, folder, stage);
+        var feedback = await StageFeedback.Open(host, chats, runId, recipe, folder, stage);
         var training = await host.OpenTrainingAsync(StageSpec.Of(runId, recipe, stage, initial), CancellationToken.None);
         try
         {
@@ -105,7 +105,7 @@ internal sealed class StageTraining : IAsyncDisposable
                         + $"repeat bit for bit");
                 await training.RestoreAsync(newest.Load());
             }
-            return new StageTraining(recipe, stage, folder, data, host, chats, training, initial, evaluator, checkpoints, epoch,
+            return new StageTraining(recipe, stage, folder, data, host, chats, training, initial, feedback, checkpoints, epoch,
                 startedFrom, progress);
         }
         catch
@@ -125,7 +125,7 @@ internal sealed class StageTraining : IAsyncDisposable
     {
         if (Progress is { Step: 0, JudgeCheck: null } && Stage.Spec.IsRollout)
         {
-            Progress = Progress with { JudgeCheck = await JudgeGate.Measure(_host, _chats, Evaluator, Recipe, Stage, _data) };
+            Progress = Progress with { JudgeCheck = await JudgeGate.Measure(_host, _chats, Feedback, Recipe, Stage, _data) };
             (_totals, _stepEnded) = (_host.Status.Totals, _host.Time.GetTimestamp()); // of no step's doing
         }
         return JudgeGate.Verdict(Progress.JudgeCheck, Recipe, Stage);

@@ -3,6 +3,7 @@ using SelfJudge.Grains.Prompts;
 using SelfJudge.Grains.Tests.Cluster;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Preferences.Randomness;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Tournaments;
 using SelfJudge.Tests.Shared;
 
@@ -134,7 +135,7 @@ public sealed partial class PromptGrainTests
     {
         await using var cluster = await Start();
         cluster.Host.VersionOfSample = (call, _) => call.Number == 1 ? 1 : 2;
-        var outcome = await Prompt(cluster).Play(TestRequests.Prompt(batchKey: "batch", training: TestRequests.Training(version: 2)),
+        var outcome = await Prompt(cluster).Play(TestRequests.Prompt(cohort: new Cohort("batch", 1, 0), training: TestRequests.Training(version: 2)),
             default);
         Assert.Equal(2, cluster.Host.Sampled.Items.Count);
         Assert.Equal([new Cohort("batch/sample", 1, 0), null], cluster.Host.Sampled.Items.Select(c => c.Cohort));

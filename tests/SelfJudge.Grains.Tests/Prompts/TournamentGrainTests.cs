@@ -1,6 +1,6 @@
 using SelfJudge.Abstractions;
 using SelfJudge.Grains.Tests.Cluster;
-using SelfJudge.Modeling.Hosting;
+using SelfJudge.Preferences.Sampling;
 using SelfJudge.Preferences.Tournaments;
 using SelfJudge.Tests.Shared;
 
@@ -34,7 +34,7 @@ public sealed class TournamentGrainTests
     public async Task Every_round_of_a_batch_is_a_cohort_of_its_own_even_where_nothing_is_left_to_judge()
     {
         await using var cluster = await Start();
-        await Play(cluster, ["cat", "cat", "cat", "cat"], batchKey: "batch/judge");
+        await Play(cluster, ["cat", "cat", "cat", "cat"], cohort: new Cohort("batch/judge", 7, 3));
         Assert.Equal([new JudgeCall("judge", 0, new Cohort("batch/judge/round-0", 7, 3)),
             new JudgeCall("judge", 0, new Cohort("batch/judge/round-1", 7, 3))], cluster.Host.Judged.Items);
     }
@@ -74,11 +74,11 @@ public sealed class TournamentGrainTests
     public async Task In_a_batch_every_bracket_asks_for_further_verdicts_whether_it_needs_them_or_not()
     {
         await using var cluster = await Start();
-        await Play(cluster, ["cat", "cat", "cat", "cat"], batchKey: "batch/judge", pattern: TripletPattern.FirstLoser);
+        await Play(cluster, ["cat", "cat", "cat", "cat"], cohort: new Cohort("batch/judge", 7, 3), pattern: TripletPattern.FirstLoser);
         Assert.Equal(new JudgeCall("judge", 0, new Cohort("batch/judge/round-2", 7, 3)), cluster.Host.Judged.Items[^1]);
         Assert.Equal(3, cluster.Host.Judged.Items.Count);
         // Of two completions the champion has met everyone: nothing can be left to any bracket of the batch.
-        await Play(cluster, ["cat", "dog dog"], batchKey: "other/judge", pattern: TripletPattern.FirstLoser);
+        await Play(cluster, ["cat", "dog dog"], cohort: new Cohort("other/judge", 7, 3), pattern: TripletPattern.FirstLoser);
         Assert.Equal(4, cluster.Host.Judged.Items.Count);
     }
 
@@ -105,10 +105,10 @@ public sealed class TournamentGrainTests
         return cluster;
     }
 
-    private static Task<Bracket> Play(GrainCluster cluster, IReadOnlyList<string> responses, string? batchKey = null,
+    private static Task<Bracket> Play(GrainCluster cluster, IReadOnlyList<string> responses, Cohort? cohort = null,
         string template = "world",
         TripletPattern pattern = TripletPattern.Final, IReadOnlyList<double>? priors = null) =>
         cluster.Grains.GetGrain<ITournamentGrain>("t")
-            .Play(new TournamentRequest("fake", "judge", TestRequests.Turns, responses, [template], 3, batchKey, 7, 3,
+            .Play(new TournamentRequest("fake", "judge", TestRequests.Turns, responses, [template], 3, cohort,
             Pattern: pattern, Priors: priors), default);
 }

@@ -67,7 +67,7 @@ public sealed class StageKindTests : IDisposable
     public async Task A_stage_on_preferences_refuses_stale_ones_where_it_is_on_policy(StageMethod method, bool isOnPolicy)
     {
         await using var training = await Open(Stage(method, steps: 2));
-        Assert.Equal(method == StageMethod.Rso ? EvaluationKind.RejectionSampling : EvaluationKind.Tournament, training.Evaluator.Kind);
+        Assert.Equal(method == StageMethod.Rso ? FeedbackKind.RejectionSampling : FeedbackKind.Tournament, training.Feedback.Kind);
         var first = await Play(training, 1);
         var (version, step) = training.BeginOnTriplets(first, duplicates: 1);
         Assert.Equal(1, version);
@@ -89,7 +89,7 @@ public sealed class StageKindTests : IDisposable
     public async Task Raft_learns_one_sample_of_each_prompt_and_logs_all()
     {
         await using var training = await Open(Stage(StageMethod.Raft, steps: 1));
-        Assert.Equal(EvaluationKind.JudgeLikelihood, training.Evaluator.Kind); // no reward model is named
+        Assert.Equal(FeedbackKind.JudgeLikelihood, training.Feedback.Kind); // no reward model is named
         var batches = await Play(training, 1);
         var (version, step) = training.BeginOnTriplets(batches, 0);
         Assert.Equal(1, version);

@@ -10,21 +10,21 @@ namespace SelfJudge.Runs.Stages;
 
 /// <summary>What compares or rewards a stage's samples, and how it is asked.</summary>
 /// <param name="Model">Its id, which requests call it by.</param>
-internal sealed record StageEvaluator(string Model, EvaluationKind Kind)
+internal sealed record StageFeedback(string Model, FeedbackKind Kind)
 {
     /// <summary>Makes what a stage names ready.</summary>
-    public static async Task<StageEvaluator> Open(
+    public static async Task<StageFeedback> Open(
         IModelHost host, ChatJudges externals, string runId, Recipe recipe, RunFolder folder, StageRecipe stage)
     {
         var source = JudgeCatalog.Of(recipe.JudgeOf(stage), runId, recipe, folder, policy: RunModels.IdOf(runId, stage.Name));
         var model = await JudgeCatalog.Open(source, host, externals, recipe);
-        return new StageEvaluator(model, KindOf(stage, stage.Spec.IsRewarded && host.DescriptionOf(model).HasScalarHead));
+        return new StageFeedback(model, KindOf(stage, stage.Spec.IsRewarded && host.DescriptionOf(model).HasScalarHead));
     }
 
-    private static EvaluationKind KindOf(StageRecipe stage, bool isRewardModel) => stage.Spec.Feedback switch
+    private static FeedbackKind KindOf(StageRecipe stage, bool isRewardModel) => stage.Spec.Feedback switch
     {
-        SampleFeedback.Reward => isRewardModel ? EvaluationKind.RewardModel : EvaluationKind.JudgeLikelihood,
-        SampleFeedback.Acceptance => EvaluationKind.RejectionSampling,
-        _ => EvaluationKind.Tournament,
+        SampleFeedback.Reward => isRewardModel ? FeedbackKind.RewardModel : FeedbackKind.JudgeLikelihood,
+        SampleFeedback.Acceptance => FeedbackKind.RejectionSampling,
+        _ => FeedbackKind.Tournament,
     };
 }
