@@ -4,7 +4,7 @@ using SelfJudge.Preferences.Tournaments;
 
 namespace SelfJudge.Abstractions;
 
-/// <summary>What a prompt grain is to do: sample, have the completions compared or rewarded, and, in training, hand triplets over.</summary>
+/// <summary>What a prompt grain is to do: sample, have the completions compared or rewarded, in training hand over triplets.</summary>
 [GenerateSerializer, Immutable, Alias("sj.PromptRequest")]
 public sealed record PromptRequest
 {
