@@ -48,7 +48,8 @@ static void Print(string name, IReadOnlyCollection<Mutant> mutants)
 {
     int Of(Fate fate) => mutants.Count(m => m.Fate == fate);
     var score = ScoreOf(mutants) is { } share ? $"{100 * share:0.0} %" : "";
-    Console.WriteLine($"  {name,-43} {Of(Fate.Killed),6}  {Of(Fate.Survived),8}  {Of(Fate.Equivalent),10}  {Of(Fate.Undecided),9}  {score}");
+    Console.WriteLine($"  {name,-43} {Of(Fate.Killed),6}  {Of(Fate.Survived),8}  {Of(Fate.Equivalent),10}  "
+        + $"{Of(Fate.Undecided),9}  {score}");
 }
 
 /// <summary>What became of a mutant. Undecided are those whose tests ran out of time, which may be the machine's doing, and those in

@@ -98,7 +98,8 @@ public sealed class SubmissionTests : IDisposable
     public async Task A_file_of_another_submission_is_not_gone_on_with()
     {
         await Of().Run(_cluster.Grains, 0, _ => { }, CancellationToken.None);
-        var other = $"{File}:1: made with another model, template, sampling, number of samples, prior or seed; name another file with --out";
+        var other = $"{File}:1: made with another model, template, sampling, number of samples, prior or seed; "
+            + "name another file with --out";
         Assert.Equal(other, Refusal(Of(seed: 2)));
         Assert.Equal(other, Refusal(Of(samples: 3)));
         Assert.Equal($"{File}:3: belongs to other prompts than those submitted; name another file with --out",

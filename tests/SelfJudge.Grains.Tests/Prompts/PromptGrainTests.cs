@@ -135,7 +135,8 @@ public sealed partial class PromptGrainTests
     {
         await using var cluster = await Start();
         cluster.Host.VersionOfSample = (call, _) => call.Number == 1 ? 1 : 2;
-        var outcome = await Prompt(cluster).Play(TestRequests.Prompt(cohort: new Cohort("batch", 1, 0), training: TestRequests.Training(version: 2)),
+        var outcome = await Prompt(cluster)
+            .Play(TestRequests.Prompt(cohort: new Cohort("batch", 1, 0), training: TestRequests.Training(version: 2)),
             default);
         Assert.Equal(2, cluster.Host.Sampled.Items.Count);
         Assert.Equal([new Cohort("batch/sample", 1, 0), null], cluster.Host.Sampled.Items.Select(c => c.Cohort));
