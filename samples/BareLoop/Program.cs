@@ -1,9 +1,9 @@
 // The method of the paper in one file, without actors: everything happens on one model host in this process.
 //   dotnet run -c Release --project samples/BareLoop
+using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Hosting;
 using SelfJudge.Modeling.Learning;
 using SelfJudge.Modeling.Learning.Objectives;
-using SelfJudge.Modeling.Decoders;
 using SelfJudge.Modeling.Sampling;
 using SelfJudge.Preferences.Data;
 using SelfJudge.Preferences.Judging;
