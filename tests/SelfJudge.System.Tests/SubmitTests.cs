@@ -11,6 +11,9 @@ public sealed class SubmitTests(UninterruptedRun uninterrupted) : IDisposable
             "please how does the plum taste ?", "what colour is the dog ? say thanks .",
     ];
 
+    private const string AnotherSubmission =
+        "1: made with another model, template, sampling, number of samples, prior or seed; name another file with --out";
+
     private readonly TemporaryFolder _folder = new();
 
     private string Answers => _folder["answers.jsonl"];
@@ -92,10 +95,8 @@ public sealed class SubmitTests(UninterruptedRun uninterrupted) : IDisposable
     {
         await Submit(2, samples: 2);
         var before = File.ReadAllText(Answers);
-        await AssertRefused("1: made with another model, template, sampling, number of samples or seed; name another file with --out",
-            [.. await Arguments(2, samples: 3)]);
-        await AssertRefused("1: made with another model, template, sampling, number of samples or seed; name another file with --out",
-            [.. await Arguments(2, samples: 2), "--seed", "2"]);
+        await AssertRefused(AnotherSubmission, [.. await Arguments(2, samples: 3)]);
+        await AssertRefused(AnotherSubmission, [.. await Arguments(2, samples: 2), "--seed", "2"]);
         await AssertRefused("2: belongs to other prompts than those submitted; name another file with --out",
             [.. await Arguments(1, samples: 2)]);
         Assert.Equal(before, File.ReadAllText(Answers));
@@ -113,8 +114,7 @@ public sealed class SubmitTests(UninterruptedRun uninterrupted) : IDisposable
         var template = _folder.Write("mine.yaml", "name: mine", "text: \"<judge> {context} A {response_a} B {response_b} better overall \"",
             "user: \"{content}\"");
         string[] arguments = [.. await Arguments(1, samples: 2), "--judge-template", "mine.yaml"];
-        await AssertRefused("1: made with another model, template, sampling, number of samples or seed; name another file with --out",
-            arguments);
+        await AssertRefused(AnotherSubmission, arguments);
         File.Delete(Answers);
         var ended = await _folder.Client(arguments);
         Assert.True(ended.ExitCode == 0, ended.ToString());
